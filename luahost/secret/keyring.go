@@ -1,0 +1,164 @@
+package secret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// ErrRejected is wrapped by the error of every Take that follows a rejection.
+var ErrRejected = errors.New("the password was rejected")
+
+// ErrNoTerminal is what an Ask returns that has nobody to ask.
+var ErrNoTerminal = errors.New("no terminal to ask for a password")
+
+// Outcome is what a host made of a password.
+type Outcome int
+
+// The outcomes. Unknown means that the host was not reached, or broke before
+// it answered, so the password is still untried.
+const (
+	Unknown Outcome = iota
+	Accepted
+	Rejected
+)
+
+// Keyring holds the passwords of one run, one for each account. The first
+// Take for an account asks the operator; until one host has accepted what was
+// typed, only one host at a time gets to try it, and once the first host has
+// rejected it no other host sees it, so that a mistyped password locks no
+// account on a hundred machines. A Keyring is shared by all hosts of a run and
+// is safe for concurrent use.
+type Keyring struct {
+	// Ask gets a password from the operator, without echo; the account says
+	// whose. It is called once for each account. nil fails with ErrNoTerminal.
+	Ask func(ctx context.Context, account string) (Secret, error)
+
+	mu       sync.Mutex
+	accounts map[string]*entry
+}
+
+// entry is the state of one account's password. turn has one place: whoever
+// holds it asks or tries, the others wait.
+type entry struct {
+	turn chan struct{}
+
+	mu       sync.Mutex
+	secret   Secret
+	known    bool  // Ask has answered, or Put has
+	verified bool  // a host accepted it
+	failed   error // it was rejected, or asking for it failed
+}
+
+// Report tells a Keyring what a host made of a password. It must be called
+// once for each successful Take; further calls do nothing.
+type Report func(Outcome)
+
+// Take returns the password for account once it is this caller's turn to use
+// it. It fails when the password was rejected elsewhere (ErrRejected), when it
+// could not be asked for, and when ctx is done.
+func (k *Keyring) Take(ctx context.Context, account string) (Secret, Report, error) {
+	e := k.entry(account)
+	if s, ok := e.ready(); ok {
+		return s, e.reportVerified, nil
+	}
+	select {
+	case e.turn <- struct{}{}:
+	case <-ctx.Done():
+		return Secret{}, nil, context.Cause(ctx)
+	}
+	if s, ok := e.ready(); ok { // accepted while this caller waited
+		<-e.turn
+		return s, e.reportVerified, nil
+	}
+	s, err := e.get(ctx, k.Ask, account)
+	if err != nil {
+		<-e.turn
+		return Secret{}, nil, err
+	}
+	var once sync.Once
+	return s, func(o Outcome) { once.Do(func() { e.report(account, o) }) }, nil
+}
+
+// Put sets the password for account without asking, untried as yet.
+func (k *Keyring) Put(account string, s Secret) {
+	e := k.entry(account)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.secret, e.known, e.verified, e.failed = s, true, false, nil
+}
+
+// Mask returns line with every password of the ring blotted out.
+func (k *Keyring) Mask(line []byte) []byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, e := range k.accounts {
+		e.mu.Lock()
+		line = e.secret.maskIn(line)
+		e.mu.Unlock()
+	}
+	return line
+}
+
+func (k *Keyring) entry(account string) *entry {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e := k.accounts[account]
+	if e == nil {
+		e = &entry{turn: make(chan struct{}, 1)}
+		if k.accounts == nil {
+			k.accounts = map[string]*entry{}
+		}
+		k.accounts[account] = e
+	}
+	return e
+}
+
+// ready returns the password if a host has accepted it.
+func (e *entry) ready() (Secret, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.secret, e.verified
+}
+
+// get returns the untried password, asking for it first if need be. The
+// caller holds the turn.
+func (e *entry) get(ctx context.Context, ask func(context.Context, string) (Secret, error), account string) (Secret, error) {
+	e.mu.Lock()
+	secret, known, failed := e.secret, e.known, e.failed
+	e.mu.Unlock()
+	if failed != nil || known {
+		return secret, failed
+	}
+	if ask == nil {
+		return Secret{}, fmt.Errorf("password for %s: %w", account, ErrNoTerminal)
+	}
+	secret, err := ask(ctx, account)
+	if err != nil {
+		err = fmt.Errorf("password for %s: %w", account, err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if ctx.Err() == nil || err == nil { // a wait that was called off says nothing about the next
+		e.secret, e.known, e.failed = secret, err == nil, err
+	}
+	return secret, err
+}
+
+// report ends the turn of whoever tried the password first.
+func (e *entry) report(account string, o Outcome) {
+	e.mu.Lock()
+	switch o {
+	case Accepted:
+		e.verified = true
+	case Rejected:
+		e.failed = fmt.Errorf("password for %s: %w", account, ErrRejected)
+	}
+	e.mu.Unlock()
+	<-e.turn
+}
+
+// reportVerified is the report for a password that other hosts accept: that
+// one host rejects it is that host's affair.
+func (e *entry) reportVerified(Outcome) {}

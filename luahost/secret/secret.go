@@ -1,0 +1,40 @@
+// Package secret keeps passwords from being seen and from being used more than
+// is safe: a Secret does not print, and a Keyring asks for each password once,
+// when the first host wants it, and lets one host try it before any other does.
+package secret
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Secret is a password or passphrase. It prints as "(secret)" whatever the
+// verb, and has no other way out than Reveal. The zero value is the empty
+// password. A Secret may be copied and shared.
+type Secret struct{ text string }
+
+// New returns text as a secret.
+func New(text string) Secret { return Secret{text} }
+
+// Reveal returns the text. Call it only where the text goes to a host.
+func (s Secret) Reveal() string { return s.text }
+
+// Format prints "(secret)" for every verb, %#v and %x included.
+func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, mask) }
+
+// MarshalText keeps encoders from looking inside.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
+
+const mask = "(secret)"
+
+// shortest is the length below which a password is not looked for in output:
+// masking every "a" would hide nothing and spoil much.
+const shortest = 4
+
+// maskIn returns line with every appearance of s replaced.
+func (s Secret) maskIn(line []byte) []byte {
+	if len(s.text) < shortest {
+		return line
+	}
+	return bytes.ReplaceAll(line, []byte(s.text), []byte(mask))
+}
