@@ -30,6 +30,10 @@ type Cmd struct {
 	Line string   // a line for the POSIX shell
 	Args []string // instead of Line: words, which are quoted for the shell
 
+	// Title is the command in an operator's words, where the command itself is
+	// a script too long to show; "" is the command itself.
+	Title string
+
 	Dir string            // where to run; "" is the directory the login starts in
 	Env map[string]string // added to the environment; never put a secret here
 
@@ -56,6 +60,15 @@ func (c Cmd) String() string {
 		return c.Line
 	}
 	return QuoteAll(c.Args)
+}
+
+// Name returns the words by which people are told of the command: its Title,
+// or else what String returns.
+func (c Cmd) Name() string {
+	if c.Title != "" {
+		return c.Title
+	}
+	return c.String()
 }
 
 // Script returns the command as a script for a POSIX shell that changes to
@@ -122,12 +135,12 @@ func (r Result) Err(cmd Cmd) error {
 	if r.Code == 0 && r.Signal == "" {
 		return nil
 	}
-	return &ExitError{Cmd: cmd.String(), Result: r}
+	return &ExitError{Cmd: cmd.Name(), Result: r}
 }
 
 // ExitError is a command that ran and failed.
 type ExitError struct {
-	Cmd string // as the operator would type it
+	Cmd string // Cmd.Name: as the operator would say it
 	Result
 }
 
