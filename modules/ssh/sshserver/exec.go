@@ -1,0 +1,107 @@
+package sshserver
+
+import (
+	"context"
+	"io"
+	"syscall"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Exec is one command that a client wants run.
+type Exec struct {
+	User    string
+	Command string   // "" is the client's wish for a login shell
+	Env     []string // "NAME=value", what the client sent along
+
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+
+	// Signals are those the client sends, without "SIG". It is never closed; a
+	// signal that finds it full is dropped.
+	Signals <-chan ssh.Signal
+
+	conn *conn
+}
+
+// session serves one session channel: it collects the environment, starts the
+// command, and passes signals on, until the client has closed the channel.
+func (c *conn) session(nc ssh.NewChannel) {
+	ch, requests, err := nc.Accept()
+	if err != nil {
+		return
+	}
+	defer ch.Close()
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	signals := make(chan ssh.Signal, 8)
+	x := &Exec{User: c.User(), Stdin: ch, Stdout: ch, Stderr: ch.Stderr(), Signals: signals, conn: c}
+	started := false
+	for r := range requests {
+		switch r.Type {
+		case "env":
+			r.Reply(!started && x.setenv(r.Payload), nil)
+		case "exec", "shell":
+			if c.silentExec() {
+				continue
+			}
+			ok := !started && c.server.Exec != nil && x.setCommand(r)
+			started = started || ok
+			r.Reply(ok, nil)
+			if ok {
+				c.busy.Go(func() { finish(ch, c.server.Exec(ctx, x)) })
+			}
+		case "signal":
+			passOn(signals, r.Payload)
+		default: // pty-req, subsystem, window-change, keepalive@openssh.com, …
+			r.Reply(false, nil)
+		}
+	}
+}
+
+func (x *Exec) setenv(payload []byte) bool {
+	var v struct{ Name, Value string }
+	if ssh.Unmarshal(payload, &v) != nil {
+		return false
+	}
+	x.Env = append(x.Env, v.Name+"="+v.Value)
+	return true
+}
+
+func (x *Exec) setCommand(r *ssh.Request) bool {
+	if r.Type == "shell" {
+		return true
+	}
+	var v struct{ Command string }
+	err := ssh.Unmarshal(r.Payload, &v)
+	x.Command = v.Command
+	return err == nil
+}
+
+func passOn(signals chan<- ssh.Signal, payload []byte) {
+	var v struct{ Name string }
+	if ssh.Unmarshal(payload, &v) != nil {
+		return
+	}
+	select {
+	case signals <- ssh.Signal(v.Name):
+	default:
+	}
+}
+
+// finish tells the client how the command ended, in sshd's order (RFC 4254,
+// 6.10): end of output, exit status or signal, close.
+func finish(ch ssh.Channel, code int) {
+	ch.CloseWrite()
+	if code >= 0 {
+		ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(code)}))
+	} else {
+		ch.SendRequest("exit-signal", false, ssh.Marshal(struct {
+			Name       string
+			CoreDumped bool
+			Message    string
+			Language   string
+		}{Name: string(nameOf(syscall.Signal(-code)))}))
+	}
+	ch.Close()
+}
