@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -30,7 +31,7 @@ func (c *conn) direct(nc ssh.NewChannel) {
 		far.Close()
 		return
 	}
-	join(ch, requests, far)
+	c.join(ch, requests, far)
 }
 
 func destination(nc ssh.NewChannel) (network, addr string, err error) {
@@ -159,7 +160,7 @@ func (c *conn) deliver(b bound, near net.Conn) {
 		near.Close()
 		return
 	}
-	join(ch, requests, near)
+	c.join(ch, requests, near)
 }
 
 // announce returns the type and the data of the channel by which the client
@@ -180,17 +181,20 @@ func (b bound) announce(near net.Conn) (kind string, extra []byte) {
 	}{b.host, b.port, origin, uint32(port)})
 }
 
-// join copies both ways, passes the end of each way on, and returns when both
-// have ended or the channel is closed.
-func join(ch ssh.Channel, requests <-chan *ssh.Request, far net.Conn) {
+// lastWrite is how long what a client sent just before it went may take to get
+// to where it was sent.
+const lastWrite = 200 * time.Millisecond
+
+// join copies both ways and passes the end of each way on. It returns when
+// both have ended, or the channel is closed and what came by it is delivered.
+func (c *conn) join(ch ssh.Channel, requests <-chan *ssh.Request, far net.Conn) {
 	defer far.Close()
-	sent := make(chan struct{})
+	sent, received := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(sent)
 		io.Copy(far, ch)
 		closeWrite(far)
 	}()
-	received := make(chan struct{})
 	go func() {
 		defer close(received)
 		io.Copy(ch, far)
@@ -200,6 +204,12 @@ func join(ch ssh.Channel, requests <-chan *ssh.Request, far net.Conn) {
 	}()
 	for r := range requests { // until the channel is closed from either side
 		r.Reply(false, nil)
+	}
+	select {
+	case <-sent:
+	case <-c.ctx.Done():
+		far.SetWriteDeadline(time.Now().Add(lastWrite))
+		<-sent
 	}
 	far.Close()
 	<-received
