@@ -1,0 +1,190 @@
+package luahost
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Func is a Go function that Lua can call. It decodes its arguments from c,
+// does its work, and pushes its results; what fails it raises.
+type Func func(c *Call)
+
+// Call is one call of a Func from Lua: its arguments, its results, and the
+// thread it came from. It is valid until the Func returns and belongs to the
+// goroutine it was made on.
+type Call struct {
+	L *lua.LState // for what Call does not offer; touch it only outside of Wait
+
+	rt      *Runtime
+	thread  *thread
+	name    string // "cvs.update", "host:run"
+	first   int    // the stack index of the first argument
+	results int
+}
+
+// function makes a Lua function of f. For a method the receiver is argument 1
+// and the arguments that follow are numbered from 2, as in Lua.
+func (rt *Runtime) function(name string, f Func) *lua.LFunction {
+	return rt.root.NewFunction(func(L *lua.LState) int {
+		t, ok := L.Context().Value(threadKey{}).(*thread)
+		if !ok {
+			panic("luahost: " + name + " was called outside of a thread")
+		}
+		c := Call{L: L, rt: rt, thread: t, name: name}
+		defer c.recover()
+		f(&c)
+		return c.results
+	})
+}
+
+// recover lets errors that are meant for Lua pass and ends the run for
+// anything else that panics.
+func (c *Call) recover() {
+	switch v := recover().(type) {
+	case nil:
+	case *lua.ApiError:
+		panic(v)
+	default:
+		c.rt.panicked(c.name, v, debug.Stack())
+		c.raise(&Error{Kind: Fault, Message: fmt.Sprintf("fault in %s: %v", c.name, v)})
+	}
+}
+
+// Name returns what the script called: "cvs.update", "host:run".
+func (c *Call) Name() string { return c.name }
+
+// Host returns the name of the host whose function this is, or "".
+func (c *Call) Host() string { return c.thread.host }
+
+// Runtime returns the runtime, for Runtime.Call inside Wait.
+func (c *Call) Runtime() *Runtime { return c.rt }
+
+// Wait does the part of a primitive that may block: it gives the lock away,
+// calls do, takes the lock again, and raises do's error if there is one. The
+// context is the thread's, bounded by timeout (0: only by the thread's own
+// deadlines); what names the wait in the error when that time is up. do must
+// return soon after its context is done and must not touch Lua.
+func (c *Call) Wait(what string, timeout time.Duration, do func(ctx context.Context) error) {
+	if err := c.Try(what, timeout, do); err != nil {
+		c.Raise(err)
+	}
+}
+
+// Try is Wait for those who look at the error themselves.
+func (c *Call) Try(what string, timeout time.Duration, do func(ctx context.Context) error) error {
+	ctx := c.L.Context()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if timeout > 0 {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeoutCause(ctx, timeout, &TimeoutError{What: what, After: timeout})
+		defer done()
+	}
+	resume := c.suspend()
+	defer resume()
+	return do(ctx)
+}
+
+// suspend gives the lock away; the function it returns takes it back.
+func (c *Call) suspend() func() {
+	global := c.L.G
+	current := global.CurrentThread
+	coroutine := c.L != c.thread.state
+	if coroutine {
+		c.rt.waiting[c.L] = true
+	}
+	c.thread.unlock()
+	return func() {
+		c.thread.lock()
+		global.CurrentThread = current
+		if coroutine {
+			delete(c.rt.waiting, c.L)
+		}
+	}
+}
+
+// Raise raises err in Lua, with the script's position, the host and the step.
+// It does not return.
+func (c *Call) Raise(err error) {
+	e := c.rt.toError(c.thread, err)
+	if e, ok := e.(*Error); ok && len(e.Where) == 0 {
+		e.Where = where(c.L)
+	}
+	c.raise(e)
+}
+
+// Raisef raises an error of the given kind.
+func (c *Call) Raisef(kind Kind, format string, args ...any) {
+	c.Raise(&Error{Kind: kind, Message: fmt.Sprintf(format, args...)})
+}
+
+// Fail raises an error about the script itself: a wrong argument, a misuse.
+func (c *Call) Fail(format string, args ...any) {
+	c.Raisef(Script, "%s: %s", c.name, fmt.Sprintf(format, args...))
+}
+
+func (c *Call) raise(err error) {
+	c.L.Error(c.rt.errorValue(err), 0)
+}
+
+// Exit ends the script with an exit status, past any pcall. It does not
+// return.
+func (c *Call) Exit(code int) {
+	e := &ExitRequest{Code: code}
+	c.thread.cancel(e)
+	c.raise(e)
+}
+
+// Own hands closer to the function that is running: when that ends, however it
+// ends, what it owns is closed, last first. A closer must allow a second Close.
+func (c *Call) Own(closer io.Closer) {
+	c.thread.owned = append(c.thread.owned, closer)
+}
+
+// Disown takes back what Own was given, when it was closed before its time.
+func (c *Call) Disown(closer io.Closer) {
+	c.thread.owned = slices.DeleteFunc(c.thread.owned, func(o io.Closer) bool { return o == closer })
+}
+
+// Step names a step of the thread's work until the function it returns is
+// called; errors and what is printed meanwhile carry the name.
+func (c *Call) Step(name string) (end func()) {
+	t := c.thread
+	depth := len(t.steps)
+	t.steps = append(t.steps, name)
+	return func() { t.steps = t.steps[:depth] }
+}
+
+// Steps returns the names of the steps under way, joined by "/", or "".
+func (c *Call) Steps() string { return c.thread.step() }
+
+// Invoke calls a Lua function on the thread of this call and returns its first
+// value; an error in it passes through to whoever called this primitive.
+func (c *Call) Invoke(fn *lua.LFunction, args ...any) lua.LValue {
+	c.L.Push(fn)
+	for _, a := range args {
+		c.L.Push(c.rt.value(c.L, a))
+	}
+	c.L.Call(len(args), 1)
+	result := c.L.Get(-1)
+	c.L.Pop(1)
+	return result
+}
+
+// Push adds results. Go values become Lua values: nil, booleans, strings and
+// []byte, numbers, time.Duration (as seconds), slices and maps (as tables),
+// structs (as tables with snake_case keys, or as their `lua` tags say),
+// lua.LValue as it is, and values of a Type by Type.Push.
+func (c *Call) Push(values ...any) {
+	for _, v := range values {
+		c.L.Push(c.rt.value(c.L, v))
+	}
+	c.results += len(values)
+}

@@ -1,0 +1,339 @@
+package luahost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/remote"
+)
+
+// Kind says what sort of failure an Error is, so that a script can decide.
+type Kind string
+
+// The kinds of failure.
+const (
+	Timeout     Kind = "timeout"     // a deadline passed
+	Exit        Kind = "exit"        // a command ran and failed
+	Login       Kind = "login"       // the host would not let us in, or sudo would not
+	Unreachable Kind = "unreachable" // the host, or a service, did not answer
+	HostKey     Kind = "hostkey"     // the host's key is unknown or changed
+	Expect      Kind = "expect"      // a dialogue went another way
+	Cancelled   Kind = "cancelled"   // the operator stopped the run
+	Refused     Kind = "refused"     // farmrun or the host would not do it: nothing was changed
+	Script      Kind = "script"      // the script is wrong
+	Usage       Kind = "usage"       // the arguments of the script are wrong
+	Failed      Kind = "failed"      // something else failed, on the host or here
+	Hosts       Kind = "hosts"       // it failed on some hosts of several
+	Halted      Kind = "halted"      // a rollout stopped before its end
+	Fault       Kind = "fault"       // farmrun itself is wrong
+)
+
+// Error is a failure as Lua and the operator see it. In Lua it is a value with
+// the fields kind, host, step, message, hint, code, output and where.
+type Error struct {
+	Kind    Kind
+	Host    string   // "" if no host is concerned
+	Step    string   // the step of the host's turn, or ""
+	Message string   // what went wrong, in one line
+	Hint    string   // what to do next, or ""
+	Code    int      // the exit status, for kind exit
+	Output  string   // the last lines the host said, or ""
+	Where   []string // "file:line" of the Lua calls, innermost first
+	Err     error    // the cause in Go, or nil
+}
+
+// Error returns one line: host, step, message and position.
+func (e *Error) Error() string {
+	var b strings.Builder
+	for _, part := range []string{e.Host, e.Step} {
+		if part != "" {
+			b.WriteString(part + ": ")
+		}
+	}
+	b.WriteString(e.Message)
+	if len(e.Where) > 0 {
+		b.WriteString(" (" + e.Where[0] + ")")
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// TimeoutError says which wait came to its end.
+type TimeoutError struct {
+	What  string // the wait: `host:run "sleep 1000"`, "the turn of web3"
+	After time.Duration
+}
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("%s did not end within %v", e.What, e.After)
+}
+
+// ExitRequest is how a script that called os.exit ends.
+type ExitRequest struct{ Code int }
+
+func (e *ExitRequest) Error() string { return fmt.Sprintf("the script ends with status %d", e.Code) }
+
+// The errors of packages that do not know luahost tell more about themselves
+// by these methods. Kind returns the word of a Kind; Output the last lines a
+// host said.
+type (
+	kinder interface {
+		error
+		Kind() string
+	}
+	hinter interface {
+		error
+		Hint() string
+	}
+	outputer interface {
+		error
+		Output() string
+	}
+)
+
+// outputLines is how many of a host's last lines an error shows.
+const outputLines = 10
+
+// toError makes of err what Lua and the operator get: an *Error or an
+// *ExitRequest. Errors that are one already keep what they say; t adds the
+// host and the step.
+func (rt *Runtime) toError(t *thread, err error) error {
+	var api *lua.ApiError
+	if errors.As(err, &api) {
+		return rt.fromLua(t, api)
+	}
+	var exit *ExitRequest
+	if errors.As(err, &exit) {
+		return exit
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return fill(e, t)
+	}
+	return fill(fromGo(err), t)
+}
+
+// fill returns e with the host and step of t where it says none. The first to
+// see an error knows best, so what it says stays.
+func fill(e *Error, t *thread) *Error {
+	if e.Host != "" && e.Step != "" {
+		return e
+	}
+	filled := *e
+	if filled.Host == "" && filled.Kind != Hosts && filled.Kind != Halted {
+		filled.Host = t.host
+	}
+	if filled.Step == "" && filled.Host == t.host {
+		filled.Step = t.step()
+	}
+	return &filled
+}
+
+// fromGo makes an Error of what a Go package returned.
+func fromGo(err error) *Error {
+	e := &Error{Kind: Failed, Message: err.Error(), Err: err}
+	if kind, ok := errors.AsType[kinder](err); ok {
+		e.Kind = Kind(kind.Kind())
+	}
+	if hint, ok := errors.AsType[hinter](err); ok {
+		e.Hint = hint.Hint()
+	}
+	if out, ok := errors.AsType[outputer](err); ok {
+		e.Output = out.Output()
+	}
+	if exit, ok := errors.AsType[*remote.ExitError](err); ok {
+		e.Code = exit.Code
+		e.Output = lastSaid(exit.Result)
+		if e.Kind == Failed {
+			e.Kind = Exit
+		}
+	}
+	if _, ok := errors.AsType[*TimeoutError](err); ok || errors.Is(err, context.DeadlineExceeded) {
+		e.Kind = Timeout
+	} else if errors.Is(err, context.Canceled) {
+		e.Kind = Cancelled
+	}
+	return e
+}
+
+// lastSaid returns the last lines of stderr, or of stdout where there are none.
+func lastSaid(r remote.Result) string {
+	if text := remote.LastLines(r.Stderr, outputLines); strings.TrimSpace(text) != "" {
+		return text
+	}
+	return remote.LastLines(r.Stdout, outputLines)
+}
+
+// fromLua makes an error of what ended a Lua function.
+func (rt *Runtime) fromLua(t *thread, api *lua.ApiError) error {
+	if ud, ok := api.Object.(*lua.LUserData); ok {
+		switch v := ud.Value.(type) {
+		case *ExitRequest:
+			return v
+		case *Error:
+			if v.Kind == Fault || context.Cause(t.ctx) == nil || v.Kind == Timeout || v.Kind == Cancelled {
+				return v
+			}
+		}
+	}
+	if cause := context.Cause(t.ctx); cause != nil {
+		e := rt.toError(t, cause)
+		if e, ok := e.(*Error); ok && len(e.Where) == 0 {
+			e.Where = positions(api)
+		}
+		return e
+	}
+	if ud, ok := api.Object.(*lua.LUserData); ok {
+		if e, ok := ud.Value.(error); ok {
+			return rt.toError(t, e)
+		}
+	}
+	return fill(scriptError(api), t)
+}
+
+// position matches what Lua puts before the text of an error.
+var position = regexp.MustCompile(`^([^\s:][^:\n]*:\d+): ?`)
+
+// scriptError is an error that Lua itself or the script's error() raised.
+func scriptError(api *lua.ApiError) *Error {
+	e := &Error{Kind: Script, Err: api}
+	switch v := api.Object.(type) {
+	case nil:
+		e.Message = api.Error()
+	case *lua.LTable:
+		e.Message = "the script raised a table"
+		if m, ok := v.RawGetString("message").(lua.LString); ok {
+			e.Message = string(m)
+		}
+	default:
+		e.Message = v.String()
+	}
+	e.Where = positions(api)
+	if m := position.FindStringSubmatch(e.Message); m != nil {
+		e.Message = strings.TrimPrefix(e.Message, m[0])
+		if len(e.Where) == 0 || e.Where[0] != m[1] {
+			e.Where = append([]string{m[1]}, e.Where...)
+		}
+	}
+	return e
+}
+
+// syntaxError words a failed compilation as one line that begins with the position.
+func syntaxError(api *lua.ApiError, path string) error {
+	text := strings.TrimSpace(api.Cause.Error())
+	text = strings.ReplaceAll(text, "\n", " ")
+	if m := regexp.MustCompile(`^(.*) line:(\d+)\(column:(\d+)\) near '(.*?)':? *(.*)$`).FindStringSubmatch(text); m != nil {
+		return fmt.Errorf("%s:%s:%s: %s near %q", path, m[2], m[3], m[5], m[4])
+	}
+	if m := regexp.MustCompile(`^(.*) at EOF:? *(.*)$`).FindStringSubmatch(text); m != nil {
+		return fmt.Errorf("%s: %s at the end of the file", path, m[2])
+	}
+	return fmt.Errorf("%s: %s", path, text)
+}
+
+// mostFrames is how many Lua calls an error names.
+const mostFrames = 6
+
+// where returns the positions of the Lua functions that are being called,
+// innermost first.
+func where(L *lua.LState) []string {
+	var list []string
+	for level := 1; len(list) < mostFrames; level++ {
+		if _, ok := L.GetStack(level); !ok {
+			return list
+		}
+		at := strings.TrimSuffix(strings.TrimSpace(L.Where(level)), ":")
+		if !strings.HasPrefix(at, "[G]") && at != "" {
+			list = append(list, at)
+		}
+	}
+	return list
+}
+
+// frame matches a line of gopher-lua's stack trace.
+var frame = regexp.MustCompile(`(?m)^\t([^\s:\[][^:\n]*:\d+): in `)
+
+// positions reads the Lua positions out of an error's stack trace.
+func positions(api *lua.ApiError) []string {
+	var list []string
+	for _, m := range frame.FindAllStringSubmatch(api.StackTrace, mostFrames) {
+		list = append(list, m[1])
+	}
+	return list
+}
+
+// errorType is how errors look in Lua.
+var errorType = &Type[error]{
+	Name:   "error",
+	Fields: []string{"kind", "host", "step", "message", "hint", "code", "output", "where", "failures"},
+	Field:  errorField,
+	String: errorString,
+}
+
+func (rt *Runtime) errorValue(err error) lua.LValue {
+	return errorType.Value(err).luaValue(rt)
+}
+
+func errorField(err error, name string) (any, bool) {
+	e, ok := err.(*Error)
+	if !ok {
+		return nil, false
+	}
+	switch name {
+	case "kind":
+		return string(e.Kind), true
+	case "host":
+		return orNil(e.Host), true
+	case "step":
+		return orNil(e.Step), true
+	case "message":
+		return e.Message, true
+	case "hint":
+		return orNil(e.Hint), true
+	case "code":
+		if e.Kind != Exit {
+			return nil, true
+		}
+		return e.Code, true
+	case "output":
+		return orNil(e.Output), true
+	case "where":
+		return e.Where, true
+	case "failures":
+		return failures(e), true
+	}
+	return nil, false
+}
+
+// failures returns the errors of the hosts that failed, by name, if err is
+// about several.
+func failures(e *Error) any {
+	var several interface{ Failures() map[string]error }
+	if !errors.As(e.Err, &several) {
+		return nil
+	}
+	return several.Failures()
+}
+
+func orNil(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func errorString(err error) string {
+	e, ok := err.(*Error)
+	if !ok || e.Output == "" {
+		return err.Error()
+	}
+	return e.Error() + "\n" + e.Output
+}

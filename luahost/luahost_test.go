@@ -1,0 +1,127 @@
+package luahost_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"farmrun/luahost"
+)
+
+// bench is a module of primitives to try the Lua host with.
+func bench(events *[]string) luahost.Module {
+	return luahost.Module{Name: "bench", Funcs: map[string]luahost.Func{
+		"sleep": func(c *luahost.Call) {
+			opts := luahost.Options[struct{ Timeout time.Duration }](c, 2)
+			d := c.Duration(1)
+			c.Wait("bench.sleep", opts.Timeout, func(ctx context.Context) error {
+				select {
+				case <-time.After(d):
+					return nil
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			})
+		},
+		"open": func(c *luahost.Call) {
+			name := c.String(1)
+			c.Own(&closeFunc{func() error { *events = append(*events, "closed "+name); return nil }})
+		},
+		"panic": func(*luahost.Call) { panic("oops") },
+		"each": func(c *luahost.Call) {
+			hosts, fn := c.Strings(1), c.Function(2)
+			c.Wait("bench.each", 0, func(ctx context.Context) error {
+				errs := make(chan error, len(hosts))
+				for _, h := range hosts {
+					go func() {
+						task := luahost.Task{Host: h, What: "the part of " + h, Timeout: time.Second}
+						_, err := c.Runtime().Call(ctx, task, fn, h)
+						errs <- err
+					}()
+				}
+				var all []error
+				for range hosts {
+					all = append(all, <-errs)
+				}
+				return errors.Join(all...)
+			})
+		},
+	}}
+}
+
+type closeFunc struct{ f func() error }
+
+func (c *closeFunc) Close() error { return c.f() }
+
+// outcome is what came of a script.
+type outcome struct {
+	err    error
+	said   string
+	events []string
+}
+
+// run runs source with the bench module.
+func run(t *testing.T, source string) outcome {
+	t.Helper()
+	var said strings.Builder
+	var events []string
+	rt := luahost.New(t.Context(), luahost.Config{
+		Modules: []luahost.Module{bench(&events)},
+		Print:   func(host, text string) { said.WriteString(text) },
+		Log:     func(text string) { t.Log(text) },
+		Stretch: 300 * time.Millisecond,
+		Timeout: 2 * time.Second,
+	})
+	defer rt.Close()
+	err := rt.Run(source, "test.lua")
+	return outcome{err, said.String(), events}
+}
+
+func TestErrors(t *testing.T) {
+	for _, test := range []struct{ name, source, want string }{
+		{"success", `print("hello")`, ""},
+		{"syntax", "local x =\nend", `test.lua:2:3: syntax error near "end"`},
+		{"syntax at the end", "if x then", `test.lua: syntax error at the end of the file`},
+		{"string", `error("plain")`, "plain (test.lua:1)"},
+		{"strict read", `local x = prnt`, `there is no variable "prnt"; did you mean "print"? (test.lua:1)`},
+		{"strict write", `x = 1`, `the variable "x" is not declared (test.lua:1)`},
+		{"no module", `require "bensh"`, `there is no module "bensh"; did you mean "bench"? (test.lua:1)`},
+		{"no function", `require("bench").slep("1s")`, `there is no "slep" in module bench; did you mean "sleep"? (test.lua:1)`},
+		{"unit", `require("bench").sleep(1)`, `bench.sleep: argument 1: a time with a unit such as "90s" or "10m" expected, got a number (test.lua:1)`},
+		{"option", `require("bench").sleep("1s", {timout="2s"})`, `bench.sleep: argument 2: there is no option "timout"; did you mean "timeout"? (test.lua:1)`},
+		{"timeout", "\n" + `require("bench").sleep("10s", {timeout="20ms"})`, "bench.sleep did not end within 20ms (test.lua:2)"},
+		{"pcall cannot stretch", `for i = 1, 100 do pcall(require("bench").sleep, "1s") end`, "the run did not end within 2s"},
+		{"endless", `while true do pcall(function() while true do end end) end`, "Lua ran for 300ms without calling any primitive"},
+		{"pcall sees fields", `local ok, e = pcall(require("bench").sleep, "1s", {timeout="10ms"}); assert(e.kind == "timeout" and e.where[1] == "test.lua:1"); error(e)`, "bench.sleep did not end within 10ms (test.lua:1)"},
+		{"panic", `pcall(require("bench").panic); print("not reached")`, "fault in bench.panic: oops"},
+		{"exit", `pcall(os.exit, 3); print("not reached")`, "the script ends with status 3"},
+		{"host", `require("bench").each({"web1"}, function(h) require("bench").sleep("9s", {timeout="10ms"}) end)`, "web1: bench.sleep did not end within 10ms"},
+		{"coroutine", `local co = coroutine.wrap(function() require("bench").sleep("9s", {timeout="10ms"}) end); co()`, "bench.sleep did not end within 10ms"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := run(t, test.source)
+			if strings.Contains(got.said, "not reached") {
+				t.Error("the script went on")
+			}
+			switch {
+			case test.want == "" && got.err != nil:
+				t.Errorf("got %v", got.err)
+			case test.want != "" && (got.err == nil || !strings.Contains(got.err.Error(), test.want)):
+				t.Errorf("got %v\nwant %s", got.err, test.want)
+			}
+		})
+	}
+}
+
+func TestOwned(t *testing.T) {
+	got := run(t, `
+		local bench = require "bench"
+		bench.open("outer")
+		pcall(bench.each, {"web1"}, function() bench.open("a"); bench.open("b"); error("x") end)
+		bench.sleep("1ms")`)
+	if got := strings.Join(got.events, ","); got != "closed b,closed a,closed outer" {
+		t.Error(got)
+	}
+}

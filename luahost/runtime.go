@@ -1,0 +1,172 @@
+package luahost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Config says what a Runtime offers to its scripts. The zero value is a Lua
+// without any module.
+type Config struct {
+	// Modules are what scripts can require. Two of one name are a fault.
+	Modules []Module
+	// Find returns the source of a Lua file that a script requires by name
+	// ("balancer.haproxy") and the path to show in errors. It wraps
+	// fs.ErrNotExist when there is none. nil finds nothing.
+	Find func(name string) (source []byte, path string, err error)
+	// Args are the script's arguments, without its own name.
+	Args []string
+	// Print receives what print and io.write say; host is "" outside of a
+	// host's function. nil discards.
+	Print func(host, text string)
+	// Log receives what the operator should know and no script can catch:
+	// what could not be closed, the stack of a panic. nil discards.
+	Log func(text string)
+	// Timeout bounds the whole run; 0 is DefaultTimeout.
+	Timeout time.Duration
+	// Stretch bounds a stretch of Lua that calls no primitive; 0 is
+	// DefaultStretch.
+	Stretch time.Duration
+}
+
+// Defaults of Config.
+const (
+	DefaultTimeout = 24 * time.Hour
+	DefaultStretch = 5 * time.Second
+)
+
+// Runtime is one Lua state with its modules. Its methods may be called from
+// any goroutine, but Lua values that they return may be looked at only inside
+// Runtime.Locked. Close it when its last call has returned.
+type Runtime struct {
+	config Config
+	root   *lua.LState
+
+	mu      sync.Mutex // the lock on the Lua state
+	watch   *watchdog
+	waiting map[*lua.LState]bool // coroutines in the middle of a primitive
+
+	types   map[any]*typeTables
+	interns map[any]*lua.LUserData
+
+	ctx    context.Context // of the run; ends with the first panic
+	cancel context.CancelCauseFunc
+}
+
+// New makes a Runtime whose calls all end when ctx does, or when the run's
+// own deadline passes.
+func New(ctx context.Context, config Config) *Runtime {
+	if config.Timeout == 0 {
+		config.Timeout = DefaultTimeout
+	}
+	if config.Stretch == 0 {
+		config.Stretch = DefaultStretch
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	rt := &Runtime{
+		config:  config,
+		ctx:     ctx,
+		cancel:  cancel,
+		waiting: map[*lua.LState]bool{},
+		types:   map[any]*typeTables{},
+		interns: map[any]*lua.LUserData{},
+		watch:   newWatchdog(config.Stretch),
+	}
+	rt.root = newState(rt)
+	return rt
+}
+
+// Close ends the Lua state. It returns once no Lua runs any more.
+func (rt *Runtime) Close() error {
+	rt.cancel(errors.New("the run is over"))
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	rt.watch.stop()
+	rt.root.Close()
+	return nil
+}
+
+// Args returns the script's arguments.
+func (rt *Runtime) Args() []string { return rt.config.Args }
+
+// Locked calls f while no Lua runs. f must not call any other method of rt.
+func (rt *Runtime) Locked(f func()) {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	f()
+}
+
+// Run compiles source, whose name in errors is path, and runs it as the main
+// script. It returns nil, an *Error or an *ExitRequest.
+func (rt *Runtime) Run(source, path string) error {
+	fn, err := rt.compile(source, path)
+	if err != nil {
+		return err
+	}
+	_, err = rt.Call(rt.ctx, Task{What: "the run", Timeout: rt.config.Timeout}, fn)
+	return err
+}
+
+// Check compiles source and does not run it.
+func (rt *Runtime) Check(source, path string) error {
+	_, err := rt.compile(source, path)
+	return err
+}
+
+func (rt *Runtime) compile(source, path string) (*lua.LFunction, error) {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	fn, err := load(rt.root, source, path)
+	if err != nil {
+		return nil, &Error{Kind: Script, Message: err.Error()}
+	}
+	return fn, nil
+}
+
+// Task says for whom and how long a Lua function is called.
+type Task struct {
+	Host    string        // whose part it is; "" is none
+	What    string        // what its deadline bounds, for the error: "the turn of web3"
+	Timeout time.Duration // 0 is as long as ctx allows
+}
+
+// Call calls fn on a Lua thread of its own and waits for it; args are as for
+// Call.Push. Whatever the function opened is closed before Call returns. It
+// must not be called while holding the lock: from a primitive, only inside
+// Call.Wait, and with the context that Wait gave. The result is fn's first
+// value; look at it only inside Locked. The error is an *Error or an
+// *ExitRequest.
+func (rt *Runtime) Call(ctx context.Context, task Task, fn *lua.LFunction, args ...any) (lua.LValue, error) {
+	if task.Timeout > 0 {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeoutCause(ctx, task.Timeout, &TimeoutError{What: task.What, After: task.Timeout})
+		defer done()
+	}
+	t := newThread(ctx, rt, task.Host)
+	result, err := t.call(fn, args)
+	t.close()
+	return result, err
+}
+
+// panicked ends the run because of a fault of farmrun itself.
+func (rt *Runtime) panicked(in string, value any, stack []byte) {
+	rt.log(fmt.Sprintf("fault in %s: %v\n%s", in, value, stack))
+	rt.cancel(&Error{Kind: Fault, Message: fmt.Sprintf("fault in %s: %v", in, value)})
+}
+
+func (rt *Runtime) log(text string) {
+	if rt.config.Log != nil {
+		rt.config.Log(text)
+	}
+}
+
+func (rt *Runtime) print(host, text string) {
+	if rt.config.Print != nil {
+		rt.config.Print(host, text)
+	}
+}

@@ -1,0 +1,192 @@
+package luahost
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// A thread begins small and grows as it must: there may be one for each of
+// 10,000 hosts.
+const (
+	registryFirst = 256
+	registryMost  = 1 << 18
+	callsMost     = 200
+)
+
+// newState makes the Lua state with the libraries that a script may use.
+func newState(rt *Runtime) *lua.LState {
+	L := lua.NewState(lua.Options{
+		RegistrySize:        registryFirst,
+		RegistryMaxSize:     registryMost,
+		CallStackSize:       callsMost,
+		MinimizeStackMemory: true,
+		SkipOpenLibs:        true,
+	})
+	rt.root = L
+	for _, lib := range []struct {
+		name string
+		open lua.LGFunction
+	}{
+		{lua.LoadLibName, lua.OpenPackage},
+		{lua.BaseLibName, lua.OpenBase},
+		{lua.TabLibName, lua.OpenTable},
+		{lua.StringLibName, lua.OpenString},
+		{lua.MathLibName, lua.OpenMath},
+		{lua.CoroutineLibName, lua.OpenCoroutine},
+		{lua.OsLibName, lua.OpenOs},
+		{lua.IoLibName, lua.OpenIo},
+		{lua.DebugLibName, lua.OpenDebug},
+	} {
+		L.Push(L.NewFunction(lib.open))
+		L.Push(lua.LString(lib.name))
+		L.Call(1, 0)
+	}
+	rt.restrict()
+	rt.installRequire()
+	rt.strictGlobals()
+	return L
+}
+
+// restrict replaces what could wait without end, leave the run by itself, or
+// change what the runtime relies on.
+func (rt *Runtime) restrict() {
+	L := rt.root
+	rt.set("os", map[string]Func{"exit": exit, "execute": gone("os.execute", "farm.here():run"), "setenv": nil})
+	rt.set("io", map[string]Func{
+		"write": rt.write, "open": open(L.GetField(L.GetGlobal("io"), "open")), "lines": gone("io.lines", "io.open(path):lines()"),
+		"popen": gone("io.popen", "farm.here():run"), "read": gone("io.read", "cli.ask"),
+		"stdin": nil, "stdout": nil, "stderr": nil, "input": nil, "output": nil, "close": nil, "flush": nil,
+	})
+	rt.set("debug", map[string]Func{
+		"getregistry": nil, "setmetatable": nil, "getmetatable": nil, "setfenv": nil, "getfenv": nil,
+		"setlocal": nil, "setupvalue": nil, "sethook": nil, "gethook": nil, "debug": nil, "getlocal": nil, "getupvalue": nil,
+	})
+	rt.set("coroutine", map[string]Func{"resume": rt.resume(L.GetField(L.GetGlobal("coroutine"), "resume"))})
+	L.SetGlobal("print", rt.function("print", rt.printLine))
+	L.SetGlobal("dofile", rt.function("dofile", gone("dofile", "require")))
+	L.SetGlobal("loadfile", rt.function("loadfile", gone("loadfile", "require")))
+	L.SetGlobal("_printregs", lua.LNil)
+	wrap, err := L.LoadString(wrapSource)
+	if err != nil {
+		panic(err)
+	}
+	L.Push(wrap)
+	L.Call(0, 0)
+}
+
+// wrapSource rebuilds coroutine.wrap on the guarded coroutine.resume.
+const wrapSource = `
+local create, resume, error = coroutine.create, coroutine.resume, error
+local function pass(ok, ...)
+  if not ok then error((...), 0) end
+  return ...
+end
+function coroutine.wrap(f)
+  local co = create(f)
+  return function(...) return pass(resume(co, ...)) end
+end`
+
+// set replaces functions of a library; nil removes them.
+func (rt *Runtime) set(library string, funcs map[string]Func) {
+	table := rt.root.GetGlobal(library).(*lua.LTable)
+	for name, f := range funcs {
+		if f == nil {
+			table.RawSetString(name, lua.LNil)
+			continue
+		}
+		table.RawSetString(name, rt.function(library+"."+name, f))
+	}
+}
+
+// gone is a function that farmrun does not offer because it could wait
+// without end; instead names what does.
+func gone(name, instead string) Func {
+	return func(c *Call) { c.Fail("%s is not offered here: use %s", name, instead) }
+}
+
+// resume guards coroutine.resume: a coroutine that is in the middle of a
+// primitive for one host must not be resumed by another.
+func (rt *Runtime) resume(original lua.LValue) Func {
+	plain := original.(*lua.LFunction).GFunction
+	return func(c *Call) {
+		if co, ok := c.Value(1).(*lua.LState); ok && rt.waiting[co] {
+			c.Push(false, "cannot resume a coroutine that waits in a primitive")
+			return
+		}
+		c.results = plain(c.L)
+	}
+}
+
+// exit is os.exit([status]): it ends the script, and the run says what came of it.
+func exit(c *Call) {
+	code := 0
+	switch v := c.Value(1).(type) {
+	case lua.LBool:
+		if !v {
+			code = 1
+		}
+	case *lua.LNilType:
+	default:
+		code = c.Int(1)
+	}
+	c.Exit(code)
+}
+
+func (rt *Runtime) printLine(c *Call) {
+	words := make([]string, c.Count())
+	for i := range words {
+		words[i] = c.L.ToStringMeta(c.Value(i + 1)).String()
+	}
+	rt.print(c.Host(), strings.Join(words, "\t")+"\n")
+}
+
+func (rt *Runtime) write(c *Call) {
+	for i := range c.Count() {
+		rt.print(c.Host(), c.String(i+1))
+	}
+}
+
+// open is io.open for what cannot make it wait: a regular file, or one that is
+// not there yet.
+func open(original lua.LValue) Func {
+	plain := original.(*lua.LFunction).GFunction
+	return func(c *Call) {
+		path := c.String(1)
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+			c.Push(nil, fmt.Sprintf("%s: not a regular file", path))
+			return
+		}
+		c.results = plain(c.L)
+	}
+}
+
+// strictGlobals makes reading a global that is not there an error, and
+// setting one in a function too: both are misspellings far more often than not.
+func (rt *Runtime) strictGlobals() {
+	L := rt.root
+	globals := L.Get(lua.GlobalsIndex).(*lua.LTable)
+	meta := L.NewTable()
+	meta.RawSetString("__index", rt.function("global", func(c *Call) {
+		name := c.Value(2).String()
+		var known []string
+		globals.ForEach(func(k, _ lua.LValue) { known = append(known, k.String()) })
+		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("there is no variable %q%s", name, nearOnly(name, known))})
+	}))
+	meta.RawSetString("__newindex", rt.function("global", func(c *Call) {
+		name := c.Value(2).String()
+		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("the variable %q is not declared", name), Hint: "write: local " + name})
+	}))
+	meta.RawSetString("__metatable", lua.LString("globals"))
+	globals.Metatable = meta
+}
+
+// nearOnly is DidYouMean without the list of all names.
+func nearOnly(name string, known []string) string {
+	if text := DidYouMean(name, known); strings.Contains(text, "did you mean") {
+		return text
+	}
+	return ""
+}

@@ -1,0 +1,122 @@
+package luahost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// thread is one Lua thread with what belongs to the function that runs on it.
+// Its fields are guarded by the Runtime's lock.
+type thread struct {
+	rt     *Runtime
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	state  *lua.LState
+
+	host  string
+	steps []string // names of the steps under way, outermost first
+	owned []io.Closer
+}
+
+// threadKey finds the thread in the context of its Lua state and of every
+// coroutine made on it.
+type threadKey struct{}
+
+func newThread(ctx context.Context, rt *Runtime, host string) *thread {
+	t := &thread{rt: rt, host: host}
+	if outer, ok := ctx.Value(threadKey{}).(*thread); ok && host == "" {
+		t.host = outer.host
+	}
+	// The run's own end reaches the thread by stopping it, since a context has
+	// one parent: ctx.
+	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, threadKey{}, t))
+	t.ctx, t.cancel = ctx, cancel
+	return t
+}
+
+// call runs fn with the lock held, from the first instruction to the last but
+// for what Call.Wait gives away.
+func (t *thread) call(fn *lua.LFunction, args []any) (result lua.LValue, err error) {
+	stop := context.AfterFunc(t.rt.ctx, func() { t.cancel(context.Cause(t.rt.ctx)) })
+	defer stop()
+
+	t.lock()
+	defer t.unlock()
+	if t.ctx.Err() != nil {
+		return lua.LNil, t.rt.toError(t, context.Cause(t.ctx))
+	}
+	t.state, _ = t.rt.root.NewThread()
+	t.state.SetContext(t.ctx)
+	values := make([]lua.LValue, len(args))
+	for i, a := range args {
+		values[i] = t.rt.value(t.state, a)
+	}
+	err = t.state.CallByParam(lua.P{Fn: fn, NRet: 1, Protect: true}, values...)
+	if err != nil {
+		return lua.LNil, t.rt.toError(t, err)
+	}
+	return t.state.Get(-1), nil
+}
+
+// lock takes the interpreter; the watchdog ends the thread that keeps it too long.
+func (t *thread) lock() {
+	t.rt.mu.Lock()
+	t.rt.watch.begin(t)
+}
+
+func (t *thread) unlock() {
+	t.rt.watch.end()
+	t.rt.mu.Unlock()
+}
+
+// closeWithin is how long what a function opened may take to close, each.
+const closeWithin = 10 * time.Second
+
+// close closes what the thread opened, last first, without the lock.
+func (t *thread) close() {
+	t.cancel(errors.New("the function has ended"))
+	for _, c := range slices.Backward(t.owned) {
+		if err := closeInTime(c); err != nil {
+			t.rt.log(fmt.Sprintf("%sclosing: %v", hostPrefix(t.host), err))
+		}
+	}
+	t.owned = nil
+}
+
+func closeInTime(c io.Closer) error {
+	closed := make(chan error, 1)
+	go func() { closed <- c.Close() }()
+	late := time.NewTimer(closeWithin)
+	defer late.Stop()
+	select {
+	case err := <-closed:
+		return err
+	case <-late.C:
+		return &TimeoutError{What: "closing", After: closeWithin}
+	}
+}
+
+func hostPrefix(host string) string {
+	if host == "" {
+		return ""
+	}
+	return host + ": "
+}
+
+// step returns the names of the steps under way, "drain" or "switch/check".
+func (t *thread) step() string {
+	name := ""
+	for i, s := range t.steps {
+		if i > 0 {
+			name += "/"
+		}
+		name += s
+	}
+	return name
+}

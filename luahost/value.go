@@ -1,0 +1,91 @@
+package luahost
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Pusher is a Go value that knows how to become a Lua value, such as what
+// Type.Value returns.
+type Pusher interface {
+	luaValue(rt *Runtime) lua.LValue
+}
+
+// value makes a Lua value of a Go value as Call.Push describes.
+func (rt *Runtime) value(L *lua.LState, v any) lua.LValue {
+	switch v := v.(type) {
+	case nil:
+		return lua.LNil
+	case lua.LValue:
+		return v
+	case Pusher:
+		return v.luaValue(rt)
+	case []byte:
+		return lua.LString(v)
+	case time.Duration:
+		return lua.LNumber(v.Seconds())
+	case error:
+		return rt.errorValue(v)
+	}
+	return rt.reflected(L, reflect.ValueOf(v))
+}
+
+func (rt *Runtime) reflected(L *lua.LState, v reflect.Value) lua.LValue {
+	switch v.Kind() {
+	case reflect.Bool:
+		return lua.LBool(v.Bool())
+	case reflect.String:
+		return lua.LString(v.String())
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return lua.LNumber(v.Int())
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return lua.LNumber(v.Uint())
+	case reflect.Float32, reflect.Float64:
+		return lua.LNumber(v.Float())
+	case reflect.Slice, reflect.Array:
+		return rt.list(L, v)
+	case reflect.Map:
+		return rt.mapping(L, v)
+	case reflect.Struct:
+		return rt.record(L, v)
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return lua.LNil
+		}
+		return rt.value(L, v.Elem().Interface())
+	}
+	panic(fmt.Sprintf("luahost: a %v cannot become a Lua value", v.Type()))
+}
+
+func (rt *Runtime) list(L *lua.LState, v reflect.Value) lua.LValue {
+	table := L.CreateTable(v.Len(), 0)
+	for i := range v.Len() {
+		table.RawSetInt(i+1, rt.value(L, v.Index(i).Interface()))
+	}
+	return table
+}
+
+func (rt *Runtime) mapping(L *lua.LState, v reflect.Value) lua.LValue {
+	table := L.CreateTable(0, v.Len())
+	keys := v.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	for _, key := range keys {
+		table.RawSet(rt.value(L, key.Interface()), rt.value(L, v.MapIndex(key).Interface()))
+	}
+	return table
+}
+
+func (rt *Runtime) record(L *lua.LState, v reflect.Value) lua.LValue {
+	table := L.CreateTable(0, v.NumField())
+	for i := range v.NumField() {
+		if field := v.Type().Field(i); field.IsExported() {
+			table.RawSetString(newOptionField(field, i).name, rt.value(L, v.Field(i).Interface()))
+		}
+	}
+	return table
+}
