@@ -1,0 +1,156 @@
+// Package console is what the operator reads: lines of hosts with the host's
+// name before each, results on standard output and all else on standard error,
+// coloured and made printable on a terminal, plain elsewhere. Secrets are
+// blotted out on the way.
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// Console writes to the operator. The zero value discards everything. Its
+// methods may be called from many goroutines; no two lines mix.
+type Console struct {
+	Out, Err io.Writer // results, and everything else; nil discards
+	// OutTerminal and ErrTerminal say that a person reads Out or Err there:
+	// host names are coloured and control characters made visible.
+	OutTerminal, ErrTerminal bool
+	// Mask blots secrets out of a line; nil leaves all as it is.
+	Mask func(line []byte) []byte
+
+	mu sync.Mutex
+}
+
+// Stream says where a line belongs.
+type Stream int
+
+// The streams.
+const (
+	Stdout Stream = iota // results: what hosts and scripts say
+	Stderr               // what hosts complain about, and what farmrun says
+)
+
+// longest is how much of a line is held back until its end comes; what is
+// longer is broken into lines.
+const longest = 64 << 10
+
+// Host returns a writer for what a host says; each line appears, with the
+// host's name before it, when it is complete, and Close shows a last line that
+// has no end. A Writer belongs to one goroutine at a time.
+func (c *Console) Host(name string, s Stream) *Writer {
+	return &Writer{console: c, host: name, stream: s}
+}
+
+// Note tells the operator something about a host, or, with host "", about the
+// run, on standard error.
+func (c *Console) Note(host, format string, args ...any) {
+	c.lines(host, Stderr, []byte(fmt.Sprintf(format, args...)))
+}
+
+// Print shows what a script prints, on standard output, with the host's name
+// before each line if there is one. Text without a line end gets one only
+// where a host's name stands before it.
+func (c *Console) Print(host, text string) {
+	if host == "" {
+		c.write(Stdout, c.clean([]byte(text), Stdout))
+		return
+	}
+	c.lines(host, Stdout, bytes.TrimSuffix([]byte(text), []byte("\n")))
+}
+
+// lines writes text, which lacks its last line end, line by line.
+func (c *Console) lines(host string, s Stream, text []byte) {
+	var out []byte
+	for line := range bytes.SplitSeq(text, []byte("\n")) {
+		out = append(out, c.prefix(host, s)...)
+		out = append(out, c.clean(bytes.TrimSuffix(line, []byte("\r")), s)...)
+		out = append(out, '\n')
+	}
+	c.write(s, out)
+}
+
+func (c *Console) write(s Stream, text []byte) {
+	w := c.Out
+	if s == Stderr {
+		w = c.Err
+	}
+	if w == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.Write(text)
+}
+
+func (c *Console) terminal(s Stream) bool {
+	if s == Stderr {
+		return c.ErrTerminal
+	}
+	return c.OutTerminal
+}
+
+func (c *Console) prefix(host string, s Stream) string {
+	switch {
+	case host == "":
+		return ""
+	case !c.terminal(s):
+		return host + ": "
+	}
+	return colour(host) + host + ":\x1b[0m "
+}
+
+// colour chooses a colour by the name, so that a host keeps it.
+func colour(host string) string {
+	colours := []int{36, 33, 32, 35, 34, 96, 93, 92, 95, 94}
+	sum := 0
+	for _, b := range []byte(host) {
+		sum = sum*31 + int(b)
+	}
+	return fmt.Sprintf("\x1b[%dm", colours[uint(sum)%uint(len(colours))])
+}
+
+// clean blots out secrets and, for a terminal, what could move its cursor.
+func (c *Console) clean(line []byte, s Stream) []byte {
+	if c.Mask != nil {
+		line = c.Mask(line)
+	}
+	if c.terminal(s) {
+		return Printable(line)
+	}
+	return line
+}
+
+// Writer shows what one host says. See Console.Host.
+type Writer struct {
+	console *Console
+	host    string
+	stream  Stream
+	partial []byte
+}
+
+// Write takes what the host says. It never fails.
+func (w *Writer) Write(p []byte) (int, error) {
+	n := len(p)
+	w.partial = append(w.partial, p...)
+	if end := bytes.LastIndexByte(w.partial, '\n'); end >= 0 {
+		w.console.lines(w.host, w.stream, w.partial[:end])
+		w.partial = append(w.partial[:0], w.partial[end+1:]...)
+	}
+	for len(w.partial) > longest {
+		w.console.lines(w.host, w.stream, w.partial[:longest])
+		w.partial = append(w.partial[:0], w.partial[longest:]...)
+	}
+	return n, nil
+}
+
+// Close shows what came after the last line end.
+func (w *Writer) Close() error {
+	if len(w.partial) > 0 {
+		w.console.lines(w.host, w.stream, w.partial)
+		w.partial = nil
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Printable returns text with everything that a terminal would obey rather
+// than show, and every byte that is no UTF-8, written as \xNN or \u{NN}. Line
+// ends and tabs stay.
+func Printable(text []byte) []byte {
+	if isPrintable(text) {
+		return text
+	}
+	var b bytes.Buffer
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && size == 1, r < 0x80 && !shown(r):
+			fmt.Fprintf(&b, `\x%02x`, text[0])
+		case !shown(r):
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		default:
+			b.Write(text[:size])
+		}
+		text = text[size:]
+	}
+	return b.Bytes()
+}
+
+func isPrintable(text []byte) bool {
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		if r == utf8.RuneError && size == 1 || !shown(r) {
+			return false
+		}
+		text = text[size:]
+	}
+	return true
+}
+
+func shown(r rune) bool {
+	return r == '\n' || r == '\t' || unicode.IsGraphic(r)
+}
