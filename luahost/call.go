@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -176,6 +177,35 @@ func (c *Call) Invoke(fn *lua.LFunction, args ...any) lua.LValue {
 	result := c.L.Get(-1)
 	c.L.Pop(1)
 	return result
+}
+
+// Protect is Invoke for those who look at the error themselves: it returns an
+// *Error or an *ExitRequest with the host and the step as they are now.
+func (c *Call) Protect(fn *lua.LFunction, args ...any) (lua.LValue, error) {
+	values := make([]lua.LValue, len(args))
+	for i, a := range args {
+		values[i] = c.rt.value(c.L, a)
+	}
+	if err := c.L.CallByParam(lua.P{Fn: fn, NRet: 1, Protect: true}, values...); err != nil {
+		return lua.LNil, c.rt.toError(c.thread, err)
+	}
+	result := c.L.Get(-1)
+	c.L.Pop(1)
+	return result, nil
+}
+
+// Record makes a table of values that a script can read but neither change nor
+// misspell; what names it in the error: "the arguments".
+func (c *Call) Record(what string, values map[string]any) lua.LValue {
+	members := c.L.NewTable()
+	for name, v := range values {
+		members.RawSetString(name, c.rt.value(c.L, v))
+	}
+	return c.rt.sealed(members, func(c *Call, name string) {
+		c.Raisef(Script, "there is no %q in %s%s", name, what, DidYouMean(name, slices.Collect(maps.Keys(values))))
+	}, func(c *Call, name string) {
+		c.Raisef(Script, "%q cannot be set in %s", name, what)
+	})
 }
 
 // Push adds results. Go values become Lua values: nil, booleans, strings and

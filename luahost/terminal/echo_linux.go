@@ -1,0 +1,21 @@
+package terminal
+
+import "golang.org/x/sys/unix"
+
+// setEcho switches the terminal's echo (termios(3), ECHO) and returns how to
+// switch it back.
+func setEcho(fd int, on bool) (back func(), err error) {
+	was, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return nil, err
+	}
+	now := *was
+	now.Lflag &^= unix.ECHO
+	if on {
+		now.Lflag |= unix.ECHO
+	}
+	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &now); err != nil {
+		return nil, err
+	}
+	return func() { unix.IoctlSetTermios(fd, unix.TCSETS, was) }, nil
+}

@@ -1,0 +1,128 @@
+// Package terminal asks the operator: questions, confirmations, and passwords
+// without echo. It speaks to the controlling terminal (/dev/tty), not to
+// standard input, so that a script may be fed by a pipe and still ask.
+package terminal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"farmrun/luahost/secret"
+)
+
+// ErrNone is returned when there is no terminal to ask on.
+var ErrNone = errors.New("there is no terminal to ask on")
+
+// Terminal asks one question at a time, however many goroutines have one. The
+// zero value is the controlling terminal of the process.
+type Terminal struct {
+	Path string // "" is /dev/tty
+
+	mu sync.Mutex
+}
+
+// Ask shows question and returns the line that was typed, without its end.
+// It fails with ErrNone where nobody can be asked, and with context.Cause(ctx)
+// when ctx is done first.
+func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
+	line, err := t.dialogue(ctx, question, false)
+	return string(line), err
+}
+
+// Confirm asks until the answer is yes or no; an empty line is no.
+func (t *Terminal) Confirm(ctx context.Context, question string) (bool, error) {
+	for {
+		answer, err := t.Ask(ctx, question+" [y/N] ")
+		if err != nil {
+			return false, err
+		}
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes":
+			return true, nil
+		case "", "n", "no":
+			return false, nil
+		}
+	}
+}
+
+// Secret asks without echo.
+func (t *Terminal) Secret(ctx context.Context, question string) (secret.Secret, error) {
+	line, err := t.dialogue(ctx, question, true)
+	return secret.New(string(line)), err
+}
+
+func (t *Terminal) dialogue(ctx context.Context, question string, hidden bool) ([]byte, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	path := t.Path
+	if path == "" {
+		path = "/dev/tty"
+	}
+	tty, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, ErrNone
+	}
+	defer tty.Close()
+	if hidden {
+		restore, err := hide(tty)
+		if err != nil {
+			return nil, err
+		}
+		defer restore()
+	}
+	fmt.Fprint(tty, question)
+	return readLine(ctx, tty)
+}
+
+// hide turns echo off until the function it returns is called. It leaves the
+// terminal in charge of lines and of ^C.
+func hide(tty *os.File) (restore func(), err error) {
+	// Not tty.Fd, which would make reads that no deadline ends.
+	raw, err := tty.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var back func()
+	control := raw.Control(func(fd uintptr) { back, err = setEcho(int(fd), false) })
+	if err := errors.Join(control, err); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNone, err)
+	}
+	return func() {
+		raw.Control(func(uintptr) { back() })
+		fmt.Fprintln(tty)
+	}, nil
+}
+
+// longestLine is more than a terminal hands over at once (N_TTY: 4096).
+const longestLine = 8 << 10
+
+// readLine reads up to the end of a line, byte by byte so that what was typed
+// ahead stays for the next question.
+func readLine(ctx context.Context, tty *os.File) ([]byte, error) {
+	stop := context.AfterFunc(ctx, func() { tty.SetReadDeadline(time.Now()) })
+	defer stop()
+	var line []byte
+	one := make([]byte, 1)
+	for len(line) < longestLine {
+		_, err := tty.Read(one)
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
+			return nil, fmt.Errorf("nothing was typed: %w", err)
+		case one[0] == '\n':
+			return bytes.TrimSuffix(line, []byte("\r")), nil
+		}
+		line = append(line, one[0])
+	}
+	return nil, errors.New("the line that was typed is too long")
+}
