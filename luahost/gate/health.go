@@ -1,0 +1,173 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+var (
+	errNoReturn  = errors.New("the function ended its goroutine instead of returning")
+	errStillBusy = errors.New("the health check before this one has not come back yet")
+)
+
+// askIdle asks every host that is not in a turn whether it is healthy, and
+// notes who is sick.
+func (r *rollout) askIdle(ctx context.Context) {
+	r.emit(Event{Kind: Checking})
+	var idle []*member
+	for _, m := range r.members {
+		if m.state != out {
+			idle = append(idle, m)
+		}
+	}
+	answers := r.askAll(ctx, idle)
+	if ctx.Err() != nil { // who was not asked to the end is not sick for it
+		return
+	}
+	for i, m := range idle {
+		r.note(m, answers[i])
+	}
+}
+
+// note keeps what an idle host answered.
+func (r *rollout) note(m *member, answer error) {
+	was := m.state
+	m.answer = answer
+	if answer == nil {
+		m.state = in
+		if was == sick {
+			r.emit(Event{Kind: Well, Host: m.name})
+		}
+		return
+	}
+	m.state = sick
+	if was != sick {
+		r.emit(Event{Kind: Sick, Host: m.name, Err: answer})
+	}
+}
+
+// askAll asks the members at once, as many as the Config allows, and returns
+// their answers in order.
+func (r *rollout) askAll(ctx context.Context, members []*member) []error {
+	answers := make([]error, len(members))
+	places := make(chan struct{}, r.cfg.HealthParallel)
+	var wg sync.WaitGroup
+	for i, m := range members {
+		places <- struct{}{}
+		wg.Go(func() {
+			answers[i] = r.ask(ctx, m)
+			<-places
+		})
+	}
+	wg.Wait()
+	return answers
+}
+
+// ask returns nil only if Healthy said yes for m in time. It returns in time
+// even if Healthy does not; m is then not asked anew until that call is back.
+func (r *rollout) ask(ctx context.Context, m *member) error {
+	if m.asking != nil && !isClosed(m.asking) {
+		return errStillBusy
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	late := timeoutError(fmt.Sprintf("the health check gave no answer in %v", r.cfg.HealthTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.HealthTimeout, late)
+	defer cancel()
+	answer, back := call(func() error { return r.cfg.Healthy(ctx, m.name) })
+	m.asking = back
+	select {
+	case err := <-answer:
+		if ctx.Err() != nil {
+			return context.Cause(ctx) // a late yes is none
+		}
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// verify asks a host whose turn is over until it is healthy, lets it settle,
+// and asks again. It returns nil if the host may leave the budget.
+func (r *rollout) verify(ctx context.Context, m *member) error {
+	r.emit(Event{Kind: Verifying, Host: m.name, Wait: r.cfg.Within})
+	if err := r.askUntilYes(ctx, m); err != nil {
+		return notWell(ctx, err)
+	}
+	r.emit(Event{Kind: Healthy, Host: m.name})
+	if r.cfg.Settle == 0 {
+		return nil
+	}
+	r.emit(Event{Kind: Settling, Host: m.name, Wait: r.cfg.Settle})
+	sleep(ctx, r.cfg.Settle, r.over) // where no further turn will begin, nobody waits for it
+	if err := r.ask(ctx, m); err != nil {
+		return notWell(ctx, fmt.Errorf("it was, but no longer after the settle time: %w", err))
+	}
+	return nil
+}
+
+// askUntilYes returns the last answer of a host that is not healthy within
+// the time that the Config gives it.
+func (r *rollout) askUntilYes(ctx context.Context, m *member) error {
+	patience := time.Now().Add(r.cfg.Within)
+	for {
+		err := r.ask(ctx, m)
+		if err == nil || time.Until(patience) < r.cfg.Interval || !sleep(ctx, r.cfg.Interval, nil) {
+			return err
+		}
+	}
+}
+
+// notWell tells a host that is sick from one of which nothing is known,
+// because the rollout was called off.
+func notWell(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("called off before it was known to be healthy: %w", context.Cause(ctx))
+	}
+	return fmt.Errorf("%w: %w", ErrNotWell, err)
+}
+
+// call runs f on a goroutine of its own. answer gets what f returns or
+// panics with; back is closed when f is over, whoever still listens.
+func call(f func() error) (answer <-chan error, back <-chan struct{}) {
+	c, over := make(chan error, 1), make(chan struct{})
+	go func() {
+		err := errNoReturn
+		defer func() {
+			if p := recover(); p != nil {
+				err = &PanicError{Value: p, Stack: debug.Stack()}
+			}
+			c <- err
+			close(over)
+		}()
+		err = f()
+	}()
+	return c, over
+}
+
+// sleep waits for d, or until enough is closed, and tells whether ctx was
+// still good then.
+func sleep(ctx context.Context, d time.Duration, enough <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-enough:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,332 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// state is where a host stands with the budget.
+type state int
+
+const (
+	in   state = iota // on the air, as far as is known
+	out               // from the begin of its turn until it has been verified
+	sick              // Healthy said no, or its turn failed and nobody has said yes since
+)
+
+// progress is where a host stands in the rollout.
+type progress int
+
+const (
+	pending progress = iota
+	taken            // its turn has begun
+	done
+	failed
+)
+
+// member is one host of a rollout. Its fields belong to the goroutine of run,
+// but for asking, which belongs to whoever asks the host: run while it is
+// idle, its own verify while it is out.
+type member struct {
+	name     string
+	state    state
+	progress progress
+	answer   error           // what Healthy said last
+	asking   <-chan struct{} // closed when the last call of Healthy is over; nil before the first
+}
+
+// rollout is one Run. One goroutine, run's, decides everything: it alone
+// begins turns and knows the states. Each host that is out has a goroutine
+// that performs one phase (the turn, then the verification) and reports on
+// ended.
+type rollout struct {
+	gate    *Gate
+	cfg     Config
+	turn    Turn
+	stop    <-chan struct{} // the operator's
+	members []*member
+
+	ended    chan phase
+	running  int // members that are out
+	done     []string
+	failed   []Failure
+	usedUp   time.Time     // since when sick hosts have used up the budget; zero if they do not
+	halt     *HaltError    // why no further turn begins; nil as long as some may
+	over     chan struct{} // closed when no further turn will begin
+	emitting sync.Mutex
+}
+
+// phase is the end of one phase of a host that is out.
+type phase struct {
+	member *member
+	turn   bool // the turn; else the verification
+	err    error
+}
+
+func newRollout(g *Gate, cfg Config, hosts []string, turn Turn) *rollout {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r := &rollout{gate: g, cfg: cfg, turn: turn, stop: g.stopping()}
+	for _, h := range hosts {
+		r.members = append(r.members, &member{name: h})
+	}
+	r.ended = make(chan phase, len(hosts))
+	r.over = make(chan struct{})
+	return r
+}
+
+// run begins turns as long as it may, and returns when none is under way.
+func (r *rollout) run(ctx context.Context) {
+	for r.halt == nil && r.next() != nil {
+		switch {
+		case ctx.Err() != nil:
+			r.shut("", context.Cause(ctx))
+		case isClosed(r.stop):
+			r.shut("", ErrStopped)
+		case r.running == r.cfg.MaxOffline:
+			r.await(ctx)
+		default:
+			r.advance(ctx)
+		}
+	}
+	for r.running > 0 {
+		r.await(ctx)
+	}
+	r.emit(Event{Kind: Finished, Err: r.err()})
+}
+
+// advance asks the hosts how they are and begins the next turn if the budget
+// allows it. Otherwise it waits for something to change.
+func (r *rollout) advance(ctx context.Context) {
+	r.askIdle(ctx)
+	for r.halt == nil && len(r.ended) > 0 { // a turn may have failed while the hosts were asked
+		r.await(ctx)
+	}
+	m := r.next()
+	switch {
+	case r.halt != nil || ctx.Err() != nil || isClosed(r.stop):
+	case r.offlineBut(m) < r.cfg.MaxOffline:
+		r.begin(ctx, m)
+	case r.running > 0:
+		r.await(ctx)
+	default:
+		r.waitForTheSick(ctx)
+	}
+}
+
+// next returns the host whose turn would be next: the first that is sick, else
+// the first; nil if none is left.
+func (r *rollout) next() *member {
+	var first *member
+	for _, m := range r.members {
+		if m.progress != pending {
+			continue
+		}
+		if m.state == sick {
+			return m
+		}
+		if first == nil {
+			first = m
+		}
+	}
+	return first
+}
+
+// offlineBut counts the hosts other than m that use the budget.
+func (r *rollout) offlineBut(m *member) int {
+	n := 0
+	for _, other := range r.members {
+		if other != m && other.state != in {
+			n++
+		}
+	}
+	return n
+}
+
+// begin starts m's turn.
+func (r *rollout) begin(ctx context.Context, m *member) {
+	if !r.gate.mayBegin() {
+		return // run sees why
+	}
+	m.state, m.progress = out, taken
+	r.running++
+	r.usedUp = time.Time{}
+	r.emit(Event{Kind: TurnBegan, Host: m.name})
+	go func() { r.ended <- phase{member: m, turn: true, err: r.takeTurn(ctx, m.name)} }()
+}
+
+// takeTurn calls the turn function and returns what came of it, in time even
+// if the function is not.
+func (r *rollout) takeTurn(ctx context.Context, host string) error {
+	late := timeoutError(fmt.Sprintf("the turn took longer than %v", r.cfg.TurnTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.TurnTimeout, late)
+	defer cancel()
+	answer, _ := call(func() error {
+		defer r.gate.turnReturned()
+		return r.turn(ctx, host)
+	})
+	select {
+	case err := <-answer:
+		return turnError(ctx, err)
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(r.cfg.Grace)
+	defer grace.Stop()
+	select {
+	case err := <-answer:
+		return turnError(ctx, err)
+	case <-grace.C:
+		return fmt.Errorf("%w; %w for another %v", context.Cause(ctx), ErrAbandoned, r.cfg.Grace)
+	}
+}
+
+// turnError returns what a turn failed of: if its time was up that comes
+// first, even if the function found nothing wrong.
+func turnError(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if cause == nil || errors.Is(err, cause) {
+		return err
+	}
+	if err == nil || err == ctx.Err() {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", cause, err)
+}
+
+// await waits for the end of a phase, or for the operator's word, and acts on it.
+func (r *rollout) await(ctx context.Context) {
+	stop := r.stop
+	if isClosed(r.over) {
+		stop = nil // known
+	}
+	select {
+	case p := <-r.ended:
+		if p.turn {
+			r.turnEnded(ctx, p.member, p.err)
+		} else {
+			r.verified(p.member, p.err)
+		}
+	case <-stop:
+		if r.next() != nil {
+			r.shut("", ErrStopped)
+		} else {
+			close(r.over)
+		}
+	}
+}
+
+// turnEnded has a host verified whose turn is over. A failure that halts the
+// rollout leaves the host as it is.
+func (r *rollout) turnEnded(ctx context.Context, m *member, err error) {
+	r.emit(Event{Kind: TurnEnded, Host: m.name, Err: err})
+	if err != nil {
+		r.fail(m, err)
+		if ctx.Err() != nil || errors.Is(err, ErrAbandoned) {
+			r.shut(m.name, err)
+		}
+		if r.halt != nil {
+			m.state = sick
+			r.running--
+			return
+		}
+	}
+	go func() { r.ended <- phase{member: m, err: r.verify(ctx, m)} }()
+}
+
+// verified takes a host out of the budget, or leaves it in as sick.
+func (r *rollout) verified(m *member, err error) {
+	r.running--
+	m.state, m.answer = in, err
+	if err != nil {
+		m.state = sick
+	}
+	switch {
+	case m.progress == failed: // by its turn; counted then
+	case err != nil:
+		r.fail(m, err)
+	default:
+		m.progress = done
+		r.done = append(r.done, m.name)
+		r.emit(Event{Kind: HostDone, Host: m.name})
+	}
+}
+
+// fail counts m as failed and halts the rollout if that is one too many.
+func (r *rollout) fail(m *member, err error) {
+	m.progress, m.answer = failed, err
+	r.failed = append(r.failed, Failure{Host: m.name, Err: err})
+	r.emit(Event{Kind: HostFailed, Host: m.name, Err: err})
+	if len(r.failed) > r.cfg.MaxFailures {
+		r.shut(m.name, err)
+	}
+}
+
+// waitForTheSick gives sick hosts that use up the budget the time that the
+// Config allows, and halts when it has passed.
+func (r *rollout) waitForTheSick(ctx context.Context) {
+	budget := &BudgetError{MaxOffline: r.cfg.MaxOffline}
+	next := r.next()
+	for _, m := range r.members {
+		if m != next && m.state == sick {
+			budget.Sick = append(budget.Sick, Failure{Host: m.name, Err: m.answer})
+		}
+	}
+	if r.usedUp.IsZero() {
+		r.usedUp = time.Now()
+		r.emit(Event{Kind: Waiting, Err: budget, Wait: r.cfg.Wait})
+	}
+	left := r.cfg.Wait - time.Since(r.usedUp)
+	if left <= 0 {
+		r.shut("", budget)
+		return
+	}
+	sleep(ctx, min(left, r.cfg.Interval), r.stop)
+}
+
+// shut lets no further turn begin. The first reason is the one that counts.
+func (r *rollout) shut(host string, why error) {
+	if r.halt != nil {
+		return
+	}
+	r.halt = &HaltError{Host: host, Err: why}
+	if !isClosed(r.over) {
+		close(r.over)
+	}
+	r.emit(Event{Kind: Halting, Host: host, Err: why})
+}
+
+func (r *rollout) report() Report {
+	rep := Report{Done: r.done, Failed: r.failed}
+	for _, m := range r.members {
+		if m.progress == pending {
+			rep.Left = append(rep.Left, m.name)
+		}
+	}
+	return rep
+}
+
+// err returns what Run returns.
+func (r *rollout) err() error {
+	switch {
+	case r.halt != nil:
+		r.halt.Report = r.report()
+		return r.halt
+	case len(r.failed) > 0:
+		return &FailedError{Failed: r.failed}
+	}
+	return nil
+}
+
+// emit tells of one event, never of two at once.
+func (r *rollout) emit(e Event) {
+	if r.cfg.Events == nil {
+		return
+	}
+	r.emitting.Lock()
+	defer r.emitting.Unlock()
+	e.Time = time.Now()
+	r.cfg.Events(e)
+}
