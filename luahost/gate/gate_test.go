@@ -601,3 +601,28 @@ func TestMessagesStayShort(t *testing.T) {
 		}
 	}
 }
+
+func TestEachWaitForTheSickHasItsOwnTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeFarm()
+		ill := func(hosts ...string) { // the first of them for 50 s
+			for _, h := range hosts {
+				f.set(h, true)
+			}
+			time.AfterFunc(50*time.Second, func() { f.set(hosts[0], false) })
+		}
+		ill("b", "c")
+		cfg := f.config()
+		cfg.Wait = time.Minute
+		var g Gate
+		_, err := g.Run(t.Context(), cfg, []string{"a", "b", "c"}, func(_ context.Context, host string) error {
+			f.set(host, false)
+			if host == "c" {
+				ill("a", "b")
+			}
+			return nil
+		})
+		check(t, "error", errorText(err), "")
+		check(t, "turns", f.begun(), []string{"c", "b", "a"})
+	})
+}
