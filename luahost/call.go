@@ -111,6 +111,9 @@ func (c *Call) suspend() func() {
 	}
 }
 
+// Print shows text as the script's print does, without adding a line end.
+func (c *Call) Print(text string) { c.rt.print(c.thread.host, text) }
+
 // Raise raises err in Lua, with the script's position, the host and the step.
 // It does not return.
 func (c *Call) Raise(err error) {

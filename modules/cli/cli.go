@@ -1,0 +1,269 @@
+// Package cli reads the arguments of a script as its author declared them and
+// asks the operator questions. A Spec describes the arguments, Parse reads
+// them, Help tells the operator what there is. The package knows no Lua but
+// for lua.go.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"farmrun/luahost"
+)
+
+// Type says what an argument is.
+type Type string
+
+// The types of arguments.
+const (
+	String   Type = "string"   // any text
+	Flag     Type = "flag"     // there or not
+	Int      Type = "int"      // a whole number
+	Date     Type = "date"     // a day that exists, yyyy-mm-dd
+	Duration Type = "duration" // a time with a unit
+	List     Type = "list"     // as an option: may be given again; as the last argument: all that are left
+)
+
+// Spec is the arguments of a script.
+type Spec struct {
+	Name    string // the script, for messages
+	Usage   string // "cutover.lua [--pull] DATE"; "" is made from the rest
+	About   string // what the script does, for --help
+	Args    []Arg  // by position
+	Options []Option
+	// SingleDash also takes long options with one dash, as Expect scripts do.
+	SingleDash bool
+}
+
+// Arg is an argument by position. Only the last may be a List, and those that
+// follow an optional one must be optional.
+type Arg struct {
+	Name     string
+	Type     Type // "" is String
+	Help     string
+	Optional bool
+}
+
+// Option is a named argument: --name VALUE.
+type Option struct {
+	Name    string // with "_" where the operator writes "-"
+	Type    Type   // "" is String
+	Short   string // one letter, or ""
+	Help    string
+	Default any // string, bool, int, time.Duration or []string; nil is the type's zero
+}
+
+// ErrHelp is returned by Parse when the operator asked for help.
+var ErrHelp = errors.New("help was asked for")
+
+// UsageError is arguments that the script does not take.
+type UsageError struct {
+	Script string
+	Err    error
+}
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Kind says that the arguments are wrong, and nothing else.
+func (e *UsageError) Kind() string { return "usage" }
+
+// Hint says where help is.
+func (e *UsageError) Hint() string { return "farmrun " + e.Script + " --help lists the arguments" }
+
+// Parse reads args. The values are strings (Date too), bools, ints,
+// time.Durations and []strings by name; an optional argument that is not there
+// has none. The error is ErrHelp or a *UsageError.
+func (s Spec) Parse(args []string) (map[string]any, error) {
+	flags, err := s.flags()
+	if err != nil {
+		return nil, err
+	}
+	if s.SingleDash {
+		args = s.doubleDashes(args)
+	}
+	switch err := flags.Parse(args); {
+	case errors.Is(err, pflag.ErrHelp):
+		return nil, ErrHelp
+	case err != nil:
+		return nil, s.wrong(flags, err)
+	}
+	values := map[string]any{}
+	for _, o := range s.Options {
+		if values[o.Name], err = o.value(flags); err != nil {
+			return nil, &UsageError{s.Name, fmt.Errorf("option --%s: %w", dashed(o.Name), err)}
+		}
+	}
+	if err := s.positional(flags.Args(), values); err != nil {
+		return nil, &UsageError{s.Name, err}
+	}
+	return values, nil
+}
+
+// flags declares the options.
+func (s Spec) flags() (*pflag.FlagSet, error) {
+	flags := pflag.NewFlagSet(s.Name, pflag.ContinueOnError)
+	flags.SortFlags = false
+	flags.Usage = func() {}
+	for _, o := range s.Options {
+		if flags.Lookup(dashed(o.Name)) != nil {
+			return nil, fmt.Errorf("option %q is declared twice", o.Name)
+		}
+		if err := o.declare(flags); err != nil {
+			return nil, fmt.Errorf("option %q: %w", o.Name, err)
+		}
+	}
+	return flags, nil
+}
+
+func (o Option) declare(flags *pflag.FlagSet) error {
+	name := dashed(o.Name)
+	switch o.Type {
+	case Flag:
+		d, ok := o.Default.(bool)
+		flags.BoolP(name, o.Short, d, o.Help)
+		return wrongDefault(ok, o)
+	case Int:
+		d, ok := o.Default.(int)
+		flags.IntP(name, o.Short, d, o.Help)
+		return wrongDefault(ok, o)
+	case List:
+		d, ok := o.Default.([]string)
+		flags.StringArrayP(name, o.Short, d, o.Help)
+		return wrongDefault(ok, o)
+	case "", String, Date, Duration:
+		d, ok := o.Default.(string)
+		flags.StringP(name, o.Short, d, o.Help)
+		return wrongDefault(ok, o)
+	}
+	return fmt.Errorf("there is no type %q", o.Type)
+}
+
+func wrongDefault(ok bool, o Option) error {
+	if ok || o.Default == nil {
+		return nil
+	}
+	return fmt.Errorf("its default does not fit its type")
+}
+
+// value returns what the operator gave, or the default. Options that have
+// neither are nil, so that a script can tell.
+func (o Option) value(flags *pflag.FlagSet) (any, error) {
+	name := dashed(o.Name)
+	switch o.Type {
+	case Flag:
+		return flags.GetBool(name)
+	case Int:
+		return flags.GetInt(name)
+	case List:
+		return flags.GetStringArray(name)
+	}
+	text, err := flags.GetString(name)
+	if err != nil || !flags.Changed(name) && o.Default == nil {
+		return nil, err
+	}
+	return read(o.Type, text)
+}
+
+// positional gives the words that are left to the arguments by position.
+func (s Spec) positional(words []string, values map[string]any) error {
+	for _, a := range s.Args {
+		if a.Type == List {
+			if len(words) == 0 && !a.Optional {
+				return fmt.Errorf("%s is missing", strings.ToUpper(a.Name))
+			}
+			values[a.Name], words = words, nil
+			continue
+		}
+		if len(words) == 0 {
+			if !a.Optional {
+				return fmt.Errorf("%s is missing: %s", strings.ToUpper(a.Name), a.Help)
+			}
+			values[a.Name] = nil
+			continue
+		}
+		v, err := read(a.Type, words[0])
+		if err != nil {
+			return fmt.Errorf("%s: %w", strings.ToUpper(a.Name), err)
+		}
+		values[a.Name], words = v, words[1:]
+	}
+	if len(words) > 0 {
+		return fmt.Errorf("one argument too many: %q", words[0])
+	}
+	return nil
+}
+
+// read turns text into a value of type t.
+func read(t Type, text string) (any, error) {
+	switch t {
+	case Int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no whole number", text)
+		}
+		return n, nil
+	case Date:
+		return text, CheckDate(text)
+	case Duration:
+		return luahost.ParseDuration(text)
+	}
+	return text, nil
+}
+
+// CheckDate tells whether text is a day that exists, as yyyy-mm-dd (ISO 8601).
+func CheckDate(text string) error {
+	if _, err := time.Parse(time.DateOnly, text); err == nil {
+		return nil
+	}
+	var y, m, d int
+	if n, _ := fmt.Sscanf(text, "%4d-%2d-%2d", &y, &m, &d); n != 3 || len(text) != len(time.DateOnly) || m < 1 || m > 12 {
+		return fmt.Errorf("%q is no date: write yyyy-mm-dd", text)
+	}
+	month := time.Date(y, time.Month(m+1), 0, 0, 0, 0, 0, time.UTC)
+	return fmt.Errorf("%q is no date: %s has %d days", text, month.Format("January 2006"), month.Day())
+}
+
+// doubleDashes writes the long options among args with two dashes, up to "--".
+func (s Spec) doubleDashes(args []string) []string {
+	out := slices.Clone(args)
+	for i, a := range out {
+		if a == "--" {
+			break
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(a, "-"), "=")
+		if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && len(name) > 1 && s.has(name) {
+			out[i] = "-" + a
+		}
+	}
+	return out
+}
+
+func (s Spec) has(name string) bool {
+	return name == "help" || slices.ContainsFunc(s.Options, func(o Option) bool { return dashed(o.Name) == name })
+}
+
+// wrong words an error of pflag and names the nearest option.
+func (s Spec) wrong(flags *pflag.FlagSet, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		var names []string
+		flags.VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		written := "--" + unknown.GetSpecifiedName()
+		if shorts := unknown.GetSpecifiedShortnames(); shorts != "" {
+			written = "-" + unknown.GetSpecifiedName()
+		}
+		err = fmt.Errorf("there is no option %s%s", written, luahost.DidYouMean(written, names))
+	}
+	return &UsageError{s.Name, err}
+}
+
+func dashed(name string) string { return strings.ReplaceAll(name, "_", "-") }

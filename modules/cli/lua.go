@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost"
+)
+
+// Operator is who can be asked; a *terminal.Terminal is one.
+type Operator interface {
+	Ask(ctx context.Context, question string) (string, error)
+	Confirm(ctx context.Context, question string) (bool, error)
+}
+
+// Config says what the Lua half works with.
+type Config struct {
+	Script   string // the script's name, for messages
+	Operator Operator
+	Yes      bool // answers every cli.confirm with yes
+}
+
+// Module is the Lua half of this package:
+//
+//	local cli = require "cli"
+//
+// It reads the script's arguments and asks the operator. The types of
+// arguments are cli.string, cli.flag, cli.int, cli.date (a day that exists,
+// yyyy-mm-dd), cli.duration ("90s") and cli.list.
+func Module(config Config) luahost.Module {
+	b := &binding{config}
+	return luahost.Module{
+		Name: "cli",
+		Funcs: map[string]luahost.Func{
+			"parse": b.parse, "confirm": b.confirm, "ask": b.ask, "check_date": b.checkDate, "sleep": b.sleep,
+		},
+		Values: map[string]any{
+			"string": string(String), "flag": string(Flag), "int": string(Int),
+			"date": string(Date), "duration": string(Duration), "list": string(List),
+		},
+	}
+}
+
+type binding struct{ Config }
+
+// cli.parse(spec) -> args
+//
+// Reads the script's arguments and returns them by name; a name that was not
+// declared is an error. The list part of spec has the arguments by position:
+// { "date", cli.date, "the release to switch to" }, with optional = true if it
+// may be missing; the last may be a cli.list of all that are left. The named
+// part has the options: hosts = { default = "@web", help = "which servers" },
+// with type (by default what default is, or cli.string) and short, a letter.
+// An option "dry_run" is written --dry-run. Besides, spec may have usage, a line
+// for --help; about, what the script does; and single_dash = true, for options
+// written -dir as in Expect. Wrong arguments end the script with status 2, and
+// --help prints what there is.
+func (b *binding) parse(c *luahost.Call) {
+	spec, err := readSpec(b.Script, c.Table(1))
+	if err != nil {
+		c.Fail("%v", err)
+	}
+	values, err := spec.Parse(c.Runtime().Args())
+	switch {
+	case errors.Is(err, ErrHelp):
+		c.Print(spec.Help())
+		c.Exit(0)
+	case err != nil:
+		c.Raise(err)
+	}
+	c.Push(c.Record("the arguments", values))
+}
+
+// readSpec reads the table that a script gives to cli.parse.
+func readSpec(script string, table *lua.LTable) (Spec, error) {
+	spec := Spec{Name: script}
+	options := map[string]lua.LValue{}
+	var failed error
+	table.ForEach(func(key, value lua.LValue) {
+		if name, ok := key.(lua.LString); ok && failed == nil {
+			switch name {
+			case "usage":
+				failed = luahost.Decode(value, &spec.Usage)
+			case "about":
+				failed = luahost.Decode(value, &spec.About)
+			case "single_dash":
+				failed = luahost.Decode(value, &spec.SingleDash)
+			default:
+				options[string(name)] = value
+			}
+		}
+	})
+	for i := 1; i <= table.Len() && failed == nil; i++ {
+		var a Arg
+		a, failed = readArg(table.RawGetInt(i))
+		spec.Args = append(spec.Args, a)
+	}
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		o, err := readOption(name, options[name])
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("option %q: %w", name, err)
+		}
+		spec.Options = append(spec.Options, o)
+	}
+	return spec, failed
+}
+
+// readArg reads { "date", cli.date, "help", optional = true }.
+func readArg(v lua.LValue) (Arg, error) {
+	table, ok := v.(*lua.LTable)
+	if !ok {
+		return Arg{}, fmt.Errorf(`an argument is declared as { "name", type, "help" }`)
+	}
+	var a Arg
+	var kind, optional = "", lua.LVAsBool(table.RawGetString("optional"))
+	err := errors.Join(
+		luahost.Decode(table.RawGetInt(1), &a.Name),
+		luahost.Decode(table.RawGetInt(2), &kind),
+		luahost.Decode(table.RawGetInt(3), &a.Help))
+	a.Type, a.Optional = Type(kind), optional
+	return a, err
+}
+
+// readOption reads { default = …, type = …, help = …, short = … }.
+func readOption(name string, v lua.LValue) (Option, error) {
+	var fields struct {
+		Default lua.LValue
+		Type    string
+		Help    string
+		Short   string
+	}
+	if err := luahost.Decode(v, &fields); err != nil {
+		return Option{}, err
+	}
+	o := Option{Name: name, Type: Type(fields.Type), Help: fields.Help, Short: fields.Short}
+	switch d := fields.Default.(type) {
+	case lua.LBool:
+		o.Default, o.Type = bool(d), orType(o.Type, Flag)
+	case lua.LNumber:
+		o.Default, o.Type = int(d), orType(o.Type, Int)
+	case lua.LString:
+		o.Default = string(d)
+	case *lua.LTable:
+		var list []string
+		err := luahost.Decode(d, &list)
+		o.Default, o.Type = list, orType(o.Type, List)
+		return o, err
+	}
+	return o, nil
+}
+
+func orType(given, implied Type) Type {
+	if given == "" {
+		return implied
+	}
+	return given
+}
+
+// cli.confirm(question) -> boolean
+//
+// Asks the operator a question that is answered with yes or no. Where there is
+// no terminal it raises an error; farmrun --yes answers yes to all.
+func (b *binding) confirm(c *luahost.Call) {
+	question := c.String(1)
+	yes := b.Yes
+	if !yes {
+		c.Wait("cli.confirm", 0, func(ctx context.Context) (err error) {
+			yes, err = b.Operator.Confirm(ctx, question)
+			return err
+		})
+	}
+	c.Push(yes)
+}
+
+// cli.ask(question) -> answer
+//
+// Asks the operator for a line. Where there is no terminal it raises an error.
+func (b *binding) ask(c *luahost.Call) {
+	question, answer := c.String(1), ""
+	c.Wait("cli.ask", 0, func(ctx context.Context) (err error) {
+		answer, err = b.Operator.Ask(ctx, question)
+		return err
+	})
+	c.Push(answer)
+}
+
+// cli.check_date(text) -> text
+//
+// Returns text if it is a day that exists, written yyyy-mm-dd, and raises an
+// error otherwise.
+func (b *binding) checkDate(c *luahost.Call) {
+	text := c.String(1)
+	if err := CheckDate(text); err != nil {
+		c.Raisef(luahost.Usage, "%v", err)
+	}
+	c.Push(text)
+}
+
+// cli.sleep(time)
+//
+// Waits, "5s" long. To wait for something to happen, probe for it instead.
+func (b *binding) sleep(c *luahost.Call) {
+	d := c.Duration(1)
+	c.Wait("cli.sleep", 0, func(ctx context.Context) error {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
+}

@@ -1,0 +1,138 @@
+// Package farm knows which hosts there are and who may work on them when: the
+// site's hosts and groups, what each does in parallel with the others (Each),
+// and rollouts, which take hosts off the air one at a time (Rollout).
+//
+// A Farm is made once for a run. A Host is one machine of it, which logs in
+// when it is first asked to do something. How to log in is Config.Dial's
+// affair, so the package knows of no protocol; and but for lua.go it knows
+// nothing of Lua.
+package farm
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"farmrun/luahost/console"
+	"farmrun/luahost/gate"
+	"farmrun/luahost/remote"
+)
+
+// Conn is a login on a host. It may be used by several goroutines at once.
+// What else it can do it shows by Dialer and Listener.
+type Conn interface {
+	Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
+	Close() error
+}
+
+// Dialer is a Conn that opens connections from the host's side.
+type Dialer interface {
+	DialContext(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Listener is a Conn that listens on the host's side.
+type Listener interface {
+	Listen(ctx context.Context, network, addr string) (net.Listener, error)
+}
+
+// Login says how to log in to a host. The zero value leaves all to the login's
+// own configuration, such as ssh_config(5).
+type Login struct {
+	Login   string // "ssh"; "" is ssh
+	Address string // the name or address to connect to; "" is the host's name
+	User    string
+	Port    int
+	Options map[string]string // of the login: for ssh the keywords of ssh_config(5)
+}
+
+// Config says what a Farm works with. Dial is required.
+type Config struct {
+	// Dial logs in to a host.
+	Dial func(ctx context.Context, host string, login Login) (Conn, error)
+	// Here runs commands on this machine; nil is a farm without farm.here.
+	Here Conn
+	// Console shows what hosts say; nil shows nothing.
+	Console *console.Console
+	// DryRun prints commands that are no queries and does not run them.
+	DryRun bool
+	// Idle is how many logins stay open for later while no function is at work
+	// on their hosts; 0 is DefaultIdle.
+	Idle int
+}
+
+// DefaultIdle is how many logins stay open when Config.Idle is 0.
+const DefaultIdle = 256
+
+// ErrUnsupported is returned for what a host's login cannot do.
+var ErrUnsupported = errors.New("this login cannot do that")
+
+// Farm is the hosts of a site. Its methods may be called from any goroutine.
+// Close it to log out everywhere.
+type Farm struct {
+	config Config
+	gate   gate.Gate
+	busy   atomic.Int32 // how many of Each and Rollout are under way
+
+	mu    sync.Mutex
+	site  *site
+	hosts map[string]*Host
+	open  int           // logins
+	stop  chan struct{} // closed by Stop
+}
+
+// New returns a farm without a site: every host name is good.
+func New(config Config) *Farm {
+	if config.Console == nil {
+		config.Console = &console.Console{}
+	}
+	if config.Idle == 0 {
+		config.Idle = DefaultIdle
+	}
+	return &Farm{config: config, hosts: map[string]*Host{}, stop: make(chan struct{})}
+}
+
+// Stop lets no further host begin: neither a turn of a rollout nor a part of
+// an Each. Those at work go on to their end. It may be called more than once.
+func (f *Farm) Stop() {
+	f.gate.Stop()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.stopped() {
+		close(f.stop)
+	}
+}
+
+// Busy tells whether an Each or a Rollout is under way, so that there is
+// something that Stop lets come to its end.
+func (f *Farm) Busy() bool { return f.busy.Load() > 0 }
+
+func (f *Farm) stopped() bool {
+	select {
+	case <-f.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close logs out everywhere. No host may be at work.
+func (f *Farm) Close() error {
+	f.mu.Lock()
+	hosts := make([]*Host, 0, len(f.hosts))
+	for _, h := range f.hosts {
+		hosts = append(hosts, h)
+	}
+	f.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, h := range hosts {
+		wg.Go(func() { h.Close() })
+	}
+	wg.Wait()
+	if here, ok := f.config.Here.(io.Closer); ok {
+		return here.Close()
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package farm
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"farmrun/luahost/console"
+	"farmrun/luahost/remote"
+)
+
+// Host is one machine of the farm. It logs in when it is first needed and
+// again when the login was lost. There is one Host for each name in a Farm; it
+// may be used by several goroutines at once.
+type Host struct {
+	farm     *Farm
+	name     string
+	settings Settings
+
+	mu    sync.Mutex
+	users int      // functions at work on the host
+	login *attempt // the login, under way or done; nil when there is none
+}
+
+// attempt is a login that several may wait for.
+type attempt struct {
+	done chan struct{} // closed when conn and err are set
+	conn Conn
+	err  error
+}
+
+// Name returns the name by which the site knows the host.
+func (h *Host) Name() string { return h.name }
+
+// String returns the name.
+func (h *Host) String() string { return h.name }
+
+// Settings returns what the site says about the host. Do not change its maps.
+func (h *Host) Settings() Settings { return h.settings }
+
+// Run runs cmd on the host. What the command says is shown live unless it is
+// quiet. In a dry run a command that is no query is printed and not run. See
+// package remote for errors.
+func (h *Host) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	if h.farm.config.DryRun && !cmd.Query {
+		h.wouldRun(cmd)
+		return remote.Result{Dry: true}, nil
+	}
+	conn, err := h.Conn(ctx)
+	if err != nil {
+		return remote.Result{}, err
+	}
+	if !cmd.Quiet {
+		out := h.farm.config.Console.Host(h.name, console.Stdout)
+		complaints := h.farm.config.Console.Host(h.name, console.Stderr)
+		defer out.Close()
+		defer complaints.Close()
+		cmd.Stdout, cmd.Stderr = both(out, cmd.Stdout), both(complaints, cmd.Stderr)
+	}
+	result, err := conn.Run(ctx, cmd)
+	if err != nil && ctx.Err() == nil {
+		h.forget(conn)
+	}
+	return result, err
+}
+
+func both(a, b io.Writer) io.Writer {
+	if b == nil {
+		return a
+	}
+	return io.MultiWriter(a, b)
+}
+
+func (h *Host) wouldRun(cmd remote.Cmd) {
+	in := ""
+	if cmd.Dir != "" {
+		in = " (in " + cmd.Dir + ")"
+	}
+	h.farm.config.Console.Note(h.name, "would run: %s%s", cmd.Name(), in)
+}
+
+// DialContext connects to addr as seen from the host; network is "tcp" or
+// "unix". It fails with ErrUnsupported where the login cannot do it.
+func (h *Host) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := h.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d, ok := conn.(Dialer); ok {
+		return d.DialContext(ctx, network, addr)
+	}
+	return nil, h.unsupported("open connections")
+}
+
+// Listen listens on addr on the host. It fails with ErrUnsupported where the
+// login cannot do it.
+func (h *Host) Listen(ctx context.Context, network, addr string) (net.Listener, error) {
+	conn, err := h.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l, ok := conn.(Listener); ok {
+		return l.Listen(ctx, network, addr)
+	}
+	return nil, h.unsupported("forward ports")
+}
+
+func (h *Host) unsupported(what string) error {
+	return fmt.Errorf("%s: cannot %s: %w (%s)", h.name, what, ErrUnsupported, cmp.Or(h.settings.Login.Login, "ssh"))
+}
+
+// Conn returns the host's login, logging in first if need be. One attempt
+// serves all who wait for it, and one whose context ends gives up alone only
+// if it did not begin the attempt.
+func (h *Host) Conn(ctx context.Context) (Conn, error) {
+	for {
+		a, mine := h.attempt()
+		if mine {
+			h.dial(ctx, a)
+			return a.conn, a.err
+		}
+		select {
+		case <-a.done:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		if a.err == nil || !errors.Is(a.err, context.Canceled) && !errors.Is(a.err, context.DeadlineExceeded) {
+			return a.conn, a.err
+		}
+		// Whoever dialled ran out of time; this caller may have some left.
+	}
+}
+
+// attempt returns the login under way or done, or a new one that is the
+// caller's to make.
+func (h *Host) attempt() (a *attempt, mine bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.login != nil {
+		return h.login, false
+	}
+	h.login = &attempt{done: make(chan struct{})}
+	return h.login, true
+}
+
+func (h *Host) dial(ctx context.Context, a *attempt) {
+	defer close(a.done)
+	a.conn, a.err = h.farm.config.Dial(ctx, h.name, h.settings.Login)
+	if a.err != nil {
+		h.mu.Lock()
+		h.login = nil
+		h.mu.Unlock()
+		return
+	}
+	h.farm.count(1)
+}
+
+// forget logs out if conn, which just failed, is still the host's login.
+func (h *Host) forget(conn Conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.login != nil && h.login.conn == conn {
+		h.login = nil
+		h.farm.count(-1)
+		go conn.Close()
+	}
+}
+
+// Close logs out. The host can be used again; it logs in anew.
+func (h *Host) Close() error {
+	h.mu.Lock()
+	a := h.login
+	h.login = nil
+	h.mu.Unlock()
+	if a == nil {
+		return nil
+	}
+	<-a.done
+	if a.conn == nil {
+		return nil
+	}
+	h.farm.count(-1)
+	return a.conn.Close()
+}
+
+// use says that a function is at work on the host until release.
+func (h *Host) use() {
+	h.mu.Lock()
+	h.users++
+	h.mu.Unlock()
+}
+
+// release ends use, and logs out if nobody else is at work on the host and
+// more logins are open than shall stay.
+func (h *Host) release() {
+	h.mu.Lock()
+	h.users--
+	idle := h.users == 0
+	h.mu.Unlock()
+	if idle && h.farm.crowded() {
+		h.Close()
+	}
+}
+
+func (f *Farm) count(logins int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open += logins
+}
+
+func (f *Farm) crowded() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.open > f.config.Idle
+}

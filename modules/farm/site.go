@@ -1,0 +1,123 @@
+package farm
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"farmrun/modules/farm/nodeset"
+)
+
+// Site is what a site file says about its hosts.
+type Site struct {
+	// Groups names sets of hosts, in the syntax of nodeset; "web" is @web.
+	Groups map[string]string
+	// Hosts has the settings of sets of hosts. Where two sets share a host,
+	// what the set with fewer hosts says counts, setting by setting.
+	Hosts map[string]Settings
+}
+
+// Settings are what a site file says about some hosts. A zero field says
+// nothing.
+type Settings struct {
+	Login
+	Vars map[string]any // whatever the site's scripts want to know
+}
+
+// ErrSite is wrapped by what is wrong with a site file.
+var ErrSite = errors.New("site")
+
+// site is a Site that has been understood.
+type site struct {
+	groups map[string]string
+	known  map[string]Settings // every host that the site names
+}
+
+// Define makes s the farm's site: from now on only the hosts that it names are
+// good. It fails, and changes nothing, when a set cannot be read or a group
+// goes round in a circle, and when hosts have been asked for already.
+func (f *Farm) Define(s Site) error {
+	built := &site{groups: maps.Clone(s.Groups), known: map[string]Settings{}}
+	for _, name := range slices.Sorted(maps.Keys(s.Groups)) {
+		members, err := built.expand("@" + name)
+		if err != nil {
+			return fmt.Errorf("%w: group %q: %w", ErrSite, name, err)
+		}
+		for _, h := range members {
+			built.known[h] = Settings{}
+		}
+	}
+	if err := built.settle(s.Hosts); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.hosts) > 0 {
+		return fmt.Errorf("%w: hosts have been used before the site was defined", ErrSite)
+	}
+	f.site = built
+	return nil
+}
+
+// rule is one entry of Site.Hosts with its set written out.
+type rule struct {
+	set      string
+	hosts    []string
+	settings Settings
+}
+
+// settle gives each host its settings, the larger sets first.
+func (s *site) settle(hosts map[string]Settings) error {
+	var rules []rule
+	for set, settings := range hosts {
+		members, err := s.expand(set)
+		if err != nil {
+			return fmt.Errorf("%w: hosts %q: %w", ErrSite, set, err)
+		}
+		rules = append(rules, rule{set, members, settings})
+	}
+	slices.SortFunc(rules, func(a, b rule) int {
+		return cmp.Or(len(b.hosts)-len(a.hosts), cmp.Compare(a.set, b.set))
+	})
+	for _, r := range rules {
+		for _, h := range r.hosts {
+			s.known[h] = s.known[h].with(r.settings)
+		}
+	}
+	return nil
+}
+
+// with returns s with what over says put over it.
+func (s Settings) with(over Settings) Settings {
+	merged := Settings{
+		Login: Login{
+			Login:   cmp.Or(over.Login.Login, s.Login.Login),
+			Address: cmp.Or(over.Address, s.Address),
+			User:    cmp.Or(over.User, s.User),
+			Port:    cmp.Or(over.Port, s.Port),
+			Options: merge(s.Options, over.Options),
+		},
+		Vars: merge(s.Vars, over.Vars),
+	}
+	return merged
+}
+
+func merge[V any](under, over map[string]V) map[string]V {
+	merged := maps.Clone(under)
+	if merged == nil {
+		merged = map[string]V{}
+	}
+	maps.Copy(merged, over)
+	return merged
+}
+
+// expand reads a set of hosts in the terms of the site's groups.
+func (s *site) expand(set string) ([]string, error) {
+	return nodeset.Parse(set, s.resolver(nil))
+}
+
+func (s *site) groupNames() []string { return slices.Sorted(maps.Keys(s.groups)) }
+
+func (s *site) names() []string { return slices.Sorted(maps.Keys(s.known)) }
