@@ -6,19 +6,13 @@ package remotetest
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"slices"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/local"
 )
 
 // Shell is a runner whose host is this machine. Dir must be set; New sets it.
@@ -56,71 +50,12 @@ func (s *Shell) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) 
 	if s.Dry && !cmd.Query {
 		return remote.Result{Dry: true}, nil
 	}
-	script, err := cmd.Script()
-	if err != nil {
-		return remote.Result{}, err
-	}
 	s.mu.Lock()
 	s.ran = append(s.ran, cmd)
 	s.mu.Unlock()
-	return s.run(ctx, cmd, script)
-}
-
-func (s *Shell) run(ctx context.Context, cmd remote.Cmd, script string) (remote.Result, error) {
-	words := slices.Concat(s.Wrap, []string{"sh", "-c", script})
-	x := exec.CommandContext(ctx, words[0], words[1:]...)
-	x.Dir = s.Dir
-	x.Env = s.environ()
-	x.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	x.Cancel = func() error { return syscall.Kill(-x.Process.Pid, syscall.SIGKILL) }
-	x.WaitDelay = time.Second
-
-	stdout, stderr := &remote.Output{Keep: cmd.Keep}, &remote.Output{Keep: cmd.Keep}
-	x.Stdout, x.Stderr = tee(stdout, cmd.Stdout), tee(stderr, cmd.Stderr)
-	if cmd.Stdin != nil {
-		in, err := x.StdinPipe()
-		if err != nil {
-			return remote.Result{}, err
-		}
-		// Not x.Stdin: a reader that never ends must not keep Run from
-		// returning, and one that fails must be seen as an end by the command.
-		go func() { io.Copy(in, cmd.Stdin); in.Close() }()
-	}
-	began := time.Now()
-	err := x.Run()
-	if ctx.Err() != nil {
-		return remote.Result{}, fmt.Errorf("%s: %w", cmd.Name(), context.Cause(ctx))
-	}
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
-		return remote.Result{}, err
-	}
-	r := remote.Result{Stdout: stdout.Bytes(), Stderr: stderr.Bytes(), Duration: time.Since(began)}
-	r.Code = x.ProcessState.ExitCode()
-	if w := x.ProcessState.Sys().(syscall.WaitStatus); w.Signaled() {
-		r.Signal = signalName(w.Signal())
-	}
-	return r, nil
+	return local.Shell{Dir: s.Dir, Env: s.environ(), Wrap: s.Wrap}.Run(ctx, cmd)
 }
 
 func (s *Shell) environ() []string {
 	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir, "LC_ALL=C"}, s.Env...)
-}
-
-func tee(keep *remote.Output, live io.Writer) io.Writer {
-	if live == nil {
-		return keep
-	}
-	return io.MultiWriter(keep, live)
-}
-
-func signalName(s syscall.Signal) string {
-	names := map[syscall.Signal]string{
-		syscall.SIGTERM: "TERM", syscall.SIGKILL: "KILL", syscall.SIGINT: "INT",
-		syscall.SIGPIPE: "PIPE", syscall.SIGHUP: "HUP",
-	}
-	if name := names[s]; name != "" {
-		return name
-	}
-	return strings.ToUpper(s.String())
 }
