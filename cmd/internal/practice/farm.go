@@ -1,0 +1,266 @@
+// Package practice is a farm to practise on, inside one process: web servers
+// that are logged in to by ssh, a load balancer with HAProxy's admin socket in
+// front of them, and the developers' machine with a real CVS repository behind
+// them, which the web servers reach only through a tunnel. farmrun demo runs
+// scripts on it.
+//
+//	farm, err := practice.Start(ctx, practice.Config{WebServers: 3})
+//	if err != nil {
+//		return err
+//	}
+//	defer farm.Close()
+//	visit := farm.Visit(50)
+//	… run a script with farm.SSHConfig …
+//	fmt.Print(visit.Stop())
+//
+// All of it is on loopback and under one temporary directory, as the user who
+// runs it; nothing outside is touched, and Close leaves nothing behind. It
+// needs sh, the usual POSIX tools, and cvs.
+//
+// What the hosts have of their own is a home directory, a port for each thing
+// that listens, and environment variables that say so; the file system and the
+// programs are those of this machine. From inside such a host the world looks
+// like this:
+//
+//	~/www                  a link to the release that is on the air
+//	~/releases/DATE        releases, checked out of CVS
+//	~/logs/error           what the web server has to say
+//	~/logs/httpd.pid       a process whose end is the end of the web server
+//	sudo, /etc/init.d/httpd  stand-ins; /etc/init.d is there only through sudo
+//	127.0.0.1:80           the web server (through ssh's forwards)
+//	127.0.0.1:2401         the host's end of a tunnel; cvs finds it there too
+package practice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Config says what farm to start. The zero value is a useful one.
+type Config struct {
+	WebServers   int    // how many; 0 is 3
+	Release      string // what is on the air to begin with; "" is the oldest of Releases
+	SudoPassword string // what sudo asks for on the hosts; "" asks for nothing
+
+	RestartTime   time.Duration // how long a web server is off for a restart; 0 is 200 ms
+	PageTime      time.Duration // how long a page takes to serve; 0 is 10 ms
+	CheckInterval time.Duration // between the balancer's checks of a server; 0 is 200 ms
+}
+
+func (c Config) orDefaults() Config {
+	or := func(d *time.Duration, usual time.Duration) {
+		if *d == 0 {
+			*d = usual
+		}
+	}
+	or(&c.RestartTime, 200*time.Millisecond)
+	or(&c.PageTime, 10*time.Millisecond)
+	or(&c.CheckInterval, 200*time.Millisecond)
+	if c.WebServers == 0 {
+		c.WebServers = 3
+	}
+	if c.Release == "" {
+		c.Release = Releases()[0]
+	}
+	return c
+}
+
+// Farm is a farm that runs. Its methods may be called from any goroutine.
+type Farm struct {
+	Dir       string   // the temporary directory that holds all of it
+	SSHConfig string   // an ssh_config that knows every host, for ssh -F
+	URL       string   // the web site, through the balancer
+	Web       []string // webserv1, webserv2, …
+	Balancer  string   // lb1
+	CVSRoot   string   // of the repository, as the hosts see it once they have a tunnel
+	CVSAddr   string   // where the repository's pserver is, as this process sees it
+
+	config   Config
+	user     string
+	key      keyPair
+	hosts    map[string]*host
+	dev      *dev
+	balancer *balancer
+
+	closing sync.Once
+	closed  error
+	forget  func() bool // no longer closes the farm when ctx is done
+}
+
+// Start starts a farm; it takes about a second. The farm is closed when ctx is
+// done, if Close has not been called before. On a machine without cvs the
+// error is ErrNoCVS.
+func Start(ctx context.Context, config Config) (*Farm, error) {
+	if _, err := exec.LookPath("cvs"); err != nil {
+		return nil, ErrNoCVS
+	}
+	dir, err := newDir()
+	if err != nil {
+		return nil, fmt.Errorf("practice farm: %w", err)
+	}
+	f := &Farm{Dir: dir, Balancer: "lb1", config: config.orDefaults(), hosts: map[string]*host{}, forget: func() bool { return true }}
+	if err := f.start(ctx); err != nil {
+		return nil, fmt.Errorf("practice farm: %w", errors.Join(err, f.Close()))
+	}
+	f.forget = context.AfterFunc(ctx, func() { f.shut() })
+	return f, nil
+}
+
+// newDir makes the farm's directory. Its path is free of links, as cvs wants
+// its roots, and others may pass through it: pserver is somebody else's where
+// root runs the farm.
+func newDir() (string, error) {
+	dir, err := os.MkdirTemp("", "farmrun-practice-")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return filepath.EvalSymlinks(dir)
+}
+
+func (f *Farm) start(ctx context.Context) (err error) {
+	me, err := user.Current()
+	if err != nil {
+		return err
+	}
+	f.user = me.Username
+	if f.dev, err = newDev(ctx, filepath.Join(f.Dir, "dev")); err != nil {
+		return err
+	}
+	f.CVSAddr = f.dev.listener.Addr().String()
+	f.CVSRoot = ":pserver:" + Anon + "@127.0.0.1:" + f.dev.repository()
+	if f.key, err = newKeyPair(); err != nil {
+		return err
+	}
+	if err := f.startHosts(ctx); err != nil {
+		return err
+	}
+	if err := f.startBalancer(); err != nil {
+		return err
+	}
+	f.SSHConfig, err = f.writeSSH(filepath.Join(f.Dir, "ssh"))
+	return err
+}
+
+// startHosts starts the web servers and the balancer's machine.
+func (f *Farm) startHosts(ctx context.Context) error {
+	first := filepath.Join(f.Dir, "dev", "tmp", f.config.Release)
+	if err := f.checkOut(ctx, first); err != nil {
+		return err
+	}
+	for i := range f.config.WebServers {
+		name := fmt.Sprintf("webserv%d", i+1)
+		if err := f.addHost(name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		f.Web = append(f.Web, name)
+		if err := f.hosts[name].startWeb(ctx, first); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return f.addHost(f.Balancer)
+}
+
+// startBalancer starts the balancer in front of all web servers.
+func (f *Farm) startBalancer() (err error) {
+	var webs []*host
+	for _, name := range f.Web {
+		webs = append(webs, f.hosts[name])
+	}
+	lb := f.hosts[f.Balancer]
+	f.balancer, err = newBalancer(newPool(webs), f.config.CheckInterval, filepath.Join(lb.root, "run", "admin.sock"))
+	if err == nil {
+		f.URL = "http://" + f.balancer.page.Addr().String() + "/"
+	}
+	return err
+}
+
+// checkOut pulls the first release from the repository, as a host would. One
+// checkout does for all hosts: it takes as long as cvs waits for the clock.
+func (f *Farm) checkOut(ctx context.Context, dir string) error {
+	cmd := exec.CommandContext(ctx, "cvs", "-f", "-Q", "-d", f.CVSRoot, "checkout", "-r", "Snapshot-"+f.config.Release, "-d", filepath.Base(dir), "site")
+	_, number, _ := net.SplitHostPort(f.CVSAddr)
+	cmd.Dir = filepath.Dir(dir)
+	cmd.Env = append(f.dev.env(), "CVS_CLIENT_PORT="+number)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("check out the release of %s: %w: %s", f.config.Release, err, out)
+	}
+	return nil
+}
+
+// Resolve returns where this process finds addr, which may name a machine of
+// the farm that has no name of its own here: "dev:2401" is CVSAddr. Any other
+// address is returned as it is.
+func (f *Farm) Resolve(network, addr string) string {
+	if addr == "dev:2401" {
+		return f.CVSAddr
+	}
+	return addr
+}
+
+// Close ends everything the farm started, and removes its directory. It may be
+// called more than once.
+func (f *Farm) Close() error {
+	f.forget()
+	return f.shut()
+}
+
+func (f *Farm) shut() error {
+	f.closing.Do(func() {
+		if f.balancer != nil {
+			f.balancer.close()
+		}
+		for _, h := range f.hosts {
+			h.close()
+		}
+		if f.dev != nil {
+			f.dev.close()
+		}
+		f.closed = os.RemoveAll(f.Dir)
+	})
+	return f.closed
+}
+
+// copyTree copies a directory with the times of its files, by which cvs knows
+// them.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		}
+		return copyFile(path, filepath.Join(to, rel))
+	})
+}
+
+func copyFile(from, to string) error {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(to, text, info.Mode().Perm()); err != nil {
+		return err
+	}
+	return os.Chtimes(to, info.ModTime(), info.ModTime())
+}

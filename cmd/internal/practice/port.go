@@ -1,0 +1,62 @@
+package practice
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+)
+
+// port is a port of 127.0.0.1 that belongs to the farm even while nothing
+// listens there: a socket that is bound and never listens holds it, so that
+// connections are refused and no other program is given it. A web server that
+// restarts comes back where it was, and a tunnel's end can be told to the host
+// before there is a tunnel.
+type port struct {
+	fd     int
+	number int
+}
+
+// newPort holds a port that was free.
+func newPort() (*port, error) {
+	syscall.ForkLock.RLock()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	p := &port{fd: fd}
+	if err := p.bind(); err != nil {
+		p.close()
+		return nil, fmt.Errorf("hold a port on loopback: %w", err)
+	}
+	return p, nil
+}
+
+// bind takes a free port. SO_REUSEADDR, which net.Listen sets as well, is what
+// lets a listener join.
+func (p *port) bind() error {
+	if err := syscall.SetsockoptInt(p.fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	if err := syscall.Bind(p.fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return os.NewSyscallError("bind", err)
+	}
+	name, err := syscall.Getsockname(p.fd)
+	if err != nil {
+		return os.NewSyscallError("getsockname", err)
+	}
+	p.number = name.(*syscall.SockaddrInet4).Port
+	return nil
+}
+
+func (p *port) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.number)) }
+
+// listen fails while another listener has the port.
+func (p *port) listen() (net.Listener, error) { return net.Listen("tcp", p.addr()) }
+
+func (p *port) close() { syscall.Close(p.fd) }
