@@ -222,6 +222,7 @@ func TestFaults(t *testing.T) {
 		{"gated", "", login, "timed out"},
 		{"loss", "99", login, "timed out"},
 		{"rate", "256kbit", "timeout 2 SSH HOST head -c 200000 /dev/zero | tail -c 1", ""},
+		{"delay", "300ms", "SSH -o ConnectTimeout=1 HOST true; [ $SECONDS -lt 1 ]", ""},
 		{"fill", "", "SSH HOST 'head -c 100000 /dev/zero >large && rm large'", "No space left"},
 		{"read-only", "", login, "Read-only file system"},
 		{"stop-sshd", "", login, "timed out"},
