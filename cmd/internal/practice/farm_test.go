@@ -365,11 +365,11 @@ func TestVisit(t *testing.T) {
 		t.Errorf("undrained: %d of %d requests failed, want some", careless.Failed, careless.Requests)
 	}
 
+	stat := func() string { return f.balancer.pool.answer([]string{"show", "stat"}) }
+	waitFor(t, func() bool { return strings.Count(stat(), ",UP,") == 4 }) // all servers, and the backend
 	visit = f.Visit(200)
 	order("set server web/webserv2 state drain")
-	waitFor(t, func() bool {
-		return strings.Contains(f.balancer.pool.answer([]string{"show", "stat"}), "web,webserv2,0,0,0,")
-	})
+	waitFor(t, func() bool { return strings.Contains(stat(), "web,webserv2,0,0,0,") })
 	restart("webserv2")
 	order("set server web/webserv2 state ready")
 	careful := visit.Stop()
