@@ -1,0 +1,122 @@
+package cvs
+
+import (
+	"context"
+	"errors"
+	"path"
+	"strings"
+
+	"farmrun/luahost/remote"
+)
+
+// FileStatus is what cvs knows of one file of a working copy.
+type FileStatus struct {
+	Path       string // from the directory that was asked about
+	Status     string // "Up-to-date", "Locally Modified", "Needs Patch", …, or "Unknown"
+	Working    string // the revision here; "" if the file is new or unknown
+	Repository string // the newest revision there on this tag or branch, or ""
+	Tag, Date  string // what the file sticks to, or ""
+}
+
+// Status returns the status of each file of the working copy in dir, unknown
+// ones first, up to date or not.
+func (c *Client) Status(ctx context.Context, dir string) ([]FileStatus, error) {
+	var s statuses
+	out := &lines{each: s.line}
+	_, err := c.run(ctx, call{
+		do: "cvs status" + in(dir), args: []string{"status"}, dir: dir,
+		query: true, merged: true, stdout: out,
+	})
+	out.flush()
+	return s.files, err
+}
+
+// statuses gathers files from the lines of cvs status, which names the
+// directory only in what it says of its progress.
+type statuses struct {
+	dir   string
+	files []FileStatus
+}
+
+func (s *statuses) line(line string) {
+	if name, ok := strings.CutPrefix(line, "? "); ok {
+		s.files = append(s.files, FileStatus{Path: name, Status: "Unknown"})
+		return
+	}
+	if _, dir, ok := strings.Cut(line, ": Examining "); ok && strings.HasPrefix(line, "cvs ") {
+		s.dir = dir
+		return
+	}
+	if file, status, ok := strings.Cut(line, "\tStatus: "); ok {
+		name := strings.TrimSpace(strings.TrimPrefix(file, "File: "))
+		name = strings.TrimPrefix(name, "no file ")
+		s.files = append(s.files, FileStatus{Path: path.Join(s.dir, name), Status: strings.TrimSpace(status)})
+		return
+	}
+	if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && len(s.files) > 0 {
+		s.files[len(s.files)-1].set(name, strings.TrimSpace(value))
+	}
+}
+
+func (f *FileStatus) set(name, value string) {
+	value, _, _ = strings.Cut(value, "\t") // behind a revision stands the file in the repository
+	switch {
+	case value == "(none)" || value == "New file!" || strings.HasPrefix(value, "No "):
+	case name == "Working revision":
+		f.Working = value
+	case name == "Repository revision":
+		f.Repository = value
+	case name == "Sticky Tag":
+		f.Tag, _, _ = strings.Cut(value, " (")
+	case name == "Sticky Date":
+		f.Date = value
+	}
+}
+
+// DiffOptions of Diff. The zero value compares the working copy in the
+// directory where the login starts with the revisions it is based on.
+type DiffOptions struct {
+	Dir      string
+	From, To string // tags; "" is what the working copy is based on, and the working copy
+}
+
+// Diff returns the differences as a unified diff, with files that are on one
+// side only in full, and "" if there are none. Of a diff longer than a
+// remote.Result keeps the middle is cut, and says so.
+func (c *Client) Diff(ctx context.Context, o DiffOptions) (string, error) {
+	args := []string{"-q", "diff", "-u", "-N"}
+	for _, tag := range []string{o.From, o.To} {
+		if tag == "" {
+			continue
+		}
+		if err := CheckTag(tag); err != nil {
+			return "", err
+		}
+		args = append(args, "-r", tag)
+	}
+	if o.From == "" && o.To != "" {
+		return "", errors.New("cvs diff: To needs a From")
+	}
+	res, err := c.run(ctx, call{do: "cvs diff" + in(o.Dir), args: args, dir: o.Dir, query: true})
+	if differ(res, err) {
+		err = nil
+	}
+	return diffText(res.Stdout), err
+}
+
+// differ tells whether a failure of cvs diff means only that there are
+// differences: its status is 1 then, as it is for failures of cvs itself.
+func differ(res remote.Result, err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Reason == nil && res.Code == 1 &&
+		strings.Contains("\n"+string(res.Stdout), "\nIndex: ") && !strings.Contains(string(res.Stderr), " aborted]")
+}
+
+// diffText leaves out the lines about unknown files, which come first.
+func diffText(out []byte) string {
+	text := string(out)
+	for strings.HasPrefix(text, "? ") {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	return text
+}

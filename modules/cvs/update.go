@@ -1,0 +1,188 @@
+package cvs
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"farmrun/luahost/remote"
+)
+
+// A File is a file of a working copy and what update says of it.
+type File struct {
+	// Status is one letter: "U" and "P" brought up to date, "A" added and "R"
+	// removed here and not yet committed, "M" changed here and perhaps merged,
+	// "C" in conflict, "?" unknown to cvs.
+	Status string
+	Path   string // from the directory in which update ran
+}
+
+// UpdateOptions of Update. The zero value updates the whole working copy in
+// the directory where the login starts.
+type UpdateOptions struct {
+	Dir    string   // the working copy, or a directory in it
+	Files  []string // only these, which may be directories
+	DryRun bool     // only look what would happen (cvs -n)
+	Tag    string   // go to this tag or branch, and stick to it
+	Date   string   // go to this date, and stick to it
+	Head   bool     // forget sticky tags and dates
+	Clean  bool     // overwrite local changes; each file keeps a copy named .#FILE.REVISION
+}
+
+// Update brings a working copy up to date, with new directories and without
+// empty ones (update -d -P), and returns what cvs says of each file, notes in
+// its words apart. A conflict is a *ConflictError, which comes with the files.
+//
+// With DryRun, and in a dry run, nothing is changed. cvs foresees conflicts of
+// lines then, but not that an unknown file stands in the way of a new one;
+// that one is found here, and is status "C" too.
+func (c *Client) Update(ctx context.Context, o UpdateOptions) (files []File, notes []string, err error) {
+	k := call{do: "cvs update" + in(o.Dir), dir: o.Dir, query: o.DryRun, shown: true}
+	if k.args, err = o.args(); err != nil {
+		return nil, nil, err
+	}
+	var u updated
+	out := &lines{each: u.stdout}
+	k.stdout = out
+	res, err := c.run(ctx, k)
+	out.flush()
+	if res.Dry {
+		o.DryRun = true
+		return c.Update(ctx, o)
+	}
+	u.stderr(res.Stderr)
+	files = u.all(o.DryRun)
+	if conflicts := only(files, "C"); conflicts != nil && finished(err) {
+		return files, u.notes, &ConflictError{Do: k.do, Files: conflicts, Changed: !o.DryRun}
+	}
+	return files, u.notes, err
+}
+
+// finished tells whether cvs got to its end, though perhaps with a status of 1,
+// which it has for conflicts too.
+func finished(err error) bool {
+	var e *Error
+	var exit *remote.ExitError
+	return err == nil || errors.As(err, &e) && e.Reason == nil &&
+		errors.As(err, &exit) && !strings.Contains(string(exit.Stderr), " aborted]")
+}
+
+func (o UpdateOptions) args() ([]string, error) {
+	args := []string{"-q"}
+	if o.DryRun {
+		args = append(args, "-n")
+	}
+	args = append(args, "update", "-d", "-P")
+	if o.Head {
+		args = append(args, "-A")
+	}
+	if o.Clean {
+		args = append(args, "-C")
+	}
+	when, err := when(o.Tag, o.Date)
+	if err != nil {
+		return nil, err
+	}
+	args = append(append(args, when...), "--")
+	for _, f := range o.Files {
+		if err := remote.CheckPath(f); err != nil {
+			return nil, err
+		}
+		args = append(args, f)
+	}
+	return args, nil
+}
+
+// when returns the options that choose a tag, a date or both: a date on a
+// branch.
+func when(tag, date string) (args []string, err error) {
+	if tag != "" {
+		if err := CheckTag(tag); err != nil {
+			return nil, err
+		}
+		args = append(args, "-r", tag)
+	}
+	if date != "" {
+		if err := checkWord("date", date); err != nil {
+			return nil, err
+		}
+		args = append(args, "-D", date)
+	}
+	return args, nil
+}
+
+func in(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	return " in " + dir
+}
+
+// updated gathers what an update says.
+type updated struct {
+	files  []File
+	newDir map[string]bool // directories that a dry run saw and did not enter
+	notes  []string
+}
+
+var (
+	fileLine   = re(`^([UPMARC?]) (.+)$`)
+	newDirLine = re("^cvs [a-z]+: New directory `(.*)' -- ignored$")
+	// noise is what cvs says of its progress and of merges, whose outcome is in
+	// the file's line.
+	noise = re(`^cvs [a-z]+: Updating |^rcsmerge: warning: conflicts|^cvs [a-z]+: conflicts found in `)
+)
+
+// stdout takes a line of standard output; what is no file's is about merging.
+func (u *updated) stdout(line string) {
+	if m := fileLine.FindStringSubmatch(line); m != nil {
+		u.files = append(u.files, File{m[1], m[2]})
+	}
+}
+
+func (u *updated) stderr(text []byte) {
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if m := newDirLine.FindStringSubmatch(line); m != nil {
+			if u.newDir == nil {
+				u.newDir = map[string]bool{}
+			}
+			u.newDir[m[1]] = true
+		}
+		if line != "" && !noise.MatchString(line) {
+			u.notes = append(u.notes, line)
+		}
+	}
+}
+
+// all returns the files, each once. What is unknown and in conflict is in the
+// way of a new file; in a dry run cvs calls it unknown, and fetched.
+func (u *updated) all(dry bool) []File {
+	said := map[string]string{} // the letters for each path
+	for _, f := range u.files {
+		said[f.Path] += f.Status
+	}
+	var files []File
+	for _, f := range u.files {
+		letters := said[f.Path]
+		unknown := strings.Contains(letters, "?")
+		fetched := dry && (strings.ContainsAny(letters, "UP") || u.newDir[f.Path])
+		switch {
+		case unknown && fetched && f.Status == "?":
+			f.Status = "C"
+		case unknown && fetched, f.Status == "?" && strings.Contains(letters, "C"):
+			continue
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
+func only(files []File, status string) (some []File) {
+	for _, f := range files {
+		if f.Status == status {
+			some = append(some, f)
+		}
+	}
+	return some
+}
