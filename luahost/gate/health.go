@@ -142,8 +142,8 @@ func call(f func() error) (answer <-chan error, back <-chan struct{}) {
 			if p := recover(); p != nil {
 				err = &PanicError{Value: p, Stack: debug.Stack()}
 			}
+			close(over) // before the answer: who has that must find the call over
 			c <- err
-			close(over)
 		}()
 		err = f()
 	}()
