@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +76,18 @@ func Options[T any](c *Call, n int) T {
 		c.failArg(n, err)
 	}
 	return opts
+}
+
+// Choice returns the value of an option that must be one of some words; "" is
+// the first of them.
+func (c *Call) Choice(option, value string, words ...string) string {
+	if value == "" {
+		return words[0]
+	}
+	if !slices.Contains(words, value) {
+		c.Fail("option %q: one of %s expected, got %q%s", option, quotedList(words), value, DidYouMean(value, words))
+	}
+	return value
 }
 
 func decodeArg[T any](c *Call, n int) T {

@@ -106,17 +106,17 @@ const outputLines = 10
 // *ExitRequest. Errors that are one already keep what they say; t adds the
 // host and the step.
 func (rt *Runtime) toError(t *thread, err error) error {
-	var api *lua.ApiError
-	if errors.As(err, &api) {
-		return rt.fromLua(t, api)
+	var e *Error
+	if errors.As(err, &e) {
+		return fill(e, t)
 	}
 	var exit *ExitRequest
 	if errors.As(err, &exit) {
 		return exit
 	}
-	var e *Error
-	if errors.As(err, &e) {
-		return fill(e, t)
+	var api *lua.ApiError
+	if errors.As(err, &api) {
+		return rt.fromLua(t, api)
 	}
 	return fill(fromGo(err), t)
 }

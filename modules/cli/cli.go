@@ -7,6 +7,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -219,16 +220,21 @@ func read(t Type, text string) (any, error) {
 	return text, nil
 }
 
+// dateParts matches what is a date but for the number of days in the month.
+var dateParts = regexp.MustCompile(`^(\d{4})-(0[1-9]|1[0-2])-\d{2}$`)
+
 // CheckDate tells whether text is a day that exists, as yyyy-mm-dd (ISO 8601).
 func CheckDate(text string) error {
 	if _, err := time.Parse(time.DateOnly, text); err == nil {
 		return nil
 	}
-	var y, m, d int
-	if n, _ := fmt.Sscanf(text, "%4d-%2d-%2d", &y, &m, &d); n != 3 || len(text) != len(time.DateOnly) || m < 1 || m > 12 {
+	m := dateParts.FindStringSubmatch(text)
+	if m == nil {
 		return fmt.Errorf("%q is no date: write yyyy-mm-dd", text)
 	}
-	month := time.Date(y, time.Month(m+1), 0, 0, 0, 0, 0, time.UTC)
+	y, _ := strconv.Atoi(m[1])
+	mon, _ := strconv.Atoi(m[2])
+	month := time.Date(y, time.Month(mon+1), 0, 0, 0, 0, 0, time.UTC)
 	return fmt.Errorf("%q is no date: %s has %d days", text, month.Format("January 2006"), month.Day())
 }
 

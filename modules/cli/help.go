@@ -48,13 +48,41 @@ func (s Spec) usage() string {
 }
 
 func (s Spec) optionHelp() string {
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	flags.SortFlags = false
-	for _, o := range s.Options {
-		if o.declare(flags) != nil {
-			continue
-		}
+	flags, err := s.flags()
+	if err != nil {
+		return err.Error() + "\n"
 	}
 	flags.BoolP("help", "h", false, "show this help")
-	return flags.FlagUsages()
+	return FlagHelp(flags)
+}
+
+// FlagHelp lists flags for people: a line each, the defaults that are not zero.
+func FlagHelp(flags *pflag.FlagSet) string {
+	var rows [][2]string
+	width := 0
+	flags.VisitAll(func(f *pflag.Flag) {
+		row := [2]string{flagName(f), f.Usage}
+		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "false" && f.DefValue != "[]" {
+			row[1] += fmt.Sprintf(" (default %q)", f.DefValue)
+		}
+		width = max(width, len(row[0]))
+		rows = append(rows, row)
+	})
+	var b strings.Builder
+	for _, row := range rows {
+		fmt.Fprintf(&b, "  %-*s   %s\n", width, row[0], row[1])
+	}
+	return b.String()
+}
+
+// flagName is "-d, --dir DIR" for a flag that takes a value.
+func flagName(f *pflag.Flag) string {
+	name := "    --" + f.Name
+	if f.Shorthand != "" {
+		name = "-" + f.Shorthand + ", --" + f.Name
+	}
+	if f.Value.Type() != "bool" {
+		name += " " + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+	}
+	return name
 }

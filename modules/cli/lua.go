@@ -118,13 +118,17 @@ func readArg(v lua.LValue) (Arg, error) {
 		return Arg{}, fmt.Errorf(`an argument is declared as { "name", type, "help" }`)
 	}
 	var a Arg
-	var kind, optional = "", lua.LVAsBool(table.RawGetString("optional"))
-	err := errors.Join(
-		luahost.Decode(table.RawGetInt(1), &a.Name),
-		luahost.Decode(table.RawGetInt(2), &kind),
-		luahost.Decode(table.RawGetInt(3), &a.Help))
-	a.Type, a.Optional = Type(kind), optional
-	return a, err
+	for i, field := range []any{&a.Name, (*string)(&a.Type), &a.Help} {
+		v := table.RawGetInt(i + 1)
+		if i > 0 && v == lua.LNil {
+			continue
+		}
+		if err := luahost.Decode(v, field); err != nil {
+			return Arg{}, fmt.Errorf("argument %q: item %d of its declaration: %w", a.Name, i+1, err)
+		}
+	}
+	a.Optional = lua.LVAsBool(table.RawGetString("optional"))
+	return a, nil
 }
 
 // readOption reads { default = …, type = …, help = …, short = … }.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"farmrun/modules/farm/nodeset"
 )
@@ -15,27 +16,31 @@ import (
 // DefaultParallel is how many hosts Each works on at once when told nothing.
 const DefaultParallel = 32
 
-// ErrStopped is what hosts fail with that were not begun because the operator
-// stopped the run.
+// ErrStopped is why hosts were not begun when the operator stopped the run.
 var ErrStopped = errors.New("stopped by the operator")
 
-// Each calls work for every host, for at most parallel of them at once (0 is
-// DefaultParallel), and waits for all. That one host fails does not stop the
-// others. The error is nil or an *EachError. Hosts that were not begun when
-// Stop was called, or ctx ended, fail with ErrStopped or ctx's cause.
-func (f *Farm) Each(ctx context.Context, hosts []*Host, parallel int, work func(ctx context.Context, h *Host) error) error {
+// EachOptions says how Each goes about it. The zero value is fine.
+type EachOptions struct {
+	Parallel      int  // how many hosts at once; 0 is DefaultParallel
+	StopOnFailure bool // begins no further host when one has failed
+}
+
+// Each calls work for every host, for several of them at once, and waits for
+// all. The error is nil or an *EachError. No further host is begun once Stop
+// was called, ctx has ended, or, if so wanted, a host has failed.
+func (f *Farm) Each(ctx context.Context, hosts []*Host, opts EachOptions, work func(ctx context.Context, h *Host) error) error {
 	if err := unique(hosts); err != nil {
 		return err
 	}
 	f.busy.Add(1)
 	defer f.busy.Add(-1)
+	e := &each{farm: f, opts: opts, work: work, errs: make([]error, len(hosts))}
 	next := make(chan int)
-	errs := make([]error, len(hosts))
 	var wg sync.WaitGroup
-	for range min(cmp.Or(parallel, DefaultParallel), len(hosts)) {
+	for range min(cmp.Or(opts.Parallel, DefaultParallel), len(hosts)) {
 		wg.Go(func() {
 			for i := range next {
-				errs[i] = f.work(ctx, hosts[i], work)
+				e.errs[i] = e.do(ctx, hosts[i])
 			}
 		})
 	}
@@ -44,20 +49,42 @@ func (f *Farm) Each(ctx context.Context, hosts []*Host, parallel int, work func(
 	}
 	close(next)
 	wg.Wait()
-	return eachError(hosts, errs)
+	return e.err(hosts)
 }
 
-func (f *Farm) work(ctx context.Context, h *Host, work func(context.Context, *Host) error) error {
+// each is one Each under way.
+type each struct {
+	farm   *Farm
+	opts   EachOptions
+	work   func(context.Context, *Host) error
+	errs   []error // of each host, in their order
+	failed atomic.Bool
+}
+
+// do does one host's part, or returns a *notBegun.
+func (e *each) do(ctx context.Context, h *Host) error {
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case f.stopped() && !atWork(ctx):
-		return ErrStopped
+		return &notBegun{context.Cause(ctx)}
+	case e.farm.stopped() && !atWork(ctx):
+		return &notBegun{ErrStopped}
+	case e.opts.StopOnFailure && e.failed.Load():
+		return &notBegun{}
 	}
 	h.use()
 	defer h.release()
-	return work(begin(ctx), h)
+	err := e.work(begin(ctx), h)
+	if err != nil {
+		e.failed.Store(true)
+	}
+	return err
 }
+
+// notBegun is a host that was left alone, and why; a nil Err is because
+// another had failed.
+type notBegun struct{ Err error }
+
+func (e *notBegun) Error() string { return "not begun" }
 
 // workKey marks the context of a host's part: what is begun within it belongs
 // to it, and Stop does not stop it.
@@ -73,39 +100,59 @@ type Failure struct {
 	Err  error
 }
 
-// EachError is the failure of some hosts of several.
+// EachError is that not all hosts of several did their part.
 type EachError struct {
-	Failed []Failure // in the order of the hosts; never empty
+	Failed []Failure // in the order of the hosts
+	Left   []string  // not begun
+	Why    error     // why they were not: ErrStopped, the context's cause, or nil if because of a failure
 	Total  int       // how many hosts there were
 }
 
-func eachError(hosts []*Host, errs []error) error {
-	e := &EachError{Total: len(hosts)}
-	for i, err := range errs {
-		if err != nil {
-			e.Failed = append(e.Failed, Failure{hosts[i].name, err})
+// err returns an *EachError unless every host did its part.
+func (e *each) err(hosts []*Host) error {
+	all := &EachError{Total: len(hosts)}
+	for i, err := range e.errs {
+		left, isLeft := err.(*notBegun)
+		switch {
+		case isLeft:
+			all.Left, all.Why = append(all.Left, hosts[i].name), left.Err
+		case err != nil:
+			all.Failed = append(all.Failed, Failure{hosts[i].name, err})
 		}
 	}
-	if len(e.Failed) == 0 {
+	if len(all.Failed)+len(all.Left) == 0 {
 		return nil
 	}
-	return e
+	return all
 }
 
 // Error counts and names the hosts.
 func (e *EachError) Error() string {
-	names := make([]string, len(e.Failed))
-	for i, f := range e.Failed {
-		names[i] = f.Host
+	var parts []string
+	if len(e.Failed) > 0 {
+		names := make([]string, len(e.Failed))
+		for i, f := range e.Failed {
+			names[i] = f.Host
+		}
+		parts = append(parts, fmt.Sprintf("failed on %d of %d hosts: %s", len(e.Failed), e.Total, nodeset.Fold(names)))
 	}
-	return fmt.Sprintf("failed on %d of %d hosts: %s", len(e.Failed), e.Total, nodeset.Fold(names))
+	if e.Why != nil {
+		parts = append(parts, e.Why.Error())
+	}
+	if len(e.Left) > 0 {
+		parts = append(parts, fmt.Sprintf("%d not begun: %s", len(e.Left), nodeset.Fold(e.Left)))
+	}
+	return strings.Join(parts, "; ")
 }
 
-// Unwrap returns one error for each host that failed.
+// Unwrap returns one error for each host that failed, and Why.
 func (e *EachError) Unwrap() []error {
-	errs := make([]error, len(e.Failed))
-	for i, f := range e.Failed {
-		errs[i] = f.Err
+	var errs []error
+	for _, f := range e.Failed {
+		errs = append(errs, f.Err)
+	}
+	if e.Why != nil {
+		errs = append(errs, e.Why)
 	}
 	return errs
 }

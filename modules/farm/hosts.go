@@ -3,6 +3,9 @@ package farm
 import (
 	"fmt"
 	"slices"
+
+	"farmrun/luahost"
+	"farmrun/modules/farm/nodeset"
 )
 
 // hereName is what the host is called that stands for this machine.
@@ -73,12 +76,12 @@ type UnknownError struct {
 }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("the site has no host %q", e.Name)
+	return fmt.Sprintf("the site has no host %q%s", e.Name, luahost.DidYouMean(e.Name, e.Known))
 }
 
-// Hint names hosts that are spelt alike.
+// Hint names the hosts there are.
 func (e *UnknownError) Hint() string {
-	return "the site file names its hosts: " + nodesetOrNames(e.Known)
+	return "the site file names its hosts: " + nodeset.Fold(e.Known)
 }
 
 // Kind says that the arguments are wrong.

@@ -161,18 +161,21 @@ func (b *binding) names(c *luahost.Call) {
 // air: that is farm.rollout. That one host fails does not stop the others; at
 // the end an error of kind "hosts" is raised whose field failures has the
 // errors by host name. Options are parallel (32), how many at once; timeout
-// ("1h"), for each host's part; and check = false, which raises no error but
+// ("1h"), for each host's part; on_failure = "stop", which begins no further
+// host when one has failed; and check = false, which raises no error but
 // returns the failures as a second table.
 func (b *binding) each(c *luahost.Call) {
 	opts := luahost.Options[struct {
-		Parallel int
-		Timeout  time.Duration
-		Check    *bool
+		Parallel  int
+		Timeout   time.Duration
+		OnFailure string
+		Check     *bool
 	}](c, optionsAt(c))
 	hosts, work := b.take(c, 1), c.Function(c.Count())
 	if opts.Parallel < 0 {
-		c.Fail("option \"parallel\": a number above zero expected, got %d", opts.Parallel)
+		c.Fail(`option "parallel": a number above zero expected, got %d`, opts.Parallel)
 	}
+	stop := c.Choice("on_failure", opts.OnFailure, "continue", "stop") == "stop"
 	results := make([]lua.LValue, len(hosts))
 	index := map[*Host]int{}
 	for i, h := range hosts {
@@ -180,7 +183,7 @@ func (b *binding) each(c *luahost.Call) {
 	}
 	timeout := cmp.Or(opts.Timeout, time.Hour)
 	err := c.Try("farm.each", 0, func(ctx context.Context) error {
-		return b.farm.Each(ctx, hosts, opts.Parallel, func(ctx context.Context, h *Host) (err error) {
+		return b.farm.Each(ctx, hosts, EachOptions{opts.Parallel, stop}, func(ctx context.Context, h *Host) (err error) {
 			results[index[h]], err = c.Runtime().Call(ctx, luahost.Task{
 				Host: h.name, What: "the part of " + h.name, Timeout: timeout,
 			}, work, b.host.Value(h))
@@ -211,10 +214,14 @@ func (b *binding) each(c *luahost.Call) {
 // eachFailed words the failure of an each; a single host's stays as it is.
 func (b *binding) eachFailed(hosts []*Host, err error) error {
 	var failed *EachError
-	if !errors.As(err, &failed) {
+	var exit *luahost.ExitRequest
+	switch {
+	case errors.As(err, &exit):
+		return exit
+	case !errors.As(err, &failed):
 		return &luahost.Error{Kind: luahost.Script, Message: "farm.each: " + err.Error(), Err: err}
 	}
-	if len(hosts) == 1 {
+	if len(hosts) == 1 && len(failed.Failed) == 1 {
 		return failed.Failed[0].Err
 	}
 	return &luahost.Error{Kind: luahost.Hosts, Message: err.Error(), Err: err}
@@ -262,12 +269,8 @@ func (b *binding) rollout(c *luahost.Call) {
 		Turn: opts.Turn, Within: opts.Within, Settle: opts.Settle, Wait: opts.Wait,
 		Healthy: func(ctx context.Context, h *Host) error { return b.healthy(ctx, c.Runtime(), opts.Healthy, h) },
 	}
-	switch opts.OnFailure {
-	case "", "halt":
-	case "undo":
+	if c.Choice("on_failure", opts.OnFailure, "halt", "undo") == "undo" {
 		r.Undo = func(ctx context.Context, h *Host) error { return b.undo(ctx, c.Runtime(), h) }
-	default:
-		c.Fail(`option "on_failure": "halt" or "undo" expected, got %q`, opts.OnFailure)
 	}
 	err := c.Try("farm.rollout", 0, func(ctx context.Context) error {
 		return b.farm.Rollout(ctx, hosts, r, func(ctx context.Context, h *Host) error {
@@ -316,7 +319,7 @@ func rolloutFailed(err error) error {
 	}
 	e := &luahost.Error{Kind: luahost.Halted, Host: halt.Host, Message: "the rollout halted: " + halt.Err.Error(), Err: err}
 	var inner *luahost.Error
-	if errors.As(halt.Err, &inner) {
+	if halt.Host != "" && errors.As(halt.Err, &inner) { // of one host, not of several that are sick
 		e.Step, e.Output, e.Where, e.Code = inner.Step, inner.Output, inner.Where, inner.Code
 		e.Message = "the rollout halted: " + inner.Message
 		e.Hint = inner.Hint

@@ -115,9 +115,12 @@ func merge[V any](under, over map[string]V) map[string]V {
 
 // expand reads a set of hosts in the terms of the site's groups.
 func (s *site) expand(set string) ([]string, error) {
-	return nodeset.Parse(set, s.resolver(nil))
+	return nodeset.Parse(set, nodeset.Groups{
+		Find:  func(name string) (string, bool) { set, ok := s.groups[name]; return set, ok },
+		Names: func() []string { return slices.Sorted(maps.Keys(s.groups)) },
+		All:   s.names,
+	})
 }
 
-func (s *site) groupNames() []string { return slices.Sorted(maps.Keys(s.groups)) }
-
+// names returns the names of all hosts, sorted.
 func (s *site) names() []string { return slices.Sorted(maps.Keys(s.known)) }

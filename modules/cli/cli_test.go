@@ -1,0 +1,76 @@
+package cli_test
+
+import (
+	"testing"
+
+	"farmrun/luahost"
+	"farmrun/luahost/luahosttest"
+	"farmrun/modules/cli"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestLua(t *testing.T) {
+	config := luahost.Config{
+		Modules: []luahost.Module{cli.Module(cli.Config{Script: "test"})},
+		Args:    []string{"--pull", "--tries=5", "2000-09-19", "a", "b"},
+	}
+	luahosttest.Files(t, "testdata/*.lua", config)
+}
+
+func TestCheckDate(t *testing.T) {
+	for text, want := range map[string]string{
+		"2000-09-19": "",
+		"2000-02-29": "",
+		"2000-02-30": `"2000-02-30" is no date: February 2000 has 29 days`,
+		"1900-02-29": `"1900-02-29" is no date: February 1900 has 28 days`,
+		"2000-13-01": `"2000-13-01" is no date: write yyyy-mm-dd`,
+		"2000-9-19":  `"2000-9-19" is no date: write yyyy-mm-dd`,
+		"19.9.2000":  `"19.9.2000" is no date: write yyyy-mm-dd`,
+		"":           `"" is no date: write yyyy-mm-dd`,
+		"2000-09-1x": `"2000-09-1x" is no date: write yyyy-mm-dd`,
+		"2000-00-10": `"2000-00-10" is no date: write yyyy-mm-dd`,
+		"2000-09-00": `"2000-09-00" is no date: September 2000 has 30 days`,
+	} {
+		got := ""
+		if err := cli.CheckDate(text); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestSingleDash(t *testing.T) {
+	spec := cli.Spec{Name: "cvsmass", SingleDash: true, Args: []cli.Arg{{Name: "hosts", Type: cli.List}},
+		Options: []cli.Option{{Name: "dir"}, {Name: "program", Default: "cvs update"}, {Name: "telnet", Type: cli.Flag, Default: false}}}
+	got, err := spec.Parse([]string{"-dir", "www", "-program", "cvs -q up", "-telnet", "web1", "web2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"dir": "www", "program": "cvs -q up", "telnet": true, "hosts": []string{"web1", "web2"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	spec := cli.Spec{Name: "cutover", About: "Puts a release on the air.",
+		Args:    []cli.Arg{{Name: "date", Type: cli.Date, Help: "the release, yyyy-mm-dd"}},
+		Options: []cli.Option{{Name: "hosts", Default: "@web", Help: "which servers"}}}
+	want := `Usage: farmrun cutover [options] DATE
+
+Puts a release on the air.
+
+Arguments:
+  DATE   the release, yyyy-mm-dd
+
+Options:
+      --hosts HOSTS   which servers (default "@web")
+  -h, --help          show this help
+`
+	if diff := cmp.Diff(want, spec.Help()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,70 @@
+--- run gives the result
+local farm = require "farm"
+local r = farm.hosts("web1")[1]:run("echo out; echo err >&2")
+assert(r.stdout == "out\n" and r.text == "out" and r.stderr == "err\n" and r.code == 0 and not r.dry)
+
+--- words are quoted, the directory and the environment hold
+local farm = require "farm"
+local host = farm.hosts("web1")[1]
+assert(host:query({ "printf", "%s|", "a b", "$HOME", "it's" }).text == "a b|$HOME|it's|")
+assert(host:run("pwd", { dir = "/" }).text == "/")
+assert(host:run("echo $GREETING", { env = { GREETING = "hi there" } }).text == "hi there")
+assert(host:run("cat", { stdin = "fed" }).text == "fed")
+
+--- a failure is an error with the last lines
+local farm = require "farm"
+local ok, err = pcall(function() farm.hosts("web1")[1]:run("echo nope >&2; exit 3") end)
+assert(not ok and err.kind == "exit" and err.code == 3 and err.output == "nope", tostring(err))
+farm.hosts("web1")[1]:run("exit 4")  --! exit 4: exit status 4
+
+--- a failure can be a result
+local farm = require "farm"
+assert(farm.hosts("web1")[1]:run("exit 3", { check = false }).code == 3)
+
+--- a command has its time
+local farm = require "farm"
+farm.hosts("web1")[1]:run("sleep 60", { timeout = "100ms" })  --! host:run "sleep 60" did not end within 100ms
+
+--- each works on all and returns what each returned
+local farm = require "farm"
+local results = farm.each("web[1-20]", { parallel = 4 }, function(host)
+  return host:query("echo " .. host.name).text
+end)
+for i = 1, 20 do assert(results["web" .. i] == "web" .. i) end
+
+--- each goes on when one fails
+local farm = require "farm"
+local done = 0
+local ok, err = pcall(farm.each, "web[1-4]", function(host)
+  if host.name == "web2" then error("no") end
+  done = done + 1
+end)
+assert(not ok and done == 3 and err.kind == "hosts" and err.failures.web2.message == "no", tostring(err))
+
+--- each can stop at the first failure
+local farm = require "farm"
+local begun = 0
+farm.each("web[1-4]", { parallel = 1, on_failure = "stop" }, function(host)  --! failed on 1 of 4 hosts: web1; 3 not begun: web[2-4]
+  begun = begun + 1
+  assert(begun == 1)
+  error("no")
+end)
+
+--- each can hand the failures over
+local farm = require "farm"
+local results, failures = farm.each("web[1-2]", { check = false }, function(host)
+  if host.name == "web1" then error("no") end
+  return 7
+end)
+assert(results.web2 == 7 and failures.web1.message == "no" and failures.web2 == nil)
+
+--- each has a time for each host
+local farm = require "farm"
+local ok, err = pcall(farm.each, "web[1-2]", { timeout = "100ms" }, function(host)
+  for _ = 1, 100 do pcall(host.run, host, "sleep 60") end
+end)
+assert(err.failures.web1.kind == "timeout" and tostring(err.failures.web1):find("the part of web1", 1, true), tostring(err.failures.web1))
+
+--- this machine is a host too
+local farm = require "farm"
+assert(farm.here():query("echo here").text == "here")
