@@ -138,6 +138,12 @@ func tunnel(t *testing.T, f *Farm, client *ssh.Client) (closeIt func()) {
 	return func() { l.Close() }
 }
 
+// visitor returns a client that makes a connection for each request.
+func visitor(t *testing.T) *http.Client {
+	t.Helper()
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+}
+
 func get(t *testing.T, client *http.Client, url string) (body, host string, err error) {
 	t.Helper()
 	answer, err := client.Get(url)
@@ -297,9 +303,8 @@ func TestInit(t *testing.T) {
 	httpd := f.hosts["webserv1"].web
 	url := "http://" + httpd.port.addr() + "/"
 	initd := filepath.Join(f.Dir, "webserv1", "etc/init.d/httpd")
-	plain := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	release := func() string {
-		body, _, err := get(t, plain, url)
+		body, _, err := get(t, visitor(t), url)
 		if err != nil {
 			return "none"
 		}
