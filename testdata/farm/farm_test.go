@@ -35,7 +35,7 @@ func must(t *testing.T, script string) string {
 
 // ssh returns the start of a command line for OpenSSH's client.
 func ssh(config string) string {
-	return "ssh -o BatchMode=yes -o ConnectTimeout=1 -F " + farm.Config(config) + " "
+	return "ssh -o BatchMode=yes -o ConnectTimeout=${WAIT:-10} -F " + farm.Config(config) + " "
 }
 
 // askpass makes ssh answer what it asks for with a text, and returns the start
@@ -203,13 +203,13 @@ func TestFaults(t *testing.T) {
 	farm.Need(t)
 	const (
 		login = "SSH HOST 'touch probe'"
-		web   = "curl -sSf --max-time 2 HOST"
-		cvs   = "cd $(mktemp -d); timeout 2 cvs -d :pserver:anon@dev:/cvsroot export -r Snapshot-2000-09-19 site"
+		web   = "curl -sSf --max-time ${WAIT:-10} HOST"
+		cvs   = "cd $(mktemp -d); timeout ${WAIT:-10} cvs -d :pserver:anon@dev:/cvsroot export -r Snapshot-2000-09-19 site"
 		bind  = "SSH -o ExitOnForwardFailure=yes -R 127.0.0.1:2401:dev:2401 HOST true"
 	)
 	for i, test := range []struct {
 		fault, argument string
-		test            string // fails while the fault lasts
+		test            string // fails while the fault lasts, within $WAIT seconds
 		says            string // what it says then
 	}{
 		{"crash", "", login, "timed out"},
@@ -221,8 +221,8 @@ func TestFaults(t *testing.T) {
 		{"reset-port", "22", login, "Connection refused"},
 		{"gated", "", login, "timed out"},
 		{"loss", "99", login, "timed out"},
-		{"rate", "256kbit", "timeout 2 SSH HOST head -c 200000 /dev/zero | tail -c 1", ""},
-		{"delay", "300ms", "SSH -o ConnectTimeout=1 HOST true; [ $SECONDS -lt 1 ]", ""},
+		{"rate", "256kbit", "timeout ${WAIT:-10} SSH HOST head -c 200000 /dev/zero | tail -c 1", ""},
+		{"delay", "300ms", "timeout ${WAIT:-10} SSH HOST true", ""},
 		{"fill", "", "SSH HOST 'head -c 100000 /dev/zero >large && rm large'", "No space left"},
 		{"read-only", "", login, "Read-only file system"},
 		{"stop-sshd", "", login, "timed out"},
@@ -250,7 +250,7 @@ func TestFaults(t *testing.T) {
 			must(t, command)
 			t.Run("broken", func(t *testing.T) {
 				farm.Fault(t, test.fault, host, test.argument)
-				if out, err := sh(t, command); err == nil || !strings.Contains(out, test.says) {
+				if out, err := sh(t, "WAIT=1;"+command); err == nil || !strings.Contains(out, test.says) {
 					t.Errorf("got %q and %v, want %q", out, err, test.says)
 				}
 			})
