@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -200,15 +199,11 @@ func (c *Call) Protect(fn *lua.LFunction, args ...any) (lua.LValue, error) {
 // Record makes a table of values that a script can read but neither change nor
 // misspell; what names it in the error: "the arguments".
 func (c *Call) Record(what string, values map[string]any) lua.LValue {
-	members := c.L.NewTable()
+	members := make(map[string]lua.LValue, len(values))
 	for name, v := range values {
-		members.RawSetString(name, c.rt.value(c.L, v))
+		members[name] = c.rt.value(c.L, v)
 	}
-	return c.rt.sealed(members, func(c *Call, name string) {
-		c.Raisef(Script, "there is no %q in %s%s", name, what, DidYouMean(name, slices.Collect(maps.Keys(values))))
-	}, func(c *Call, name string) {
-		c.Raisef(Script, "%q cannot be set in %s", name, what)
-	})
+	return c.rt.sealed(what, members)
 }
 
 // Push adds results. Go values become Lua values: nil, booleans, strings and

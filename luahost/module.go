@@ -43,33 +43,32 @@ func (m Module) Names() []string {
 
 // open makes the table that require returns.
 func (rt *Runtime) open(m Module) *lua.LTable {
-	members := rt.root.NewTable()
+	members := map[string]lua.LValue{}
 	for name, f := range m.Funcs {
-		members.RawSetString(name, rt.function(m.Name+"."+name, f))
+		members[name] = rt.function(m.Name+"."+name, f)
 	}
 	for name, v := range m.Values {
-		members.RawSetString(name, rt.value(rt.root, v))
+		members[name] = rt.value(rt.root, v)
 	}
-	return rt.sealed(members, func(c *Call, name string) {
-		c.Fail("there is no %q in module %s%s", name, m.Name, DidYouMean(name, m.Names()))
-	}, func(c *Call, name string) {
-		c.Fail("%q cannot be set: module %s is not yours to change", name, m.Name)
-	})
+	return rt.sealed("module "+m.Name, members)
 }
 
-// sealed returns an empty table that shows members and calls missing or
-// assigned for whatever else a script does to it.
-func (rt *Runtime) sealed(members *lua.LTable, missing, assigned func(c *Call, name string)) *lua.LTable {
+// sealed returns a table that has members, which may be nil, and refuses all
+// other names and every change; what names it in errors.
+func (rt *Runtime) sealed(what string, members map[string]lua.LValue) *lua.LTable {
 	table, meta := rt.root.NewTable(), rt.root.NewTable()
-	meta.RawSetString("__index", rt.function("require", func(c *Call) {
-		if v := members.RawGet(c.Value(2)); v != lua.LNil {
-			c.Push(v)
-			return
+	meta.RawSetString("__index", rt.function(what, func(c *Call) {
+		name := c.Value(2).String()
+		v, ok := members[name]
+		if !ok {
+			c.Raisef(Script, "there is no %q in %s%s", name, what, DidYouMean(name, slices.Collect(maps.Keys(members))))
 		}
-		missing(c, c.Value(2).String())
+		c.Push(v)
 	}))
-	meta.RawSetString("__newindex", rt.function("require", func(c *Call) { assigned(c, c.Value(2).String()) }))
-	meta.RawSetString("__metatable", lua.LString("module"))
+	meta.RawSetString("__newindex", rt.function(what, func(c *Call) {
+		c.Raisef(Script, "%q cannot be set in %s", c.Value(2).String(), what)
+	}))
+	meta.RawSetString("__metatable", lua.LString(what))
 	table.Metatable = meta
 	return table
 }

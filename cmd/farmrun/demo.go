@@ -1,0 +1,5 @@
+package main
+
+func demoJob(f flags, args []string) (job, error) {
+	return nil, usageError("farmrun demo %v", args)
+}

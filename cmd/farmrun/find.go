@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"farmrun/luahost"
+	"farmrun/scripts"
+)
+
+// finder finds Lua files: the script that was named, and what it requires.
+// Places are looked at in order, the scripts in the binary last.
+type finder struct {
+	dirs []string // where files are looked for
+	site string   // the site file that was named, or ""
+	// practice lets "site" be the one in the binary, which suits the practice
+	// farm and nobody else's.
+	practice bool
+}
+
+// newFinder returns a finder for a script in dir ("" for one in the binary).
+func newFinder(site, dir string) finder {
+	f := finder{site: site}
+	if dir != "" {
+		f.dirs = append(f.dirs, dir)
+	}
+	if site != "" {
+		f.dirs = append(f.dirs, filepath.Dir(site))
+	}
+	f.dirs = append(f.dirs, ".")
+	if config, err := os.UserConfigDir(); err == nil {
+		f.dirs = append(f.dirs, filepath.Join(config, "farmrun"))
+	}
+	return f
+}
+
+// noSiteError says that there is no site file.
+type noSiteError struct{ dirs []string }
+
+func (e *noSiteError) Error() string        { return "there is no site file" }
+func (e *noSiteError) Is(target error) bool { return target == fs.ErrNotExist }
+func (e *noSiteError) Hint() string {
+	return fmt.Sprintf("farmrun init DIR makes one to edit, or name yours with --site; site.lua is not in %s", strings.Join(e.dirs, ", "))
+}
+
+// find is luahost.Config.Find.
+func (f finder) find(name string) (source []byte, path string, err error) {
+	if name == "site" && f.site != "" {
+		source, err = os.ReadFile(f.site)
+		return source, f.site, err
+	}
+	file := strings.ReplaceAll(name, ".", "/") + ".lua"
+	for _, dir := range f.dirs {
+		path = filepath.Join(dir, filepath.FromSlash(file))
+		if source, err = os.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
+			return source, path, err
+		}
+	}
+	if name == "site" && !f.practice {
+		return nil, "", &noSiteError{f.dirs}
+	}
+	source, err = scripts.Files.ReadFile(file)
+	return source, "scripts/" + file, err
+}
+
+// hasSite tells whether a script that requires "site" would find one.
+func (f finder) hasSite() bool {
+	_, _, err := f.find("site")
+	return err == nil
+}
+
+// findScript returns the script that the operator named, by path or as a bare
+// word, and a finder for what it requires.
+func findScript(site, name string) (source, path string, f finder, err error) {
+	if strings.HasSuffix(name, ".lua") || strings.ContainsRune(name, '/') {
+		text, err := os.ReadFile(name)
+		if err == nil {
+			return string(text), name, newFinder(site, filepath.Dir(name)), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", "", finder{}, usageError("%v", err)
+		}
+	}
+	if text, path, f, ok := findByWord(site, strings.TrimSuffix(name, ".lua")); ok {
+		return text, path, f, nil
+	}
+	return "", "", finder{}, noScriptError(name)
+}
+
+// findByWord looks a script up where require would.
+func findByWord(site, word string) (source, path string, f finder, ok bool) {
+	if strings.ContainsAny(word, "/\\.") {
+		return "", "", finder{}, false
+	}
+	text, path, err := newFinder(site, "").find(word)
+	if err != nil {
+		return "", "", finder{}, false
+	}
+	dir := filepath.Dir(path)
+	if !exists(path) {
+		dir = ""
+	}
+	return string(text), path, newFinder(site, dir), true
+}
+
+func noScriptError(name string) error {
+	known := []string{"demo", "init", "check"}
+	files, _ := fs.Glob(scripts.Files, "*.lua")
+	for _, file := range files {
+		known = append(known, strings.TrimSuffix(file, ".lua"))
+	}
+	e := usageError("there is no script %q%s", name, luahost.DidYouMean(strings.TrimSuffix(filepath.Base(name), ".lua"), known))
+	return e
+}

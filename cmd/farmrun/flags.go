@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"farmrun/luahost"
+	"farmrun/luahost/console"
+	"farmrun/modules/cli"
+)
+
+const usage = `Usage:
+  farmrun [flags] SCRIPT.lua [ARG...]      run a script
+  farmrun [flags] -c 'COMMAND' [SET...]    run one command, farm-wide
+  farmrun [flags] -e 'LUA' [ARG...]        run a line of Lua
+  farmrun demo [-n N] [SCRIPT.lua ARG...]  try a script on a practice farm in this process
+  farmrun init DIR                         make editable copies of the scripts
+  farmrun check FILE...                    look for errors in scripts
+
+A bare word that is no command is looked up as a script: farmrun cutover 2000-09-19.
+Scripts take --help: farmrun cutover --help.
+
+Flags:
+`
+
+const statuses = `
+Exit status: 0 all well; 1 some host failed; 2 the command or the script is wrong;
+3 a rollout halted; 130 interrupted.
+`
+
+// flags are the options of farmrun itself.
+type flags struct {
+	command  string // -c
+	line     string // -e
+	dir      string
+	site     string
+	dryRun   bool
+	timeout  string
+	yes      bool
+	keep     bool // --keep-going
+	serial   bool
+	parallel int
+	user     string
+	ssh      string // -F
+	options  []string
+	nodes    int // demo -n
+	help     bool
+	version  bool
+}
+
+func (f *flags) set() *pflag.FlagSet {
+	set := pflag.NewFlagSet("farmrun", pflag.ContinueOnError)
+	set.SetInterspersed(false)
+	set.SortFlags = false
+	set.Usage = func() {}
+	set.StringVarP(&f.command, "command", "c", "", "run this shell command: on one host first, then on the rest")
+	set.StringVarP(&f.line, "lua", "e", "", "run this line of Lua")
+	set.StringVarP(&f.dir, "dir", "d", "", "with -c: the directory to run in")
+	set.BoolVar(&f.keep, "keep-going", false, "with -c: on all hosts at once, whatever the first one says")
+	set.BoolVar(&f.serial, "serial", false, "with -c: one host after the other")
+	set.IntVar(&f.parallel, "parallel", 0, "with -c: on so many hosts at once (default 32)")
+	set.StringVarP(&f.timeout, "timeout", "t", "", `with -c: the time each host has (default "10m")`)
+	set.BoolVarP(&f.dryRun, "dry-run", "n", false, "only look; print what would be changed")
+	set.StringVar(&f.site, "site", "", "the site file (default: site.lua here, beside the script, or in ~/.config/farmrun)")
+	set.StringVarP(&f.user, "user", "l", "", "the user to log in as (default: as ssh does)")
+	set.StringVarP(&f.ssh, "ssh-config", "F", "", "an ssh_config instead of the usual ones")
+	set.StringArrayVarP(&f.options, "option", "o", nil, "an ssh_config option for all hosts: -o Port=2222")
+	set.BoolVarP(&f.yes, "yes", "y", false, "answer yes to what a script asks to confirm")
+	set.BoolVarP(&f.help, "help", "h", false, "show this help")
+	set.BoolVar(&f.version, "version", false, "show the version")
+	return set
+}
+
+// job is what farmrun was asked to do.
+type job interface {
+	run(ctx context.Context, out *console.Console) error
+}
+
+// jobFunc is a job that is a function.
+type jobFunc func(ctx context.Context, out *console.Console) error
+
+func (f jobFunc) run(ctx context.Context, out *console.Console) error { return f(ctx, out) }
+
+// usageError is a command line that makes no sense.
+func usageError(format string, args ...any) error {
+	return &luahost.Error{Kind: luahost.Usage, Message: fmt.Sprintf(format, args...), Hint: "farmrun --help shows how it is called"}
+}
+
+// parse reads the command line.
+func parse(args []string) (job, error) {
+	var f flags
+	set := f.set()
+	if err := set.Parse(args); err != nil {
+		return nil, flagError(set, err)
+	}
+	switch {
+	case f.help:
+		return jobFunc(func(_ context.Context, out *console.Console) error {
+			out.Print("", usage+cli.FlagHelp(set)+statuses)
+			return nil
+		}), nil
+	case f.version:
+		return jobFunc(func(_ context.Context, out *console.Console) error {
+			out.Print("", "farmrun "+version()+"\n")
+			return nil
+		}), nil
+	}
+	if err := f.check(set); err != nil {
+		return nil, err
+	}
+	return f.job(set.Args())
+}
+
+// job chooses what to do by the flags and the first word.
+func (f flags) job(args []string) (job, error) {
+	switch {
+	case f.command != "":
+		return commandJob(f, args)
+	case f.line != "":
+		return lineJob(f, args), nil
+	case len(args) == 0:
+		return nil, usageError("there is nothing to do: name a script, or give -c a command")
+	}
+	switch args[0] {
+	case "demo":
+		return demoJob(f, args[1:])
+	case "init":
+		return initJob(args[1:])
+	case "check":
+		return checkJob(args[1:])
+	}
+	return scriptJob(f, args[0], args[1:])
+}
+
+// check refuses combinations that make no sense.
+func (f flags) check(set *pflag.FlagSet) error {
+	if f.command != "" && f.line != "" {
+		return usageError("-c and -e do not go together")
+	}
+	if set.Changed("command") && strings.TrimSpace(f.command) == "" {
+		return usageError("the command of -c is empty")
+	}
+	for _, name := range []string{"dir", "keep-going", "serial", "parallel", "timeout"} {
+		if set.Changed(name) && f.command == "" {
+			return usageError("--%s goes with -c", name)
+		}
+	}
+	if f.serial && f.parallel > 1 {
+		return usageError("--serial and --parallel do not go together")
+	}
+	if f.parallel < 0 {
+		return usageError("--parallel takes a number above zero")
+	}
+	if f.timeout != "" {
+		if d, err := luahost.ParseDuration(f.timeout); err != nil || d < time.Millisecond {
+			return usageError(`--timeout takes a time such as "90s"`)
+		}
+	}
+	return nil
+}
+
+func flagError(set *pflag.FlagSet, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
+		return usageError("%v", err)
+	}
+	var names []string
+	set.VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	written := "--" + unknown.GetSpecifiedName()
+	return usageError("there is no option %s%s", written, luahost.DidYouMean(written, names))
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}
+
+// exists tells whether there is a file at path.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

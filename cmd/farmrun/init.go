@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"farmrun/luahost"
+	"farmrun/luahost/console"
+	"farmrun/scripts"
+)
+
+// initJob writes copies of the scripts into a directory.
+func initJob(args []string) (job, error) {
+	if len(args) != 1 {
+		return nil, usageError("farmrun init takes one directory")
+	}
+	return jobFunc(func(_ context.Context, out *console.Console) error {
+		return copyScripts(args[0], out)
+	}), nil
+}
+
+// copyScripts copies the scripts to dir. A file that is there already stays as
+// it is.
+func copyScripts(dir string, out *console.Console) error {
+	err := fs.WalkDir(scripts.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := scripts.Files.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return writeNew(filepath.Join(dir, filepath.FromSlash(name)), text, out)
+	})
+	if err != nil {
+		return err
+	}
+	note(out, "edit %s, then try: farmrun --site %[1]s -c uptime @web", filepath.Join(dir, "site.lua"))
+	return nil
+}
+
+func writeNew(path string, text []byte, out *console.Console) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		note(out, "%s is there already: left as it is", path)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	out.Print("", path+"\n")
+	_, err = file.Write(text)
+	return errors.Join(err, file.Close())
+}
+
+// checkJob compiles scripts without running them.
+func checkJob(args []string) (job, error) {
+	if len(args) == 0 {
+		return nil, usageError("farmrun check takes the files to check")
+	}
+	return jobFunc(func(ctx context.Context, out *console.Console) error {
+		rt := luahost.New(ctx, luahost.Config{})
+		defer rt.Close()
+		var errs []error
+		for _, path := range args {
+			text, err := os.ReadFile(path)
+			if err == nil {
+				err = rt.Check(string(text), path)
+			}
+			if err != nil {
+				out.Note("", "%v", err)
+				errs = append(errs, err)
+			}
+		}
+		if len(errs) > 0 {
+			return usageErrorCount(len(errs), len(args))
+		}
+		return nil
+	}), nil
+}
+
+func usageErrorCount(bad, all int) error {
+	return &luahost.Error{Kind: luahost.Script, Message: plural(bad, "file") + " of " + plural(all, "file") + " would not run"}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"farmrun/luahost"
+	"farmrun/luahost/console"
+	"farmrun/modules/farm"
+)
+
+// errInterrupt is why a run ended that the operator stopped.
+var errInterrupt = errors.New("interrupted")
+
+// interruptible returns a context that ends when the operator says "stop now".
+//
+// ^C once lets no further host begin, if hosts are at work, and ends the run
+// otherwise; twice ends what runs; three times leaves at once. SIGTERM and
+// SIGHUP are as ^C once. Call stop at the end.
+func interruptible(ctx context.Context, f *farm.Farm, out *console.Console) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 3)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		for times := 1; ; times++ {
+			select {
+			case <-done:
+				return
+			case <-signals:
+			}
+			interrupt(times, f, out, cancel)
+		}
+	}()
+	var once sync.Once
+	return ctx, func() {
+		once.Do(func() {
+			signal.Stop(signals)
+			close(done)
+			cancel(nil)
+		})
+	}
+}
+
+// interrupt does what the operator's nth signal asks for.
+func interrupt(times int, f *farm.Farm, out *console.Console, cancel context.CancelCauseFunc) {
+	switch {
+	case times == 1 && f.Busy():
+		f.Stop()
+		note(out, "stopping: no further host is begun; those at work go on to their end (^C again ends them now)")
+	case times <= 2:
+		note(out, "stopping now")
+		cancel(&luahost.Error{Kind: luahost.Cancelled, Message: "stopped by the operator", Err: errInterrupt})
+	default:
+		os.Exit(interrupted)
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"farmrun/luahost"
+	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/local"
+	"farmrun/modules/farm"
+	"farmrun/modules/ssh"
+)
+
+// here is the login on this machine.
+func here() farm.Conn { return local.Shell{} }
+
+func newDialer(w *world) *ssh.Dialer {
+	return &ssh.Dialer{
+		ConfigFile: w.flags.ssh,
+		Set:        w.flags.options,
+		Passwords:  w.keyring,
+		Confirm:    w.operator.Confirm,
+		Warn:       func(host, text string) { w.out.Note(host, "%s", text) },
+	}
+}
+
+// login logs in to a host as the site file says.
+func (w *world) login(ctx context.Context, host string, l farm.Login) (farm.Conn, error) {
+	if l.Login != "" && l.Login != "ssh" && l.Login != "slogin" {
+		return nil, &luahost.Error{Kind: luahost.Script, Message: fmt.Sprintf("there is no login %q", l.Login), Hint: `login = "ssh" is the one there is`}
+	}
+	opts := ssh.Options{User: l.User, Port: l.Port}
+	if w.flags.user != "" {
+		opts.User = w.flags.user
+	}
+	for name, value := range l.Options {
+		opts.Set = append(opts.Set, name+"="+value)
+	}
+	if l.Address != "" {
+		opts.Set = append(opts.Set, "HostName="+l.Address)
+	}
+	client, err := w.ssh.Dial(ctx, host, opts)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return sshConn{client}, nil
+}
+
+// sshConn is an ssh login whose errors say what luahost wants to know.
+type sshConn struct{ *ssh.Client }
+
+func (c sshConn) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	r, err := c.Client.Run(ctx, cmd)
+	return r, explain(err)
+}
+
+func (c sshConn) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := c.Client.DialContext(ctx, network, addr)
+	return conn, explain(err)
+}
+
+func (c sshConn) Listen(ctx context.Context, network, addr string) (net.Listener, error) {
+	l, err := c.Client.Listen(ctx, network, addr)
+	return l, explain(err)
+}
+
+// explain gives an error of package ssh the kind that a script can decide by.
+func explain(err error) error {
+	var e *ssh.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	return &luahost.Error{
+		Kind:    sshKind(e),
+		Host:    e.Host,
+		Message: strings.TrimPrefix(e.Error(), e.Host+": "),
+		Hint:    e.Hint,
+		Err:     err,
+	}
+}
+
+func sshKind(e *ssh.Error) luahost.Kind {
+	for _, k := range []struct {
+		is   error
+		kind luahost.Kind
+	}{
+		{context.Canceled, luahost.Cancelled},
+		{ssh.ErrHostKey, luahost.HostKey},
+		{ssh.ErrAuth, luahost.Login},
+		{ssh.ErrTimeout, luahost.Timeout},
+		{ssh.ErrForwardRefused, luahost.Refused},
+		{ssh.ErrUnreachable, luahost.Unreachable},
+		{ssh.ErrLost, luahost.Unreachable},
+	} {
+		if errors.Is(e, k.is) {
+			return k.kind
+		}
+	}
+	if _, late := errors.AsType[*luahost.TimeoutError](e); late {
+		return luahost.Timeout
+	}
+	return luahost.Failed
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"farmrun/luahost"
+	"farmrun/luahost/console"
+	"farmrun/luahost/gate"
+	"farmrun/modules/farm"
+	"farmrun/modules/farm/nodeset"
+)
+
+// The exit statuses.
+const (
+	allWell     = 0
+	hostFailed  = 1
+	wrong       = 2
+	halted      = 3
+	interrupted = 130
+)
+
+// status turns what came of a job into an exit status.
+func status(err error) int {
+	var exit *luahost.ExitRequest
+	var several *farm.EachError
+	var e *luahost.Error
+	switch {
+	case err == nil:
+		return allWell
+	case errors.As(err, &exit):
+		return exit.Code
+	case isInterrupt(err):
+		return interrupted
+	case errors.As(err, &several):
+		return worst(several)
+	case !errors.As(err, &e):
+		return hostFailed
+	}
+	switch e.Kind {
+	case luahost.Script, luahost.Usage, luahost.Fault:
+		return wrong
+	case luahost.Halted:
+		return halted
+	}
+	return hostFailed
+}
+
+// worst is wrong if every host failed because the script is.
+func worst(e *farm.EachError) int {
+	for _, f := range e.Failed {
+		if status(f.Err) != wrong {
+			return hostFailed
+		}
+	}
+	return wrong
+}
+
+func isInterrupt(err error) bool {
+	return errors.Is(err, errInterrupt) || errors.Is(err, gate.ErrStopped) || errors.Is(err, farm.ErrStopped)
+}
+
+// report tells the operator what went wrong, failures of the same kind
+// together.
+func report(out *console.Console, err error) {
+	var exit *luahost.ExitRequest
+	if err == nil || errors.As(err, &exit) {
+		return
+	}
+	var several *farm.EachError
+	if errors.As(err, &several) && !errors.As(err, new(*gate.HaltError)) {
+		reportGroups(out, several)
+	}
+	var e *luahost.Error
+	if !errors.As(err, &e) {
+		e = &luahost.Error{Message: err.Error()}
+	}
+	out.Note("", "farmrun: error: %s", e.Error())
+	reportDetail(out, e)
+	if e.Hint != "" {
+		out.Note("", "farmrun: hint: %s", e.Hint)
+	}
+}
+
+// reportGroups shows what each group of hosts failed with.
+func reportGroups(out *console.Console, several *farm.EachError) {
+	for _, g := range several.Groups() {
+		name := nodeset.Fold(g.Hosts)
+		var e *luahost.Error
+		if !errors.As(g.Err, &e) {
+			out.Note(name, "%v", g.Err)
+			continue
+		}
+		alone := *e
+		alone.Host = ""
+		out.Note(name, "%s", alone.Error())
+		reportDetail(out, e)
+		if e.Hint != "" {
+			out.Note(name, "hint: %s", e.Hint)
+		}
+	}
+}
+
+// reportDetail shows where in the script it was and the last that the host said.
+func reportDetail(out *console.Console, e *luahost.Error) {
+	for i, at := range e.Where {
+		if i > 0 {
+			out.Note("", "    called from %s", at)
+		}
+	}
+	if strings.TrimSpace(e.Output) == "" {
+		return
+	}
+	who := e.Host
+	if who == "" {
+		who = "the host"
+	}
+	out.Note("", "    the last that %s said:", who)
+	for line := range strings.SplitSeq(e.Output, "\n") {
+		out.Note("", "    | %s", line)
+	}
+}
+
+// note tells the operator something about the run.
+func note(out *console.Console, format string, args ...any) {
+	out.Note("", "farmrun: %s", fmt.Sprintf(format, args...))
+}
+
+// plural is "1 file" or "2 files".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

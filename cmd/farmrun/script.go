@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"path/filepath"
+	"strings"
+
+	"farmrun/luahost"
+	"farmrun/luahost/console"
+)
+
+// script is Lua to run on the farm.
+type script struct {
+	flags  flags
+	name   string // for the script's own messages
+	source string
+	path   string // for positions in errors
+	args   []string
+	find   finder
+	// extra is a module that only this script can require.
+	extra []luahost.Module
+}
+
+// run makes the farm, runs the script, and logs out everywhere.
+func (s script) run(ctx context.Context, out *console.Console) error {
+	w := newWorld(s.flags, out)
+	defer w.close()
+	ctx, stop := interruptible(ctx, w.farm, out)
+	defer stop()
+	rt := luahost.New(ctx, luahost.Config{
+		Modules: append(modules(w, s.name), s.extra...),
+		Find:    s.find.find,
+		Args:    s.args,
+		Print:   out.Print,
+		Log:     func(text string) { note(out, "%s", text) },
+	})
+	defer rt.Close()
+	return rt.Run(s.source, s.path)
+}
+
+// scriptJob runs a script by its path or name.
+func scriptJob(f flags, name string, args []string) (job, error) {
+	source, path, find, err := findScript(f.site, name)
+	if err != nil {
+		return nil, err
+	}
+	short := strings.TrimSuffix(filepath.Base(path), ".lua")
+	return script{flags: f, name: short, source: source, path: path, args: args, find: find}, nil
+}
+
+// lineJob runs the Lua of -e.
+func lineJob(f flags, args []string) job {
+	return script{flags: f, name: "-e", source: f.line, path: "-e", args: args, find: newFinder(f.site, "")}
+}
+
+//go:embed command.lua
+var commandSource string
+
+// commandJob runs the command of -c on sets of hosts.
+func commandJob(f flags, sets []string) (job, error) {
+	find := newFinder(f.site, "")
+	if len(sets) == 0 {
+		return nil, usageError("-c needs to know where: name hosts or a set, such as 'web[1-20]'")
+	}
+	order := luahost.Module{Name: "command", Values: map[string]any{
+		"line": f.command, "sets": sets, "dir": orNil(f.dir), "timeout": orNil(f.timeout),
+		"keep_going": f.keep, "serial": f.serial, "parallel": orNil(f.parallel), "site": find.hasSite(),
+	}}
+	return script{flags: f, name: "-c", source: commandSource, path: "-c", find: find, extra: []luahost.Module{order}}, nil
+}
+
+// orNil returns nil for a zero value.
+func orNil[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"farmrun/luahost/console"
+	"farmrun/luahost/secret"
+	"farmrun/luahost/terminal"
+	"farmrun/modules/farm"
+	"farmrun/modules/ssh"
+)
+
+// world is what one run of farmrun works with: the operator, the passwords,
+// the hosts.
+type world struct {
+	flags    flags
+	out      *console.Console
+	operator *terminal.Terminal
+	keyring  *secret.Keyring
+	ssh      *ssh.Dialer
+	farm     *farm.Farm
+	// resolve maps an address of the operator's side before it is dialled; nil
+	// leaves it as it is.
+	resolve func(network, addr string) string
+}
+
+func newWorld(f flags, out *console.Console) *world {
+	w := &world{flags: f, out: out, operator: &terminal.Terminal{}}
+	w.keyring = &secret.Keyring{Ask: func(ctx context.Context, account string) (secret.Secret, error) {
+		return w.operator.Secret(ctx, fmt.Sprintf("Password for %s: ", account))
+	}}
+	out.Mask = w.keyring.Mask
+	w.ssh = newDialer(w)
+	w.farm = farm.New(farm.Config{
+		Dial:    w.login,
+		Here:    here(),
+		Console: out,
+		DryRun:  f.dryRun,
+	})
+	return w
+}
+
+func (w *world) close() {
+	w.farm.Close()
+}

@@ -1,0 +1,61 @@
+-- site.lua: what is particular to this farm. All of it is yours to edit.
+local farm  = require "farm"
+local probe = require "probe"
+
+farm.site {
+  groups = {
+    web = "webserv[1-3]",
+    lb  = "lb1",
+  },
+  -- Settings of hosts, where ~/.ssh/config does not say them already:
+  -- hosts = { ["@web"] = { user = "web" }, webserv3 = { port = 2222 } },
+}
+
+local site = {}
+
+-- Where releases lie on a web server, from the login's home directory: each in
+-- a directory named by its date, and a link to the one that is on the air.
+site.release = {
+  dir  = "releases",
+  link = "www",
+  room = 20,                  -- MB that must be free where they lie
+}
+
+-- How the web servers get at CVS: root is as they see it, through a tunnel
+-- that ends at server, an address as this machine sees it.
+site.cvs = {
+  root     = os.getenv("CVSROOT") or ":pserver:anon@127.0.0.1:2401/cvsroot",
+  module   = "site",
+  listen   = 2401,
+  server   = "dev:2401",
+  parallel = 8,               -- pulls at once, to spare the CVS server
+}
+
+-- The tag of a release in CVS.
+function site.tag(date) return "Snapshot-" .. date end
+
+local pool = require "balancer.haproxy" {
+  host    = "lb1",
+  socket  = "unix:/run/haproxy/admin.sock",
+  backend = "web",
+}
+
+-- Takes a server out of the balancer's pool, and puts it back.
+function site.drain(host) pool.drain(host) end
+function site.enable(host) pool.enable(host) end
+
+-- Restarts the web server, which holds on to the release it started with.
+function site.restart(host)
+  host:sudo { "/etc/init.d/httpd", "restart" }
+end
+
+-- Raises an error unless the server does its work.
+function site.healthy(host)
+  probe.http(host, "http://localhost/", { status = 200, within = "10s" })
+end
+
+-- Brings the data model up to date, once for the whole farm, before the first
+-- server is switched: that is when old and new servers run side by side.
+function site.update_data(date) end -- luacheck: ignore 212
+
+return site
