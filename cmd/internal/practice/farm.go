@@ -35,7 +35,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -113,20 +112,6 @@ func Start(ctx context.Context, config Config) (*Farm, error) {
 	}
 	f.forget = context.AfterFunc(ctx, func() { f.shut() })
 	return f, nil
-}
-
-// newDir makes the farm's directory. Its path is free of links, as cvs wants
-// its roots, and others may pass through it: pserver is somebody else's where
-// root runs the farm.
-func newDir() (string, error) {
-	dir, err := os.MkdirTemp("", "farmrun-practice-")
-	if err != nil {
-		return "", err
-	}
-	if err := os.Chmod(dir, 0o711); err != nil {
-		return "", errors.Join(err, os.RemoveAll(dir))
-	}
-	return filepath.EvalSymlinks(dir)
 }
 
 func (f *Farm) start(ctx context.Context) (err error) {
@@ -227,40 +212,8 @@ func (f *Farm) shut() error {
 		if f.dev != nil {
 			f.dev.close()
 		}
+		endStrays(f.Dir)
 		f.closed = os.RemoveAll(f.Dir)
 	})
 	return f.closed
-}
-
-// copyTree copies a directory with the times of its files, by which cvs knows
-// them.
-func copyTree(from, to string) error {
-	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() {
-			return os.MkdirAll(filepath.Join(to, rel), 0o755)
-		}
-		return copyFile(path, filepath.Join(to, rel))
-	})
-}
-
-func copyFile(from, to string) error {
-	info, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
-	text, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(to, text, info.Mode().Perm()); err != nil {
-		return err
-	}
-	return os.Chtimes(to, info.ModTime(), info.ModTime())
 }
