@@ -18,6 +18,8 @@ func inside() bool { return os.Getenv(insideEnv) != "" }
 // Main is for TestMain: it runs the package's tests on a farm of n web servers,
 // and does not return. The tests run in a second process of the same test
 // binary, for only a new process can be put into the farm's namespaces.
+// Where FARM_DISK is set, to 64m say, that is the size of each host's /home; it
+// is 16m otherwise.
 func Main(m *testing.M, n int) {
 	os.Exit(run(m, n))
 }
