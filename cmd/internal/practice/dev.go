@@ -167,7 +167,11 @@ func (d *dev) admit() error {
 		runs = "nobody"
 	}
 	admin := func(name, text string) error {
-		return os.WriteFile(filepath.Join(d.repository(), "CVSROOT", name), []byte(text), 0o600)
+		path := filepath.Join(d.repository(), "CVSROOT", name)
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // cvs made it read-only
+			return err
+		}
+		return os.WriteFile(path, []byte(text), 0o600)
 	}
 	if err := admin("passwd", fmt.Sprintf("%s::%s\n%s:%s:%s\n", Anon, runs, Rel, relCrypt, runs)); err != nil {
 		return err

@@ -33,9 +33,11 @@ func need(t *testing.T, program string) {
 	t.Skipf("%s is not installed", program)
 }
 
-// start starts a farm that ends with the test.
+// start starts a farm that ends with the test. Tests with a farm mostly wait
+// for the clock, so they run in parallel.
 func start(t *testing.T, config Config) *Farm {
 	t.Helper()
+	t.Parallel()
 	need(t, "cvs")
 	f, err := Start(t.Context(), config)
 	if err != nil {
@@ -253,7 +255,7 @@ func TestForwards(t *testing.T) {
 	f := start(t, Config{WebServers: 2})
 	web, lb := connect(t, f, "webserv2"), connect(t, f, "lb1")
 	for _, addr := range []string{"127.0.0.1:80", "localhost:80", "webserv2:80"} {
-		client := &http.Client{Transport: &http.Transport{Dial: web.Dial, DisableKeepAlives: true}}
+		client := &http.Client{Transport: &http.Transport{DialContext: web.DialContext, DisableKeepAlives: true}}
 		body, host, err := get(t, client, "http://"+addr+"/")
 		if err != nil || host != "webserv2" || !strings.Contains(body, "Release 2000-09-12") {
 			t.Errorf("%s: got %v, %s, %q", addr, err, host, body)
