@@ -1,0 +1,108 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// DialContext connects to addr as seen from the host: network is "tcp", with a
+// name that the host looks up, or "unix", with the path of a socket. ctx bounds
+// the connecting, not the connection.
+func (c *Client) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	type answer struct {
+		conn net.Conn
+		err  error
+	}
+	client, ok := c.conn.(*ssh.Client)
+	if !ok {
+		return nil, c.fail(StageForward, errors.ErrUnsupported)
+	}
+	got := make(chan answer, 1)
+	go func() {
+		conn, err := client.Dial(network, addr)
+		got <- answer{conn, err}
+	}()
+	select {
+	case a := <-got:
+		if a.err != nil {
+			return nil, c.dialError(addr, a.err)
+		}
+		return a.conn, nil
+	case <-ctx.Done():
+		go func() {
+			if a := <-got; a.conn != nil {
+				a.conn.Close()
+			}
+		}()
+		return nil, c.fail(StageForward, fmt.Errorf("connecting to %s from the host: %w", addr, context.Cause(ctx)))
+	}
+}
+
+func (c *Client) dialError(addr string, err error) error {
+	var refused *ssh.OpenChannelError
+	if !errors.As(err, &refused) {
+		if why := c.broken(); why != nil {
+			err = why
+		}
+		return c.fail(StageForward, err)
+	}
+	e := c.fail(StageForward, fmt.Errorf("the host cannot connect to %s: %s", addr, refused.Message))
+	if e.Kind = ErrUnreachable; refused.Reason == ssh.Prohibited {
+		e.Kind = ErrForwardRefused
+		e.Hint = "its sshd may have AllowTcpForwarding or PermitOpen set against this"
+	}
+	return e
+}
+
+// Listen has the host listen on addr, network "tcp" or "unix", as -R of ssh
+// does. Port 0 lets the host choose one: the listener's Addr has it. An
+// address of "localhost" or none takes both families; 127.0.0.1 is the safer
+// one, for of two families one may be somebody else's. The error wraps
+// ErrForwardRefused if the host will not; over the wire sshd does not tell
+// whether the port is taken or the forward forbidden.
+//
+// The caller closes the listener, which frees the port at once, and serves it
+// until then: a connection that nobody accepts holds up all others of this
+// login.
+func (c *Client) Listen(ctx context.Context, network, addr string) (net.Listener, error) {
+	type answer struct {
+		l   net.Listener
+		err error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		l, err := c.conn.Listen(network, addr)
+		got <- answer{l, err}
+	}()
+	select {
+	case a := <-got:
+		if a.err != nil {
+			return nil, c.listenError(addr, a.err)
+		}
+		return a.l, nil
+	case <-ctx.Done():
+		go func() {
+			if a := <-got; a.l != nil {
+				a.l.Close()
+			}
+		}()
+		return nil, c.fail(StageForward, fmt.Errorf("listening on %s: %w", addr, context.Cause(ctx)))
+	}
+}
+
+func (c *Client) listenError(addr string, err error) error {
+	if !strings.Contains(err.Error(), "denied by peer") {
+		if why := c.broken(); why != nil {
+			err = why
+		}
+		return c.fail(StageForward, err)
+	}
+	e := c.fail(StageForward, fmt.Errorf("the host does not listen on %s: the port is taken, or its sshd forbids it", addr))
+	e.Kind = ErrForwardRefused
+	return e
+}

@@ -1,0 +1,224 @@
+package ssh
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"farmrun/modules/ssh/hostkeys"
+)
+
+// keyName is the name under which the key of a host is known: HostKeyAlias, or
+// the real name with its port unless that is 22.
+func keyName(s Settings) string {
+	switch {
+	case s.HostKeyAlias != "":
+		return strings.ToLower(s.HostKeyAlias)
+	case s.Port == 22:
+		return s.HostName
+	}
+	return "[" + s.HostName + "]:" + strconv.Itoa(s.Port)
+}
+
+// keyFiles are the known_hosts files of a host, the user's first.
+func keyFiles(s Settings) []string {
+	files := slices.Concat(s.UserKnownHostsFiles, s.GlobalKnownHostsFiles)
+	return slices.DeleteFunc(files, func(name string) bool { return strings.EqualFold(name, "none") })
+}
+
+// checkHostKey is asked by x/crypto whether the host's key is to be trusted.
+func (l *login) checkHostKey(_ string, remote net.Addr, key ssh.PublicKey) error {
+	l.stage = StageHostKey
+	if l.refused = l.trust(remote, key); l.refused != nil {
+		return l.refused
+	}
+	l.stage = StageLogin
+	return nil
+}
+
+func (l *login) trust(remote net.Addr, key ssh.PublicKey) error {
+	if err := l.notRevoked(key); err != nil {
+		return err
+	}
+	cert, isCert := key.(*ssh.Certificate)
+	if !isCert {
+		return l.trustPlain(remote, key)
+	}
+	status, places, err := l.lookUp(key)
+	if err != nil {
+		return l.keyError(err, "")
+	}
+	switch status {
+	case hostkeys.Revoked:
+		return l.keyError(fmt.Errorf("%s is revoked in %s", describe(key), places[0]), "")
+	case hostkeys.Known:
+		if err = l.checkCert(cert); err == nil {
+			return nil
+		}
+	}
+	// As ssh does: a certificate that is of no use may still carry a known key.
+	if plain := l.trustPlain(remote, cert.Key); plain != nil {
+		if err != nil {
+			return l.keyError(fmt.Errorf("its certificate does not hold: %s", tidy(err)), "")
+		}
+		return plain
+	}
+	return nil
+}
+
+func (l *login) checkCert(cert *ssh.Certificate) error {
+	if cert.CertType != ssh.HostCert {
+		return fmt.Errorf("the certificate is none for a host")
+	}
+	name := l.settings.HostName
+	if l.settings.HostKeyAlias != "" {
+		name = l.settings.HostKeyAlias
+	}
+	return (&ssh.CertChecker{}).CheckCert(name, cert)
+}
+
+// lookUp finds the key in the known_hosts files. Where a port is part of the
+// name and nothing is known under it, the key is also good if it is known for
+// the name alone.
+func (l *login) lookUp(key ssh.PublicKey) (hostkeys.Status, []hostkeys.Place, error) {
+	s := l.settings
+	files := keyFiles(s)
+	status, places, err := l.dialer.known.Check(files, keyName(s), key)
+	if err == nil && status == hostkeys.Unknown && s.HostKeyAlias == "" && s.Port != 22 {
+		bare, at, err := l.dialer.known.Check(files, s.HostName, key)
+		if err == nil && (bare == hostkeys.Known || bare == hostkeys.Revoked) {
+			return bare, at, nil
+		}
+	}
+	return status, places, err
+}
+
+func (l *login) trustPlain(remote net.Addr, key ssh.PublicKey) error {
+	status, places, err := l.lookUp(key)
+	if err != nil {
+		return l.keyError(err, "")
+	}
+	switch status {
+	case hostkeys.Known:
+		return nil
+	case hostkeys.Revoked:
+		return l.keyError(fmt.Errorf("%s is revoked in %s", describe(key), places[0]), "")
+	case hostkeys.Changed:
+		return l.changed(key, places)
+	}
+	return l.trustUnknown(remote, key)
+}
+
+// changed refuses a key that is not the known one, unless the host may have
+// the known one as well: then a second try asks for it.
+func (l *login) changed(key ssh.PublicKey, places []hostkeys.Place) error {
+	if l.types == nil {
+		known, err := l.dialer.known.TypesOf(keyFiles(l.settings), keyName(l.settings))
+		if err == nil && !slices.Contains(known, key.Type()) {
+			l.types, l.again = known, true
+		}
+	}
+	return l.keyError(
+		fmt.Errorf("the key has CHANGED: the host shows %s, but another stands in %s", describe(key), places[0]),
+		fmt.Sprintf("somebody may be listening in; if the host was really set up anew: ssh-keygen -f %s -R '%s'", places[0].File, keyName(l.settings)))
+}
+
+// trustUnknown does what StrictHostKeyChecking says with a key that nobody
+// knows.
+func (l *login) trustUnknown(remote net.Addr, key ssh.PublicKey) error {
+	switch l.settings.StrictHostKeyChecking {
+	case "no", "accept-new":
+		l.remember(key)
+		return nil
+	case "ask":
+		if l.dialer.Confirm != nil && !l.settings.BatchMode {
+			return l.askAbout(remote, key)
+		}
+	}
+	return l.keyError(
+		fmt.Errorf("the key is unknown: %s", describe(key)),
+		fmt.Sprintf("compare it with the host's own, then say yes to: ssh -p %d %s@%s", l.settings.Port, l.settings.User, l.settings.Host))
+}
+
+// askAbout asks the operator, one host at a time. While a host waited for its
+// turn its key may have become known.
+func (l *login) askAbout(remote net.Addr, key ssh.PublicKey) error {
+	defer l.patience.hold()()
+	if err := l.dialer.asking.enter(l.ctx); err != nil {
+		return err
+	}
+	defer l.dialer.asking.leave()
+	if status, _, err := l.lookUp(key); err == nil && status == hostkeys.Known {
+		return nil
+	}
+	name := keyName(l.settings)
+	if at := remote.String(); at != l.settings.Addr() {
+		name += " (" + at + ")"
+	}
+	yes, err := l.dialer.Confirm(l.ctx, fmt.Sprintf("%s is unknown. Its key is %s.\nTrust it from now on?", name, describe(key)))
+	if err != nil {
+		return l.keyError(fmt.Errorf("the key is unknown: %s; %w", describe(key), err), "")
+	}
+	if !yes {
+		return l.keyError(fmt.Errorf("the key is unknown and was not accepted: %s", describe(key)), "")
+	}
+	l.remember(key)
+	return nil
+}
+
+// remember writes the key down where ssh would. That this fails keeps nobody
+// from logging in.
+func (l *login) remember(key ssh.PublicKey) {
+	s := l.settings
+	if len(s.UserKnownHostsFiles) == 0 || strings.EqualFold(s.UserKnownHostsFiles[0], "none") {
+		return
+	}
+	file := s.UserKnownHostsFiles[0]
+	if err := l.dialer.known.Add(file, keyName(s), key, s.HashKnownHosts); err != nil {
+		l.dialer.warn(s.Host, fmt.Sprintf("its key could not be added to the known hosts: %v", err))
+		return
+	}
+	l.dialer.warn(s.Host, fmt.Sprintf("its key, %s, was added to %s", describe(key), file))
+}
+
+func (l *login) keyError(err error, hint string) error {
+	return &Error{Host: l.settings.Host, Stage: StageHostKey, Kind: ErrHostKey, Err: err, Hint: hint}
+}
+
+// describe returns a key's type and fingerprint as ssh-keygen -l prints them.
+func describe(key ssh.PublicKey) string { return key.Type() + " " + ssh.FingerprintSHA256(key) }
+
+// notRevoked looks into RevokedHostKeys: a list of public keys, for a binary
+// list (KRL) is more than is read here, and so refused.
+func (l *login) notRevoked(key ssh.PublicKey) error {
+	path := l.settings.RevokedHostKeys
+	if path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || bytes.HasPrefix(text, []byte("SSHKRL\n")) {
+		return l.keyError(fmt.Errorf("RevokedHostKeys %s cannot be read as a list of keys", path), "")
+	}
+	keys := []ssh.PublicKey{key}
+	if cert, ok := key.(*ssh.Certificate); ok {
+		keys = []ssh.PublicKey{cert.Key, cert.SignatureKey}
+	}
+	for len(text) > 0 {
+		var bad ssh.PublicKey
+		if bad, _, _, text, err = ssh.ParseAuthorizedKey(text); err != nil {
+			break
+		}
+		for _, k := range keys {
+			if bytes.Equal(bad.Marshal(), k.Marshal()) {
+				return l.keyError(fmt.Errorf("%s is revoked in %s", describe(k), path), "")
+			}
+		}
+	}
+	return nil
+}

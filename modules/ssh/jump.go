@@ -1,0 +1,258 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"farmrun/modules/ssh/sshconfig"
+)
+
+// connect opens the connection below ssh: straight, through jump hosts or
+// through a command. release gives up what it needed besides the connection.
+func (l *login) connect() (c net.Conn, release func(), err error) {
+	s := l.settings
+	switch {
+	case len(s.ProxyJump) > 0:
+		return l.throughJump()
+	case s.ProxyCommand != "":
+		c, err = l.throughCommand()
+		return c, func() {}, err
+	}
+	network := map[string]string{"inet": "tcp4", "inet6": "tcp6"}[s.AddressFamily]
+	if network == "" {
+		network = "tcp"
+	}
+	var d net.Dialer
+	if s.BindAddress != "" {
+		if d.LocalAddr, err = net.ResolveTCPAddr(network, net.JoinHostPort(s.BindAddress, "0")); err != nil {
+			return nil, nil, err
+		}
+	}
+	c, err = d.DialContext(l.ctx, network, s.Addr())
+	return c, func() {}, err
+}
+
+// mostJumps is how long a chain of jump hosts may be before it is taken for a
+// circle in the configuration.
+const mostJumps = 10
+
+// throughJump connects through the last of the ProxyJump hosts, which itself
+// is reached through those before it, or, if it is the only one, as the
+// configuration says. All hosts behind one jump host share one connection to
+// it: five hundred logins at once would be more than its sshd lets in.
+func (l *login) throughJump() (net.Conn, func(), error) {
+	hops := l.settings.ProxyJump
+	if l.depth >= mostJumps {
+		return nil, nil, fmt.Errorf("more than %d jump hosts: does ProxyJump go in a circle?", mostJumps)
+	}
+	last := hops[len(hops)-1]
+	opts := Options{User: last.User, Port: last.Port}
+	if len(hops) > 1 {
+		opts.Set = []string{"ProxyJump=" + joinHops(hops[:len(hops)-1])}
+	}
+	s, err := l.dialer.config.Settings(l.ctx, last.Host, sshconfig.Override{User: opts.User, Port: opts.Port, Set: opts.Set})
+	if err != nil {
+		return nil, nil, err
+	}
+	resume := l.patience.hold() // the jump host has a patience of its own
+	gate, release, err := l.dialer.jumps.get(l.ctx, l.dialer, s, opts, l.depth+1)
+	resume()
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := gate.DialContext(l.ctx, "tcp", l.settings.Addr())
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return c, release, nil
+}
+
+func joinHops(hops []sshconfig.Hop) string {
+	names := make([]string, len(hops))
+	for i, h := range hops {
+		names[i] = h.String()
+	}
+	return strings.Join(names, ",")
+}
+
+// jumps are the connections to jump hosts, each held as long as some
+// connection goes through it.
+type jumps struct {
+	mu   sync.Mutex
+	open map[string]*jumpHost
+}
+
+// jumpHost is one of them. It is dialled once for all who wait for it, under a
+// context that ends only when none does any more.
+type jumpHost struct {
+	ready  chan struct{}
+	client *Client
+	err    error
+	users  int
+	cancel context.CancelFunc
+}
+
+func (j *jumps) get(ctx context.Context, d *Dialer, s Settings, opts Options, depth int) (*Client, func(), error) {
+	key := s.User + "@" + s.Addr() + " " + strings.Join(opts.Set, " ")
+	j.mu.Lock()
+	h := j.open[key]
+	if h == nil || h.dead() {
+		h = &jumpHost{ready: make(chan struct{})}
+		if j.open == nil {
+			j.open = map[string]*jumpHost{}
+		}
+		j.open[key] = h
+		var own context.Context
+		own, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		go func() {
+			h.client, h.err = d.dial(own, s, opts, depth)
+			close(h.ready)
+		}()
+	}
+	h.users++
+	j.mu.Unlock()
+	release := sync.OnceFunc(func() { j.release(key, h) })
+	select {
+	case <-h.ready:
+	case <-ctx.Done():
+		release()
+		return nil, nil, context.Cause(ctx)
+	}
+	if h.err != nil {
+		release()
+		return nil, nil, h.err
+	}
+	return h.client, release, nil
+}
+
+// dead tells whether the host can be of no more use: dialling it failed, or
+// its connection has ended.
+func (h *jumpHost) dead() bool {
+	select {
+	case <-h.ready:
+		return h.err != nil || h.client.Err() != nil
+	default:
+		return false
+	}
+}
+
+func (j *jumps) release(key string, h *jumpHost) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if h.users--; h.users > 0 {
+		return
+	}
+	if j.open[key] == h {
+		delete(j.open, key)
+	}
+	h.cancel()
+	go func() {
+		<-h.ready
+		if h.client != nil {
+			h.client.Close()
+		}
+	}()
+}
+
+// throughCommand connects through ProxyCommand, which speaks on its standard
+// input and output.
+func (l *login) throughCommand() (net.Conn, error) {
+	command, err := l.settings.Command()
+	if err != nil {
+		return nil, err
+	}
+	if l.settings.IsSet("proxyusefdpass") {
+		return nil, errors.New("ProxyUseFdpass is not supported")
+	}
+	cmd := exec.Command("/bin/sh", "-c", "exec "+command)
+	ownGroup(cmd)
+	c := &commandConn{cmd: cmd, said: tail{most: 500}}
+	cmd.Stderr = &c.said
+	if c.in, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if c.out, err = cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// commandConn is a connection through a command. Close ends the command with
+// its children.
+type commandConn struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  io.ReadCloser
+	said tail
+	once sync.Once
+}
+
+func (c *commandConn) Read(p []byte) (int, error) {
+	n, err := c.out.Read(p)
+	if err == io.EOF && n == 0 {
+		if text := c.said.String(); text != "" {
+			return 0, fmt.Errorf("ProxyCommand: %s", text)
+		}
+	}
+	return n, err
+}
+
+func (c *commandConn) Write(p []byte) (int, error) { return c.in.Write(p) }
+
+func (c *commandConn) Close() error {
+	c.once.Do(func() {
+		c.in.Close()
+		endGroup(c.cmd)
+		c.cmd.WaitDelay = time.Second
+		c.out.Close()
+		c.cmd.Wait()
+	})
+	return nil
+}
+
+type commandAddr struct{ text string }
+
+func (commandAddr) Network() string  { return "command" }
+func (a commandAddr) String() string { return a.text }
+
+func (c *commandConn) LocalAddr() net.Addr  { return commandAddr{"local"} }
+func (c *commandConn) RemoteAddr() net.Addr { return commandAddr{"ProxyCommand"} }
+
+func (c *commandConn) SetDeadline(t time.Time) error      { return os.ErrNoDeadline }
+func (c *commandConn) SetReadDeadline(t time.Time) error  { return os.ErrNoDeadline }
+func (c *commandConn) SetWriteDeadline(t time.Time) error { return os.ErrNoDeadline }
+
+// tail keeps the end of what a command says.
+type tail struct {
+	mu   sync.Mutex
+	most int
+	text []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	if over := len(t.text) - t.most; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.text))
+}

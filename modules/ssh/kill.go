@@ -1,0 +1,218 @@
+package ssh
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// When the time of a command is over, it has grace to end by itself after
+// SIGTERM, and Run returns after endWithin, whatever the host does.
+const (
+	grace     = 150 * time.Millisecond
+	endWithin = 400 * time.Millisecond
+)
+
+// giveUp is for a command of which it is not known whether it began: the host
+// has not answered yet. If it does, the command is ended behind Run's back.
+func (r *run) giveUp(why error) error {
+	r.given.Store(true)
+	select {
+	case <-r.opened:
+		if r.err == nil {
+			return r.stop(why)
+		}
+	case <-time.After(endWithin):
+		go func() {
+			if <-r.opened; r.err == nil {
+				go ssh.DiscardRequests(r.requests)
+				signal(r.ch, ssh.SIGKILL)
+				r.ch.Close()
+			}
+		}()
+	}
+	r.stdout.shut(0)
+	r.stderr.shut(0)
+	return r.fail(why)
+}
+
+// stop ends the command and all that it started, by one of two means.
+//
+// A second session looks for whatever belongs to the command: what is in its
+// session, its group, or descends from it. It sends SIGTERM, and SIGKILL to
+// what is left after grace. What belongs to root, a command run by sudo, it
+// tries to end by sudo -n, which works where the user needs no password for
+// that. It has to come before any signal, for a child that has a session of
+// its own can be found only as long as its parent lives.
+//
+// Where there can be no second session, the "signal" request has to do, which
+// sshd has known since OpenSSH 7.9: it reaches the process group. In the end
+// closing the channel ends what writes into it.
+//
+
+// What is left then is named in the error.
+func (r *run) stop(why error) error {
+	deadline := time.After(endWithin)
+	swept := make(chan sweeping, 1)
+	if pid := r.mark.pid.Load(); pid > 1 {
+		go func() { swept <- r.client.sweep(int(pid)) }()
+	} else {
+		swept <- sweeping{}
+	}
+
+	left := r.linger(swept, deadline)
+	signal(r.ch, ssh.SIGKILL)
+	r.ch.Close()
+	r.stdout.shut(50 * time.Millisecond)
+	r.stderr.shut(50 * time.Millisecond)
+	go ssh.DiscardRequests(r.requests)
+	e := r.client.fail(StageRun, why)
+	if e.Left = left; left != nil {
+		e.Hint = "this user may not end them; end them on the host, or give sudo's command a time limit of its own"
+	} else if r.code >= 0 {
+		e.Hint = "the command itself had ended, but something it started held its output open: start that with </dev/null >/dev/null 2>&1"
+	}
+	return e
+}
+
+// linger waits until the command is gone and the sweep is done, or until the
+// time for both is over. Without a sweep it signals by itself.
+func (r *run) linger(swept <-chan sweeping, deadline <-chan time.Time) []Process {
+	var kill <-chan time.Time
+	requests, copied := r.requests, r.copied
+	for requests != nil || copied != nil || swept != nil {
+		select {
+		case request, open := <-requests:
+			if r.note(request); !open {
+				requests = nil
+			}
+		case <-copied:
+			copied = nil
+		case s := <-swept:
+			if swept = nil; s.left != nil {
+				return s.left
+			}
+			if !s.done {
+				signal(r.ch, ssh.SIGTERM)
+				kill = time.After(grace)
+			}
+		case <-kill:
+			signal(r.ch, ssh.SIGKILL)
+		case <-deadline:
+			return nil
+		}
+	}
+	return nil
+}
+
+// sweeping is what became of a sweep: whether there was one, and what it could
+// not end.
+type sweeping struct {
+	done bool
+	left []Process
+}
+
+// signal sends a signal to the process group of the command (RFC 4254, 6.9).
+func signal(ch ssh.Channel, name ssh.Signal) {
+	ch.SendRequest("signal", false, ssh.Marshal(&struct{ Signal string }{string(name)}))
+}
+
+// sweep ends on the host whatever belongs to the command whose shell had the
+// process id pid, and tells what it could not end.
+func (c *Client) sweep(pid int) sweeping {
+	ch, requests, err := c.conn.OpenChannel("session", nil)
+	if err != nil {
+		return sweeping{}
+	}
+	go ssh.DiscardRequests(requests)
+	defer ch.Close()
+	late := time.AfterFunc(5*time.Second, func() { ch.Close() })
+	defer late.Stop()
+	if execute(ch, "exec /bin/sh -s") != nil {
+		return sweeping{}
+	}
+	fmt.Fprintf(ch, "P=%d\n%s", pid, sweeper)
+	ch.CloseWrite()
+	var out bytes.Buffer
+	if _, err := io.Copy(&out, io.LimitReader(ch, 64<<10)); err != nil {
+		return sweeping{}
+	}
+	return sweeping{true, parseLeft(&out)}
+}
+
+// parseLeft reads the lines "PID USER COMMAND" of the sweeper.
+func parseLeft(text io.Reader) (left []Process) {
+	for lines := bufio.NewScanner(text); lines.Scan(); {
+		f := strings.Fields(lines.Text())
+		if len(f) < 2 {
+			continue
+		}
+		if pid, err := strconv.Atoi(f[0]); err == nil {
+			left = append(left, Process{PID: pid, User: f[1], Command: strings.Join(f[2:], " ")})
+		}
+	}
+	return left
+}
+
+// sweeper is the script of sweep, read by a shell from its standard input. Its
+// parts: procs lists "pid ppid pgid sid" of all processes but zombies; ours
+// picks those that belong to $P; put sends them a signal, by sudo to those of
+// other users; the rest is SIGTERM, a wait, SIGKILL, and a list of who is left.
+const sweeper = `
+procs() {
+	if [ -r /proc/self/stat ]; then
+		cat /proc/[0-9]*/stat 2>/dev/null
+	else
+		ps -A -o pid= -o ppid= -o pgid= -o sid= 2>/dev/null || ps -A -o pid= -o ppid= -o pgid=
+	fi
+}
+ours() {
+	procs | awk -v P="$P" -v SEEN="$left" '
+		{ p = $1 }
+		sub(/^[0-9]+ [(].*[)] /, "") { if ($1 == "Z" || $1 == "X") next; $0 = p " " $2 " " $3 " " $4 }
+		{ parent[$1] = $2; group[$1] = $3; session[$1] = $4 }
+		END {
+			if (group[P] == P || session[P] == P) in_[P] = 1
+			for (n = split(SEEN, seen, " "); n > 0; n--) if (seen[n] in parent) in_[seen[n]] = 1
+			do {
+				more = 0
+				for (p in parent) if (!(p in in_) && (group[p] == P || session[p] == P || parent[p] in in_)) {
+					in_[p] = 1; more = 1
+				}
+			} while (more)
+			for (p in in_) printf "%s ", p
+		}'
+}
+put() {
+	kill -"$1" $2 2>/dev/null && return
+	foreign=
+	for p in $2; do [ ! -d /proc/$p ] || [ -O /proc/$p ] || foreign="$foreign $p"; done
+	[ -z "$foreign" ] || sudo -n kill -"$1" $foreign 2>/dev/null
+}
+nap() { sleep $1 2>/dev/null || sleep 1; }
+settle() {
+	for i in $1; do
+		left=$(ours)
+		[ -n "$left" ] || exit 0
+		nap $i
+	done
+	left=$(ours)
+}
+left=
+left=$(ours)
+[ -n "$left" ] || exit 0
+put TERM "$left"
+settle "0.02 0.04 0.06"
+[ -n "$left" ] || exit 0
+put KILL "$left"
+settle "0.01 0.05"
+for p in $left; do
+	ps -o pid= -o user= -o args= -p $p 2>/dev/null || echo "$p ? ?"
+done
+`

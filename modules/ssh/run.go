@@ -1,0 +1,412 @@
+package ssh
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"farmrun/luahost/remote"
+)
+
+// Run runs cmd on the host and waits until it has ended and all that it said
+// is read. What the command says goes to the Result and to cmd.Stdout and
+// cmd.Stderr; cmd.Stdin is read until its end or that of the command, and may
+// lose what was read too much.
+//
+// The error is nil whatever the exit status. When ctx is done first, Run ends
+// the command on the host, with all its children, and returns within about
+// half a second an *Error that wraps context.Cause(ctx); what the command had
+// said until then is in the Result. When the connection breaks the *Error
+// wraps ErrLost, after Close ErrClosed.
+//
+// Like ssh, Run goes on as long as something that the command started holds
+// its output open, a daemon that was not given </dev/null >/dev/null 2>&1 for
+// example.
+func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	r := &run{client: c, ctx: ctx, cmd: cmd, began: time.Now(), code: -1}
+	r.stdout = stream{live: cmd.Stdout}
+	r.stderr = stream{live: cmd.Stderr}
+	r.stdout.kept.Keep, r.stderr.kept.Keep = cmd.Keep, cmd.Keep
+	line, err := r.commandLine()
+	if err != nil {
+		return remote.Result{}, err
+	}
+	if err := c.begin(); err != nil {
+		return remote.Result{}, r.fail(err)
+	}
+	defer c.runs.Done()
+	if ctx.Err() != nil {
+		return remote.Result{}, r.fail(context.Cause(ctx))
+	}
+	r.opened, r.copied = make(chan struct{}), make(chan struct{})
+	go r.start(line)
+	err = r.wait()
+	return r.result(), err
+}
+
+// begin counts a run, so that Close can wait for it.
+func (c *Client) begin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return ErrClosed
+	}
+	c.runs.Add(1)
+	return nil
+}
+
+// run is one command on the host.
+type run struct {
+	client *Client
+	ctx    context.Context
+	cmd    remote.Cmd
+	began  time.Time
+
+	opened   chan struct{} // closed when ch, requests and err are set
+	ch       ssh.Channel
+	requests <-chan *ssh.Request
+	err      error
+	given    atomic.Bool   // up: do not start the command any more
+	copied   chan struct{} // closed when all output is read
+
+	stdout, stderr stream
+	mark           marker
+
+	code   int // -1 as long as the host has not told it
+	signal string
+}
+
+// start opens a channel and the command in it, two round trips in all, and
+// then stays to read the output.
+func (r *run) start(line string) {
+	r.ch, r.requests, r.err = r.client.conn.OpenChannel("session", nil)
+	if r.err == nil && !r.given.Load() {
+		r.err = execute(r.ch, line)
+	}
+	close(r.opened)
+	if r.err != nil || r.given.Load() {
+		close(r.copied)
+		return
+	}
+	var both sync.WaitGroup
+	both.Go(func() {
+		copyOut(&r.mark, r.ch.Stderr())
+		r.mark.flush()
+	})
+	r.feed()
+	copyOut(&r.stdout, r.ch)
+	both.Wait()
+	close(r.copied)
+}
+
+// execute sends the exec request (RFC 4254, 6.5).
+func execute(ch ssh.Channel, line string) error {
+	ok, err := ch.SendRequest("exec", true, ssh.Marshal(&struct{ Command string }{line}))
+	if err == nil && !ok {
+		ch.Close()
+		err = errors.New("the host refuses to run commands")
+	}
+	return err
+}
+
+// feed gives the command its input. Nobody waits for the goroutine: a reader
+// may block although the command has long ended.
+func (r *run) feed() {
+	if r.cmd.Stdin == nil {
+		r.ch.CloseWrite()
+		return
+	}
+	go func() {
+		io.Copy(struct{ io.Writer }{r.ch}, r.cmd.Stdin)
+		r.ch.CloseWrite()
+	}()
+}
+
+// copyOut copies until the end. The buffer begins small, for most commands say
+// little and ten thousand of them may be waiting.
+func copyOut(w io.Writer, r io.Reader) {
+	const least, most = 512, 32 << 10
+	buf := make([]byte, least)
+	for {
+		n, err := r.Read(buf)
+		w.Write(buf[:n])
+		if err != nil {
+			return
+		}
+		if n == len(buf) && n < most {
+			buf = make([]byte, 4*n)
+		}
+	}
+}
+
+// wait follows the command to its end, or makes one.
+func (r *run) wait() error {
+	select {
+	case <-r.opened:
+	case <-r.ctx.Done():
+		return r.giveUp(context.Cause(r.ctx))
+	case <-r.client.closing:
+		return r.giveUp(ErrClosed)
+	}
+	if r.err != nil {
+		return r.fail(r.openError())
+	}
+	for open := true; open; {
+		var request *ssh.Request
+		select {
+		case request, open = <-r.requests:
+			r.note(request)
+		case <-r.ctx.Done():
+			return r.stop(context.Cause(r.ctx))
+		case <-r.client.closing:
+			return r.stop(ErrClosed)
+		}
+	}
+	select {
+	case <-r.copied:
+	case <-r.ctx.Done(): // a writer of the caller's blocks
+		return r.stop(context.Cause(r.ctx))
+	}
+	if r.code < 0 && r.signal == "" {
+		return r.fail(r.lost())
+	}
+	return nil
+}
+
+// note takes how the command ended from the host's requests (RFC 4254, 6.10).
+func (r *run) note(request *ssh.Request) {
+	if request == nil {
+		return
+	}
+	switch request.Type {
+	case "exit-status":
+		if len(request.Payload) >= 4 {
+			r.code = int(binary.BigEndian.Uint32(request.Payload))
+		}
+	case "exit-signal":
+		var s struct {
+			Signal string
+			Core   bool
+			Text   string
+			Lang   string
+		}
+		if ssh.Unmarshal(request.Payload, &s) == nil {
+			r.signal = s.Signal
+		}
+	}
+	if request.WantReply {
+		request.Reply(false, nil)
+	}
+}
+
+func (r *run) result() remote.Result {
+	return remote.Result{
+		Stdout:   r.stdout.bytes(),
+		Stderr:   r.stderr.bytes(),
+		Code:     r.code,
+		Signal:   r.signal,
+		Duration: time.Since(r.began),
+	}
+}
+
+// openError explains why no command could be started.
+func (r *run) openError() error {
+	var refused *ssh.OpenChannelError
+	if errors.As(r.err, &refused) {
+		return fmt.Errorf("the host opens no further session: %s (its MaxSessions may be reached)", refused.Message)
+	}
+	if err := r.client.broken(); err != nil {
+		return err
+	}
+	return r.err
+}
+
+// lost explains a command that ended without telling how.
+func (r *run) lost() error {
+	if err := r.client.broken(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: the host ended the session and did not tell how the command ended", ErrLost)
+}
+
+// broken returns why the connection ended, if it has or is about to: its
+// channels end a moment before it does.
+func (c *Client) broken() error {
+	select {
+	case <-c.wire.done:
+	case <-time.After(100 * time.Millisecond):
+	}
+	return c.Err()
+}
+
+func (r *run) fail(err error) error {
+	return r.client.fail(StageRun, err)
+}
+
+func (c *Client) fail(stage string, err error) *Error {
+	e := &Error{Host: c.host, Stage: stage, Err: err}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Kind = ErrTimeout
+	case errors.Is(err, ErrLost):
+		e.Hint = "the command may still be running on the host"
+	}
+	return e
+}
+
+// commandLine returns what the login shell is given. It becomes a POSIX shell
+// at once, for it may be csh, and tells its process id on standard error,
+// which marker takes out again: whoever has to end the command needs it.
+//
+// A script of several lines is handed over line by line, for csh has no
+// newline within quotes, and put together again: ${IFS#??} is a newline.
+func (r *run) commandLine() (string, error) {
+	if r.client.bare {
+		if r.cmd.Dir != "" || len(r.cmd.Env) > 0 {
+			return "", r.fail(errors.New("this login has no shell, so neither a directory nor an environment can be set"))
+		}
+		r.mark = marker{to: &r.stderr, found: true}
+		return r.cmd.String(), nil
+	}
+	script, err := r.cmd.Script()
+	if err != nil {
+		return "", r.fail(err)
+	}
+	r.mark = marker{to: &r.stderr, text: markText}
+	tell := "echo " + markText + "$$ >&2; "
+	if !strings.Contains(script, "\n") {
+		return "exec /bin/sh -c " + quote(tell+script), nil
+	}
+	var b strings.Builder
+	b.WriteString("exec /bin/sh -c " + quote(tell+`n=${IFS#??};s=;for l do s=$s$l$n;done;eval "unset n s l;shift $#;$s"`) + " sh")
+	for line := range strings.SplitSeq(script, "\n") {
+		b.WriteByte(' ')
+		b.WriteString(quote(line))
+	}
+	return b.String(), nil
+}
+
+// markText begins the line in which the shell tells its process id.
+const markText = "farmrun-shell-pid:"
+
+// quote returns word so that every shell that anybody logs in with reads it
+// back: within single quotes csh looks for "!" and fish for "\".
+func quote(word string) string {
+	return "'" + strings.NewReplacer(`'`, `'\''`, `!`, `'\!'`, `\`, `'\\'`).Replace(word) + "'"
+}
+
+// stream is one of the outputs of a command. It keeps and passes on what comes
+// until it is shut, so that nothing is written after Run has returned.
+type stream struct {
+	mu   sync.Mutex
+	kept remote.Output
+	live io.Writer
+	off  atomic.Bool
+}
+
+func (s *stream) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.off.Load() {
+		return len(p), nil
+	}
+	s.kept.Write(p)
+	if s.live != nil {
+		if _, err := s.live.Write(p); err != nil {
+			s.live = nil
+		}
+	}
+	return len(p), nil
+}
+
+// shut ends the passing on. A writer that blocks for longer than that is left
+// behind.
+func (s *stream) shut(patience time.Duration) {
+	s.off.Store(true)
+	for end := time.Now().Add(patience); !s.mu.TryLock(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return
+		}
+	}
+	s.mu.Unlock()
+}
+
+func (s *stream) bytes() []byte { return s.kept.Bytes() }
+
+// marker passes on what a command says on standard error, but for the line
+// with the process id of its shell. It holds back only what may be that line.
+type marker struct {
+	to    *stream
+	text  string
+	found bool
+	inner bool // within a line that is not ours
+	noise int  // how much came before
+	held  []byte
+	pid   atomic.Int64
+}
+
+// mostNoise is how much a login shell may say before the process id.
+const mostNoise = 16 << 10
+
+func (m *marker) Write(p []byte) (int, error) {
+	if m.found {
+		return m.to.Write(p)
+	}
+	m.held = append(m.held, p...)
+	for len(m.held) > 0 && !m.found {
+		line, _, whole := bytes.Cut(m.held, []byte("\n"))
+		mine := !m.inner && (bytes.HasPrefix(line, []byte(m.text)) || !whole && strings.HasPrefix(m.text, string(line)))
+		switch {
+		case mine && !whole && len(line) < len(m.text)+20:
+			return len(p), nil // the rest of the line is still to come
+		case mine && whole && m.take(line):
+			m.held = m.held[len(line)+1:]
+		default:
+			m.pass(len(line), whole)
+		}
+	}
+	m.flush()
+	return len(p), nil
+}
+
+// pass passes on n bytes, and the line end after them if there is one.
+func (m *marker) pass(n int, whole bool) {
+	if whole {
+		n++
+	}
+	m.inner = !whole
+	m.to.Write(m.held[:n])
+	m.held = m.held[n:]
+	if m.noise += n; m.noise > mostNoise {
+		m.found = true // it will not come any more
+	}
+}
+
+func (m *marker) take(line []byte) bool {
+	pid, err := strconv.Atoi(string(line[len(m.text):]))
+	if err != nil || pid <= 1 {
+		return false
+	}
+	m.pid.Store(int64(pid))
+	m.found = true
+	return true
+}
+
+// flush passes on what is held back.
+func (m *marker) flush() {
+	m.to.Write(m.held)
+	m.held = nil
+}

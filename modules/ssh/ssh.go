@@ -1,0 +1,185 @@
+// Package ssh connects to hosts as OpenSSH's client would, runs commands there
+// and opens connections from there. It knows no Lua.
+//
+// A [Dialer] is made once for a run and reads the operator's configuration,
+// keys and known_hosts once for all hosts. [Dialer.Dial] logs in to one:
+//
+//	dialer := &ssh.Dialer{Passwords: keyring}
+//	client, err := dialer.Dial(ctx, "webserv1", ssh.Options{})
+//	defer client.Close()
+//	result, err := client.Run(ctx, remote.Cmd{Line: "uptime"})
+//
+// What it promises beyond golang.org/x/crypto/ssh, on which it is built:
+// every wait ends, with the context or before, in the host's silence too; a
+// command whose time is over is ended on the host with its children; a host
+// key that has changed is always refused; a password is shown to no second
+// host after a first has rejected it.
+//
+// The files of the package: dial.go and jump.go connect, hostkey.go and
+// auth.go log in, keepalive.go notices a dead host, run.go and kill.go are a
+// command's life and end, forward.go has connections through the host.
+package ssh
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"farmrun/luahost/secret"
+	"farmrun/modules/ssh/hostkeys"
+	"farmrun/modules/ssh/sshconfig"
+)
+
+// Settings is what the configuration says of one host, as ssh -G prints it.
+type Settings = sshconfig.Settings
+
+// Passwords gives out passwords and passphrases, and is told what became of
+// them. *secret.Keyring is one.
+type Passwords interface {
+	Take(ctx context.Context, account string) (secret.Secret, secret.Report, error)
+}
+
+// Dialer connects to hosts. The zero value reads ~/.ssh/config and
+// /etc/ssh/ssh_config and can use keys and the agent, but has no passwords and
+// refuses unknown host keys. It is shared by all hosts of a run, may be used
+// by many goroutines, and must not be copied or changed once it is in use.
+type Dialer struct {
+	// ConfigFile is read instead of the user's and the system's files, as by
+	// ssh -F; "none" is no file.
+	ConfigFile string
+	// Home is the operator's home directory; "" is that of this process.
+	Home string
+	// Set are options as ssh -o takes them, "ConnectTimeout=5". Like those,
+	// they do not hold for the hosts of a ProxyJump.
+	Set []string
+	// Passwords is asked when a host wants a password, for the account
+	// Options.Account, and when a key does, for "passphrase for PATH". nil has
+	// none.
+	Passwords Passwords
+	// Confirm shows the operator the unknown key of a host and asks whether to
+	// trust it; one question at a time. nil refuses.
+	Confirm func(ctx context.Context, question string) (bool, error)
+	// Warn takes what the operator should see of host: its banner, an added
+	// key. nil drops it. It may be called by several goroutines.
+	Warn func(host, text string)
+
+	load   sync.Once
+	config *sshconfig.Config
+	err    error
+	known  hostkeys.DB
+	keys   identities
+	agents agents
+	jumps  jumps
+	asking gate
+	asked  sync.Once
+}
+
+// Options are what the caller knows better than the configuration. The zero
+// value leaves all to it.
+type Options struct {
+	User string   // "" is the configuration's
+	Port int      // 0 is the configuration's
+	Set  []string // further options as ssh -o takes them, before those of the Dialer
+	// Account is the name under which Passwords knows the password; "" is the
+	// name of the user, so that one password serves the farm.
+	Account string
+	// Bare sends commands as they are, for a host whose login shell is none:
+	// Cmd.Dir and Cmd.Env are refused, and a command whose time is over can
+	// only be signalled, not swept up after.
+	Bare bool
+}
+
+// Settings returns what the configuration says of host with opts over it. The
+// files are read once, when the first host is asked for.
+func (d *Dialer) Settings(ctx context.Context, host string, opts Options) (Settings, error) {
+	d.load.Do(func() {
+		d.config, d.err = sshconfig.Load(sshconfig.Sources{File: d.ConfigFile, Home: d.Home})
+	})
+	if d.err != nil {
+		return Settings{}, d.err
+	}
+	set := opts.Set
+	if len(d.Set) > 0 {
+		set = append(set[:len(set):len(set)], d.Set...)
+	}
+	return d.config.Settings(ctx, host, sshconfig.Override{User: opts.User, Port: opts.Port, Set: set})
+}
+
+func (d *Dialer) warn(host, text string) {
+	if d.Warn != nil && text != "" {
+		d.Warn(host, text)
+	}
+}
+
+// gate lets one through at a time, and no waiter longer than its context.
+type gate struct {
+	once sync.Once
+	slot chan struct{}
+}
+
+func (g *gate) enter(ctx context.Context) error {
+	g.once.Do(func() { g.slot = make(chan struct{}, 1) })
+	select {
+	case g.slot <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (g *gate) leave() { <-g.slot }
+
+// defaultConnectTimeout is for connecting and logging in, where the
+// configuration has no ConnectTimeout.
+const defaultConnectTimeout = 15 * time.Second
+
+// Client is a login on one host. Its methods may be called by many goroutines.
+// Whoever got it from Dial closes it.
+type Client struct {
+	host     string
+	settings Settings
+	bare     bool
+	conn     muxer
+	wire     *wire
+	release  func() // gives up the connection to the jump host; may be nil
+
+	alive *keepalive
+
+	mu      sync.Mutex
+	why     error         // why the connection ended
+	closing chan struct{} // closed by Close: running commands end
+	closed  bool
+	runs    sync.WaitGroup
+}
+
+// Settings returns what the configuration says of the host.
+func (c *Client) Settings() Settings { return c.settings }
+
+// Host returns the name under which the host was dialled.
+func (c *Client) Host() string { return c.host }
+
+// User returns the name of the user that is logged in.
+func (c *Client) User() string { return c.settings.User }
+
+// RemoteAddr returns the address of the host, or of the proxy on the way.
+func (c *Client) RemoteAddr() net.Addr { return c.wire.RemoteAddr() }
+
+// Done is closed when the connection has ended, for whatever reason.
+func (c *Client) Done() <-chan struct{} { return c.wire.done }
+
+// Err says why the connection ended: nil as long as it has not, ErrClosed
+// after Close, else an error that wraps ErrLost.
+func (c *Client) Err() error {
+	select {
+	case <-c.wire.done:
+	default:
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.why == nil {
+		c.why = errCut
+	}
+	return c.why
+}

@@ -1,0 +1,149 @@
+package ssh_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	xssh "golang.org/x/crypto/ssh"
+
+	"farmrun/luahost/remote"
+	"farmrun/luahost/secret"
+	"farmrun/modules/ssh"
+	"farmrun/modules/ssh/sshserver"
+)
+
+// world is an operator's home and servers on loopback.
+type world struct {
+	t    *testing.T
+	home string
+	key  xssh.Signer // the operator's, in ~/.ssh/id_ed25519
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	t.Setenv("SSH_AUTH_SOCK", "")
+	w := &world{t: t, home: t.TempDir()}
+	w.key = w.writeKey(".ssh/id_ed25519", "")
+	return w
+}
+
+// writeKey makes a key and its file, locked if there is a passphrase.
+func (w *world) writeKey(name, passphrase string) xssh.Signer {
+	w.t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	check(w.t, err)
+	block, err := xssh.MarshalPrivateKey(private, "")
+	if passphrase != "" {
+		block, err = xssh.MarshalPrivateKeyWithPassphrase(private, "", []byte(passphrase))
+	}
+	check(w.t, err)
+	signer, err := xssh.NewSignerFromKey(private)
+	check(w.t, err)
+	w.write(name, string(pemText(block)))
+	w.write(name+".pub", string(xssh.MarshalAuthorizedKey(signer.PublicKey())))
+	return signer
+}
+
+func (w *world) path(name string) string { return filepath.Join(w.home, name) }
+
+func (w *world) write(name, text string) {
+	w.t.Helper()
+	check(w.t, os.MkdirAll(filepath.Dir(w.path(name)), 0o700))
+	check(w.t, os.WriteFile(w.path(name), []byte(text), 0o600))
+}
+
+func (w *world) read(name string) string {
+	w.t.Helper()
+	text, err := os.ReadFile(w.path(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return ""
+	}
+	check(w.t, err)
+	return string(text)
+}
+
+// serve starts s under the name, which goes into the configuration, and
+// returns its port. What s lacks of keys is added.
+func (w *world) serve(name string, s *sshserver.Server) int {
+	w.t.Helper()
+	if s.HostKeys == nil {
+		s.HostKeys = []xssh.Signer{newKey(w.t)}
+	}
+	if s.Auth.Key == nil && s.Auth.Password == nil && s.Auth.Questions == nil && s.Auth.UserCA == nil {
+		s.Auth.Key = sshserver.Keys(w.key.PublicKey())
+	}
+	if s.Exec == nil {
+		s.Exec = sshserver.Shell(w.home, nil)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(w.t, err)
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	w.t.Cleanup(func() { s.Close(); <-done })
+	port := l.Addr().(*net.TCPAddr).Port
+	w.write(".ssh/config", w.read(".ssh/config")+fmt.Sprintf("Host %s\n HostName 127.0.0.1\n Port %d\n", name, port))
+	return port
+}
+
+// know writes the host key of a server into known_hosts.
+func (w *world) know(port int, key xssh.PublicKey) {
+	w.write(".ssh/known_hosts", w.read(".ssh/known_hosts")+fmt.Sprintf("[127.0.0.1]:%d %s", port, xssh.MarshalAuthorizedKey(key)))
+}
+
+// dialer is one that trusts whatever is unknown.
+func (w *world) dialer() *ssh.Dialer {
+	return &ssh.Dialer{Home: w.home, ConfigFile: w.path(".ssh/config"), Set: []string{
+		"StrictHostKeyChecking=accept-new", "UserKnownHostsFile=" + w.path(".ssh/known_hosts"), "GlobalKnownHostsFile=none",
+	}}
+}
+
+// dial logs in, or ends the test.
+func (w *world) dial(d *ssh.Dialer, host string) *ssh.Client {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c, err := d.Dial(ctx, host, ssh.Options{User: "web"})
+	check(w.t, err)
+	w.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func newKey(t testing.TB) xssh.Signer {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	check(t, err)
+	signer, err := xssh.NewSignerFromKey(private)
+	check(t, err)
+	return signer
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run runs a line with a time limit.
+func run(t testing.TB, c *ssh.Client, cmd remote.Cmd, limit time.Duration) (remote.Result, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return c.Run(ctx, cmd)
+}
+
+// keyring has one password and counts how often it was asked for.
+func keyring(password string, asked *int) *secret.Keyring {
+	return &secret.Keyring{Ask: func(context.Context, string) (secret.Secret, error) {
+		*asked++
+		return secret.New(password), nil
+	}}
+}
