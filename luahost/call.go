@@ -207,7 +207,8 @@ func (c *Call) Record(what string, values map[string]any) lua.LValue {
 }
 
 // Push adds results. Go values become Lua values: nil, booleans, strings and
-// []byte, numbers, time.Duration (as seconds), slices and maps (as tables),
+// []byte, numbers, time.Duration (as seconds), time.Time (as RFC 3339 has it,
+// the zero time as nil), slices and maps (as tables),
 // structs (as tables with snake_case keys, or as their `lua` tags say),
 // lua.LValue as it is, and values of a Type by Type.Push.
 func (c *Call) Push(values ...any) {

@@ -29,6 +29,11 @@ func (rt *Runtime) value(L *lua.LState, v any) lua.LValue {
 		return lua.LString(v)
 	case time.Duration:
 		return lua.LNumber(v.Seconds())
+	case time.Time:
+		if v.IsZero() {
+			return lua.LNil
+		}
+		return lua.LString(v.Format(time.RFC3339))
 	case error:
 		return rt.errorValue(v)
 	}

@@ -1,5 +1,123 @@
 package main
 
-func demoJob(f flags, args []string) (job, error) {
-	return nil, usageError("farmrun demo %v", args)
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"farmrun/cmd/internal/practice"
+	"farmrun/luahost"
+	"farmrun/luahost/console"
+	"farmrun/scripts"
+)
+
+// visitsPerSecond is how often the demo's visitor asks for a page.
+const visitsPerSecond = 50
+
+// demo is a practice farm and, perhaps, a script to run on it.
+type demo struct {
+	flags   flags
+	servers int
+	script  string // "" waits for ^C
+	args    []string
 }
+
+func demoJob(f flags, args []string) (job, error) {
+	d := demo{flags: f}
+	set := pflag.NewFlagSet("demo", pflag.ContinueOnError)
+	set.SetInterspersed(false)
+	set.Usage = func() {}
+	set.IntVarP(&d.servers, "servers", "n", 3, "how many web servers")
+	if err := set.Parse(args); err != nil {
+		return nil, usageError("farmrun demo: %v", err)
+	}
+	if d.servers < 1 || d.servers > 50 {
+		return nil, usageError("a practice farm has 1 to 50 web servers, not %d", d.servers)
+	}
+	if set.NArg() > 0 {
+		d.script, d.args = set.Arg(0), set.Args()[1:]
+		if _, _, _, err := findScript(f.site, d.script); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (d demo) run(ctx context.Context, out *console.Console) (err error) {
+	note(out, "starting a practice farm: %s, a load balancer, a CVS server", plural(d.servers, "web server"))
+	farm, err := practice.Start(ctx, practice.Config{WebServers: d.servers})
+	if errors.Is(err, practice.ErrNoCVS) {
+		return &luahost.Error{Kind: luahost.Failed, Message: err.Error(), Hint: "sudo apt-get install -y cvs"}
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, farm.Close()) }()
+	if d.flags.site, err = d.site(farm); err != nil {
+		return err
+	}
+	d.flags.ssh, d.flags.resolve = farm.SSHConfig, farm.Resolve
+	os.Setenv("CVSROOT", farm.CVSRoot) // the site file asks the environment for it
+	if d.script == "" {
+		return d.wait(ctx, out, farm)
+	}
+	return d.play(ctx, out, farm)
+}
+
+// site writes the site file of the practice farm: the one that comes with
+// farmrun, for as many servers as there are.
+func (d demo) site(farm *practice.Farm) (path string, err error) {
+	if d.flags.site != "" {
+		return d.flags.site, nil
+	}
+	text, err := scripts.Files.ReadFile("site.lua")
+	if err != nil {
+		return "", err
+	}
+	all := fmt.Sprintf(`"webserv[1-%d]"`, d.servers)
+	path = filepath.Join(farm.Dir, "site.lua")
+	return path, os.WriteFile(path, []byte(strings.Replace(string(text), `"webserv[1-3]"`, all, 1)), 0o666)
+}
+
+// play runs the script while somebody looks at the web site.
+func (d demo) play(ctx context.Context, out *console.Console, farm *practice.Farm) error {
+	s, err := newScript(d.flags, d.script, d.args)
+	if err != nil {
+		return err
+	}
+	note(out, "a visitor asks the web site %s for a page %d times a second", farm.URL, visitsPerSecond)
+	visit := farm.Visit(visitsPerSecond)
+	err = s.run(ctx, out)
+	for line := range strings.SplitSeq(strings.TrimSpace(visit.Stop().String()), "\n") {
+		note(out, "%s", line)
+	}
+	return err
+}
+
+// wait keeps the farm up until the operator has had enough.
+func (d demo) wait(ctx context.Context, out *console.Console, farm *practice.Farm) error {
+	out.Print("", fmt.Sprintf(`The practice farm is up until you press ^C. Elsewhere, try:
+
+  export CVSROOT=%s
+  farmrun -F %s --site %s -c uptime @web
+  ssh -F %[2]s %[4]s
+  curl %[5]s
+
+A tunnel to the CVS server ends at %[6]s, not at dev:2401.
+`, farm.CVSRoot, farm.SSHConfig, d.flags.site, farm.Web[0], farm.URL, farm.CVSAddr))
+	ctx, stop := interruptible(ctx, idle{}, out)
+	defer stop()
+	<-ctx.Done()
+	return nil
+}
+
+// idle is a farm on which nobody works.
+type idle struct{}
+
+func (idle) Busy() bool { return false }
+func (idle) Stop()      {}

@@ -50,9 +50,12 @@ type flags struct {
 	user     string
 	ssh      string // -F
 	options  []string
-	nodes    int // demo -n
 	help     bool
 	version  bool
+
+	// resolve maps an address of this side before it is dialled; nil leaves it
+	// as it is. The practice farm sets it.
+	resolve func(network, addr string) string
 }
 
 func (f *flags) set() *pflag.FlagSet {

@@ -10,18 +10,23 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/console"
-	"farmrun/modules/farm"
 )
 
 // errInterrupt is why a run ended that the operator stopped.
 var errInterrupt = errors.New("interrupted")
+
+// stopper is a farm that can let those at work go on to their end.
+type stopper interface {
+	Busy() bool // there are some
+	Stop()
+}
 
 // interruptible returns a context that ends when the operator says "stop now".
 //
 // ^C once lets no further host begin, if hosts are at work, and ends the run
 // otherwise; twice ends what runs; three times leaves at once. SIGTERM and
 // SIGHUP are as ^C once. Call stop at the end.
-func interruptible(ctx context.Context, f *farm.Farm, out *console.Console) (_ context.Context, stop func()) {
+func interruptible(ctx context.Context, f stopper, out *console.Console) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 3)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -47,7 +52,7 @@ func interruptible(ctx context.Context, f *farm.Farm, out *console.Console) (_ c
 }
 
 // interrupt does what the operator's nth signal asks for.
-func interrupt(times int, f *farm.Farm, out *console.Console, cancel context.CancelCauseFunc) {
+func interrupt(times int, f stopper, out *console.Console, cancel context.CancelCauseFunc) {
 	switch {
 	case times == 1 && f.Busy():
 		f.Stop()

@@ -1,15 +1,29 @@
 package main
 
 import (
+	"maps"
+
 	"farmrun/luahost"
 	"farmrun/modules/cli"
+	"farmrun/modules/cvs"
 	"farmrun/modules/farm"
+	"farmrun/modules/files"
+	"farmrun/modules/symlink"
 )
 
 // modules are what scripts can require.
 func modules(w *world, script string) []luahost.Module {
 	return []luahost.Module{
 		cli.Module(cli.Config{Script: script, Operator: w.operator, Yes: w.flags.yes}),
-		farm.Module(w.farm, map[string]luahost.Func{}),
+		farm.Module(w.farm, methods(w)),
+		cvs.Module(&cvs.Passwords{Take: w.keyring.Take}),
+		symlink.Module(),
 	}
+}
+
+// methods are what hosts can do besides what package farm gives them.
+func methods(*world) map[string]luahost.Func {
+	all := map[string]luahost.Func{}
+	maps.Copy(all, files.Methods())
+	return all
 }

@@ -39,14 +39,20 @@ func (s script) run(ctx context.Context, out *console.Console) error {
 	return rt.Run(s.source, s.path)
 }
 
+// newScript finds a script by its path or name.
+func newScript(f flags, name string, args []string) (script, error) {
+	source, path, find, err := findScript(f.site, name)
+	short := strings.TrimSuffix(filepath.Base(path), ".lua")
+	return script{flags: f, name: short, source: source, path: path, args: args, find: find}, err
+}
+
 // scriptJob runs a script by its path or name.
 func scriptJob(f flags, name string, args []string) (job, error) {
-	source, path, find, err := findScript(f.site, name)
+	s, err := newScript(f, name, args)
 	if err != nil {
 		return nil, err
 	}
-	short := strings.TrimSuffix(filepath.Base(path), ".lua")
-	return script{flags: f, name: short, source: source, path: path, args: args, find: find}, nil
+	return s, nil
 }
 
 // lineJob runs the Lua of -e.

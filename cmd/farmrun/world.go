@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 
 	"farmrun/luahost/console"
 	"farmrun/luahost/secret"
@@ -20,9 +21,6 @@ type world struct {
 	keyring  *secret.Keyring
 	ssh      *ssh.Dialer
 	farm     *farm.Farm
-	// resolve maps an address of the operator's side before it is dialled; nil
-	// leaves it as it is.
-	resolve func(network, addr string) string
 }
 
 func newWorld(f flags, out *console.Console) *world {
@@ -39,6 +37,15 @@ func newWorld(f flags, out *console.Console) *world {
 		DryRun:  f.dryRun,
 	})
 	return w
+}
+
+// dial connects from this machine.
+func (w *world) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if w.flags.resolve != nil {
+		addr = w.flags.resolve(network, addr)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, addr)
 }
 
 func (w *world) close() {

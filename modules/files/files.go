@@ -38,6 +38,8 @@ var (
 	ErrNoFile = errors.New("there is no such file")
 	// ErrIncomplete means that fewer or more bytes arrived than were sent.
 	ErrIncomplete = errors.New("the copy is not complete")
+	// ErrTooLarge means that the file is larger than what is to hold it.
+	ErrTooLarge = errors.New("the file is too large")
 	// ErrNoSpace means that the disk is full.
 	ErrNoSpace = errors.New("no space left on the disk")
 )

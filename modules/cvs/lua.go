@@ -1,0 +1,252 @@
+package cvs
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"farmrun/luahost"
+)
+
+// Module is the Lua half of this package:
+//
+//	local cvs = require "cvs"
+//
+// It runs the cvs of a host. Where a function takes root, that is the CVSROOT
+// as the host sees it, such as ":pserver:anon@127.0.0.1:2401/cvsroot"; a
+// working copy knows its own. The password of a pserver is asked for when the
+// server first wants one, and is never in an argument or a file. What cvs
+// reports as a success and is none is an error: a conflict, a release that is
+// not complete, a tag that no file has. Every function takes timeout, a minute
+// for those that only look and 30 minutes for the others.
+//
+// passwords are for pservers; nil has none.
+func Module(passwords *Passwords) luahost.Module {
+	b := &binding{passwords}
+	return luahost.Module{Name: "cvs", Funcs: map[string]luahost.Func{
+		"checkout": b.checkout, "inspect": b.inspect, "releases": b.releases,
+		"update": b.update, "status": b.status, "diff": b.diff,
+		"tags": b.tags, "find_tag": b.findTag, "tag": b.tag, "rtag": b.rtag,
+	}}
+}
+
+// The times that cvs has unless the script says otherwise.
+const (
+	lookTimeout = time.Minute
+	workTimeout = 30 * time.Minute
+)
+
+type binding struct{ passwords *Passwords }
+
+// client is cvs on the host that is the call's first argument.
+func (b *binding) client(c *luahost.Call, root string) *Client {
+	return &Client{Runner: luahost.Arg[Runner](c, 1, "a host"), Root: root, Passwords: b.passwords}
+}
+
+// cvs.checkout(host, options) -> release
+//
+// Pulls a module into a directory that has its name only when it is complete.
+// If it fails nothing is left; what an earlier pull left that died is cleared
+// away. A name that is taken is an error of kind "refused". Options: root,
+// module and dir, the directory's name (all required); tag, or date, in any
+// form that cvs reads. The release is a table with dir, module, tag, date,
+// root, time, files, their number, and removed, the left-overs that were
+// cleared away.
+func (b *binding) checkout(c *luahost.Call) {
+	opts := luahost.Options[struct {
+		Root    string `lua:"root,required"`
+		Module  string `lua:"module,required"`
+		Dir     string `lua:"dir,required"`
+		Tag     string
+		Date    string
+		Timeout time.Duration
+	}](c, 2)
+	client := b.client(c, opts.Root)
+	var release Release
+	c.Wait("cvs.checkout of "+opts.Dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
+		release, err = client.Checkout(ctx, CheckoutOptions{Dir: opts.Dir, Module: opts.Module, Tag: opts.Tag, Date: opts.Date})
+		return err
+	})
+	c.Push(release)
+}
+
+// lookOptions are those of functions that only look at a directory.
+type lookOptions struct{ Timeout time.Duration }
+
+// cvs.inspect(host, dir [, options]) -> release
+//
+// Returns what release a directory is, as cvs.checkout does. A directory that
+// is not there, or that was not pulled to its end by cvs.checkout, is an error.
+func (b *binding) inspect(c *luahost.Call) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	opts := luahost.Options[lookOptions](c, 3)
+	var release Release
+	c.Wait("cvs.inspect "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
+		release, err = Inspect(ctx, host, dir)
+		return err
+	})
+	c.Push(release)
+}
+
+// cvs.releases(host, dir [, options]) -> releases
+//
+// Returns the directories within dir, in the order of their names, and what
+// they are, as cvs.inspect does. One that was not made by cvs.checkout has no
+// time.
+func (b *binding) releases(c *luahost.Call) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	opts := luahost.Options[lookOptions](c, 3)
+	var releases []Release
+	c.Wait("cvs.releases in "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
+		releases, err = Releases(ctx, host, dir)
+		return err
+	})
+	c.Push(releases)
+}
+
+// cvs.update(host [, options]) -> files, notes
+//
+// Brings a working copy up to date (cvs -q update -d -P). files is a list of
+// tables with status, a letter (U P M A R C ?), and path; notes is a list of
+// what else cvs said. A conflict is an error: of kind "refused" if it was
+// foreseen, and "failed" if the files have it in them now. Options: dir;
+// files, a list, for these alone; look = true, which only looks what would
+// happen (cvs -n); tag or date, to go there and stay; head = true, to forget
+// them; clean = true, which overwrites local changes and keeps a copy of each;
+// root.
+func (b *binding) update(c *luahost.Call) {
+	opts := luahost.Options[struct {
+		Root, Dir, Tag, Date string
+		Files                []string
+		Look, Head, Clean    bool
+		Timeout              time.Duration
+	}](c, 2)
+	client := b.client(c, opts.Root)
+	var files []File
+	var notes []string
+	c.Wait("cvs.update"+in(opts.Dir), cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
+		files, notes, err = client.Update(ctx, UpdateOptions{
+			Dir: opts.Dir, Files: opts.Files, DryRun: opts.Look,
+			Tag: opts.Tag, Date: opts.Date, Head: opts.Head, Clean: opts.Clean,
+		})
+		return err
+	})
+	c.Push(files, notes)
+}
+
+// copyOptions are those of functions that look at a working copy.
+type copyOptions struct {
+	Root, Dir string
+	Timeout   time.Duration
+}
+
+// cvs.status(host [, options]) -> files
+//
+// Returns the files of a working copy: tables with path, status as cvs words
+// it ("Up-to-date", "Locally Modified", …), working and repository, the
+// revisions, and tag and date, what the file sticks to. Options: dir, root.
+func (b *binding) status(c *luahost.Call) {
+	opts := luahost.Options[copyOptions](c, 2)
+	client := b.client(c, opts.Root)
+	var files []FileStatus
+	c.Wait("cvs.status"+in(opts.Dir), cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
+		files, err = client.Status(ctx, opts.Dir)
+		return err
+	})
+	c.Push(files)
+}
+
+// cvs.diff(host [, options]) -> text
+//
+// Returns what a working copy has changed, as cvs diff -u has it; "" if
+// nothing. Options: dir; from and to, tags to compare instead of what the
+// working copy is based on and the working copy itself; root.
+func (b *binding) diff(c *luahost.Call) {
+	opts := luahost.Options[struct {
+		Root, Dir string
+		From, To  string
+		Timeout   time.Duration
+	}](c, 2)
+	client := b.client(c, opts.Root)
+	var text string
+	c.Wait("cvs.diff"+in(opts.Dir), cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
+		text, err = client.Diff(ctx, DiffOptions{Dir: opts.Dir, From: opts.From, To: opts.To})
+		return err
+	})
+	c.Push(text)
+}
+
+// tagsOptions say whose tags.
+type tagsOptions struct {
+	Root, Module, Dir string
+	Timeout           time.Duration
+}
+
+// cvs.tags(host, options) -> tags
+//
+// Returns the tags of a module in the repository, or of the working copy in
+// dir: tables with name, branch, and files, how many have it. Options: root
+// and module, or dir.
+func (b *binding) tags(c *luahost.Call) {
+	opts := luahost.Options[tagsOptions](c, 2)
+	client := b.client(c, opts.Root)
+	var tags []Tag
+	c.Wait("cvs.tags", cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
+		tags, err = client.Tags(ctx, opts.Module, opts.Dir)
+		return err
+	})
+	c.Push(tags)
+}
+
+// cvs.find_tag(host, name, options) -> tag
+//
+// Returns one tag, as cvs.tags does. That there is none is an error that names
+// the nearest. Options: root and module, or dir.
+func (b *binding) findTag(c *luahost.Call) {
+	name, opts := c.String(2), luahost.Options[tagsOptions](c, 3)
+	client := b.client(c, opts.Root)
+	var tag Tag
+	c.Wait("cvs.find_tag "+name, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
+		tag, err = client.FindTag(ctx, opts.Module, opts.Dir, name)
+		return err
+	})
+	c.Push(tag)
+}
+
+// setOptions are those of cvs.tag and cvs.rtag.
+type setOptions struct {
+	Root, Dir, From, Date string
+	Branch, Move, Clean   bool
+	Timeout               time.Duration
+}
+
+func (o setOptions) options() TagOptions {
+	return TagOptions{Branch: o.Branch, Move: o.Move, From: o.From, Date: o.Date, Clean: o.Clean}
+}
+
+// cvs.tag(host, name [, options])
+//
+// Gives the working copy's revisions a tag. A tag that exists is refused.
+// Options: dir; branch = true, which makes a branch; move = true, which takes
+// the tag from where it is; from, a tag, or date, to tag what was there;
+// clean = true, which refuses where files are changed and not committed; root.
+func (b *binding) tag(c *luahost.Call) {
+	name, opts := c.String(2), luahost.Options[setOptions](c, 3)
+	client := b.client(c, opts.Root)
+	c.Wait("cvs.tag "+name, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
+		return client.SetTag(ctx, opts.Dir, name, opts.options())
+	})
+}
+
+// cvs.rtag(host, module, name, options)
+//
+// Gives a tag to what is in the repository. A tag that exists is refused.
+// Options: root (required by all but a host that has CVSROOT set); branch,
+// move, from and date as for cvs.tag.
+func (b *binding) rtag(c *luahost.Call) {
+	module, name, opts := c.String(2), c.String(3), luahost.Options[setOptions](c, 4)
+	client := b.client(c, opts.Root)
+	c.Wait("cvs.rtag "+name, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
+		return client.Rtag(ctx, module, name, opts.options())
+	})
+}
