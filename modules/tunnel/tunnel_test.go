@@ -1,0 +1,464 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"farmrun/luahost/remote/remotetest"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// here is a Host that is this machine.
+type here struct {
+	*remotetest.Shell
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	mu     sync.Mutex
+	listen func(network, addr string) (net.Listener, error)
+	asked  []string // what it was asked to listen on
+}
+
+func newHost(t *testing.T) *here {
+	return &here{Shell: remotetest.New(t), dial: new(net.Dialer).DialContext, listen: net.Listen}
+}
+
+func (h *here) Listen(_ context.Context, network, addr string) (net.Listener, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked = append(h.asked, addr)
+	return h.listen(network, addr)
+}
+
+func (h *here) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	return h.dial(ctx, network, addr)
+}
+
+// upper serves what answers each connection in capitals once the client has
+// said all.
+func upper(t *testing.T) string {
+	t.Helper()
+	return serveEach(t, func(c net.Conn) {
+		text, _ := io.ReadAll(c)
+		io.WriteString(c, strings.ToUpper(string(text)))
+	})
+}
+
+func serveEach(t *testing.T, answer func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { answer(c); c.Close() })
+		}
+	})
+	t.Cleanup(func() { l.Close(); all.Wait() })
+	return l.Addr().String()
+}
+
+// say connects to addr, says text to its end and returns the answer.
+func say(t *testing.T, addr, text string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, text)
+	c.(*net.TCPConn).CloseWrite()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	answer, err := io.ReadAll(c)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(answer)
+}
+
+// freePort returns an address on which nobody listens.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func mustListen(t *testing.T, addr string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func TestReverse(t *testing.T) {
+	to := upper(t)
+	host, set := newHost(t), &Set{}
+	tun, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tun.Addr() != fmt.Sprintf("127.0.0.1:%d", tun.Port()) || tun.Port() == 0 {
+		t.Errorf("it listens on %s, port %d", tun.Addr(), tun.Port())
+	}
+	long := strings.Repeat("a", 1<<20)
+	if got := say(t, tun.Addr(), long); got != strings.ToUpper(long) {
+		t.Errorf("%d bytes came back, want %d", len(got), len(long))
+	}
+	open, err := net.Dial("tcp", tun.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	if err := tun.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.ReadAll(open); err != nil && !strings.Contains(err.Error(), "reset") {
+		t.Error(err)
+	}
+	<-tun.Done()
+	mustListen(t, tun.Addr()) // the port is free
+	if err := tun.Close(); err != nil {
+		t.Error("a second Close:", err)
+	}
+}
+
+// A server that speaks first is not kept waiting for its client.
+func TestServerSpeaksFirst(t *testing.T) {
+	to := serveEach(t, func(c net.Conn) { io.WriteString(c, "220 hello\n"); io.Copy(io.Discard, c) })
+	var set Set
+	tun, err := set.Reverse(t.Context(), newHost(t), Options{Listen: "0", To: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tun.Close()
+	c, err := net.Dial("tcp", tun.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	buf := make([]byte, 10)
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.ReadFull(c, buf); err != nil || string(buf) != "220 hello\n" {
+		t.Errorf("got %q, %v", buf, err)
+	}
+}
+
+func TestShare(t *testing.T) {
+	to, other := upper(t), upper(t)
+	host, set := newHost(t), &Set{}
+	o := Options{Listen: freePort(t), To: to}
+	var all [8]*Tunnel
+	var askers sync.WaitGroup
+	for i := range all {
+		askers.Go(func() {
+			var err error
+			if all[i], err = set.Reverse(t.Context(), host, o); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	askers.Wait()
+	if t.Failed() {
+		return
+	}
+	if len(host.asked) != 1 {
+		t.Errorf("the host was asked for %v", host.asked)
+	}
+	if _, err := set.Reverse(t.Context(), host, Options{Listen: o.Listen, To: other}); !errors.Is(err, ErrInUse) {
+		t.Errorf("got %v, want %v", err, ErrInUse)
+	}
+	for i, tun := range all {
+		if i > 0 {
+			tun.Close()
+			tun.Close()
+		}
+	}
+	if got := say(t, all[0].Addr(), "still"); got != "STILL" {
+		t.Errorf("got %q", got)
+	}
+	all[0].Close()
+	mustListen(t, o.Listen).Close()
+	again, err := set.Reverse(t.Context(), host, Options{Listen: o.Listen, To: other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+	// Two hosts have each a port of their own.
+	a, err1 := set.Reverse(t.Context(), host, Options{Listen: "0", To: to})
+	b, err2 := set.Reverse(t.Context(), newHost(t), Options{Listen: "0", To: to})
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	if a.Port() == b.Port() {
+		t.Error("two hosts share a tunnel")
+	}
+	a.Close()
+	b.Close()
+}
+
+// A tunnel whose login has ended is opened anew.
+func TestReverseAfterTheLoginEnded(t *testing.T) {
+	to := upper(t)
+	host, set := newHost(t), &Set{}
+	var last net.Listener
+	host.listen = func(network, addr string) (l net.Listener, err error) {
+		last, err = net.Listen(network, addr)
+		return last, err
+	}
+	o := Options{Listen: freePort(t), To: to}
+	first, err := set.Reverse(t.Context(), host, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last.Close()
+	<-first.Done()
+	second, err := set.Reverse(t.Context(), host, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := say(t, second.Addr(), "x"); got != "X" {
+		t.Errorf("got %q", got)
+	}
+	first.Close()
+	if got := say(t, second.Addr(), "y"); got != "Y" {
+		t.Errorf("got %q", got)
+	}
+	second.Close()
+}
+
+func TestFarEnd(t *testing.T) {
+	host, set := newHost(t), &Set{}
+	_, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: freePort(t)})
+	if !errors.Is(err, ErrFarEnd) || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("got %v, want %v", err, ErrFarEnd)
+	}
+	if host.asked != nil {
+		t.Errorf("the host was asked for %v", host.asked)
+	}
+
+	// One that goes away later is told by Err.
+	var down bool
+	var mu sync.Mutex
+	to := upper(t)
+	tun, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: to,
+		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if down {
+				return nil, errors.New("no power")
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tun.Close()
+	mu.Lock()
+	down = true
+	mu.Unlock()
+	if c, err := net.Dial("tcp", tun.Addr()); err == nil {
+		io.ReadAll(c)
+		c.Close()
+	}
+	if err := tun.Err(); !errors.Is(err, ErrFarEnd) || !strings.Contains(err.Error(), "no power") {
+		t.Errorf("Err() = %v", err)
+	}
+}
+
+func TestTaken(t *testing.T) {
+	l := mustListen(t, "127.0.0.1:0")
+	host := newHost(t)
+	host.listen = func(string, string) (net.Listener, error) { return nil, errors.New("forward refused") }
+	var set Set
+	_, err := set.Reverse(t.Context(), host, Options{Listen: l.Addr().String(), To: upper(t)})
+	var taken *TakenError
+	if !errors.As(err, &taken) || !errors.Is(err, ErrTaken) {
+		t.Fatalf("got %v, want %v", err, ErrTaken)
+	}
+	if h := taken.Holders; len(h) != 1 || h[0].PID != os.Getpid() || h[0].Addr != l.Addr().String() {
+		t.Errorf("got %+v, want process %d", h, os.Getpid())
+	}
+	if !strings.Contains(err.Error(), "tunnel.test of the user ") {
+		t.Errorf("got %v", err)
+	}
+
+	_, err = set.Reverse(t.Context(), host, Options{Listen: freePort(t), To: upper(t)})
+	if !errors.Is(err, ErrForbidden) {
+		t.Errorf("got %v, want %v", err, ErrForbidden)
+	}
+}
+
+// strangers are ends of a port that says it is ours.
+func TestStranger(t *testing.T) {
+	for name, answer := range map[string]func(net.Conn){
+		"echo":   func(c net.Conn) { io.Copy(c, c) },
+		"hangup": func(net.Conn) {},
+		"talks":  func(c net.Conn) { io.WriteString(c, strings.Repeat("no", 100)); io.Copy(io.Discard, c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := serveEach(t, answer)
+			host := newHost(t)
+			host.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, other)
+			}
+			var set Set
+			_, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: upper(t)})
+			if !errors.Is(err, ErrStranger) {
+				t.Errorf("got %v, want %v", err, ErrStranger)
+			}
+		})
+	}
+}
+
+// A host from whose end nobody may connect has to listen at least.
+func TestProbeProhibited(t *testing.T) {
+	host := newHost(t)
+	host.dial = func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("administratively prohibited")
+	}
+	var set Set
+	tun, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: upper(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := say(t, tun.Addr(), "x"); got != "X" {
+		t.Errorf("got %q", got)
+	}
+	tun.Close()
+
+	host.listen = func(network, addr string) (net.Listener, error) {
+		l, err := net.Listen(network, "127.0.0.1:0")
+		return l, err
+	}
+	addr := freePort(t)
+	host.listen = func(network, _ string) (net.Listener, error) {
+		l, err := net.Listen("unix", t.TempDir()+"/s")
+		return l, err
+	}
+	if _, err := set.Reverse(t.Context(), host, Options{Listen: addr, To: upper(t)}); err == nil {
+		t.Error("a port on which nobody listens passed the probe")
+	}
+}
+
+// A probe that gets no answer ends with the context.
+func TestProbeEnds(t *testing.T) {
+	silent := serveEach(t, func(c net.Conn) { io.Copy(io.Discard, c) })
+	host := newHost(t)
+	host.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, silent)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	var set Set
+	_, err := set.Reverse(ctx, host, Options{Listen: "0", To: upper(t)})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+	}
+}
+
+// Whoever waits for a tunnel that another opens has a deadline of its own, and
+// opens it itself if the other gave up.
+func TestWaiters(t *testing.T) {
+	to := upper(t)
+	host, set := newHost(t), &Set{}
+	opening, goOn := make(chan bool), make(chan bool)
+	host.listen = func(network, addr string) (net.Listener, error) {
+		opening <- true
+		<-goOn
+		return nil, context.Canceled
+	}
+	o := Options{Listen: freePort(t), To: to}
+	first := make(chan error)
+	go func() {
+		_, err := set.Reverse(t.Context(), host, o)
+		first <- err
+	}()
+	<-opening
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := set.Reverse(ctx, host, o); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	second := make(chan error)
+	go func() {
+		tun, err := set.Reverse(t.Context(), host, o)
+		if err == nil {
+			err = tun.Close()
+		}
+		second <- err
+	}()
+	for {
+		set.mu.Lock()
+		waiting := 0
+		for _, e := range set.open {
+			waiting = e.users
+		}
+		set.mu.Unlock()
+		if waiting == 2 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	host.listen = net.Listen
+	goOn <- true
+	if err := <-first; !errors.Is(err, context.Canceled) && !errors.Is(err, ErrForbidden) {
+		t.Errorf("the first: %v", err)
+	}
+	if err := <-second; err != nil {
+		t.Errorf("the second: %v", err)
+	}
+}
+
+func TestListenAddr(t *testing.T) {
+	for addr, want := range map[string]string{
+		"2401": "127.0.0.1:2401", ":2401": "127.0.0.1:2401", "localhost:2401": "127.0.0.1:2401",
+		"127.0.0.1:2401": "127.0.0.1:2401", "[::1]:2401": "[::1]:2401", "10.1.2.3:1": "10.1.2.3:1", "0": "127.0.0.1:0",
+		"": "", "*:2401": "", "dev:2401": "", "65536": "", "-1": "", "127.0.0.1": "", "127.0.0.1:": "",
+	} {
+		got, err := listenAddr(addr)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("listenAddr(%q) = %q, %v; want %q", addr, got, err, want)
+		}
+	}
+}
+
+func TestAll(t *testing.T) {
+	to := upper(t)
+	host, set := newHost(t), &Set{}
+	port := freePort(t)
+	_, err := set.All(t.Context(), host, []Options{{Listen: port, To: to}, {Listen: "0", To: freePort(t)}})
+	if !errors.Is(err, ErrFarEnd) {
+		t.Errorf("got %v", err)
+	}
+	mustListen(t, port).Close() // the first was closed again
+	all, err := set.All(t.Context(), host, []Options{{Listen: port, To: to}, {Listen: "0", To: to}})
+	if err != nil || len(all) != 2 {
+		t.Fatal(all, err)
+	}
+	for _, tun := range all {
+		tun.Close()
+	}
+}
