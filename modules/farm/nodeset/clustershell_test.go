@@ -7,10 +7,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
+
+// python is the one that Debian's packages are for; another may come first in PATH.
+const python = "/usr/bin/python3"
 
 // clusterShell answers each line of its input, a set, with a line: the hosts
 // in order, a tab, and the folded set; or "error".
@@ -27,7 +31,7 @@ for line in sys.stdin:
 
 // needClusterShell skips the test where ClusterShell is not installed.
 func needClusterShell(t *testing.T) {
-	if exec.Command("python3", "-c", "import ClusterShell.NodeSet").Run() == nil {
+	if exec.Command(python, "-c", "import ClusterShell.NodeSet").Run() == nil {
 		return
 	}
 	const why = "python3-clustershell is not installed, so sets are not compared with its own"
@@ -44,7 +48,7 @@ type answer struct {
 }
 
 func askClusterShell(t *testing.T, sets []string) []answer {
-	cmd := exec.Command("python3", "-c", clusterShell)
+	cmd := exec.Command(python, "-c", clusterShell)
 	cmd.Stdin = strings.NewReader(strings.Join(sets, "\n") + "\n")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -110,6 +114,9 @@ func randomSet(rng *rand.Rand) string {
 	return set
 }
 
+// oddRange is what ClusterShell takes for 0, and we refuse as we do 0-01.
+var oddRange = regexp.MustCompile(`\b0-00+\b`)
+
 func TestAsClusterShell(t *testing.T) {
 	needClusterShell(t)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -124,6 +131,7 @@ func TestAsClusterShell(t *testing.T) {
 	for i, want := range askClusterShell(t, sets) {
 		got, err := Parse(sets[i], Groups{})
 		switch {
+		case oddRange.MatchString(sets[i]):
 		case want.failed || len(want.hosts) == 0:
 			failed++
 			if err == nil {
