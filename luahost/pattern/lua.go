@@ -33,7 +33,7 @@ func Library() map[string]lua.LGFunction {
 func find(L *lua.LState) int {
 	subject, text, init := L.CheckString(1), L.CheckString(2), checkInit(L)
 	var p *Pattern
-	if L.ToBool(4) {
+	if L.ToBool(4) || !strings.ContainsAny(text, special) { // a ")" alone is plain here, as in Lua 5.1
 		p = &Pattern{literal: text}
 	} else {
 		p = check(L, text, true)

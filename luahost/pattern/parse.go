@@ -171,7 +171,7 @@ func (p *parser) set() (*set, error) {
 	s := &set{}
 	switch c {
 	case '.':
-		s.add(func(byte) bool { return true })
+		s.negate()
 	case '[':
 		return s, p.brackets(s)
 	case escape:
@@ -235,13 +235,16 @@ type set [4]uint64
 func (s *set) has(c byte) bool { return s[c>>6]>>(c&63)&1 != 0 }
 
 func (s *set) addRange(from, to byte) {
-	s.add(func(c byte) bool { return from <= c && c <= to })
+	for c := int(from); c <= int(to); c++ {
+		s[c>>6] |= 1 << (c & 63)
+	}
 }
 
-func (s *set) add(in func(byte) bool) {
-	for i := range 256 {
-		if in(byte(i)) {
-			s[i>>6] |= 1 << (i & 63)
+// addAll adds the bytes for which in holds.
+func (s *set) addAll(in func(byte) bool) {
+	for c := range 256 {
+		if in(byte(c)) {
+			s[c>>6] |= 1 << (c & 63)
 		}
 	}
 }
@@ -257,9 +260,9 @@ func (s *set) negate() {
 func (s *set) addClass(c byte) {
 	const toLower = 'a' - 'A'
 	if in := classOf(c); in != nil {
-		s.add(in)
+		s.addAll(in)
 	} else if in := classOf(c + toLower); 'A' <= c && c <= 'Z' && in != nil {
-		s.add(func(c byte) bool { return !in(c) })
+		s.addAll(func(c byte) bool { return !in(c) })
 	} else {
 		s.addRange(c, c)
 	}

@@ -17,10 +17,11 @@
 //   - Letters and the other classes are those of ASCII, whatever the locale.
 //   - A pattern with more than 200 repetitions is too complex.
 //
-// gopher-lua's own library differs from Lua 5.1 in more: it lets %f stand for
-// the letter, reads "%" in sets otherwise, ends gmatch and gsub sooner at an
-// empty match, and finds the empty pattern at the front wherever it is told to
-// look. Scripts get what the manual says.
+// gopher-lua's own library differs from Lua 5.1 in more: %f is the letter,
+// "^" anchors gmatch, classes beside a "-" in a set are ranges, a %1 that is a
+// position crashes, "%x" in a replacement is kept as it is, an empty match is
+// not found past the end and an empty pattern always at the front, and a match
+// that fails returns nothing. Scripts get what the manual says.
 package pattern
 
 import (
@@ -60,7 +61,7 @@ func compile(p string, anchored bool) (*Pattern, error) {
 		return nil, err
 	}
 	compiled := &Pattern{items: ps.items, captures: ps.captures, anchored: anchored}
-	if !anchored && !strings.ContainsAny(p, "$*+?.([%-)") {
+	if !anchored && !strings.ContainsAny(p, special+")") {
 		compiled.literal = p
 	}
 	if len(ps.items) > 0 && ps.items[0].kind == one && (ps.items[0].repeat == 0 || ps.items[0].repeat == '+') {
@@ -68,6 +69,9 @@ func compile(p string, anchored bool) (*Pattern, error) {
 	}
 	return compiled, nil
 }
+
+// special has the characters that mean something in a pattern.
+const special = "^$*+?.([%-"
 
 // Match is a place where a pattern matches: subject[Start:End].
 type Match struct {
