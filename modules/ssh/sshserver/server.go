@@ -17,9 +17,9 @@
 // keepalives. It gives no terminal and has no subsystems. Fault makes it as
 // rude as a broken or frozen host.
 //
-// A connection costs two goroutines beyond those of x/crypto/ssh at most, and
-// one listener may stand for any number of hosts, so ten thousand of them fit
-// in a process.
+// Beyond what x/crypto/ssh needs, a connection costs one goroutine and a
+// command two, and one listener may stand for any number of hosts, so ten
+// thousand of them fit in a process.
 package sshserver
 
 import (
