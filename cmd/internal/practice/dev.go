@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// ErrNoCVS is what Start returns on a machine without cvs. Its text ends with
-// how to get it.
-var ErrNoCVS = errors.New("the practice farm needs cvs, which is not installed; try: apt-get install cvs")
+// ErrNoCVS is what Start returns on a machine without cvs. The hint that goes
+// with it is "apt-get install cvs".
+var ErrNoCVS = errors.New("the practice farm needs cvs, which is not installed")
 
 // Releases are the dates of the snapshots that dev has, oldest first. The
 // branch tag of each is "Snapshot-" and its date.
