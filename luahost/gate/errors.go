@@ -55,6 +55,9 @@ func (e *HaltError) Error() string {
 // Unwrap returns why the rollout halted.
 func (e *HaltError) Unwrap() error { return e.Err }
 
+// Kind says what sort of failure this is, in luahost's word.
+func (e *HaltError) Kind() string { return "halted" }
+
 // Hint says in one line where the farm stands.
 func (e *HaltError) Hint() string {
 	return fmt.Sprintf("%d done, %d failed%s, %d not touched%s", len(e.Done),
@@ -68,6 +71,9 @@ type FailedError struct{ Failed []Failure }
 func (e *FailedError) Error() string {
 	return fmt.Sprintf("%d failed: %s", len(e.Failed), listFailures(e.Failed))
 }
+
+// Kind says what sort of failure this is, in luahost's word.
+func (e *FailedError) Kind() string { return "hosts" }
 
 // Unwrap returns one error for each host that failed.
 func (e *FailedError) Unwrap() []error { return failureErrs(e.Failed) }

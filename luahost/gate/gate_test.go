@@ -172,6 +172,7 @@ func TestTheFirstFailedTurnHalts(t *testing.T) {
 		if !errors.As(err, &halt) || !errors.Is(err, errTurn) {
 			t.Fatalf("%#v is no HaltError that wraps the turn's error", err)
 		}
+		check(t, "kind", halt.Kind(), "halted")
 		check(t, "hint", halt.Hint(), "1 done, 1 failed (b), 2 not touched (c, d)")
 		check(t, "turns", f.begun(), []string{"a", "b"})
 
