@@ -67,17 +67,14 @@ type Holder struct {
 }
 
 func (h Holder) String() string {
-	var words []string
-	if h.Command != "" {
-		words = append(words, h.Command)
-	}
+	text := cmp.Or(h.Command, "a process")
 	if h.User != "" {
-		words = append(words, "of the user "+h.User)
+		text += " of the user " + h.User
 	}
 	if h.PID != 0 {
-		words = append(words, fmt.Sprintf("(process %d)", h.PID))
+		text += fmt.Sprintf(" (process %d)", h.PID)
 	}
-	return cmp.Or(strings.Join(words, " "), "an unknown process")
+	return text
 }
 
 // TakenError is a port that somebody holds. It wraps ErrTaken.
