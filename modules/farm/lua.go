@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,7 @@ func Module(f *Farm, methods map[string]luahost.Func) luahost.Module {
 			"names":   b.names,
 			"each":    b.each,
 			"rollout": b.rollout,
+			"dry_run": b.dryRun,
 		},
 		Types: []luahost.Methods{b.host},
 	}
@@ -122,8 +124,8 @@ func (b *binding) site(c *luahost.Call) {
 
 // farm.hosts(set) -> hosts
 //
-// Returns the hosts of a set, in the set's order. A list of sets is their
-// union: farm.hosts{"webserv1", "webserv[5-9]"}.
+// Returns the hosts of a set, in the set's order. Of a list of sets it is the
+// hosts of each in turn: farm.hosts{"webserv9", "webserv[1-5]"}.
 func (b *binding) hosts(c *luahost.Call) {
 	c.Push(b.values(b.take(c, 1)))
 }
@@ -138,6 +140,14 @@ func (b *binding) here(c *luahost.Call) {
 		c.Raise(err)
 	}
 	c.Push(b.host.Value(h))
+}
+
+// farm.dry_run() -> boolean
+//
+// Tells whether this is a dry run, in which commands that change something are
+// printed and not run, so that a script does not look for their effects.
+func (b *binding) dryRun(c *luahost.Call) {
+	c.Push(b.farm.config.DryRun)
 }
 
 // farm.names(hosts) -> string
@@ -335,24 +345,30 @@ func (b *binding) take(c *luahost.Call, n int) []*Host {
 		return b.expand(c, string(v))
 	case *lua.LTable:
 		var hosts []*Host
-		var sets []string
 		for i := range v.Len() {
-			switch item := v.RawGetInt(i + 1).(type) {
-			case lua.LString:
-				sets = append(sets, string(item))
-			default:
-				hosts = append(hosts, hostIn(c, n, item))
+			if set, ok := v.RawGetInt(i + 1).(lua.LString); ok {
+				hosts = append(hosts, b.expand(c, string(set))...)
+				continue
 			}
+			hosts = append(hosts, hostIn(c, n, v.RawGetInt(i+1)))
 		}
-		if len(sets) > 0 {
-			hosts = append(hosts, b.expand(c, strings.Join(sets, ","))...)
-		}
+		hosts = once(hosts)
 		if len(hosts) == 0 {
 			c.Fail("argument %d: there are no hosts in the list", n)
 		}
 		return hosts
 	}
 	return []*Host{hostIn(c, n, c.Value(n))}
+}
+
+// once returns hosts with each at its first place only.
+func once(hosts []*Host) []*Host {
+	seen := make(map[*Host]bool, len(hosts))
+	return slices.DeleteFunc(hosts, func(h *Host) bool {
+		again := seen[h]
+		seen[h] = true
+		return again
+	})
 }
 
 func hostIn(c *luahost.Call, n int, v lua.LValue) *Host {

@@ -7,7 +7,7 @@ assert(farm.names("web[9-11],web2") == "web[2,9-11]")
 
 --- a host is one value
 local farm = require "farm"
-local a, b = farm.hosts("web1")[1], farm.hosts { "web2", "web1" }[1]
+local a, b = farm.hosts("web1")[1], farm.hosts { "web2", "web1" }[2]
 assert(a == b and tostring(a) == "web1")
 local seen = { [a] = true }
 assert(seen[b])

@@ -1,0 +1,69 @@
+-- cutover.lua DATE: put the release of DATE on the air, one server at a time.
+local cli, farm, symlink = require "cli", require "farm", require "symlink"
+local site      = require "site"
+local switchrel = require "switchrel"
+local pull      = require "cvs-pull-snapshot"
+
+local cutover = {}
+
+-- The options that all scripts have that take servers off the air.
+cutover.options = {
+  hosts  = { default = "@web", help = "which servers" },
+  settle = { default = "2s", type = cli.duration, help = "how long a server is back before the next one leaves" },
+  step   = { type = cli.flag, help = "ask before each server" },
+}
+
+-- Takes the hosts off the air one at a time and calls change(host) on each
+-- while it is; undo(host) takes that back.
+function cutover.roll(hosts, args, change, undo)
+  farm.rollout(hosts, {
+    max_offline = 1,
+    turn        = "10m",
+    settle      = ("%gs"):format(args.settle),
+    healthy     = site.healthy,
+    on_failure  = args.undo and "undo" or "halt",
+  }, function(host)
+    if args.step and not cli.confirm("Go on with " .. host.name .. "?") then
+      error("not confirmed: " .. host.name .. " is as it was", 0)
+    end
+    local function restart() site.restart(host) end
+    host:step("drain", site.drain, site.enable)
+    host:step("switch", change, function() undo(host) restart() end)
+    host:step("restart", restart)
+    host:step("healthy", site.healthy)
+    host:step("enable", site.enable)
+  end)
+end
+
+if ... then return cutover end -- required by another script
+
+local spec = {
+  about = [[
+Puts the release of DATE on the air: drains one server after the other, switches
+its link, restarts it, waits until it is healthy and puts it back. Before that
+it looks on all servers whether the release is complete, the link a link, the
+server healthy, and room on the disk. The first failure stops it; when mended,
+the same command goes on.]],
+  { "date", cli.date, "the release to switch to, yyyy-mm-dd" },
+  pull       = { type = cli.flag, help = "pull the release onto the servers first" },
+  undo       = { type = cli.flag, help = "put a server back as it was when its turn fails" },
+  allow_sick = { type = cli.flag, help = "begin although servers are sick; those go first" },
+}
+for name, option in pairs(cutover.options) do spec[name] = option end
+local args  = cli.parse(spec)
+local hosts = farm.hosts(args.hosts)
+
+if args.pull then pull.everywhere(hosts, args.date) end
+
+farm.each(hosts, function(host)
+  symlink.read(host, site.release.link)
+  pull.check_room(host)
+  if not args.allow_sick then site.healthy(host) end
+  if not (args.pull and farm.dry_run()) then pull.check(host, args.date) end
+end)
+
+site.update_data(args.date)
+
+cutover.roll(hosts, args,
+  function(host) switchrel.to(host, args.date) end,
+  function(host) switchrel.back(host, args.date) end)
