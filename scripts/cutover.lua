@@ -21,6 +21,7 @@ function cutover.roll(hosts, args, change, undo)
     turn        = "10m",
     settle      = ("%gs"):format(args.settle),
     healthy     = site.healthy,
+    mend        = args.allow_sick,
     on_failure  = args.undo and "undo" or "halt",
   }, function(host)
     if args.step and not cli.confirm("Go on with " .. host.name .. "?") then

@@ -44,5 +44,5 @@ farm.each(leave, function(host)
   host:log(date .. " -> " .. former)
 end)
 
-cutover.roll(leave, { settle = args.settle, step = args.step },
+cutover.roll(leave, { settle = args.settle, step = args.step, allow_sick = true },
   function(host) switchrel.back(host, date) end)

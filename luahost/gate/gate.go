@@ -40,6 +40,10 @@ type Config struct {
 	// budget until Healthy says yes for it.
 	MaxFailures int
 
+	// Mend lets the turn of a sick host begin although other sick hosts use up
+	// the budget: a rollback has to, on a farm that a bad release has broken.
+	Mend bool
+
 	// Healthy tells whether a host does its work. nil means yes; an error, a
 	// panic, or no answer within HealthTimeout means no. It is required. It is
 	// called from several goroutines at once, for one host never more than

@@ -298,6 +298,24 @@ func TestSickHostsUseUpTheBudget(t *testing.T) {
 	}
 }
 
+func TestMendTakesTheSickWhateverTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeFarm()
+		for _, h := range []string{"b", "c", "d"} {
+			f.set(h, true)
+		}
+		cfg := f.config()
+		cfg.Mend = true
+		var g Gate
+		_, err := g.Run(t.Context(), cfg, []string{"a", "b", "c", "d"}, func(ctx context.Context, host string) error {
+			f.set(host, false)
+			return takes(time.Second)(ctx, host)
+		})
+		check(t, "error", errorText(err), "")
+		check(t, "turns", f.begun(), []string{"b", "c", "d", "a"})
+	})
+}
+
 func TestADoneHostThatFallsIllHalts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeFarm()

@@ -130,7 +130,7 @@ func (m *model) begin(host string) {
 			m.t.Errorf("%s: its turn begins before %s was asked", host, name)
 		}
 	}
-	if others >= m.cfg.MaxOffline {
+	if mends := m.cfg.Mend && h.said != nil; others >= m.cfg.MaxOffline && !mends {
 		m.t.Errorf("%s: its turn begins with %d others out (%d sick) and a budget of %d", host, others, sick, m.cfg.MaxOffline)
 	}
 	h.inTurn = true
@@ -257,7 +257,7 @@ func runModel(t *testing.T, seed uint64) *model {
 		m = &model{t: t, dice: dice{rng: rand.New(rand.NewPCG(seed, 0))}, hosts: map[string]*modelHost{}}
 		d := &m.dice
 		m.cfg = Config{
-			MaxOffline: 1 + d.IntN(3), MaxFailures: d.IntN(3), Healthy: m.healthy, Events: m.event,
+			MaxOffline: 1 + d.IntN(3), MaxFailures: d.IntN(3), Mend: d.IntN(4) == 0, Healthy: m.healthy, Events: m.event,
 			Settle: m.seconds(0, 2) * 20, Wait: m.seconds(0, 2) * 60,
 			TurnTimeout: time.Minute, Grace: 5 * time.Second, HealthTimeout: 10 * time.Second, HealthParallel: 1 + d.IntN(4),
 		}

@@ -108,7 +108,7 @@ func (r *rollout) advance(ctx context.Context) {
 	m := r.next()
 	switch {
 	case r.halt != nil || ctx.Err() != nil || isClosed(r.stop):
-	case r.offlineBut(m) < r.cfg.MaxOffline:
+	case r.cfg.Mend && m.state == sick, r.offlineBut(m) < r.cfg.MaxOffline:
 		r.begin(ctx, m)
 	case r.running > 0:
 		r.await(ctx)

@@ -260,13 +260,15 @@ func optionsAt(c *luahost.Call) int {
 // may take to get well; settle ("0s"), how long it stays on the air before the
 // next leaves it; wait ("0s"), how long to wait when hosts that are sick for
 // another reason use up the budget; max_failures (0), how many turns may fail
-// without a halt; and on_failure, "halt" leaves a host whose turn failed as it
+// without a halt; mend = true, which lets the turns of sick hosts begin although
+// other sick ones use up the budget, for a farm that is broken; and on_failure, "halt" leaves a host whose turn failed as it
 // is (the default), "undo" calls the undo of each of its steps, last first.
 func (b *binding) rollout(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Healthy     *lua.LFunction `lua:"healthy,required"`
 		MaxOffline  int
 		MaxFailures int
+		Mend        bool
 		Turn        time.Duration
 		Within      time.Duration
 		Settle      time.Duration
@@ -275,7 +277,7 @@ func (b *binding) rollout(c *luahost.Call) {
 	}](c, 2)
 	hosts, turn := b.take(c, 1), c.Function(3)
 	r := Rollout{
-		MaxOffline: opts.MaxOffline, MaxFailures: opts.MaxFailures,
+		MaxOffline: opts.MaxOffline, MaxFailures: opts.MaxFailures, Mend: opts.Mend,
 		Turn: opts.Turn, Within: opts.Within, Settle: opts.Settle, Wait: opts.Wait,
 		Healthy: func(ctx context.Context, h *Host) error { return b.healthy(ctx, c.Runtime(), opts.Healthy, h) },
 	}

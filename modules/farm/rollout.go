@@ -15,6 +15,7 @@ import (
 type Rollout struct {
 	MaxOffline  int
 	MaxFailures int
+	Mend        bool          // take sick hosts whatever the budget
 	Turn        time.Duration // a host's whole turn; 0 is gate.DefaultTurnTimeout
 	Settle      time.Duration // on the air this long before the next leaves it
 	Within      time.Duration // how long a host may take to get well after its turn
@@ -52,6 +53,7 @@ func (f *Farm) Rollout(ctx context.Context, hosts []*Host, r Rollout, turn func(
 	_, err := f.gate.Run(ctx, gate.Config{
 		MaxOffline:  r.MaxOffline,
 		MaxFailures: r.MaxFailures,
+		Mend:        r.Mend,
 		TurnTimeout: r.Turn,
 		Settle:      settle,
 		Within:      r.Within,
