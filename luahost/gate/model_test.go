@@ -79,7 +79,7 @@ func (m *model) healthy(_ context.Context, host string) error {
 		time.Sleep(m.seconds(1, 20))
 		return nil
 	}
-	time.Sleep(m.seconds(0, 2))
+	time.Sleep(m.seconds(0, 2) + time.Nanosecond) // never in the instant in which a turn begins
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	h.asked = true
@@ -130,12 +130,15 @@ func (m *model) begin(host string) {
 			m.t.Errorf("%s: its turn begins before %s was asked", host, name)
 		}
 	}
-	if mends := m.cfg.Mend && h.said != nil; others >= m.cfg.MaxOffline && !mends {
+	mends := m.cfg.Mend && h.said != nil
+	if others >= m.cfg.MaxOffline && !mends {
 		m.t.Errorf("%s: its turn begins with %d others out (%d sick) and a budget of %d", host, others, sick, m.cfg.MaxOffline)
 	}
 	h.inTurn = true
 	m.begun++
-	m.most = max(m.most, others+1)
+	if !mends {
+		m.most = max(m.most, others+1)
+	}
 }
 
 func (m *model) event(e Event) {
