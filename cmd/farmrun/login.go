@@ -73,10 +73,14 @@ func explain(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
+	message := strings.TrimPrefix(e.Error(), e.Host+": ")
+	if e.Stage == ssh.StageRun { // the wait that ended says what was run
+		message = strings.TrimPrefix(message, ssh.StageRun+": ")
+	}
 	return &luahost.Error{
 		Kind:    sshKind(e),
 		Host:    e.Host,
-		Message: strings.TrimPrefix(e.Error(), e.Host+": "),
+		Message: message,
 		Hint:    e.Hint,
 		Err:     err,
 	}

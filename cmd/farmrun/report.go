@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"farmrun/luahost"
@@ -72,10 +73,7 @@ func report(out *console.Console, err error) {
 	if errors.As(err, &several) && !errors.As(err, new(*gate.HaltError)) {
 		reportGroups(out, several)
 	}
-	var e *luahost.Error
-	if !errors.As(err, &e) {
-		e = &luahost.Error{Message: err.Error()}
-	}
+	e := shown(err)
 	out.Note("", "farmrun: error: %s", e.Error())
 	reportDetail(out, e)
 	if e.Hint != "" {
@@ -83,18 +81,26 @@ func report(out *console.Console, err error) {
 	}
 }
 
+// shown returns a copy of err for the operator, without positions in Lua that
+// is not the operator's.
+func shown(err error) *luahost.Error {
+	var e *luahost.Error
+	if !errors.As(err, &e) {
+		return &luahost.Error{Message: err.Error()}
+	}
+	copied := *e
+	copied.Where = slices.DeleteFunc(slices.Clone(e.Where), func(at string) bool { return strings.HasPrefix(at, commandPath+":") })
+	return &copied
+}
+
 // reportGroups shows what each group of hosts failed with.
 func reportGroups(out *console.Console, several *farm.EachError) {
 	for _, g := range several.Groups() {
 		name := nodeset.Fold(g.Hosts)
-		var e *luahost.Error
-		if !errors.As(g.Err, &e) {
-			out.Note(name, "%v", g.Err)
-			continue
-		}
-		alone := *e
-		alone.Host = ""
-		out.Note(name, "%s", alone.Error())
+		e := shown(g.Err)
+		e.Host = "" // it stands before the line
+		out.Note(name, "%s", e.Error())
+		e.Host = g.Hosts[0]
 		reportDetail(out, e)
 		if e.Hint != "" {
 			out.Note(name, "hint: %s", e.Hint)

@@ -63,6 +63,9 @@ func lineJob(f flags, args []string) job {
 //go:embed command.lua
 var commandSource string
 
+// commandPath is the name of command.lua in errors.
+const commandPath = "-c"
+
 // commandJob runs the command of -c on sets of hosts.
 func commandJob(f flags, sets []string) (job, error) {
 	find := newFinder(f.site, "")
@@ -73,7 +76,7 @@ func commandJob(f flags, sets []string) (job, error) {
 		"line": f.command, "sets": sets, "dir": orNil(f.dir), "timeout": orNil(f.timeout),
 		"keep_going": f.keep, "serial": f.serial, "parallel": orNil(f.parallel), "site": find.hasSite(),
 	}}
-	return script{flags: f, name: "-c", source: commandSource, path: "-c", find: find, extra: []luahost.Module{order}}, nil
+	return script{flags: f, name: "-c", source: commandSource, path: commandPath, find: find, extra: []luahost.Module{order}}, nil
 }
 
 // orNil returns nil for a zero value.
