@@ -1,0 +1,61 @@
+package scripts_test
+
+import (
+	"strings"
+	"testing"
+
+	"farmrun/testdata/farm"
+)
+
+// TestCutover is the night of a release: pull, cut over and go back, while
+// visitors look at the site.
+func TestCutover(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+
+	o.ok("cvs-pull-snapshot", "2000-09-19")
+	if got := onAir(t); got["releases/initial"] != servers {
+		t.Errorf("a pull has changed what is on the air: %v", got)
+	}
+	status := o.ok("status", "--changed=false").out
+	if !strings.Contains(status, "webserv[1-20]") || !strings.Contains(status, "2000-09-19") {
+		t.Errorf("status:\n%s", status)
+	}
+
+	v := visit(t, 50)
+	o.ok("cutover", "--settle", "0s", "2000-09-19")
+	if got := onAir(t); got["releases/2000-09-19"] != servers {
+		t.Errorf("after the cut-over: %v", got)
+	}
+	if page := farm.Exec(t, "webserv7", "curl", "-s", "http://localhost/"); !strings.Contains(page, "2000-09-19") {
+		t.Errorf("webserv7 shows:\n%s", page)
+	}
+	o.ok("rollback", "--settle", "0s")
+	if got := onAir(t); got["releases/initial"] != servers {
+		t.Errorf("after the rollback: %v", got)
+	}
+	v.check()
+}
+
+// TestCutoverStops is a cut-over on which the third server does not come up.
+func TestCutoverStops(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	o.ok("cvs-pull-snapshot", "2000-09-19")
+	farm.Exec(t, "webserv3", "rm", "/home/web/releases/2000-09-19/htdocs/index.html")
+
+	v := visit(t, 50)
+	got := o.fails(3, []string{"webserv3", "healthy", "2 done", "17 not touched"}, "cutover", "--settle", "0s", "2000-09-19")
+	if on := onAir(t); on["releases/2000-09-19"] != 3 || on["releases/initial"] != servers-3 {
+		t.Errorf("after the halt: %v", on)
+	}
+	v.check()
+	t.Log(got.err)
+
+	o.ok("rollback", "--settle", "0s", "2000-09-19")
+	if on := onAir(t); on["releases/initial"] != servers {
+		t.Errorf("after the rollback: %v", on)
+	}
+}

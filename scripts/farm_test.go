@@ -1,0 +1,172 @@
+package scripts_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/creack/pty"
+
+	"farmrun/scripts"
+	"farmrun/testdata/farm"
+)
+
+// servers is how many web servers the farm has.
+const servers = 20
+
+func TestMain(m *testing.M) { farm.Main(m, servers) }
+
+// binary builds farmrun once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "farmrun-test-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "farmrun")
+	out, err := exec.Command("go", "build", "-o", path, "farmrun/cmd/farmrun").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// operator is somebody who works on the farm with farmrun, in a directory with
+// a site file.
+type operator struct {
+	t    *testing.T
+	dir  string
+	exec string
+}
+
+// newOperator copies the scripts as farmrun init does; the site file is the one
+// that comes with farmrun, for as many servers as there are.
+func newOperator(t *testing.T) *operator {
+	t.Helper()
+	farm.Need(t)
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &operator{t: t, dir: t.TempDir(), exec: path}
+	site, err := scripts.Files.ReadFile("site.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.write("site.lua", strings.Replace(string(site), "webserv[1-3]", fmt.Sprintf("webserv[1-%d]", servers), 1))
+	return o
+}
+
+func (o *operator) write(name, text string) {
+	o.t.Helper()
+	if err := os.WriteFile(filepath.Join(o.dir, name), []byte(text), 0o666); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// outcome is what came of a farmrun.
+type outcome struct {
+	out, err string
+	code     int
+}
+
+// run runs farmrun at a terminal on which the operator types the password of
+// web when asked for it.
+func (o *operator) run(args ...string) outcome {
+	o.t.Helper()
+	master, slave, err := pty.Open()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer master.Close()
+	c := exec.CommandContext(o.t.Context(), o.exec, args...)
+	c.Dir = o.dir
+	c.Env = append(os.Environ(), "HOME="+farm.Home(), "TERM=dumb")
+	var stdout, stderr bytes.Buffer
+	c.Stdin, c.Stdout, c.Stderr = slave, &stdout, &stderr
+	c.SysProcAttr = controlling()
+	if err := c.Start(); err != nil {
+		o.t.Fatal(err)
+	}
+	slave.Close()
+	go typePassword(master)
+	err = c.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		o.t.Fatal(err)
+	}
+	got := outcome{stdout.String(), stderr.String(), c.ProcessState.ExitCode()}
+	if strings.Contains(got.out+got.err, farm.Password) {
+		o.t.Errorf("the password is shown:\n%s%s", got.out, got.err)
+	}
+	return got
+}
+
+// ok is run for what must succeed.
+func (o *operator) ok(args ...string) outcome {
+	o.t.Helper()
+	got := o.run(args...)
+	if got.code != 0 {
+		o.t.Fatalf("farmrun %s: exit status %d\n%s%s", strings.Join(args, " "), got.code, got.out, got.err)
+	}
+	return got
+}
+
+// fails is run for what must fail with status code and say each of the words.
+func (o *operator) fails(code int, words []string, args ...string) outcome {
+	o.t.Helper()
+	got := o.run(args...)
+	if got.code != code {
+		o.t.Errorf("farmrun %s: exit status %d, want %d\n%s%s", strings.Join(args, " "), got.code, code, got.out, got.err)
+	}
+	for _, w := range words {
+		if !strings.Contains(got.err, w) {
+			o.t.Errorf("farmrun %s: does not say %q:\n%s", strings.Join(args, " "), w, got.err)
+		}
+	}
+	return got
+}
+
+// typePassword answers the question for the password, however often it comes.
+func typePassword(terminal io.ReadWriter) {
+	var seen []byte
+	buf := make([]byte, 256)
+	for {
+		n, err := terminal.Read(buf)
+		if err != nil {
+			return
+		}
+		seen = append(seen, buf[:n]...)
+		if i := bytes.Index(seen, []byte("Password for ")); i >= 0 && bytes.HasSuffix(seen, []byte(": ")) {
+			seen = nil
+			io.WriteString(terminal, farm.Password+"\n")
+		}
+	}
+}
+
+// onAir returns what each server's link reads.
+func onAir(t *testing.T) map[string]int {
+	t.Helper()
+	releases := map[string]int{}
+	for _, h := range farm.WebServers() {
+		target := farm.Exec(t, h, "readlink", "/home/web/www")
+		releases[strings.TrimSpace(target)]++
+	}
+	return releases
+}
+
+// reset puts every server back as it was when the farm was new.
+func reset(t *testing.T) {
+	t.Helper()
+	for _, h := range farm.WebServers() {
+		farm.Exec(t, h, "sh", "-c", `cd /home/web && rm -rf releases/2* releases/.farmrun* www.former &&
+			ln -sfn releases/initial www && { /etc/init.d/httpd status >/dev/null || /etc/init.d/httpd restart; }`)
+		farm.Exec(t, "lb1", "sh", "-c", "echo set server web/"+h+" state ready | socat - unix:"+farm.AdminSocket)
+	}
+}

@@ -1,0 +1,138 @@
+package scripts_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"farmrun/testdata/farm"
+)
+
+// visitor asks the web site through HAProxy again and again, and looks in
+// HAProxy how many servers are out of service.
+type visitor struct {
+	t      *testing.T
+	cancel context.CancelFunc
+	busy   sync.WaitGroup
+
+	mu       sync.Mutex
+	asked    int
+	failures []string
+	looks    int
+	mostOut  int
+	out      []string // when there were most
+}
+
+// visit begins to ask, so many times a second.
+func visit(t *testing.T, perSecond int) *visitor {
+	ctx, cancel := context.WithCancel(context.Background())
+	v := &visitor{t: t, cancel: cancel}
+	t.Cleanup(v.stop)
+	v.busy.Go(func() { v.ask(ctx, time.Second/time.Duration(perSecond)) })
+	v.busy.Go(func() { v.watch(ctx) })
+	return v
+}
+
+func (v *visitor) stop() {
+	v.cancel()
+	v.busy.Wait()
+}
+
+func (v *visitor) ask(ctx context.Context, interval time.Duration) {
+	client := &http.Client{Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		asking.Go(func() {
+			err := get(client, "http://lb1/index.html")
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			v.asked++
+			if err != nil {
+				v.failures = append(v.failures, err.Error())
+			}
+		})
+	}
+}
+
+func get(client *http.Client, url string) error {
+	answer, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s from %s", answer.Status, answer.Header.Get("X-Host"))
+	}
+	return nil
+}
+
+// watch reads HAProxy's own account of its servers, 20 times a second.
+func (v *visitor) watch(ctx context.Context) {
+	c := farm.Command(ctx, "lb1", "sh", "-c",
+		"while echo show stat | socat - unix:"+farm.AdminSocket+"; do echo END; sleep 0.05; done")
+	out, err := c.StdoutPipe()
+	if err != nil {
+		v.t.Error(err)
+		return
+	}
+	if err := c.Start(); err != nil {
+		v.t.Error(err)
+		return
+	}
+	defer c.Wait()
+	var off []string
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		fields := strings.Split(lines.Text(), ",")
+		switch {
+		case lines.Text() == "END":
+			v.look(off)
+			off = nil
+		case len(fields) > 17 && fields[0] == "web" && strings.HasPrefix(fields[1], "webserv") && !strings.HasPrefix(fields[17], "UP"):
+			off = append(off, fields[1]+" "+fields[17])
+		}
+	}
+}
+
+func (v *visitor) look(off []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.looks++
+	if len(off) > v.mostOut {
+		v.mostOut, v.out = len(off), off
+	}
+}
+
+// check ends the visit: no request may have failed, and no more than one
+// server may ever have been out, and one must have been.
+func (v *visitor) check() {
+	v.t.Helper()
+	v.stop()
+	v.t.Logf("%d requests, %d failed; %d looks at the pool, most out at once %d", v.asked, len(v.failures), v.looks, v.mostOut)
+	if v.asked == 0 || v.looks == 0 {
+		v.t.Errorf("the visitor asked %d times and looked %d times", v.asked, v.looks)
+	}
+	if len(v.failures) > 0 {
+		v.t.Errorf("%d requests failed, the first with %s", len(v.failures), v.failures[0])
+	}
+	if v.mostOut != 1 {
+		v.t.Errorf("most servers out at once: %d (%v), want 1", v.mostOut, v.out)
+	}
+}
