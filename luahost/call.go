@@ -50,10 +50,19 @@ func (c *Call) recover() {
 	case nil:
 	case *lua.ApiError:
 		panic(v)
+	case string:
+		if v == "lua callstack overflow" { // gopher-lua's own, where Go calls Lua
+			c.Fail("stack overflow")
+		}
+		c.fault(v)
 	default:
-		c.rt.panicked(c.name, v, debug.Stack())
-		c.raise(&Error{Kind: Fault, Message: fmt.Sprintf("fault in %s: %v", c.name, v)})
+		c.fault(v)
 	}
+}
+
+func (c *Call) fault(v any) {
+	c.rt.panicked(c.name, v, debug.Stack())
+	c.raise(&Error{Kind: Fault, Message: fmt.Sprintf("fault in %s: %v", c.name, v)})
 }
 
 // Name returns what the script called: "cvs.update", "host:run".
@@ -96,29 +105,33 @@ func (c *Call) Try(what string, timeout time.Duration, do func(ctx context.Conte
 func (c *Call) suspend() func() {
 	global := c.L.G
 	current := global.CurrentThread
-	coroutine := c.L != c.thread.state
-	if coroutine {
-		c.rt.waiting[c.L] = true
-	}
 	c.thread.unlock()
 	return func() {
 		c.thread.lock()
 		global.CurrentThread = current
-		if coroutine {
-			delete(c.rt.waiting, c.L)
-		}
 	}
 }
 
-// Print shows text as the script's print does, without adding a line end.
-func (c *Call) Print(text string) { c.rt.print(c.thread.host, text) }
+// Print shows text as the script's print does, without adding a line end. It
+// gives the lock away meanwhile, since a terminal can be stopped by ^S.
+func (c *Call) Print(text string) {
+	resume := c.suspend()
+	defer resume()
+	c.rt.print(c.thread.host, text)
+}
 
 // Raise raises err in Lua, with the script's position, the host and the step.
-// It does not return.
+// It does not return. An *ExitRequest, which came out of another thread, ends
+// this one too.
 func (c *Call) Raise(err error) {
 	e := c.rt.toError(c.thread, err)
-	if e, ok := e.(*Error); ok && len(e.Where) == 0 {
-		e.Where = where(c.L)
+	switch e := e.(type) {
+	case *ExitRequest:
+		c.thread.cancel(e)
+	case *Error:
+		if len(e.Where) == 0 {
+			e.Where = where(c.L)
+		}
 	}
 	c.raise(e)
 }

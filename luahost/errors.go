@@ -121,12 +121,9 @@ func (rt *Runtime) toError(t *thread, err error) error {
 	return fill(fromGo(err), t)
 }
 
-// fill returns e with the host and step of t where it says none. The first to
-// see an error knows best, so what it says stays.
+// fill returns a copy of e with the host and step of t where it says none. The
+// first to see an error knows best, so what it says stays.
 func fill(e *Error, t *thread) *Error {
-	if e.Host != "" && e.Step != "" {
-		return e
-	}
 	filled := *e
 	if filled.Host == "" && filled.Kind != Hosts && filled.Kind != Halted {
 		filled.Host = t.host

@@ -10,6 +10,9 @@ import (
 	"farmrun/luahost"
 )
 
+// partTimeout is the deadline of a host's part in bench.each.
+const partTimeout = deadline
+
 // bench is a module of primitives to try the Lua host with.
 func bench(events *[]string) luahost.Module {
 	return luahost.Module{Name: "bench", Funcs: map[string]luahost.Func{
@@ -36,7 +39,7 @@ func bench(events *[]string) luahost.Module {
 				errs := make(chan error, len(hosts))
 				for _, h := range hosts {
 					go func() {
-						task := luahost.Task{Host: h, What: "the part of " + h, Timeout: time.Second}
+						task := luahost.Task{Host: h, What: "the part of " + h, Timeout: partTimeout}
 						_, err := c.Runtime().Call(ctx, task, fn, h)
 						errs <- err
 					}()

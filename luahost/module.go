@@ -2,8 +2,6 @@ package luahost
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -87,55 +85,4 @@ func load(L *lua.LState, source, path string) (*lua.LFunction, error) {
 		return nil, syntaxError(api, path)
 	}
 	return nil, err
-}
-
-// installRequire makes require look for a module of ours first and for a file
-// of the site's then.
-func (rt *Runtime) installRequire() {
-	L := rt.root
-	preload := L.GetField(L.GetField(L.Get(lua.EnvironIndex), "package"), "preload")
-	names := make([]string, 0, len(rt.config.Modules))
-	for _, m := range rt.config.Modules {
-		if L.GetField(preload, m.Name) != lua.LNil {
-			panic("luahost: two modules are named " + m.Name)
-		}
-		names = append(names, m.Name)
-		L.SetField(preload, m.Name, L.NewFunction(func(L *lua.LState) int {
-			L.Push(rt.open(m))
-			return 1
-		}))
-	}
-	loaders := L.GetField(L.Get(lua.RegistryIndex), "_LOADERS").(*lua.LTable)
-	loaders.RawSetInt(2, rt.function("require", func(c *Call) { rt.requireFile(c, names) }))
-}
-
-// requireFile finds and compiles the Lua file for a name.
-func (rt *Runtime) requireFile(c *Call, modules []string) {
-	name := c.String(1)
-	var source []byte
-	var path string
-	err := fs.ErrNotExist
-	if rt.config.Find != nil {
-		source, path, err = rt.config.Find(name)
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("there is no module %q%s", name, DidYouMean(name, modules)), Hint: missingHint(err)})
-	case err != nil:
-		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("require %q: %v", name, err)})
-	}
-	fn, err := load(c.L, string(source), path)
-	if err != nil {
-		c.Raise(&Error{Kind: Script, Message: err.Error()})
-	}
-	c.Push(fn)
-}
-
-// missingHint returns the advice that a Find attached to its error.
-func missingHint(err error) string {
-	var h hinter
-	if errors.As(err, &h) {
-		return h.Hint()
-	}
-	return ""
 }

@@ -49,7 +49,11 @@ type Runtime struct {
 
 	mu      sync.Mutex // the lock on the Lua state
 	watch   *watchdog
-	waiting map[*lua.LState]bool // coroutines in the middle of a primitive
+	resumed map[*lua.LState]bool // coroutines that run, or wait in a primitive
+
+	modules map[string]Module
+	loaded  *lua.LTable         // what require has returned, by name
+	loading map[string]*loading // files that are being run by require
 
 	types   map[any]*typeTables
 	interns map[any]*lua.LUserData
@@ -72,7 +76,9 @@ func New(ctx context.Context, config Config) *Runtime {
 		config:  config,
 		ctx:     ctx,
 		cancel:  cancel,
-		waiting: map[*lua.LState]bool{},
+		resumed: map[*lua.LState]bool{},
+		modules: map[string]Module{},
+		loading: map[string]*loading{},
 		types:   map[any]*typeTables{},
 		interns: map[any]*lua.LUserData{},
 		watch:   newWatchdog(config.Stretch),

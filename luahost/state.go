@@ -9,10 +9,11 @@ import (
 )
 
 // A thread begins small and grows as it must: there may be one for each of
-// 10,000 hosts.
+// 10,000 hosts. It grows by steps, and copies all it has at each.
 const (
 	registryFirst = 256
-	registryMost  = 1 << 18
+	registryStep  = 1024
+	registryMost  = 1 << 16
 	callsMost     = 200
 )
 
@@ -21,6 +22,7 @@ func newState(rt *Runtime) *lua.LState {
 	L := lua.NewState(lua.Options{
 		RegistrySize:        registryFirst,
 		RegistryMaxSize:     registryMost,
+		RegistryGrowStep:    registryStep,
 		CallStackSize:       callsMost,
 		MinimizeStackMemory: true,
 		SkipOpenLibs:        true,
@@ -30,7 +32,6 @@ func newState(rt *Runtime) *lua.LState {
 		name string
 		open lua.LGFunction
 	}{
-		{lua.LoadLibName, lua.OpenPackage},
 		{lua.BaseLibName, lua.OpenBase},
 		{lua.TabLibName, lua.OpenTable},
 		{lua.StringLibName, lua.OpenString},
@@ -45,7 +46,7 @@ func newState(rt *Runtime) *lua.LState {
 		L.Call(1, 0)
 	}
 	rt.restrict()
-	rt.installRequire()
+	rt.setModules()
 	rt.strictGlobals()
 	return L
 }
@@ -56,7 +57,7 @@ func (rt *Runtime) restrict() {
 	L := rt.root
 	rt.set("os", map[string]Func{"exit": exit, "execute": gone("os.execute", "farm.here():run"), "setenv": nil})
 	rt.set("io", map[string]Func{
-		"write": rt.write, "open": open(L.GetField(L.GetGlobal("io"), "open")), "lines": gone("io.lines", "io.open(path):lines()"),
+		"write": write, "open": open(L.GetField(L.GetGlobal("io"), "open")), "lines": gone("io.lines", "io.open(path):lines()"),
 		"popen": gone("io.popen", "farm.here():run"), "read": gone("io.read", "cli.ask"),
 		"stdin": nil, "stdout": nil, "stderr": nil, "input": nil, "output": nil, "close": nil, "flush": nil,
 	})
@@ -64,30 +65,16 @@ func (rt *Runtime) restrict() {
 		"getregistry": nil, "setmetatable": nil, "getmetatable": nil, "setfenv": nil, "getfenv": nil,
 		"setlocal": nil, "setupvalue": nil, "sethook": nil, "gethook": nil, "debug": nil, "getlocal": nil, "getupvalue": nil,
 	})
-	rt.set("coroutine", map[string]Func{"resume": rt.resume(L.GetField(L.GetGlobal("coroutine"), "resume"))})
-	L.SetGlobal("print", rt.function("print", rt.printLine))
+	rt.set("coroutine", rt.coroutines())
+	rt.set("string", rt.patterns())
+	rt.set("table", map[string]Func{"concat": concat})
+	L.SetGlobal("print", rt.function("print", printLine))
 	L.SetGlobal("dofile", rt.function("dofile", gone("dofile", "require")))
 	L.SetGlobal("loadfile", rt.function("loadfile", gone("loadfile", "require")))
+	L.SetGlobal("module", rt.function("module", gone("module", "a file that returns a table")))
+	L.SetGlobal("newproxy", lua.LNil)
 	L.SetGlobal("_printregs", lua.LNil)
-	wrap, err := L.LoadString(wrapSource)
-	if err != nil {
-		panic(err)
-	}
-	L.Push(wrap)
-	L.Call(0, 0)
 }
-
-// wrapSource rebuilds coroutine.wrap on the guarded coroutine.resume.
-const wrapSource = `
-local create, resume, error = coroutine.create, coroutine.resume, error
-local function pass(ok, ...)
-  if not ok then error((...), 0) end
-  return ...
-end
-function coroutine.wrap(f)
-  local co = create(f)
-  return function(...) return pass(resume(co, ...)) end
-end`
 
 // set replaces functions of a library; nil removes them.
 func (rt *Runtime) set(library string, funcs map[string]Func) {
@@ -107,19 +94,6 @@ func gone(name, instead string) Func {
 	return func(c *Call) { c.Fail("%s is not offered here: use %s", name, instead) }
 }
 
-// resume guards coroutine.resume: a coroutine that is in the middle of a
-// primitive for one host must not be resumed by another.
-func (rt *Runtime) resume(original lua.LValue) Func {
-	plain := original.(*lua.LFunction).GFunction
-	return func(c *Call) {
-		if co, ok := c.Value(1).(*lua.LState); ok && rt.waiting[co] {
-			c.Push(false, "cannot resume a coroutine that waits in a primitive")
-			return
-		}
-		c.results = plain(c.L)
-	}
-}
-
 // exit is os.exit([status]): it ends the script, and the run says what came of it.
 func exit(c *Call) {
 	code := 0
@@ -135,17 +109,17 @@ func exit(c *Call) {
 	c.Exit(code)
 }
 
-func (rt *Runtime) printLine(c *Call) {
+func printLine(c *Call) {
 	words := make([]string, c.Count())
 	for i := range words {
 		words[i] = c.L.ToStringMeta(c.Value(i + 1)).String()
 	}
-	rt.print(c.Host(), strings.Join(words, "\t")+"\n")
+	c.Print(strings.Join(words, "\t") + "\n")
 }
 
-func (rt *Runtime) write(c *Call) {
+func write(c *Call) {
 	for i := range c.Count() {
-		rt.print(c.Host(), c.String(i+1))
+		c.Print(c.String(i + 1))
 	}
 }
 

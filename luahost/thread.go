@@ -18,10 +18,12 @@ type thread struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	state  *lua.LState
+	outer  *thread // which waits for this one, or nil
 
 	host  string
 	steps []string // names of the steps under way, outermost first
 	owned []io.Closer
+	needs *loading // what it waits for in require, or nil
 }
 
 // threadKey finds the thread in the context of its Lua state and of every
@@ -30,8 +32,9 @@ type threadKey struct{}
 
 func newThread(ctx context.Context, rt *Runtime, host string) *thread {
 	t := &thread{rt: rt, host: host}
-	if outer, ok := ctx.Value(threadKey{}).(*thread); ok && host == "" {
-		t.host = outer.host
+	t.outer, _ = ctx.Value(threadKey{}).(*thread)
+	if t.outer != nil && host == "" {
+		t.host = t.outer.host
 	}
 	// The run's own end reaches the thread by stopping it, since a context has
 	// one parent: ctx.
