@@ -9,6 +9,7 @@ import (
 	"farmrun/modules/farm"
 	"farmrun/modules/files"
 	"farmrun/modules/symlink"
+	"farmrun/modules/tunnel"
 )
 
 // modules are what scripts can require.
@@ -18,6 +19,7 @@ func modules(w *world, script string) []luahost.Module {
 		farm.Module(w.farm, methods(w)),
 		cvs.Module(&cvs.Passwords{Take: w.keyring.Take}),
 		symlink.Module(),
+		tunnel.Module(&w.tunnels, w.dial),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"farmrun/luahost/terminal"
 	"farmrun/modules/farm"
 	"farmrun/modules/ssh"
+	"farmrun/modules/tunnel"
 )
 
 // world is what one run of farmrun works with: the operator, the passwords,
@@ -21,6 +22,7 @@ type world struct {
 	keyring  *secret.Keyring
 	ssh      *ssh.Dialer
 	farm     *farm.Farm
+	tunnels  tunnel.Set
 }
 
 func newWorld(f flags, out *console.Console) *world {
@@ -31,10 +33,11 @@ func newWorld(f flags, out *console.Console) *world {
 	out.Mask = w.keyring.Mask
 	w.ssh = newDialer(w)
 	w.farm = farm.New(farm.Config{
-		Dial:    w.login,
-		Here:    here(),
-		Console: out,
-		DryRun:  f.dryRun,
+		Dial:     w.login,
+		LoggedIn: w.forward,
+		Here:     here(),
+		Console:  out,
+		DryRun:   f.dryRun,
 	})
 	return w
 }

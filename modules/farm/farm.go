@@ -52,6 +52,10 @@ type Login struct {
 type Config struct {
 	// Dial logs in to a host.
 	Dial func(ctx context.Context, host string, login Login) (Conn, error)
+	// LoggedIn is called when a login has been made and before anybody uses it;
+	// the host does so already under its context. Its error ends the login. nil
+	// does nothing.
+	LoggedIn func(ctx context.Context, h *Host) error
 	// Here runs commands on this machine; nil is a farm without farm.here.
 	Here Conn
 	// Console shows what hosts say; nil shows nothing.

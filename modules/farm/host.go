@@ -117,6 +117,9 @@ func (h *Host) unsupported(what string) error {
 // serves all who wait for it, and one whose context ends gives up alone only
 // if it did not begin the attempt.
 func (h *Host) Conn(ctx context.Context) (Conn, error) {
+	if conn, ok := ctx.Value(newLogin{h}).(Conn); ok {
+		return conn, nil
+	}
 	for {
 		a, mine := h.attempt()
 		if mine {
@@ -135,6 +138,9 @@ func (h *Host) Conn(ctx context.Context) (Conn, error) {
 	}
 }
 
+// newLogin is under what a context has a login that is not yet everybody's.
+type newLogin struct{ host *Host }
+
 // attempt returns the login under way or done, or a new one that is the
 // caller's to make.
 func (h *Host) attempt() (a *attempt, mine bool) {
@@ -150,7 +156,13 @@ func (h *Host) attempt() (a *attempt, mine bool) {
 func (h *Host) dial(ctx context.Context, a *attempt) {
 	defer close(a.done)
 	a.conn, a.err = h.farm.config.Dial(ctx, h.name, h.settings.Login)
+	if a.err == nil && h.farm.config.LoggedIn != nil {
+		if a.err = h.farm.config.LoggedIn(context.WithValue(ctx, newLogin{h}, a.conn), h); a.err != nil {
+			a.conn.Close()
+		}
+	}
 	if a.err != nil {
+		a.conn = nil
 		h.mu.Lock()
 		h.login = nil
 		h.mu.Unlock()
