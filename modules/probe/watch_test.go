@@ -69,10 +69,10 @@ func TestWatch(t *testing.T) {
 			write(t, sh, "log", "ready\n")
 		}, "fatal in the old one"},
 		{"renamed, new one", "long enough\n", func(t *testing.T, sh *remotetest.Shell) {
-			write(t, sh, "log", "part of ")
+			write(t, sh, "log", "rea")
 			rename(t, sh)
-			write(t, sh, "log", "rea\nready\n")
-		}, "ready"},
+			write(t, sh, "log", "dy\n")
+		}, "waits"},
 		{"renamed and not there yet", "x\n", func(t *testing.T, sh *remotetest.Shell) {
 			write(t, sh, "log", "ready\n")
 			rename(t, sh)
