@@ -1,0 +1,167 @@
+package scripts_test
+
+import (
+	"strings"
+	"testing"
+
+	"farmrun/testdata/farm"
+)
+
+// few are the servers of the tests that need no more.
+const few = "webserv[1-3]"
+
+// TestRefusals are things that are wrong with the world or with what was asked:
+// each has a clear error, and nothing is changed anywhere.
+func TestRefusals(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	o.write("wrong.lua", "local x = = 1\n")
+	o.write("misspelt.lua", `require("farm").hosts("web1")[1]:run("true", { timout = "1s" })`)
+	o.ok("cvs-pull-snapshot", "--hosts", few, "2000-09-19")
+
+	cutover := []string{"cutover", "--hosts", few, "--settle", "0s", "2000-09-19"}
+	for _, test := range []struct {
+		name string
+		host string   // where the world is wrong
+		make []string // how: a fault of the farm, or "sh" and a command as root
+		args []string
+		code int
+		says []string
+	}{
+		{"no such script", "", nil, []string{"cutovr", "2000-09-19"}, 2, []string{`did you mean "cutover"?`}},
+		{"syntax error", "", nil, []string{"wrong.lua"}, 2, []string{"wrong.lua:1"}},
+		{"misspelt option in Lua", "", nil, []string{"--site", "/dev/null", "misspelt.lua"}, 2, []string{`did you mean "timeout"?`, "misspelt.lua:1"}},
+		{"misspelt option of a script", "", nil, []string{"cutover", "--host", few, "2000-09-19"}, 2, []string{`did you mean "--hosts"?`}},
+		{"unknown host", "", nil, []string{"cutover", "--hosts", "webserv99", "2000-09-19"}, 2, []string{`"webserv99"`}},
+		{"unknown group", "", nil, []string{"cutover", "--hosts", "@wbe", "2000-09-19"}, 2, []string{`did you mean "web"?`}},
+		{"empty set", "", nil, []string{"cutover", "--hosts", "webserv1!webserv1", "2000-09-19"}, 2, []string{"no host is in the set"}},
+		{"no date", "", nil, []string{"cutover", "2000-02-30"}, 2, []string{"February 2000 has 29 days"}},
+		{"no tag", "", nil, []string{"cvs-pull-snapshot", "--hosts", few, "2000-09-18"}, 1, []string{"Snapshot-2000-09-18", "webserv1"}},
+		{"release not pulled", "", nil, []string{"cutover", "--hosts", few, "2000-09-26"}, 1, []string{"releases/2000-09-26", few}},
+		{"release half-pulled", "webserv2", []string{"sh", "rm /home/web/releases/2000-09-19/CVS/farmrun-release"}, cutover, 1, []string{"webserv2", "not known to be complete"}},
+		{"link is a directory", "webserv2", []string{"sh", "cd /home/web && rm www && cp -r releases/initial www"}, cutover, 1, []string{"webserv2", "is not a symbolic link"}},
+		{"sick host", "webserv3", []string{"kill-httpd"}, cutover, 1, []string{"webserv3", "GET http://localhost/"}},
+		{"full disk", "webserv2", []string{"fill"}, cutover, 1, []string{"webserv2", "MB free"}},
+		{"port taken", "webserv2", []string{"stranger"}, []string{"update", "--hosts", few}, 1, []string{"webserv2", "2401"}},
+		{"CVS server does not answer", "dev", []string{"blackhole"}, []string{"update", "--hosts", few}, 1, []string{"dev:2401"}},
+		{"host is off", "webserv3", []string{"unplug"}, cutover, 1, []string{"webserv3"}},
+		{"host is silent", "webserv3", []string{"mute-ssh"}, cutover, 1, []string{"webserv3"}},
+		{"host key has changed", "webserv3", []string{"new-host-key"}, cutover, 1, []string{"webserv3", "key"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := &operator{t: t, dir: o.dir, exec: o.exec}
+			if test.host != "" {
+				spoil(t, test.host, test.make)
+			}
+			got := o.fails(test.code, test.says, append([]string{"-o", "ConnectTimeout=3"}, test.args...)...)
+			if !strings.Contains(got.err, "farmrun: error: ") {
+				t.Errorf("no error line:\n%s", got.err)
+			}
+			t.Log(got.err)
+			farm.Heal(t, "webserv1") // nothing was wrong there
+			on := onAir(t)
+			if test.name == "link is a directory" {
+				on["releases/initial"]++
+			}
+			if on["releases/initial"] != servers {
+				t.Errorf("something was switched: %v", on)
+			}
+		})
+	}
+}
+
+// spoil makes something wrong with a host, and right again when the test ends.
+func spoil(t *testing.T, host string, how []string) {
+	t.Helper()
+	if how[0] != "sh" {
+		farm.Fault(t, how[0], host, how[1:]...)
+		return
+	}
+	t.Cleanup(func() {
+		farm.Exec(t, host, "sh", "-c", `cd /home/web && rm -rf www releases/2* && ln -s releases/initial www`)
+	})
+	farm.Exec(t, host, "sh", "-c", how[1])
+}
+
+// TestOutput is output that is none of the usual kind.
+func TestOutput(t *testing.T) {
+	o := newOperator(t)
+	if got := o.ok("-c", `printf 'caf\351\n'`, "webserv1"); got.out != "webserv1: caf\xe9\n" {
+		t.Errorf("bytes that are no UTF-8: got %q", got.out)
+	}
+	got := o.fails(1, []string{"did not end within 1s"}, "-t", "1s", "-c", "yes", "webserv1")
+	if !strings.HasPrefix(got.out, "webserv1: y\n") {
+		t.Errorf("output without end: %.40q", got.out)
+	}
+	if left := farm.Exec(t, "webserv1", "sh", "-c", "pgrep -x yes || true"); left != "" {
+		t.Errorf("yes still runs: %s", left)
+	}
+}
+
+// TestUpdate brings all working copies up to date, and changes none when one
+// of them would have a conflict.
+func TestUpdate(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	o.ok("cvs-pull-snapshot", "--hosts", few, "2000-09-19")
+	o.ok("switchrel", "--hosts", few, "2000-09-19")
+	for _, h := range []string{"webserv1", "webserv2", "webserv3"} {
+		farm.Exec(t, h, "sh", "-c", "echo '<!-- by hand -->' >>/home/web/www/htdocs/index.html; rm /home/web/www/htdocs/p1.html || true")
+	}
+	got := o.ok("status", "--hosts", few)
+	if !strings.Contains(got.out, "M htdocs/index.html") {
+		t.Errorf("status does not show what was changed:\n%s", got.out)
+	}
+	t.Log(got.out)
+	o.ok("update", "--hosts", few)
+}
+
+// TestEverywhere is one command on all servers, by -c and as cvsmass had it.
+func TestEverywhere(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	o.ok("cvs-pull-snapshot", "2000-09-19")
+	o.ok("switchrel", "2000-09-19")
+	tunnel := farm.Config("tunnel") // whose RemoteForward leads to the CVS server
+	for _, h := range farm.WebServers() {
+		farm.Exec(t, h, "rm", "/home/web/www/htdocs/index.html")
+	}
+	got := o.ok("-F", tunnel, "-d", "www", "-c", "cvs -q up", "webserv[1-20]")
+	if n := strings.Count(got.out, ": U htdocs/index.html\n"); n != servers {
+		t.Errorf("-c updated %d of %d servers:\n%s%s", n, servers, got.out, got.err)
+	}
+	for _, h := range farm.WebServers() {
+		farm.Exec(t, h, "rm", "/home/web/www/htdocs/index.html")
+	}
+	args := append([]string{"-F", tunnel, "cvsmass", "-dir", "www", "-program", "cvs -q up"}, farm.WebServers()...)
+	got = o.ok(args...)
+	if n := strings.Count(got.out, ": U htdocs/index.html\n"); n != servers {
+		t.Errorf("cvsmass updated %d of %d servers:\n%s%s", n, servers, got.out, got.err)
+	}
+}
+
+// TestPatch patches all servers, or none if the patch does not fit one.
+func TestPatch(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	for _, h := range []string{"webserv1", "webserv2", "webserv3"} {
+		farm.Exec(t, h, "sh", "-c", "cd /home/web/www/htdocs && printf 'one\\ntwo\\n' >note.txt && chown web: note.txt")
+	}
+	o.write("two.patch", "--- htdocs/note.txt\n+++ htdocs/note.txt\n@@ -1,2 +1,2 @@\n one\n-two\n+zwei\n")
+	farm.Exec(t, "webserv2", "sh", "-c", "echo other >/home/web/www/htdocs/note.txt")
+	o.fails(1, []string{"webserv2"}, "patch", "--hosts", few, "two.patch")
+	if got := farm.Exec(t, "webserv1", "cat", "/home/web/www/htdocs/note.txt"); got != "one\ntwo\n" {
+		t.Errorf("webserv1 was patched although webserv2 could not be: %q", got)
+	}
+	farm.Exec(t, "webserv2", "sh", "-c", "printf 'one\\ntwo\\n' >/home/web/www/htdocs/note.txt")
+	o.ok("patch", "--hosts", few, "two.patch")
+	for _, h := range []string{"webserv1", "webserv2", "webserv3"} {
+		if got := farm.Exec(t, h, "sh", "-c", "cat /home/web/www/htdocs/note.txt /home/web/www/htdocs/note.txt.orig"); got != "one\nzwei\none\ntwo\n" {
+			t.Errorf("%s: %q", h, got)
+		}
+	}
+}
