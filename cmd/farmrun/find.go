@@ -17,9 +17,9 @@ import (
 type finder struct {
 	dirs []string // where files are looked for
 	site string   // the site file that was named, or ""
-	// practice lets "site" be the one in the binary, which suits the practice
-	// farm and nobody else's.
-	practice bool
+	// example lets "site" be the one in the binary, which is nobody's: it does
+	// for the help of a script.
+	example bool
 }
 
 // newFinder returns a finder for a script in dir ("" for one in the binary).
@@ -60,7 +60,7 @@ func (f finder) find(name string) (source []byte, path string, err error) {
 			return source, path, err
 		}
 	}
-	if name == "site" { // the one in the binary is nobody's
+	if name == "site" && !f.example {
 		return nil, "", &noSiteError{f.dirs}
 	}
 	source, err = scripts.Files.ReadFile(file)
@@ -108,11 +108,18 @@ func findByWord(site, word string) (source, path string, f finder, ok bool) {
 }
 
 func noScriptError(name string) error {
-	known := []string{"demo", "init", "check"}
-	files, _ := fs.Glob(scripts.Files, "*.lua")
-	for _, file := range files {
-		known = append(known, strings.TrimSuffix(file, ".lua"))
+	written := strings.TrimSuffix(filepath.Base(name), ".lua")
+	return usageError("there is no script %q%s", name, luahost.DidYouMean(written, append(scriptNames(), commands...)))
+}
+
+// commands are the words that are no scripts.
+var commands = []string{"demo", "init", "check", "help"}
+
+// scriptNames returns the names of the scripts in the binary.
+func scriptNames() []string {
+	files, _ := fs.Glob(scripts.Files, "*.lua") // the pattern is well-formed
+	for i, file := range files {
+		files[i] = strings.TrimSuffix(file, ".lua")
 	}
-	e := usageError("there is no script %q%s", name, luahost.DidYouMean(strings.TrimSuffix(filepath.Base(name), ".lua"), known))
-	return e
+	return files
 }

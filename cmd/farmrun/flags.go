@@ -13,7 +13,6 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/console"
-	"farmrun/modules/cli"
 )
 
 const usage = `Usage:
@@ -23,6 +22,7 @@ const usage = `Usage:
   farmrun demo [-n N] [SCRIPT.lua ARG...]  try a script on a practice farm in this process
   farmrun init DIR                         make editable copies of the scripts
   farmrun check FILE...                    look for errors in scripts
+  farmrun help NAME                        what a function or a script does: farmrun help farm.each
 
 A bare word that is no command is looked up as a script: farmrun cutover 2000-09-19.
 Scripts take --help: farmrun cutover --help.
@@ -105,15 +105,9 @@ func parse(args []string) (job, error) {
 	}
 	switch {
 	case f.help:
-		return jobFunc(func(_ context.Context, out *console.Console) error {
-			out.Print("", usage+cli.FlagHelp(set)+statuses)
-			return nil
-		}), nil
+		return usageJob(f), nil
 	case f.version:
-		return jobFunc(func(_ context.Context, out *console.Console) error {
-			out.Print("", "farmrun "+version()+"\n")
-			return nil
-		}), nil
+		return say("farmrun " + version() + "\n"), nil
 	}
 	if err := f.check(set); err != nil {
 		return nil, err
@@ -138,6 +132,8 @@ func (f flags) job(args []string) (job, error) {
 		return initJob(args[1:])
 	case "check":
 		return checkJob(args[1:])
+	case "help":
+		return helpJob(f, args[1:])
 	}
 	return scriptJob(f, args[0], args[1:])
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"farmrun/luahost"
@@ -51,6 +52,9 @@ func scriptJob(f flags, name string, args []string) (job, error) {
 	s, err := newScript(f, name, args)
 	if err != nil {
 		return nil, err
+	}
+	if slices.Equal(args, []string{"--help"}) {
+		return s.help(), nil
 	}
 	return s, nil
 }

@@ -1,0 +1,113 @@
+package manual
+
+import "strings"
+
+// arguments says, as editors write it, what the words for arguments mean. A
+// word that is not here means the type of that name, if a module describes one,
+// and else anything.
+var arguments = map[string]string{
+	"string": "string", "number": "number", "integer": "integer", "boolean": "boolean", "table": "table",
+
+	"address": "string", "answer": "string", "date": "string", "dir": "string", "file": "string",
+	"line": "string", "link": "string", "module": "string", "name": "string", "path": "string",
+	"pattern": "string", "question": "string", "tag": "string", "target": "string", "text": "string",
+	"url": "string",
+
+	"code":    "integer",
+	"count":   "integer",
+	"port":    "integer",
+	"seconds": "number",
+	"time":    "string", // "90s"
+
+	"hosts":   "string|host|(string|host)[]",
+	"set":     "string|string[]",
+	"command": "string|string[]", // a line for the shell, or words
+	"args":    "table<string, any>",
+	"options": "table",
+	"spec":    "table",
+
+	"turn": "fun(host: host): any",
+	"undo": "fun(host: host): any",
+	"work": "fun(host: host): any",
+}
+
+// results says what words mean for results where that is another thing.
+var results = map[string]string{
+	"files":    "table[]",
+	"hosts":    "host[]",
+	"notes":    "string[]",
+	"former":   "string?",
+	"release":  "table",
+	"releases": "table[]",
+	"results":  "table<string, any>", // by host name
+	"tag":      "table",
+	"tags":     "table[]",
+}
+
+// typeOf names the type of an argument of e.
+func (m *Manual) typeOf(e Entry, p Param) string {
+	if p.Name == "options" && e.Options != nil {
+		return e.optionsType()
+	}
+	return m.typeOfWord(p.Name)
+}
+
+// resultOf names the type of a result.
+func (m *Manual) resultOf(p Param) string {
+	if t := results[p.Name]; t != "" {
+		return t
+	}
+	return m.typeOfWord(p.Name)
+}
+
+func (m *Manual) typeOfWord(name string) string {
+	if t := arguments[name]; t != "" {
+		return t
+	}
+	if m.isType(name) {
+		return name
+	}
+	if list, isList := strings.CutSuffix(name, "s"); isList && m.isType(list) {
+		return list + "[]"
+	}
+	return "any"
+}
+
+// isType tells whether a type of that name is described.
+func (m *Manual) isType(name string) bool {
+	for _, mod := range m.Modules {
+		for _, t := range mod.types() {
+			if t == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// types returns the types that have methods or fields described in the module,
+// in order.
+func (m Module) types() []string {
+	var list []string
+	seen := map[string]bool{}
+	add := func(name string) {
+		if !seen[name] {
+			seen[name] = true
+			list = append(list, name)
+		}
+	}
+	for _, f := range m.Fields {
+		if f.Owner != m.Name {
+			add(f.Owner)
+		}
+	}
+	for _, e := range m.Entries {
+		if e.Method {
+			add(e.Owner)
+		}
+	}
+	return list
+}
+
+// optionsType is the name of the type of an entry's options.
+func (e Entry) optionsType() string { return e.Owner + "." + e.Name + ".options" }

@@ -1,0 +1,13 @@
+// Package modules is the folder of what scripts can require. Each module is a
+// package of its own, whose file lua.go binds it to Lua; the doc comments
+// there are the manual for script authors, which MANUAL.md shows in one piece.
+package modules
+
+import "embed"
+
+//go:generate go run farmrun/cmd/internal/manual/generate
+
+// Sources are the files that bind the modules, for the manual in the binary.
+//
+//go:embed */lua.go
+var Sources embed.FS
