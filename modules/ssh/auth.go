@@ -33,11 +33,15 @@ func (a *attempt) settle(o secret.Outcome) {
 	a.rejected = a.rejected || o == secret.Rejected
 }
 
-// finish is told how the handshake ended.
-func (a *attempt) finish(in bool) {
-	if in {
+// finish is told how the handshake ended: nil is well. sshd says of a wrong
+// password that it was one too many.
+func (a *attempt) finish(err error) {
+	switch {
+	case err == nil:
 		a.settle(secret.Accepted)
-	} else {
+	case strings.Contains(strings.ToLower(err.Error()), "too many authentication failures"):
+		a.settle(secret.Rejected)
+	default:
 		a.settle(secret.Unknown)
 	}
 }
@@ -49,6 +53,10 @@ var usual = []string{"publickey", "keyboard-interactive", "password"}
 // after a failure, and after a success that the host thinks is not enough.
 func (l *login) next(at *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	a := &l.auth
+	if err := l.wire.failed(); err != nil { // x/crypto takes a broken connection for a failed method
+		a.settle(secret.Unknown)
+		return nil, err
+	}
 	if len(at.PartialSuccessMethods) > a.partial {
 		a.settle(secret.Accepted)
 	} else {
@@ -107,7 +115,7 @@ func (l *login) mayAsk() bool {
 // x/crypto asks for another method, or by finish.
 func (l *login) password() (string, error) {
 	account := l.opts.Account
-	if account == "" || l.depth > 0 {
+	if account == "" || l.jump {
 		account = l.settings.User
 	}
 	resume := l.patience.hold()

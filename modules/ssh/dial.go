@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"farmrun/luahost/secret"
 )
 
 var (
@@ -29,23 +31,23 @@ func (d *Dialer) Dial(ctx context.Context, host string, opts Options) (*Client, 
 	if err != nil {
 		return nil, err
 	}
-	return d.dial(ctx, s, opts, 0)
+	return d.dial(ctx, s, opts, false)
 }
 
 // dial logs in, and once more where a second try can do better: the host hung
 // up while it had to wait for somebody's password, or it is known by a key of
 // another type than the one it showed.
-func (d *Dialer) dial(ctx context.Context, s Settings, opts Options, depth int) (*Client, error) {
+func (d *Dialer) dial(ctx context.Context, s Settings, opts Options, jump bool) (*Client, error) {
 	if err := ctx.Err(); err != nil {
 		kind, err := ended(ctx)
 		return nil, &Error{Host: s.Host, Stage: StageConnect, Kind: kind, Err: err}
 	}
-	first := &login{dialer: d, settings: s, opts: opts, depth: depth}
+	first := &login{dialer: d, settings: s, opts: opts, jump: jump}
 	client, err := first.do(ctx)
 	if err == nil || !first.again {
 		return client, err
 	}
-	return (&login{dialer: d, settings: s, opts: opts, depth: depth, types: first.types}).do(ctx)
+	return (&login{dialer: d, settings: s, opts: opts, jump: jump, types: first.types}).do(ctx)
 }
 
 // login is one try to log in to one host.
@@ -53,7 +55,7 @@ type login struct {
 	dialer   *Dialer
 	settings Settings
 	opts     Options
-	depth    int // of ProxyJumps
+	jump     bool // to a jump host
 	ctx      context.Context
 	patience *patience
 	stage    string
@@ -61,6 +63,7 @@ type login struct {
 	types    []string // of the host's known keys, where a first try found them
 	again    bool     // a second try may succeed
 	banners  int      // bytes of them
+	wire     *wire
 
 	auth attempt
 }
@@ -78,6 +81,7 @@ func (l *login) do(ctx context.Context) (*Client, error) {
 		return nil, l.fail(nil, err)
 	}
 	w := newWire(nc)
+	l.wire = w
 	client, err := l.handshake(w)
 	if err != nil {
 		w.Close()
@@ -96,7 +100,7 @@ func (l *login) handshake(w *wire) (*Client, error) {
 	}
 	stop := context.AfterFunc(l.ctx, func() { w.Close() })
 	conn, channels, requests, err := ssh.NewClientConn(w, l.settings.Addr(), config)
-	l.auth.finish(err == nil)
+	l.auth.finish(err)
 	if !stop() && err == nil {
 		err = context.Cause(l.ctx)
 		conn.Close()
@@ -187,7 +191,8 @@ const mostBanner = 1 << 20
 
 func (l *login) banner(text string) error {
 	if l.banners += len(text) + 1; l.banners > mostBanner {
-		return errors.New("the host sends banners without end")
+		l.refused = &Error{Host: l.settings.Host, Stage: l.stage, Kind: ErrUnreachable, Err: errors.New("the host sends banners without end")}
+		return l.refused
 	}
 	if l.banners <= 1<<16 {
 		l.dialer.warn(l.settings.Host, strings.TrimRight(text, "\r\n"))
@@ -199,7 +204,11 @@ func (l *login) banner(text string) error {
 func (l *login) fail(w *wire, err error) error {
 	var done *Error
 	if errors.As(err, &done) && done.Host != l.settings.Host { // of a jump host: it says all there is to say
-		return &Error{Host: l.settings.Host, Stage: l.stage, Err: done, Hint: done.Hint}
+		kind := done.Kind
+		if kind == ErrForwardRefused {
+			kind = ErrUnreachable
+		}
+		return &Error{Host: l.settings.Host, Stage: l.stage, Kind: kind, Err: done, Hint: done.Hint}
 	}
 	e := &Error{Host: l.settings.Host, Stage: l.stage, Kind: ErrUnreachable, Err: err}
 	switch {
@@ -252,7 +261,10 @@ func explainConnect(err error) (error, string) {
 }
 
 func (l *login) explainHandshake(e *Error, w *wire, err error) {
+	var said *proxyError
 	switch {
+	case errors.As(err, &said):
+		e.Err = said
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, net.ErrClosed):
 		e.Err = fmt.Errorf("%s closed the connection at once", l.settings.Addr())
 		if w.heard.Load() != 0 {
@@ -271,6 +283,9 @@ func (l *login) explainLogin(e *Error, err error) {
 	switch {
 	case strings.Contains(text, "disconnect, reason"):
 		e.Kind, e.Err = ErrAuth, tidy(err)
+		if l.auth.rejected {
+			e.Err = fmt.Errorf("%w; %w", secret.ErrRejected, tidy(err))
+		}
 	case l.auth.waited > tooLongForHost && !l.again:
 		l.again = true
 	default:

@@ -32,7 +32,7 @@ func (c *Client) DialContext(ctx context.Context, network, addr string) (net.Con
 		if a.err != nil {
 			return nil, c.dialError(addr, a.err)
 		}
-		return a.conn, nil
+		return newHostConn(a.conn), nil
 	case <-ctx.Done():
 		go func() {
 			if a := <-got; a.conn != nil {
@@ -84,7 +84,7 @@ func (c *Client) Listen(ctx context.Context, network, addr string) (net.Listener
 		if a.err != nil {
 			return nil, c.listenError(addr, a.err)
 		}
-		return a.l, nil
+		return hostListener{a.l}, nil
 	case <-ctx.Done():
 		go func() {
 			if a := <-got; a.l != nil {

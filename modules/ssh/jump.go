@@ -49,21 +49,16 @@ const mostJumps = 10
 // configuration says. All hosts behind one jump host share one connection to
 // it: five hundred logins at once would be more than its sshd lets in.
 func (l *login) throughJump() (net.Conn, func(), error) {
-	hops := l.settings.ProxyJump
-	if l.depth >= mostJumps {
-		return nil, nil, fmt.Errorf("more than %d jump hosts: does ProxyJump go in a circle?", mostJumps)
-	}
-	last := hops[len(hops)-1]
-	opts := Options{User: last.User, Port: last.Port}
-	if len(hops) > 1 {
-		opts.Set = []string{"ProxyJump=" + joinHops(hops[:len(hops)-1])}
-	}
-	s, err := l.dialer.config.Settings(l.ctx, last.Host, sshconfig.Override{User: opts.User, Port: opts.Port, Set: opts.Set})
+	s, opts, err := l.lastJump(l.settings)
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := l.noCircle(s); err != nil {
+		return nil, nil, err
+	}
+
 	resume := l.patience.hold() // the jump host has a patience of its own
-	gate, release, err := l.dialer.jumps.get(l.ctx, l.dialer, s, opts, l.depth+1)
+	gate, release, err := l.dialer.jumps.get(l.ctx, l.dialer, s, opts)
 	resume()
 	if err != nil {
 		return nil, nil, err
@@ -74,6 +69,33 @@ func (l *login) throughJump() (net.Conn, func(), error) {
 		return nil, nil, err
 	}
 	return c, release, nil
+}
+
+// lastJump returns what holds for the jump host that is nearest to the one
+// with the settings s.
+func (l *login) lastJump(s Settings) (Settings, Options, error) {
+	hops := s.ProxyJump
+	last := hops[len(hops)-1]
+	opts := Options{User: last.User, Port: last.Port}
+	if len(hops) > 1 {
+		opts.Set = []string{"ProxyJump=" + joinHops(hops[:len(hops)-1])}
+	}
+	jump, err := l.dialer.config.Settings(l.ctx, last.Host, sshconfig.Override{User: opts.User, Port: opts.Port, Set: opts.Set})
+	return jump, opts, err
+}
+
+// noCircle follows the jump hosts before any is dialled: as hosts share the
+// connections to them, two of a circle would wait for each other for ever.
+func (l *login) noCircle(s Settings) (err error) {
+	for range mostJumps {
+		if len(s.ProxyJump) == 0 {
+			return nil
+		}
+		if s, _, err = l.lastJump(s); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("more than %d jump hosts: does ProxyJump go in a circle?", mostJumps)
 }
 
 func joinHops(hops []sshconfig.Hop) string {
@@ -101,7 +123,7 @@ type jumpHost struct {
 	cancel context.CancelFunc
 }
 
-func (j *jumps) get(ctx context.Context, d *Dialer, s Settings, opts Options, depth int) (*Client, func(), error) {
+func (j *jumps) get(ctx context.Context, d *Dialer, s Settings, opts Options) (*Client, func(), error) {
 	key := s.User + "@" + s.Addr() + " " + strings.Join(opts.Set, " ")
 	j.mu.Lock()
 	h := j.open[key]
@@ -114,7 +136,7 @@ func (j *jumps) get(ctx context.Context, d *Dialer, s Settings, opts Options, de
 		var own context.Context
 		own, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 		go func() {
-			h.client, h.err = d.dial(own, s, opts, depth)
+			h.client, h.err = d.dial(own, s, opts, true)
 			close(h.ready)
 		}()
 	}
@@ -183,6 +205,7 @@ func (l *login) throughCommand() (net.Conn, error) {
 	if c.out, err = cmd.StdoutPipe(); err != nil {
 		return nil, err
 	}
+	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -201,25 +224,50 @@ type commandConn struct {
 
 func (c *commandConn) Read(p []byte) (int, error) {
 	n, err := c.out.Read(p)
-	if err == io.EOF && n == 0 {
-		if text := c.said.String(); text != "" {
-			return 0, fmt.Errorf("ProxyCommand: %s", text)
-		}
+	if err != nil && n == 0 {
+		err = c.explain(err)
 	}
 	return n, err
 }
 
-func (c *commandConn) Write(p []byte) (int, error) { return c.in.Write(p) }
+func (c *commandConn) Write(p []byte) (int, error) {
+	n, err := c.in.Write(p)
+	if err != nil {
+		err = c.explain(err)
+	}
+	return n, err
+}
+
+// explain puts what the command said in the place of an error. A command that
+// has nothing more to do has a moment to say it.
+func (c *commandConn) explain(err error) error {
+	c.finish(200 * time.Millisecond)
+	if text := c.said.String(); text != "" {
+		return &proxyError{text}
+	}
+	return err
+}
+
+// proxyError is what a ProxyCommand had to say.
+type proxyError struct{ text string }
+
+func (e *proxyError) Error() string { return "ProxyCommand: " + e.text }
 
 func (c *commandConn) Close() error {
+	c.finish(0)
+	return nil
+}
+
+// finish waits for the command to end, and makes it.
+func (c *commandConn) finish(grace time.Duration) {
 	c.once.Do(func() {
 		c.in.Close()
-		endGroup(c.cmd)
-		c.cmd.WaitDelay = time.Second
-		c.out.Close()
+		end := time.AfterFunc(grace, func() { endGroup(c.cmd) })
+		c.cmd.Process.Wait()
+		end.Stop()
+		endGroup(c.cmd) // its children
 		c.cmd.Wait()
 	})
-	return nil
 }
 
 type commandAddr struct{ text string }

@@ -72,7 +72,6 @@ type Dialer struct {
 	agents agents
 	jumps  jumps
 	asking gate
-	asked  sync.Once
 }
 
 // Options are what the caller knows better than the configuration. The zero
@@ -182,4 +181,11 @@ func (c *Client) Err() error {
 		c.why = errCut
 	}
 	return c.why
+}
+
+// Close gives up what a Dialer holds besides its Clients: the connections to
+// ssh-agents. It may be used again after that.
+func (d *Dialer) Close() error {
+	d.agents.close()
+	return nil
 }

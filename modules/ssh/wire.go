@@ -13,7 +13,8 @@ import (
 type wire struct {
 	net.Conn
 	born  time.Time
-	heard atomic.Int64 // nanoseconds after born; 0 is never
+	heard atomic.Int64          // nanoseconds after born; 0 is never
+	broke atomic.Pointer[error] // what reading failed with
 	once  sync.Once
 	done  chan struct{}
 }
@@ -27,7 +28,18 @@ func (w *wire) Read(p []byte) (int, error) {
 	if n > 0 {
 		w.heard.Store(int64(time.Since(w.born)) | 1)
 	}
+	if err != nil {
+		w.broke.CompareAndSwap(nil, &err)
+	}
 	return n, err
+}
+
+// failed returns what reading failed with, nil as long as it has not.
+func (w *wire) failed() error {
+	if err := w.broke.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // silence returns for how long the host has said nothing.

@@ -1,0 +1,265 @@
+package ssh_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"farmrun/luahost/remote"
+	"farmrun/modules/ssh"
+	"farmrun/testdata/farm"
+)
+
+func TestMain(m *testing.M) { farm.Main(m, 4) }
+
+// onFarm returns a Dialer of the operator's.
+func onFarm(t *testing.T, kind string, set ...string) *ssh.Dialer {
+	t.Helper()
+	farm.Need(t)
+	t.Setenv("HOME", farm.Home())
+	t.Setenv("SSH_AUTH_SOCK", "")
+	return &ssh.Dialer{ConfigFile: farm.Config(kind), Set: append([]string{"StrictHostKeyChecking=yes"}, set...)}
+}
+
+func dialFarm(t *testing.T, d *ssh.Dialer, host, user string) *ssh.Client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	c, err := d.Dial(ctx, host, ssh.Options{User: user})
+	check(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestFarmLogins(t *testing.T) {
+	farm.Need(t)
+	dir := filepath.Join(farm.Home(), ".ssh")
+	for _, x := range []struct {
+		name, config, user, password string
+		set                          []string
+	}{
+		{name: "key"},
+		{name: "key for deploy", user: "deploy"},
+		{name: "password", config: "password", password: farm.Password},
+		{name: "password only", config: "password", password: farm.Password, set: []string{"PreferredAuthentications=password"}},
+		{name: "through gate", config: "gate"},
+		{name: "locked key", password: farm.Passphrase, set: []string{"IdentityFile=" + dir + "/id_locked", "IdentitiesOnly=yes"}},
+		{name: "certificate", set: []string{"IdentityFile=" + dir + "/id_certified"}},
+		{name: "hashed names", set: []string{"UserKnownHostsFile=" + dir + "/known_hosts.hashed"}},
+		{name: "authority", set: []string{"UserKnownHostsFile=" + dir + "/known_hosts.ca"}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			d := onFarm(t, x.config)
+			d.Set = append(x.set, d.Set...)
+			asked := 0
+			if x.password != "" {
+				d.Passwords = keyring(x.password, &asked)
+			}
+			for _, host := range []string{"webserv1", "webserv2"} {
+				r, err := run(t, dialFarm(t, d, host, x.user), remote.Cmd{Line: "hostname"}, 5*time.Second)
+				if check(t, err); string(r.Stdout) != host+"\n" {
+					t.Errorf("%s says %q", host, r.Stdout)
+				}
+			}
+			if want := min(len(x.password), 1); asked != want {
+				t.Errorf("asked %d times, want %d", asked, want)
+			}
+		})
+	}
+}
+
+// TestFarmKeyboardInteractive logs in through PAM, which asks once more with no
+// question at all.
+func TestFarmKeyboardInteractive(t *testing.T) {
+	d := onFarm(t, "password", "PreferredAuthentications=keyboard-interactive")
+	farm.Fault(t, "sshd", "webserv2", "KbdInteractiveAuthentication yes")
+	asked := 0
+	d.Passwords = keyring(farm.Password, &asked)
+	dialFarm(t, d, "webserv2", "")
+	wrong := onFarm(t, "password")
+	wrong.Passwords = keyring("wrong", &asked)
+	_, err := wrong.Dial(context.Background(), "webserv2", ssh.Options{})
+	expect(t, err, ssh.StageLogin, ssh.ErrAuth, "rejected")
+	farm.Fault(t, "expire", "webserv2", "web")
+	_, err = d.Dial(context.Background(), "webserv2", ssh.Options{})
+	t.Log(err)
+	expect(t, err, ssh.StageLogin, ssh.ErrAuth, "")
+}
+
+func TestFarmRefusals(t *testing.T) {
+	d := onFarm(t, "password")
+	asked := 0
+	d.Passwords = keyring("wrong", &asked)
+	for _, h := range []string{"webserv1", "webserv2"} {
+		_, err := d.Dial(context.Background(), h, ssh.Options{})
+		expect(t, err, ssh.StageLogin, ssh.ErrAuth, "rejected")
+	}
+	if tries := farm.Exec(t, "webserv2", "sh", "-c", "cat /var/log/*.log /run/log* 2>/dev/null | grep -c 'Failed password' || :"); asked != 1 || strings.TrimSpace(tries) > "1" {
+		t.Errorf("asked %d times, and webserv2 saw %s wrong passwords", asked, tries)
+	}
+	d = onFarm(t, "", "IdentityFile="+farm.Home()+"/.ssh/id_stranger", "UserKnownHostsFile="+farm.Home()+"/.ssh/known_hosts")
+	d.ConfigFile = "none"
+	_, err := d.Dial(context.Background(), "webserv1", ssh.Options{User: "web"})
+	expect(t, err, ssh.StageLogin, ssh.ErrAuth, "tried: publickey")
+}
+
+// TestFarmShells has the same commands mean the same whatever the login shell.
+func TestFarmShells(t *testing.T) {
+	d := onFarm(t, "")
+	for _, user := range []string{"web", "csh"} {
+		c := dialFarm(t, d, "webserv1", user)
+		for _, x := range []struct {
+			cmd  remote.Cmd
+			want remote.Result
+		}{
+			{remote.Cmd{Line: `for i in 1 2; do echo "$i" >&2; done; exit 3`}, remote.Result{Stderr: []byte("1\n2\n"), Code: 3}},
+			{remote.Cmd{Args: []string{"printf", "%s|", "a b", "it's", `back\slash\\`, "wow!", "$x", "two\nlines", "`", "~", "*"}},
+				remote.Result{Stdout: []byte(`a b|it's|back\slash\\|wow!|$x|` + "two\nlines|`|~|*|")}},
+			{remote.Cmd{Line: `pwd; echo "$A"`, Dir: "/usr", Env: map[string]string{"A": "x ! y\n\\'"}}, remote.Result{Stdout: []byte("/usr\nx ! y\n\\'\n")}},
+			{remote.Cmd{Line: "cat", Stdin: strings.NewReader(strings.Repeat("x", 1<<20)), Keep: 8}, remote.Result{Stdout: []byte("xxxx\n[farmrun: 1048568 bytes cut here]\nxxxx")}},
+			{remote.Cmd{Line: "kill -KILL $$"}, remote.Result{Code: -1, Signal: "KILL"}},
+			{remote.Cmd{Line: "true", Dir: "/no such"}, remote.Result{Code: 2, Stderr: []byte("sh: 1: cd: can't cd to /no such\n")}},
+		} {
+			got, err := run(t, c, x.cmd, 10*time.Second)
+			check(t, err)
+			if diff := cmp.Diff(x.want, got, cmpopts.IgnoreFields(remote.Result{}, "Duration"), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s: %s (-want +got):\n%s", user, x.cmd, diff)
+			}
+		}
+	}
+}
+
+func running(t *testing.T, host string) func(string) string {
+	return func(mark string) string {
+		return farm.Exec(t, host, "sh", "-c", "pgrep -af '"+mark[:len(mark)-1]+"["+mark[len(mark)-1:]+"]' || :")
+	}
+}
+
+func TestFarmEndless(t *testing.T) {
+	d := onFarm(t, "")
+	for _, user := range []string{"web", "csh"} {
+		t.Run(user, func(t *testing.T) { tryEndless(t, dialFarm(t, d, "webserv1", user), running(t, "webserv1")) })
+	}
+}
+
+// TestFarmSudo has commands run by sudo ended where the user may do that, and
+// named where not.
+func TestFarmSudo(t *testing.T) {
+	d := onFarm(t, "")
+	for name, line := range map[string]string{
+		"plain": "sudo sleep 1800001", "in a script": "sudo sh -c 'sleep 1800002; :'", "exec": "exec sudo sleep 1800003",
+		"deaf": "sudo sh -c \"trap '' TERM; sleep 1800004; sleep 1800005\"",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := dialFarm(t, d, "webserv3", "deploy")
+			began := time.Now()
+			_, err := run(t, c, remote.Cmd{Line: line}, 300*time.Millisecond)
+			t.Logf("%v: %v", time.Since(began), err)
+			expect(t, err, ssh.StageRun, ssh.ErrTimeout, "")
+			if left := running(t, "webserv3")("180000"); left != "" {
+				t.Errorf("still running: %s", left)
+			}
+		})
+	}
+	farm.Exec(t, "webserv3", "sh", "-c", "echo 'web ALL=(root) NOPASSWD: /usr/bin/sh' >>/etc/sudoers")
+	c := dialFarm(t, d, "webserv3", "web")
+	_, err := run(t, c, remote.Cmd{Line: "sudo sh -c \"trap '' TERM; exec sleep 1800009\""}, 300*time.Millisecond)
+	expect(t, err, ssh.StageRun, ssh.ErrTimeout, "sleep 1800009 (root)")
+	var e *ssh.Error
+	if errors.As(err, &e); len(e.Left) == 0 || e.Hint == "" {
+		t.Errorf("left %v, hint %q", e.Left, e.Hint)
+	}
+	t.Log(err)
+	farm.Exec(t, "webserv3", "pkill", "-f", "sleep 1800009")
+}
+
+func TestFarmFaults(t *testing.T) {
+	for _, x := range []struct {
+		fault string
+		args  []string
+		stage string
+		kind  error
+	}{
+		{"freeze", nil, ssh.StageConnect, ssh.ErrTimeout},
+		{"mute-ssh", nil, ssh.StageConnect, ssh.ErrTimeout},
+		{"drop-port", []string{"22"}, ssh.StageConnect, ssh.ErrTimeout},
+		{"reset-port", []string{"22"}, ssh.StageConnect, ssh.ErrUnreachable},
+		{"kill-sshd", nil, ssh.StageConnect, ssh.ErrUnreachable},
+		{"nologin", nil, ssh.StageLogin, ssh.ErrUnreachable},
+	} {
+		t.Run(x.fault, func(t *testing.T) {
+			d := onFarm(t, "", "ConnectTimeout=1")
+			farm.Fault(t, x.fault, "webserv4", x.args...)
+			began := time.Now()
+			_, err := d.Dial(context.Background(), "webserv4", ssh.Options{})
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			t.Log(err)
+			expect(t, err, x.stage, x.kind, "")
+		})
+	}
+}
+
+// TestFarmPowerCut has a host lose its power in the middle of a command.
+func TestFarmPowerCut(t *testing.T) {
+	d := onFarm(t, "", "ServerAliveInterval=1", "ServerAliveCountMax=1")
+	c := dialFarm(t, d, "webserv4", "web")
+	started := newSignal()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.Run(context.Background(), remote.Cmd{Line: "echo; sleep 1000", Stdout: started})
+		ended <- err
+	}()
+	<-started
+	farm.Fault(t, "unplug", "webserv4")
+	began := time.Now()
+	select {
+	case err := <-ended:
+		expect(t, err, ssh.StageRun, ssh.ErrLost, "silent")
+		t.Logf("noticed after %v", time.Since(began))
+	case <-time.After(10 * time.Second):
+		t.Error("nobody noticed")
+	}
+}
+
+func TestFarmForward(t *testing.T) {
+	d := onFarm(t, "tunnel")
+	c := dialFarm(t, d, "webserv1", "web")
+	if got := fmt.Sprint(c.Settings().RemoteForwards); got != "[[127.0.0.1]:2401 [dev]:2401]" {
+		t.Errorf("RemoteForwards are %s", got)
+	}
+	ctx := context.Background()
+	l, err := c.Listen(ctx, "tcp", "127.0.0.1:2401")
+	check(t, err)
+	echo(l)
+	far, err := c.DialContext(ctx, "tcp", "127.0.0.1:2401")
+	check(t, err)
+	talk(t, far)
+	_, err = dialFarm(t, d, "webserv1", "deploy").Listen(ctx, "tcp", "127.0.0.1:2401")
+	expect(t, err, ssh.StageForward, ssh.ErrForwardRefused, "2401")
+	check(t, l.Close())
+	l, err = c.Listen(ctx, "tcp", "127.0.0.1:0")
+	check(t, err)
+	t.Log(l.Addr())
+	admin, err := dialFarm(t, d, "lb1", "web").DialContext(ctx, "unix", farm.AdminSocket)
+	check(t, err)
+	admin.Close()
+}
+
+func TestFarmChangedKey(t *testing.T) {
+	d := onFarm(t, "")
+	file := filepath.Join(t.TempDir(), "known_hosts")
+	check(t, os.WriteFile(file, []byte("webserv1 "+text(newKey(t).PublicKey())), 0o600))
+	d.Set = append([]string{"UserKnownHostsFile=" + file, "GlobalKnownHostsFile=none"}, d.Set...)
+	_, err := d.Dial(context.Background(), "webserv1", ssh.Options{})
+	expect(t, err, ssh.StageHostKey, ssh.ErrHostKey, file+":1")
+}
