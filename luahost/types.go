@@ -26,6 +26,9 @@ type Type[T comparable] struct {
 	Intern bool
 }
 
+// FieldNames returns the sorted names of the type's fields.
+func (t *Type[T]) FieldNames() []string { return slices.Sorted(slices.Values(t.Fields)) }
+
 // typeTables is a Type as one Runtime has it.
 type typeTables struct {
 	meta    *lua.LTable

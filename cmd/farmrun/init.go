@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"farmrun/luahost"
 	"farmrun/luahost/console"
 	"farmrun/scripts"
 )
 
-// initJob writes copies of the scripts into a directory.
+// initJob writes copies of the scripts into a directory, and what an editor
+// wants to know.
 func initJob(args []string) (job, error) {
 	if len(args) != 1 {
 		return nil, usageError("farmrun init takes one directory")
@@ -22,7 +25,22 @@ func initJob(args []string) (job, error) {
 	}), nil
 }
 
-// copyScripts copies the scripts to dir. A file that is there already stays as
+// writeEditorFiles writes what makes an editor know farmrun's functions.
+func writeEditorFiles(dir string, out *console.Console) error {
+	m, err := readManual()
+	if err != nil {
+		return err
+	}
+	files := m.EditorFiles()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := writeNew(filepath.Join(dir, filepath.FromSlash(name)), []byte(files[name]), out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyScripts copies the scripts and the editor's files to dir. A file that is there already stays as
 // it is.
 func copyScripts(dir string, out *console.Console) error {
 	err := fs.WalkDir(scripts.Files, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -35,6 +53,9 @@ func copyScripts(dir string, out *console.Console) error {
 		}
 		return writeNew(filepath.Join(dir, filepath.FromSlash(name)), text, out)
 	})
+	if err == nil {
+		err = writeEditorFiles(dir, out)
+	}
 	if err != nil {
 		return err
 	}

@@ -30,9 +30,16 @@ type Config struct {
 //
 //	local cli = require "cli"
 //
-// It reads the script's arguments and asks the operator. The types of
-// arguments are cli.string, cli.flag, cli.int, cli.date (a day that exists,
-// yyyy-mm-dd), cli.duration ("90s") and cli.list.
+// It reads the script's arguments and asks the operator. An argument is of one
+// of these types:
+//
+//   - cli.string (string): any text
+//   - cli.flag (string): true if it is given
+//   - cli.int (string): a whole number
+//   - cli.date (string): a day that exists, yyyy-mm-dd
+//   - cli.duration (string): a time such as "90s"
+//   - cli.list (string): all the arguments that are left, or an option that
+//     may be given several times
 func Module(config Config) luahost.Module {
 	b := &binding{config}
 	return luahost.Module{
@@ -52,15 +59,27 @@ type binding struct{ Config }
 // cli.parse(spec) -> args
 //
 // Reads the script's arguments and returns them by name; a name that was not
-// declared is an error. The list part of spec has the arguments by position:
-// { "date", cli.date, "the release to switch to" }, with optional = true if it
-// may be missing; the last may be a cli.list of all that are left. The named
-// part has the options: hosts = { default = "@web", help = "which servers" },
-// with type (by default what default is, or cli.string) and short, a letter.
-// An option "dry_run" is written --dry-run. Besides, spec may have usage, a line
-// for --help; about, what the script does; and single_dash = true, for options
-// written -dir as in Expect. Wrong arguments end the script with status 2, and
-// --help prints what there is.
+// declared is an error.
+//
+//	local args = cli.parse {
+//	  about = "Switches the servers to a release.",
+//	  { "date", cli.date, "the release to switch to" },
+//	  hosts = { default = "@web", help = "which servers" },
+//	  step  = { type = cli.flag, help = "ask before each server" },
+//	}
+//
+// The list part of spec has the arguments by position: a name, a type, and what
+// it is, with optional = true if it may be missing. The last may be a cli.list.
+// The named part has the options: default, type (by default what default is, or
+// cli.string), help, and short, a letter. An option dry_run is written
+// --dry-run. Besides, spec may have
+//
+//   - about: what the script does
+//   - usage: the line that shows how it is called
+//   - single_dash = true: options are written -dir, as in Expect
+//
+// Wrong arguments end the script with status 2, and --help prints what there
+// is.
 func (b *binding) parse(c *luahost.Call) {
 	spec, err := readSpec(b.Script, c.Table(1))
 	if err != nil {

@@ -89,14 +89,23 @@ func hostType(b *binding, methods map[string]luahost.Func) *luahost.Type[*Host] 
 
 // farm.site{ groups = {...}, hosts = {...} }
 //
-// Says which hosts there are; the site file calls it once. groups gives names
-// to sets: groups = { web = "webserv[1-20]", all = "@web,lb1" }, used as
-// "@web". hosts gives settings to sets: hosts = { ["@web"] = { user = "web" } }.
-// Where two sets share a host, the one with fewer hosts counts. Settings are
-// login ("ssh"), address (where the host's name is not to be used), user,
-// port, options (keywords of ssh_config with their values), and vars, a table
-// of your own that scripts find as host.vars. From then on a host that the
-// site does not name is an error.
+// Says which hosts there are; the site file calls it once. From then on a host
+// that the site does not name is an error.
+//
+//	farm.site {
+//	  groups = { web = "webserv[1-20]", all = "@web,lb1" },
+//	  hosts  = { ["@web"] = { user = "web" }, webserv7 = { port = 2222 } },
+//	}
+//
+// groups gives names to sets, which are used as "@web". hosts gives settings to
+// sets; where two sets share a host, the one with fewer hosts counts. Settings
+// are
+//
+//   - login ("ssh"): how to log in
+//   - address: where the host is, if its name is not the address
+//   - user, port: as whom and where to log in
+//   - options: keywords of ssh_config(5) with their values
+//   - vars: a table of your own, which scripts find as host.vars
 func (b *binding) site(c *luahost.Call) {
 	type settings struct {
 		Login, Address, User string
@@ -170,10 +179,14 @@ func (b *binding) names(c *luahost.Call) {
 // table of what work returned, by host name. Not for what takes a host off the
 // air: that is farm.rollout. That one host fails does not stop the others; at
 // the end an error of kind "hosts" is raised whose field failures has the
-// errors by host name. Options are parallel (32), how many at once; timeout
-// ("1h"), for each host's part; on_failure = "stop", which begins no further
-// host when one has failed; and check = false, which raises no error but
-// returns the failures as a second table.
+// errors by host name. Options:
+//
+//   - parallel (32): how many at once
+//   - timeout ("1h"): the time for each host's part
+//   - on_failure ("continue"): "stop" begins no further host when one has
+//     failed
+//   - check (true): false raises no error, but returns the failures as a second
+//     table
 func (b *binding) each(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Parallel  int
@@ -249,20 +262,26 @@ func optionsAt(c *luahost.Call) int {
 // farm.rollout(hosts, options, turn)
 //
 // Takes the hosts through turn(host) in series, so that never more than
-// max_offline (1) of them are out of service, counting those that were sick
-// before. Before each turn all hosts are asked whether they are healthy; a
-// host leaves the budget only when healthy has said yes for it after its turn,
-// within a stated time; only then, and after it has settled, the next begins.
-// The first turn that fails halts the rollout with an error of kind "halted":
-// no further host is touched. Options are healthy, the function that tells
-// whether a host does its work by not raising an error (required); max_offline
-// (1); turn ("10m"), the time for a whole turn; within ("1m"), how long a host
-// may take to get well; settle ("0s"), how long it stays on the air before the
-// next leaves it; wait ("0s"), how long to wait when hosts that are sick for
-// another reason use up the budget; max_failures (0), how many turns may fail
-// without a halt; mend = true, which lets the turns of sick hosts begin although
-// other sick ones use up the budget, for a farm that is broken; and on_failure, "halt" leaves a host whose turn failed as it
-// is (the default), "undo" calls the undo of each of its steps, last first.
+// max_offline of them are out of service, counting those that were sick before.
+// Before each turn all hosts are asked whether they are healthy. A host leaves
+// the budget only when healthy has said yes for it after its turn; only then,
+// and after it has settled, the next turn begins. The first turn that fails
+// halts the rollout with an error of kind "halted": no further host is touched.
+// Options:
+//
+//   - healthy (required): the function that tells whether a host does its work;
+//     it raises an error, or returns false, for one that does not
+//   - max_offline (1): how many hosts may be out of service at once
+//   - turn ("10m"): the time for a whole turn
+//   - within ("1m"): how long a host may take to get well after its turn
+//   - settle ("0s"): how long it is back before the next leaves
+//   - wait ("0s"): how long to wait when hosts that are sick for another reason
+//     use up the budget
+//   - max_failures (0): how many turns may fail without a halt
+//   - mend (false): true lets the turns of sick hosts begin although other sick
+//     ones use up the budget, for a farm that is broken
+//   - on_failure ("halt"): what becomes of a host whose turn failed: "halt"
+//     leaves it as it is, "undo" calls the undo of each of its steps, last first
 func (b *binding) rollout(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Healthy     *lua.LFunction `lua:"healthy,required"`
@@ -428,15 +447,27 @@ const (
 // Runs a command that changes something; a dry run prints it instead. command
 // is a line for the shell, or a list of words, which are quoted for it:
 // host:run{"cvs", "up", path}. What it says is shown as it comes, with the
-// host's name before each line. The result is a table with stdout, stderr,
-// text (stdout without its last line end), code, signal, duration in seconds,
-// and dry, which is true if nothing was run. An exit status other than 0 is an
-// error of kind "exit". Options are dir, where to run it; env, a table of
-// environment variables; stdin, text for its input; timeout ("10m"), after
-// which it is ended on the host with all its children; check = false, which
-// returns a failure as a result; quiet = true, which does not show what it
-// says; and keep, how many bytes of each stream the result keeps (1 MiB: of
-// what is longer the middle is cut).
+// host's name before each line. An exit status other than 0 is an error of kind
+// "exit". Options:
+//
+//   - dir: where to run it
+//   - env: a table of environment variables
+//   - stdin: text for its input
+//   - timeout ("10m"): when it is ended on the host, with all its children
+//   - check (true): false returns a failure as a result
+//   - quiet (false): true does not show what it says
+//   - keep (1 MiB): how many bytes of each stream the result has; of what is
+//     longer the middle is cut
+//
+// The result is a table:
+//
+//   - result.stdout (string): its output
+//   - result.stderr (string): what it complained about
+//   - result.text (string): stdout without its last line end
+//   - result.code (integer): its exit status
+//   - result.signal (string): the signal that ended it, or ""
+//   - result.duration (number): how long it took, in seconds
+//   - result.dry (boolean): true if it was not run
 func (b *binding) run(c *luahost.Call) {
 	b.command(c, remote.Cmd{}, runTimeout)
 }

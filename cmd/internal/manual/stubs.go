@@ -40,7 +40,7 @@ func (m *Manual) stub(mod Module) string {
 	if mod.Chapter == nil {
 		name = "_" // cannot be required
 	}
-	fmt.Fprintf(&b, "---@meta %s\n-- For editors only. farmrun init makes this file.\n\n", name)
+	fmt.Fprintf(&b, "---@meta %s\n-- For editors only. farmrun init makes this file where there is none.\n\n", name)
 	if mod.Chapter != nil {
 		b.WriteString(luaComment(mod.Chapter))
 		fmt.Fprintf(&b, "local %s = {}\n\n", mod.Name)
@@ -96,7 +96,7 @@ func (m *Manual) stubEntry(b *strings.Builder, mod Module, e Entry) {
 		fmt.Fprintf(b, "---@param %s %s\n", name, m.typeOf(e, p))
 	}
 	for _, r := range e.Results {
-		fmt.Fprintf(b, "---@return %s %s\n", m.resultType(r), r.Name)
+		b.WriteString(strings.TrimSuffix("---@return "+m.resultType(r)+" "+r.Name, " "+m.resultType(r)) + "\n")
 	}
 	b.WriteString(m.overload(e))
 	owner := e.Owner + "."
