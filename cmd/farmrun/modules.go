@@ -8,6 +8,7 @@ import (
 	"farmrun/modules/cvs"
 	"farmrun/modules/farm"
 	"farmrun/modules/files"
+	"farmrun/modules/probe"
 	"farmrun/modules/symlink"
 	"farmrun/modules/tunnel"
 )
@@ -20,6 +21,7 @@ func modules(w *world, script string) []luahost.Module {
 		cvs.Module(&cvs.Passwords{Take: w.keyring.Take}),
 		symlink.Module(),
 		tunnel.Module(&w.tunnels, w.dial),
+		probe.Module(),
 	}
 }
 
@@ -27,5 +29,6 @@ func modules(w *world, script string) []luahost.Module {
 func methods(*world) map[string]luahost.Func {
 	all := map[string]luahost.Func{}
 	maps.Copy(all, files.Methods())
+	maps.Copy(all, probe.Methods())
 	return all
 }
