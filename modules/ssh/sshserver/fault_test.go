@@ -13,54 +13,104 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// reach logs in and runs a command, within 200 ms, and says how far
-// it came, and whether waiting was what ended it.
-func reach(addr string) (stage string, silent bool) {
+// silence is how long a server must say nothing to be taken for a silent one.
+const silence = 2 * time.Second
+
+var errEndless = errors.New("the server talks without end")
+
+// impatient is a connection that gives up on a server that is silent, and on
+// one that talks without end, and remembers which it was.
+type impatient struct {
+	net.Conn
+	read int
+	end  error
+}
+
+func (c *impatient) Read(p []byte) (int, error) {
+	const endless = 1 << 20
+	if c.read > endless {
+		c.end = errEndless
+		c.Close()
+		return 0, c.end
+	}
+	c.SetReadDeadline(time.Now().Add(silence))
+	n, err := c.Conn.Read(p)
+	c.read += n
+	c.end = err
+	return n, err
+}
+
+// reach logs in and runs a command, and says how far it came and what ended
+// the connection there: "silent", "endless", "closed",
+// "given up" (by x/crypto/ssh itself), or "" if nothing did.
+func reach(addr string) (stage, end string) {
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
-		return "connect", false
+		return "connect", err.Error()
 	}
 	defer nc.Close()
-	nc.SetDeadline(time.Now().Add(200 * time.Millisecond))
+	c := &impatient{Conn: nc}
 	config := &ssh.ClientConfig{User: "web", HostKeyCallback: ssh.InsecureIgnoreHostKey()}
-	cc, channels, requests, err := ssh.NewClientConn(nc, addr, config)
+	config.BannerCallback = func(string) error { return nil }
+	cc, channels, requests, err := ssh.NewClientConn(c, addr, config)
 	if err != nil {
-		return "login", isTimeout(err)
+		return "login", ending(c.end)
 	}
 	client := ssh.NewClient(cc, channels, requests)
 	defer client.Close()
-	client.SendRequest("keepalive@openssh.com", true, nil)
-	s, err := client.NewSession()
-	if err != nil {
-		return "session", isTimeout(client.Wait())
+	if stage := use(client); stage != "done" {
+		client.Wait()
+		return stage, ending(c.end)
 	}
-	if err := s.Run("true"); err != nil {
-		return "exec", isTimeout(client.Wait())
-	}
-	return "done", false
+	return "done", ""
 }
 
-func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+// use does one thing after the other with a connection.
+func use(client *ssh.Client) (stage string) {
+	if _, _, err := client.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+		return "keepalive"
+	}
+	s, err := client.NewSession()
+	if err != nil {
+		return "session"
+	}
+	if err := s.Run("true"); err != nil {
+		return "exec"
+	}
+	return "done"
+}
+
+func ending(err error) string {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "silent"
+	case errors.Is(err, errEndless):
+		return "endless"
+	case err == nil:
+		return "given up"
+	}
+	return "closed"
+}
 
 func TestFaults(t *testing.T) {
 	for _, test := range []struct {
-		name   string
-		fault  sshserver.Fault
-		stage  string
-		silent bool
+		name  string
+		fault sshserver.Fault
+		stage string
+		end   string
 	}{
-		{"none", sshserver.None, "done", false},
-		{"silent after accept", sshserver.SilentAfterAccept, "login", true},
-		{"close after accept", sshserver.CloseAfterAccept, "login", false},
-		{"garbage", sshserver.Garbage, "login", true},
-		{"silent after version", sshserver.SilentAfterVersion, "login", true},
-		{"silent in auth", sshserver.SilentInAuth, "login", true},
-		{"close in auth", sshserver.CloseInAuth, "login", false},
-		{"banner flood", sshserver.BannerFlood, "login", true},
-		{"silent channel", sshserver.SilentChannel, "session", true},
-		{"silent exec", sshserver.SilentExec, "exec", true},
-		{"freeze on exec", sshserver.FreezeOnExec, "exec", true},
-		{"silent requests", sshserver.SilentRequests, "session", true},
+		{"none", sshserver.None, "done", ""},
+		{"silent after accept", sshserver.SilentAfterAccept, "login", "silent"},
+		{"close after accept", sshserver.CloseAfterAccept, "login", "closed"},
+		{"garbage", sshserver.Garbage, "login", "given up"},
+		{"silent after version", sshserver.SilentAfterVersion, "login", "silent"},
+		{"silent in auth", sshserver.SilentInAuth, "login", "silent"},
+		{"close in auth", sshserver.CloseInAuth, "login", "closed"},
+		{"banner flood", sshserver.BannerFlood, "login", "endless"},
+		{"silent channel", sshserver.SilentChannel, "session", "silent"},
+		{"silent exec", sshserver.SilentExec, "exec", "silent"},
+		{"freeze on exec", sshserver.FreezeOnExec, "exec", "silent"},
+		{"silent requests", sshserver.SilentRequests, "keepalive", "silent"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -69,9 +119,9 @@ func TestFaults(t *testing.T) {
 				Exec:  func(context.Context, *sshserver.Exec) int { return 0 },
 				Fault: func(int) sshserver.Fault { return test.fault },
 			})
-			stage, silent := reach(addr)
-			if stage != test.stage || silent != test.silent {
-				t.Errorf("got %s, silent %v; want %s, silent %v", stage, silent, test.stage, test.silent)
+			stage, end := reach(addr)
+			if stage != test.stage || end != test.end {
+				t.Errorf("got %s, %q; want %s, %q", stage, end, test.stage, test.end)
 			}
 		})
 	}

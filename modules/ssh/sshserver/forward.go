@@ -154,13 +154,35 @@ func (c *conn) acceptFor(b bound, l net.Listener) {
 }
 
 func (c *conn) deliver(b bound, near net.Conn) {
-	kind, extra := b.announce(near)
-	ch, requests, err := c.OpenChannel(kind, extra)
-	if err != nil {
+	ch, requests, ok := c.open(b.announce(near))
+	if !ok {
 		near.Close()
 		return
 	}
 	c.join(ch, requests, near)
+}
+
+// open opens a channel to the client. It does not wait for x/crypto/ssh, which
+// may wait for ever for the answer to a channel that it opens just when the
+// connection ends.
+func (c *conn) open(kind string, extra []byte) (ssh.Channel, <-chan *ssh.Request, bool) {
+	type opened struct {
+		ch       ssh.Channel
+		requests <-chan *ssh.Request
+	}
+	done := make(chan opened, 1)
+	go func() {
+		defer close(done)
+		if ch, requests, err := c.OpenChannel(kind, extra); err == nil {
+			done <- opened{ch, requests}
+		}
+	}()
+	select {
+	case o, ok := <-done:
+		return o.ch, o.requests, ok
+	case <-c.ctx.Done():
+		return nil, nil, false
+	}
 }
 
 // announce returns the type and the data of the channel by which the client
