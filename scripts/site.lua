@@ -18,7 +18,7 @@ local site = {}
 site.release = {
   dir  = "releases",
   link = "www",
-  room = 20,                  -- MB that must be free where they lie
+  room = 10,                  -- MB that must be free where they lie
 }
 
 -- How the web servers get at CVS: root is as they see it, through a tunnel

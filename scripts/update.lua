@@ -19,6 +19,4 @@ end
 
 local hosts, parallel = farm.hosts(args.hosts), { parallel = site.cvs.parallel }
 farm.each(hosts, parallel, function(host) update(host, true) end)
-farm.each(hosts, parallel, function(host)
-  for _, file in ipairs((update(host, false))) do print(file.status .. " " .. file.path) end
-end)
+farm.each(hosts, parallel, function(host) update(host, false) end)

@@ -37,7 +37,7 @@ type UpdateOptions struct {
 // lines then, but not that an unknown file stands in the way of a new one;
 // that one is found here, and is status "C" too.
 func (c *Client) Update(ctx context.Context, o UpdateOptions) (files []File, notes []string, err error) {
-	k := call{do: "cvs update" + in(o.Dir), dir: o.Dir, query: o.DryRun, shown: true}
+	k := call{do: "cvs update" + in(o.Dir), dir: o.Dir, query: o.DryRun, shown: !o.DryRun}
 	if k.args, err = o.args(); err != nil {
 		return nil, nil, err
 	}
