@@ -23,7 +23,7 @@ func say(t *testing.T, socket, line string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(30 * time.Second))
 	fmt.Fprintln(c, line)
 	text, err := io.ReadAll(c)
 	if err != nil {

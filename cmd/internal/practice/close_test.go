@@ -59,7 +59,7 @@ func TestCloseEndsEverything(t *testing.T) {
 			if err := f.Close(); err != nil {
 				t.Error(err)
 			}
-			up.SetReadDeadline(time.Now().Add(time.Second))
+			up.SetReadDeadline(time.Now().Add(30 * time.Second))
 			if _, err := up.Read(make([]byte, 1)); err != io.EOF {
 				t.Errorf("a process is left: got %v, want EOF", err)
 			}

@@ -62,7 +62,7 @@ func connect(t *testing.T, f *Farm, name string) *ssh.Client {
 		User:            f.user,
 		Auth:            []ssh.AuthMethod{ssh.PublicKeys(f.key.signer)},
 		HostKeyCallback: ssh.FixedHostKey(h.key.signer.PublicKey()),
-		Timeout:         5 * time.Second,
+		Timeout:         30 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -397,7 +397,7 @@ func TestVisit(t *testing.T) {
 // waitFor waits for what comes about soon, and fails the test if it does not.
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
