@@ -2,11 +2,7 @@
 // for a command on this machine: Cmd says what to run, Result what came of it.
 // It knows neither Lua nor any login; whoever can run a Cmd (an ssh client, a
 // telnet session, a test double) is a runner, and each package that needs one
-// declares the interface itself:
-//
-//	type Runner interface {
-//		Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
-//	}
+// declares the interface itself, as Runner.
 //
 // A runner returns an error only when it cannot tell how the command ended:
 // the connection broke, or ctx was done first. In the latter case it ends the
@@ -16,12 +12,19 @@
 package remote
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
 )
+
+// Runner runs commands on a host. It is for signatures that two packages have
+// to share; whoever only needs one declares the interface itself.
+type Runner interface {
+	Run(ctx context.Context, cmd Cmd) (Result, error)
+}
 
 // Cmd is one command for a host. The zero value is not useful: either Line or
 // Args must be set. A Cmd is read, never changed, by those who run it, so one

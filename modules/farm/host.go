@@ -46,6 +46,16 @@ func (h *Host) Settings() Settings { return h.settings }
 // quiet. In a dry run a command that is no query is printed and not run. See
 // package remote for errors.
 func (h *Host) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	return h.RunBy(ctx, cmd, func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error) {
+		return login.Run(ctx, cmd)
+	})
+}
+
+// RunBy is Run for a command that is not given to the login as it is: how gets
+// the login and runs by it what cmd comes to, such as a sudo that has to be
+// answered. What how writes to the Stdout and Stderr of its cmd is shown.
+func (h *Host) RunBy(ctx context.Context, cmd remote.Cmd,
+	how func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error)) (remote.Result, error) {
 	if h.farm.config.DryRun && !cmd.Query {
 		h.wouldRun(cmd)
 		return remote.Result{Dry: true}, nil
@@ -61,11 +71,29 @@ func (h *Host) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 		defer complaints.Close()
 		cmd.Stdout, cmd.Stderr = both(out, cmd.Stdout), both(complaints, cmd.Stderr)
 	}
-	result, err := conn.Run(ctx, cmd)
+	return how(ctx, lent{h, conn}, cmd)
+}
+
+// lent is a login in the hands of somebody else: it is given up when it fails.
+type lent struct {
+	host *Host
+	conn Conn
+}
+
+func (l lent) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	result, err := l.conn.Run(ctx, cmd)
 	if err != nil && ctx.Err() == nil {
-		h.forget(conn)
+		l.host.forget(l.conn)
 	}
 	return result, err
+}
+
+// User returns who is logged in, "" if the login cannot tell.
+func (l lent) User() string {
+	if u, ok := l.conn.(interface{ User() string }); ok {
+		return u.User()
+	}
+	return ""
 }
 
 func both(a, b io.Writer) io.Writer {

@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost"
+	"farmrun/luahost/command"
 	"farmrun/luahost/gate"
 	"farmrun/luahost/remote"
 	"farmrun/modules/farm/nodeset"
@@ -29,6 +30,11 @@ import (
 // "webserv[01-10/3],db1", "@web!webserv7" (all of the group web but one),
 // "@web&rack[1-2]n[1-4]", "@a^@b". Wherever a function takes hosts, a set, a
 // host, or a list of hosts will do. A set that comes to nothing is an error.
+//
+// A host has two fields, and tostring gives its name:
+//
+//   - host.name (string): its name
+//   - host.vars (table): what the site file says of it under vars
 //
 // methods are further methods of hosts, from other modules.
 func Module(f *Farm, methods map[string]luahost.Func) luahost.Module {
@@ -481,42 +487,12 @@ func (b *binding) query(c *luahost.Call) {
 	b.command(c, remote.Cmd{Query: true, Quiet: true}, queryTimeout)
 }
 
-func (b *binding) command(c *luahost.Call, cmd remote.Cmd, timeout time.Duration) {
-	h := luahost.Arg[*Host](c, 1, "a host")
-	switch c.Value(2).(type) {
-	case *lua.LTable:
-		cmd.Args = c.Strings(2)
-	default:
-		cmd.Line = c.String(2)
-	}
-	opts := luahost.Options[runOptions](c, 3)
-	cmd.Dir, cmd.Env, cmd.Keep = opts.Dir, opts.Env, opts.Keep
-	if opts.Quiet != nil {
-		cmd.Quiet = *opts.Quiet
-	}
-	if opts.Stdin != "" {
-		cmd.Stdin = strings.NewReader(opts.Stdin)
-	}
-	var result remote.Result
-	c.Wait(c.Name()+" "+quoteBrief(cmd.Name()), cmp.Or(opts.Timeout, timeout), func(ctx context.Context) (err error) {
-		result, err = h.Run(ctx, cmd)
-		if err == nil && (opts.Check == nil || *opts.Check) {
-			err = result.Err(cmd)
-		}
-		return err
-	})
-	c.Push(Result(result))
-}
-
-func quoteBrief(s string) string { return fmt.Sprintf("%q", s) }
-
-// Result is a command's result as Lua gets it, for methods of hosts that other
-// modules add.
-func Result(r remote.Result) map[string]any {
-	return map[string]any{
-		"stdout": string(r.Stdout), "stderr": string(r.Stderr), "text": strings.TrimRight(string(r.Stdout), "\r\n"),
-		"code": r.Code, "signal": r.Signal, "duration": r.Duration, "dry": r.Dry,
-	}
+func (b *binding) command(c *luahost.Call, how remote.Cmd, timeout time.Duration) {
+	h, cmd := luahost.Arg[*Host](c, 1, "a host"), command.Take(c, 2)
+	cmd.Query, cmd.Quiet = how.Query, how.Quiet
+	opts := command.Options(luahost.Options[runOptions](c, 3))
+	opts.Timeout = cmp.Or(opts.Timeout, timeout)
+	command.Run(c, cmd, opts, h.Run)
 }
 
 // askOptions are the options of host:ask and host:tell.

@@ -1,0 +1,68 @@
+// Package command is what a command on a host looks like in Lua: its words,
+// its options and its result are the same for all methods of hosts that run
+// one, whichever module has them.
+package command
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost"
+	"farmrun/luahost/remote"
+)
+
+// Options are the options that each such method has. A method decodes them
+// into a struct of its own, from which the manual knows what it takes.
+type Options struct {
+	Dir     string
+	Env     map[string]string
+	Stdin   string
+	Timeout time.Duration // 0 is for as long as the thread has time
+	Check   *bool         // nil is true: a failure is raised
+	Quiet   *bool         // nil leaves Cmd.Quiet as it is
+	Keep    int
+}
+
+// Take returns the command that argument n is: a line for the shell, or a list
+// of words.
+func Take(c *luahost.Call, n int) (cmd remote.Cmd) {
+	if _, isList := c.Value(n).(*lua.LTable); isList {
+		cmd.Args = c.Strings(n)
+	} else {
+		cmd.Line = c.String(n)
+	}
+	return cmd
+}
+
+// Run has run do cmd with the options, and pushes its result or raises its
+// failure.
+func Run(c *luahost.Call, cmd remote.Cmd, o Options, run func(ctx context.Context, cmd remote.Cmd) (remote.Result, error)) {
+	cmd.Dir, cmd.Env, cmd.Keep = o.Dir, o.Env, o.Keep
+	if o.Quiet != nil {
+		cmd.Quiet = *o.Quiet
+	}
+	if o.Stdin != "" {
+		cmd.Stdin = strings.NewReader(o.Stdin)
+	}
+	var result remote.Result
+	c.Wait(fmt.Sprintf("%s %q", c.Name(), cmd.Name()), o.Timeout, func(ctx context.Context) (err error) {
+		result, err = run(ctx, cmd)
+		if err == nil && (o.Check == nil || *o.Check) {
+			err = result.Err(cmd)
+		}
+		return err
+	})
+	c.Push(Result(result))
+}
+
+// Result is a command's result as a script gets it.
+func Result(r remote.Result) map[string]any {
+	return map[string]any{
+		"stdout": string(r.Stdout), "stderr": string(r.Stderr), "text": strings.TrimRight(string(r.Stdout), "\r\n"),
+		"code": r.Code, "signal": r.Signal, "duration": r.Duration, "dry": r.Dry,
+	}
+}
