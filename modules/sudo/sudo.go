@@ -223,7 +223,7 @@ func (s *run) answer(a *asker, words []string) (remote.Result, error) {
 	res.Stderr = said
 	if prompts > 1 || prompts == 1 && res.Code == 1 && wrong.Match(said) {
 		a.key.tell(secret.Rejected)
-		return res, s.fail(fmt.Errorf("password for %s: %w", a.key.account, secret.ErrRejected), "", res)
+		return res, s.fail(secret.ErrRejected, "", res)
 	}
 	if prompts > 0 {
 		a.key.tell(secret.Accepted)
