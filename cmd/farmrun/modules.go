@@ -9,6 +9,7 @@ import (
 	"farmrun/modules/farm"
 	"farmrun/modules/files"
 	"farmrun/modules/probe"
+	"farmrun/modules/sudo"
 	"farmrun/modules/symlink"
 	"farmrun/modules/tunnel"
 )
@@ -26,9 +27,10 @@ func modules(w *world, script string) []luahost.Module {
 }
 
 // methods are what hosts can do besides what package farm gives them.
-func methods(*world) map[string]luahost.Func {
+func methods(w *world) map[string]luahost.Func {
 	all := map[string]luahost.Func{}
 	maps.Copy(all, files.Methods())
+	maps.Copy(all, sudo.Methods(w.keyring.Take))
 	maps.Copy(all, probe.Methods())
 	return all
 }

@@ -154,7 +154,18 @@ func (s *run) start(words []string, stdin io.Reader, stderr io.Writer) (remote.R
 	return s.r.Run(s.ctx, c)
 }
 
-func (s *run) title() string { return "sudo " + s.cmd.Name() }
+func (s *run) title() string { return title(s.cmd, s.user) }
+
+// title is the command in an operator's words.
+func title(cmd remote.Cmd, user string) string {
+	switch {
+	case cmd.Title != "":
+		return cmd.Title
+	case user != "":
+		return "sudo -u " + remote.Quote(user) + " " + cmd.Name()
+	}
+	return "sudo " + cmd.Name()
+}
 
 // required is how sudo -n says that it wants a password; the second is sudo-rs.
 var required = regexp.MustCompile(`^sudo: (sorry, )?(a password is required|interactive authentication is required)`)

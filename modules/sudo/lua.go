@@ -1,0 +1,81 @@
+package sudo
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"farmrun/luahost"
+	"farmrun/luahost/command"
+	"farmrun/luahost/remote"
+	"farmrun/luahost/secret"
+)
+
+// Host is a host whose commands can be run by somebody who answers for them.
+type Host interface {
+	RunBy(ctx context.Context, cmd remote.Cmd,
+		how func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error)) (remote.Result, error)
+}
+
+// Methods are the methods of hosts that run commands by sudo. take is that of
+// a secret.Keyring; nil has no passwords.
+func Methods(take func(ctx context.Context, account string) (secret.Secret, secret.Report, error)) map[string]luahost.Func {
+	return map[string]luahost.Func{"sudo": binding{take}.sudo}
+}
+
+type binding struct {
+	take func(ctx context.Context, account string) (secret.Secret, secret.Report, error)
+}
+
+// options are those of host:sudo.
+type options struct {
+	User    string
+	Dir     string
+	Env     map[string]string
+	Stdin   string
+	Timeout time.Duration
+	Check   *bool
+	Quiet   *bool
+	Keep    int
+}
+
+const timeout = 10 * time.Minute
+
+// host:sudo(command [, options]) -> result
+//
+// Runs a command as root, by the host's sudo. It is like host:run. A list of
+// words is what sudo itself runs, so that a rule in sudoers that allows just
+// that program will do: host:sudo{"/etc/init.d/httpd", "restart"}. A line is
+// for root's shell, so that its pipes and redirections are root's too; sudoers
+// has to allow the shell for that.
+//
+// The password is asked for when sudo wants one, once for all hosts: that of
+// the login serves, if it is the same user's. One host tries it before the
+// others do, and none tries it twice. A password that is rejected, or a user
+// who may not do this, is an error of kind "login", whatever check says.
+// Options are those of host:run, and user:
+//
+//   - user ("root"): whom to become
+//   - dir, env, stdin, timeout ("10m"), check, quiet, keep: as for host:run
+func (b binding) sudo(c *luahost.Call) {
+	host, cmd := luahost.Arg[Host](c, 1, "a host"), command.Take(c, 2)
+	o := luahost.Options[options](c, 3)
+	cmd.Title = title(cmd, o.User)
+	shared := command.Options{
+		Dir: o.Dir, Env: o.Env, Stdin: o.Stdin, Timeout: cmp.Or(o.Timeout, timeout),
+		Check: o.Check, Quiet: o.Quiet, Keep: o.Keep,
+	}
+	command.Run(c, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+		return host.RunBy(ctx, cmd, func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error) {
+			return Run(ctx, login, cmd, Options{User: o.User, Account: account(login), Take: b.take})
+		})
+	})
+}
+
+// account names the password of who is logged in, as the login itself does.
+func account(login remote.Runner) string {
+	if l, ok := login.(interface{ User() string }); ok {
+		return l.User()
+	}
+	return ""
+}
