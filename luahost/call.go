@@ -60,9 +60,12 @@ func (c *Call) recover() {
 	}
 }
 
+// fault ends the run because of a fault of farmrun itself.
 func (c *Call) fault(v any) {
-	c.rt.panicked(c.name, v, debug.Stack())
-	c.raise(&Error{Kind: Fault, Message: fmt.Sprintf("fault in %s: %v", c.name, v)})
+	e := &Error{Kind: Fault, Message: fmt.Sprintf("fault in %s: %v", c.name, v), Where: where(c.L)}
+	c.rt.log(fmt.Sprintf("%s\n%s", e.Message, debug.Stack()))
+	c.rt.cancel(e)
+	c.raise(e)
 }
 
 // Name returns what the script called: "cvs.update", "host:run".

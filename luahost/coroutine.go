@@ -21,6 +21,7 @@ func (rt *Runtime) coroutines() map[string]Func {
 		"wrap":    func(c *Call) { wrapCoroutine(c, create, resume) },
 		"status":  func(c *Call) { coroutineStatus(c, status) },
 		"running": running,
+		"yield":   yield,
 	}
 }
 
@@ -82,4 +83,22 @@ func running(c *Call) {
 		return
 	}
 	c.Push(lua.LValue(c.L))
+}
+
+// yield is coroutine.yield. gopher-lua can leave Lua functions only: a Go
+// function between the yield and the resume would be lost, and crash.
+func yield(c *Call) {
+	if c.L == c.thread.state {
+		c.Fail("there is no coroutine to yield from")
+	}
+	for level := 1; ; level++ {
+		frame, ok := c.L.GetStack(level)
+		if !ok {
+			break
+		}
+		if _, err := c.L.GetInfo("S", frame, lua.LNil); err == nil && frame.What == "G" {
+			c.Fail("cannot yield out of a function that pcall, sort, gsub or a module calls")
+		}
+	}
+	c.results = -1 // which is how gopher-lua yields
 }

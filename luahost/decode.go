@@ -122,7 +122,8 @@ func Decode(v lua.LValue, into any) error {
 
 var (
 	durationType = reflect.TypeFor[time.Duration]()
-	luaValueType = reflect.TypeFor[lua.LValue]()
+	functionType = reflect.TypeFor[*lua.LFunction]()
+	tableType    = reflect.TypeFor[*lua.LTable]()
 )
 
 func decode(v lua.LValue, into reflect.Value) error {
@@ -134,8 +135,13 @@ func decode(v lua.LValue, into reflect.Value) error {
 		into.Set(reflect.ValueOf(v))
 		return nil
 	}
-	if into.Type() == durationType {
+	switch into.Type() {
+	case durationType:
 		return decodeDuration(v, into)
+	case functionType:
+		return mismatch("a function", v)
+	case tableType:
+		return mismatch("a table", v)
 	}
 	switch into.Kind() {
 	case reflect.String:
@@ -163,23 +169,13 @@ func decode(v lua.LValue, into reflect.Value) error {
 	case reflect.Pointer:
 		return decodePointer(v, into)
 	default:
-		return mismatch(expected(into.Type()), v)
+		return mismatch("a value of another type", v)
 	}
 	return nil
 }
 
 func mismatch(want string, got lua.LValue) error {
 	return fmt.Errorf("%s expected, got %s", want, typeName(got))
-}
-
-func expected(t reflect.Type) string {
-	switch t {
-	case reflect.TypeFor[*lua.LFunction]():
-		return "a function"
-	case reflect.TypeFor[*lua.LTable]():
-		return "a table"
-	}
-	return "a value of another type"
 }
 
 // typeName names what v is, for errors: "nothing", "a string", "a host".
@@ -298,7 +294,7 @@ func decodePointer(v lua.LValue, into reflect.Value) error {
 		return nil
 	}
 	if into.Type().Elem().Kind() == reflect.Struct && into.Type().Elem().PkgPath() != "" && !isOptions(into.Type().Elem()) {
-		return mismatch(expected(into.Type()), v)
+		return mismatch("a value of another type", v)
 	}
 	p := reflect.New(into.Type().Elem())
 	if err := decode(v, p.Elem()); err != nil {

@@ -3,18 +3,38 @@ package luahost_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"farmrun/luahost"
+	"farmrun/luahost/luahosttest"
+	"farmrun/luahost/remote"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestLua runs the sections of testdata/*.lua.
+func TestLua(t *testing.T) {
+	luahosttest.FilesWith(t, "testdata/*.lua", func(*testing.T) luahost.Config {
+		return luahost.Config{
+			Modules: []luahost.Module{bench(new([]string)), types()},
+			Find:    findNamed,
+			Timeout: 10 * time.Second,
+		}
+	})
+}
 
 // partTimeout is the deadline of a host's part in bench.each.
 const partTimeout = deadline
 
 // bench is a module of primitives to try the Lua host with.
 func bench(events *[]string) luahost.Module {
+	var meetings meetings
 	return luahost.Module{Name: "bench", Funcs: map[string]luahost.Func{
 		"sleep": func(c *luahost.Call) {
 			opts := luahost.Options[struct{ Timeout time.Duration }](c, 2)
@@ -33,26 +53,98 @@ func bench(events *[]string) luahost.Module {
 			c.Own(&closeFunc{func() error { *events = append(*events, "closed "+name); return nil }})
 		},
 		"panic": func(*luahost.Call) { panic("oops") },
-		"each": func(c *luahost.Call) {
-			hosts, fn := c.Strings(1), c.Function(2)
-			c.Wait("bench.each", 0, func(ctx context.Context) error {
-				errs := make(chan error, len(hosts))
-				for _, h := range hosts {
-					go func() {
-						task := luahost.Task{Host: h, What: "the part of " + h, Timeout: partTimeout}
-						_, err := c.Runtime().Call(ctx, task, fn, h)
-						errs <- err
-					}()
-				}
-				var all []error
-				for range hosts {
-					all = append(all, <-errs)
-				}
-				return errors.Join(all...)
-			})
+		"fail":  func(c *luahost.Call) { c.Raise(failure(c.String(1))) },
+		"step": func(c *luahost.Call) {
+			defer c.Step(c.String(1))()
+			c.Invoke(c.Function(2))
 		},
+		"meet": meetings.meet,
+		"each": each,
 	}}
 }
+
+// each is bench.each(hosts, [options,] fn): all at once, each with a deadline.
+func each(c *luahost.Call) {
+	hosts, fn := c.Strings(1), c.Function(c.Count())
+	task := luahost.Task{Timeout: partTimeout}
+	if c.Count() > 2 {
+		task.Timeout = luahost.Options[struct{ Timeout time.Duration }](c, 2).Timeout
+	}
+	c.Wait("bench.each", 0, func(ctx context.Context) error {
+		errs := make(chan error, len(hosts))
+		for _, h := range hosts {
+			task := task
+			task.Host, task.What = h, "the part of "+h
+			go func() {
+				_, err := c.Runtime().Call(ctx, task, fn, h)
+				errs <- err
+			}()
+		}
+		var all []error
+		for range hosts {
+			all = append(all, <-errs)
+		}
+		return errors.Join(all...)
+	})
+}
+
+// meetings are where threads wait for each other.
+type meetings struct {
+	mu    sync.Mutex
+	count map[string]int
+	full  map[string]chan struct{}
+}
+
+// meet is bench.meet(name, n): it returns when n callers have come.
+func (m *meetings) meet(c *luahost.Call) {
+	name, n := c.String(1), c.Int(2)
+	m.mu.Lock()
+	if m.full == nil {
+		m.count, m.full = map[string]int{}, map[string]chan struct{}{}
+	}
+	if m.full[name] == nil {
+		m.full[name] = make(chan struct{})
+	}
+	full := m.full[name]
+	if m.count[name]++; m.count[name] == n {
+		close(full)
+	}
+	m.mu.Unlock()
+	c.Wait("bench.meet "+name, 5*time.Second, func(ctx context.Context) error {
+		select {
+		case <-full:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
+}
+
+// failure returns an error of Go, as a package that knows no luahost makes it.
+func failure(what string) error {
+	switch what {
+	case "exit":
+		result := remote.Result{Code: 3, Stdout: []byte("fine so far\n"), Stderr: []byte("one\ntwo\n")}
+		return fmt.Errorf("web1: %w", result.Err(remote.Cmd{Line: "false"}))
+	case "signal":
+		return remote.Result{Code: -1, Signal: "KILL", Stdout: []byte("last words\n")}.Err(remote.Cmd{Line: "x"})
+	case "late":
+		return fmt.Errorf("dial: %w", context.DeadlineExceeded)
+	case "cancelled":
+		return fmt.Errorf("dial: %w", context.Canceled)
+	case "worded":
+		return fmt.Errorf("outer: %w", wordy{})
+	}
+	return errors.New(what)
+}
+
+// wordy is an error that says more about itself.
+type wordy struct{}
+
+func (wordy) Error() string  { return "the link is a directory" }
+func (wordy) Kind() string   { return "refused" }
+func (wordy) Hint() string   { return "move it away" }
+func (wordy) Output() string { return "drwxr-xr-x" }
 
 type closeFunc struct{ f func() error }
 
@@ -91,7 +183,7 @@ func TestErrors(t *testing.T) {
 		{"strict read", `local x = prnt`, `there is no variable "prnt"; did you mean "print"? (test.lua:1)`},
 		{"strict write", `x = 1`, `the variable "x" is not declared (test.lua:1)`},
 		{"no module", `require "bensh"`, `there is no module "bensh"; did you mean "bench"? (test.lua:1)`},
-		{"no function", `require("bench").slep("1s")`, `there is no "slep" in module bench; did you mean "sleep"? (test.lua:1)`},
+		{"no function", `require("bench").sleeep("1s")`, `there is no "sleeep" in module bench; did you mean "sleep"? (test.lua:1)`},
 		{"unit", `require("bench").sleep(1)`, `bench.sleep: argument 1: a time with a unit such as "90s" or "10m" expected, got a number (test.lua:1)`},
 		{"option", `require("bench").sleep("1s", {timout="2s"})`, `bench.sleep: argument 2: there is no option "timout"; did you mean "timeout"? (test.lua:1)`},
 		{"timeout", "\n" + `require("bench").sleep("10s", {timeout="20ms"})`, "bench.sleep did not end within 20ms (test.lua:2)"},
@@ -100,7 +192,7 @@ func TestErrors(t *testing.T) {
 		{"pcall sees fields", `local ok, e = pcall(require("bench").sleep, "1s", {timeout="10ms"}); assert(e.kind == "timeout" and e.where[1] == "test.lua:1"); error(e)`, "bench.sleep did not end within 10ms (test.lua:1)"},
 		{"panic", `pcall(require("bench").panic); print("not reached")`, "fault in bench.panic: oops"},
 		{"exit", `pcall(os.exit, 3); print("not reached")`, "the script ends with status 3"},
-		{"host", `require("bench").each({"web1"}, function(h) require("bench").sleep("9s", {timeout="10ms"}) end)`, "web1: bench.sleep did not end within 10ms"},
+		{"host", `require("bench").each({"web1"}, {timeout="1m"}, function(h) require("bench").sleep("9s", {timeout="10ms"}) end)`, "web1: bench.sleep did not end within 10ms"},
 		{"coroutine", `local co = coroutine.wrap(function() require("bench").sleep("9s", {timeout="10ms"}) end); co()`, "bench.sleep did not end within 10ms"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

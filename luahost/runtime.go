@@ -3,7 +3,6 @@ package luahost
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -32,12 +31,17 @@ type Config struct {
 	// Stretch bounds a stretch of Lua that calls no primitive; 0 is
 	// DefaultStretch.
 	Stretch time.Duration
+	// Memory bounds the bytes that such a stretch may use up; 0 is
+	// DefaultMemory. It is looked at now and then, so that a script can use
+	// some times as much before it is ended.
+	Memory uint64
 }
 
 // Defaults of Config.
 const (
 	DefaultTimeout = 24 * time.Hour
 	DefaultStretch = 5 * time.Second
+	DefaultMemory  = 1 << 30
 )
 
 // Runtime is one Lua state with its modules. Its methods may be called from
@@ -71,6 +75,9 @@ func New(ctx context.Context, config Config) *Runtime {
 	if config.Stretch == 0 {
 		config.Stretch = DefaultStretch
 	}
+	if config.Memory == 0 {
+		config.Memory = DefaultMemory
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	rt := &Runtime{
 		config:  config,
@@ -81,7 +88,7 @@ func New(ctx context.Context, config Config) *Runtime {
 		loading: map[string]*loading{},
 		types:   map[any]*typeTables{},
 		interns: map[any]*lua.LUserData{},
-		watch:   newWatchdog(config.Stretch),
+		watch:   newWatchdog(config.Stretch, config.Memory),
 	}
 	rt.root = newState(rt)
 	return rt
@@ -157,12 +164,6 @@ func (rt *Runtime) Call(ctx context.Context, task Task, fn *lua.LFunction, args 
 	result, err := t.call(fn, args)
 	t.close()
 	return result, err
-}
-
-// panicked ends the run because of a fault of farmrun itself.
-func (rt *Runtime) panicked(in string, value any, stack []byte) {
-	rt.log(fmt.Sprintf("fault in %s: %v\n%s", in, value, stack))
-	rt.cancel(&Error{Kind: Fault, Message: fmt.Sprintf("fault in %s: %v", in, value)})
 }
 
 func (rt *Runtime) log(text string) {

@@ -14,7 +14,7 @@ const (
 	registryFirst = 256
 	registryStep  = 1024
 	registryMost  = 1 << 16
-	callsMost     = 200
+	callsMost     = 200 // each pcall that an error passes writes down all of them
 )
 
 // newState makes the Lua state with the libraries that a script may use.

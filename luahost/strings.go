@@ -31,20 +31,17 @@ func concat(c *Call) {
 	if c.Has(4) {
 		last = c.Int(4)
 	}
-	var b strings.Builder
+	var items []string
+	length := 0
 	for i := first; i <= last; i++ {
 		v := table.RawGetInt(i)
 		if !lua.LVCanConvToString(v) {
 			c.Fail("item %d: a string expected, got %s", i, typeName(v))
 		}
-		text := v.String()
-		if i > first {
-			text = separator + text
-		}
-		if b.Len()+len(text) > pattern.MaxString {
+		items = append(items, v.String())
+		if length += len(items[len(items)-1]) + len(separator); length > pattern.MaxString {
 			c.Fail("the result would be longer than %d MiB", pattern.MaxString>>20)
 		}
-		b.WriteString(text)
 	}
-	c.Push(b.String())
+	c.Push(strings.Join(items, separator))
 }

@@ -2,26 +2,32 @@ package luahost
 
 import (
 	"fmt"
+	"runtime/metrics"
 	"sync"
 	"time"
 )
 
 // watchdog ends the thread that keeps the interpreter for longer than a
-// stretch. One timer serves all threads, since only one has the lock; it runs
-// freely and looks at each expiry whose turn it is, so that taking and giving
-// back the lock costs no system call.
+// stretch, or eats up the memory meanwhile. One timer serves all threads,
+// since only one has the lock; it runs freely and looks at each expiry whose
+// turn it is, so that taking and giving back the lock costs no system call.
 type watchdog struct {
 	stretch time.Duration
+	memory  uint64
 
 	mu    sync.Mutex
 	timer *time.Timer
 	owner *thread
 	since time.Time
+	seen  time.Time // the since of the last look
+	heap  uint64    // how much memory was in use when the owner was first seen
 }
 
-func newWatchdog(stretch time.Duration) *watchdog {
-	w := &watchdog{stretch: stretch}
-	return w
+// lookEvery is how often the watchdog looks at least.
+const lookEvery = 50 * time.Millisecond
+
+func newWatchdog(stretch time.Duration, memory uint64) *watchdog {
+	return &watchdog{stretch: stretch, memory: memory}
 }
 
 // begin notes that t has the interpreter from now on.
@@ -30,7 +36,7 @@ func (w *watchdog) begin(t *thread) {
 	defer w.mu.Unlock()
 	w.owner, w.since = t, time.Now()
 	if w.timer == nil {
-		w.timer = time.AfterFunc(w.stretch, w.look)
+		w.timer = time.AfterFunc(min(w.stretch, lookEvery), w.look)
 	}
 }
 
@@ -41,8 +47,8 @@ func (w *watchdog) end() {
 	w.owner = nil
 }
 
-// look ends the owner if it is late, and comes again when it would be. With
-// no owner the timer rests until the next begin.
+// look ends the owner if it is late or greedy, and comes again. With no owner
+// the timer rests until the next begin.
 func (w *watchdog) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,16 +56,36 @@ func (w *watchdog) look() {
 		w.timer = nil
 		return
 	}
-	if left := w.stretch - time.Since(w.since); left > 0 {
-		w.timer.Reset(left)
-		return
+	left := w.stretch - time.Since(w.since)
+	switch {
+	case left <= 0:
+		w.owner.cancel(&Error{
+			Kind:    Timeout,
+			Message: fmt.Sprintf("Lua ran for %v without calling any primitive; nothing else could run meanwhile", w.stretch),
+			Hint:    "do long computations elsewhere, or in pieces",
+		})
+		left = w.stretch
+	case w.greedy():
+		w.owner.cancel(&Error{
+			Kind:    Script,
+			Message: fmt.Sprintf("Lua used up more than %d MiB of memory without calling any primitive", w.memory>>20),
+			Hint:    "a string or a table grows without end",
+		})
 	}
-	w.owner.cancel(&Error{
-		Kind:    Timeout,
-		Message: fmt.Sprintf("Lua ran for %v without calling any primitive; nothing else could run meanwhile", w.stretch),
-		Hint:    "do long computations elsewhere, or in pieces",
-	})
-	w.timer.Reset(w.stretch)
+	w.timer.Reset(min(left, lookEvery))
+}
+
+// greedy tells whether the owner has used up more memory than it may since it
+// was first seen to have the interpreter. Garbage counts as long as it has not
+// been collected, which it is when it is as much as all the rest.
+func (w *watchdog) greedy() bool {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	heap := sample[0].Value.Uint64()
+	if w.seen != w.since {
+		w.seen, w.heap = w.since, heap
+	}
+	return heap > 2*w.heap+w.memory
 }
 
 // stop ends the timer.

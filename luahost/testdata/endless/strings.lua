@@ -56,7 +56,7 @@ local s = ("x"):rep(2 ^ 24)
 while true do pcall(string.byte, s, 1, -1) end
 
 --- upper, lower, reverse of a long string
-local s = ("x"):rep(2 ^ 22)
+local s = ("x"):rep(2 ^ 20)
 while true do local _ = s:upper():lower():reverse() end
 
 --- sort with a comparator that says yes to all
