@@ -76,7 +76,7 @@ type binding struct{ Config }
 //
 //   - about: what the script does
 //   - usage: the line that shows how it is called
-//   - single_dash = true: options are written -dir, as in Expect
+//   - single_dash (false): true if options are written -dir, as in Expect
 //
 // Wrong arguments end the script with status 2, and --help prints what there
 // is.

@@ -125,11 +125,17 @@ func watch(c *luahost.Call) {
 // log:check([options])
 //
 // Reads what the log gains, from where it was marked or last checked, and
-// raises an error with the line at the first bad one. Options: bad and good,
-// regular expressions (as Go and RE2 have them: "(?i)fatal|cannot bind"); a
-// good line ends the check well, and must come if one is given; within, how
-// long to watch ("0s" looks once at what has come); interval ("1s"). The field
-// log.text has what the log has gained so far.
+// raises an error with the line at the first bad one. Options:
+//
+//   - bad: a regular expression, as Go and RE2 have them, such as
+//     "(?i)fatal|cannot bind"
+//   - good: one for the line that ends the check well, which then must come
+//   - within ("0s"): how long to watch; "0s" looks once at what has come
+//   - interval ("1s"): the time between two looks
+//
+// A log has a field:
+//
+//   - log.text (string): what it has gained so far
 func check(c *luahost.Call) {
 	l := luahost.Arg[*Log](c, 1, "a log")
 	opts := luahost.Options[struct {

@@ -57,14 +57,21 @@ const (
 
 // tunnel.reverse(host, options) -> tunnel
 //
-// Opens a tunnel on the host, tries it from end to end, and returns it; its
-// fields are port and address, on the host. It is closed when the function that
-// opened it ends. Where the port is taken, the error says by whom, as far as
-// the host tells. Options: listen, the port on the host's 127.0.0.1 (0: the host
-// chooses one); to, the address it leads to, as this machine sees it (required);
-// end_stale = true, which ends the ssh session of the same user that holds the
-// port, as one does that was left behind when this machine lost power: make
-// sure that nobody is at work there; timeout ("1m").
+// Opens a tunnel on the host, tries it from end to end, and returns it. It is
+// closed when the function that opened it ends. Where the port is taken, the
+// error says by whom, as far as the host tells. Options:
+//
+//   - to (required): the address it leads to, as this machine sees it
+//   - listen (0): the port on the host's 127.0.0.1; 0 lets the host choose
+//   - end_stale (false): true ends the ssh session of the same user that holds
+//     the port, as one does that was left behind when this machine lost power:
+//     make sure that nobody is at work there
+//   - timeout ("1m")
+//
+// The tunnel has two fields:
+//
+//   - tunnel.port (integer): the port on the host
+//   - tunnel.address (string): the host's address and port, "127.0.0.1:2401"
 func (b *binding) reverse(c *luahost.Call) {
 	host := luahost.Arg[Host](c, 1, "a host")
 	opts := luahost.Options[struct {

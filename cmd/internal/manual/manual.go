@@ -19,7 +19,9 @@
 //     may stand in any of these comments.
 //   - The options of an entry are the fields of the struct T where its
 //     function, or one that it calls, says luahost.Options[T]. Each is named
-//     in the entry's prose, or in that of an entry which the prose names.
+//     in the entry's prose, in that of an entry which the prose names, or in
+//     the chapter.
+//     A list is easiest to read: "parallel (32): how many at once".
 //   - A word for an argument or a result has one meaning everywhere: see the
 //     tables in types.go.
 //

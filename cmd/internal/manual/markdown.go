@@ -165,7 +165,7 @@ func (p *page) list(list *comment.List) {
 		indent := strings.Repeat(" ", len(mark))
 		var paragraphs []string
 		for _, block := range item.Content {
-			paragraphs = append(paragraphs, wrap(p.inline(plain(block)), indent))
+			paragraphs = append(paragraphs, wrap(p.item(plain(block)), indent))
 		}
 		if len(paragraphs) > 1 {
 			gap = "\n\n"
@@ -201,6 +201,20 @@ func (p *page) inline(text string) string {
 		end = at[1]
 	}
 	return b.String() + special.ReplaceAllString(text[end:], `\$0`)
+}
+
+// subjects matches the names that an item of a list is about: those before its
+// colon, or before what stands in parentheses there.
+var subjects = regexp.MustCompile(`^([a-z][\w.]*)((?:, [a-z][\w.]*)*)( \([^)]*\))?: `)
+
+// item is inline for an item of a list.
+func (p *page) item(text string) string {
+	m := subjects.FindStringSubmatch(text)
+	if m == nil {
+		return p.inline(text)
+	}
+	names := strings.Split(m[1]+m[2], ", ")
+	return "`" + strings.Join(names, "`, `") + "`" + p.inline(text[len(m[1]+m[2]):])
 }
 
 // markdownWidth is how wide the file is, in columns, links included.

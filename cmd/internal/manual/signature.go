@@ -1,6 +1,7 @@
 package manual
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -67,30 +68,24 @@ func parseSignature(line string) (Signature, error) {
 // parseParams reads "hosts [, options], work": what stands in brackets may be
 // missing.
 func parseParams(list string, params *[]Param) error {
-	depth, name, optional := 0, "", false
-	for _, r := range list + "," {
-		switch {
-		case r == '[':
-			depth++
-		case r == ']':
-			depth--
-		case r == ',':
-			if name != "" && !word.MatchString(name) {
-				return fmt.Errorf("%q cannot be the name of an argument", name)
-			}
-			if name != "" {
-				*params = append(*params, Param{name, optional})
-			}
-			name = ""
-		case r != ' ':
-			if name == "" {
-				optional = depth > 0
-			}
-			name += string(r)
+	if strings.TrimSpace(list) == "" {
+		return nil
+	}
+	depth := 0
+	for item := range strings.SplitSeq(list, ",") {
+		at := strings.IndexFunc(item, func(r rune) bool { return !strings.ContainsRune(" []", r) })
+		before, name := item[:max(at, 0)], strings.Trim(item, " []")
+		if !word.MatchString(name) {
+			return fmt.Errorf("%q cannot be the name of an argument", name)
 		}
+		*params = append(*params, Param{name, depth+nested(before) > 0})
+		depth += nested(item)
 	}
 	if depth != 0 {
-		return fmt.Errorf("brackets do not match")
+		return errors.New("brackets do not match")
 	}
 	return nil
 }
+
+// nested is how many more brackets are opened than closed.
+func nested(s string) int { return strings.Count(s, "[") - strings.Count(s, "]") }

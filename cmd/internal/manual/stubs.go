@@ -58,8 +58,8 @@ func (m *Manual) stub(mod Module) string {
 // stubFields declares the constants of a module, and its types with their fields.
 func (mod Module) stubFields(b *strings.Builder) {
 	for _, f := range mod.Fields {
-		if f.Owner == mod.Name {
-			fmt.Fprintf(b, "---%s\n---@type %s\n%s.%s = nil\n\n", f.Text, f.Type, mod.Name, f.Name)
+		if !slices.Contains(mod.types(), f.Owner) {
+			fmt.Fprintf(b, "--- %s\n---@type %s\n%s.%s = nil\n\n", f.Text, f.Type, mod.Name, f.Name)
 		}
 	}
 	for _, name := range mod.types() {
@@ -90,7 +90,7 @@ func (m *Manual) stubEntry(b *strings.Builder, mod Module, e Entry) {
 	b.WriteString(luaComment(e.Text))
 	for _, p := range e.Params {
 		name := p.local()
-		if p.Optional && !e.needed(p) {
+		if p.Optional && !e.needed(p) && name != "..." {
 			name += "?"
 		}
 		fmt.Fprintf(b, "---@param %s %s\n", name, m.typeOf(e, p))
@@ -180,5 +180,6 @@ func (p Param) local() string {
 func luaComment(doc *comment.Doc) string {
 	printer := &comment.Printer{TextPrefix: "--- ", TextCodePrefix: "---     "}
 	text := string(printer.Text(doc))
+	text = strings.ReplaceAll(text, "\n\n", "\n---\n") // a gap would end the comment
 	return strings.ReplaceAll(text, "--- @", `--- \@`) // is no annotation
 }

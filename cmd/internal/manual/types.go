@@ -86,7 +86,8 @@ func (m *Manual) isType(name string) bool {
 }
 
 // types returns the types that have methods or fields described in the module,
-// in order.
+// in order. Where the module and a type have one name, the fields are those of
+// the type.
 func (m Module) types() []string {
 	var list []string
 	seen := map[string]bool{}
