@@ -1,0 +1,34 @@
+--- read and switch
+local symlink, host = require "symlink", require("here").host
+print(symlink.read(host, "www"))                           --= releases/a
+print(symlink.switch(host, "www", "releases/b"))           --= releases/a
+print(symlink.read(host, "www"))                           --= releases/b
+print(symlink.read(host, "none"))                          --= nil
+print(symlink.switch(host, "none", "releases/b"))          --= nil
+print(symlink.read(host, "none"))                          --= releases/b
+print(symlink.switch(host, "www", "file", { target = "exists", timeout = "5s" }))  --= releases/b
+print(symlink.switch(host, "www", "later", { target = "any" }))                    --= file
+
+--- a directory is left alone
+local symlink, host = require "symlink", require("here").host
+local ok, e = pcall(symlink.switch, host, "adir", "releases/b")
+print(ok, e.kind, e.message)                               --= false	refused	switch adir: is not a symbolic link
+symlink.read(host, "adir")                                 --! is not a symbolic link
+
+--- a target that is not there
+local symlink, host = require "symlink", require("here").host
+local ok, e = pcall(symlink.switch, host, "www", "releases/x")
+print(ok, e.kind, symlink.read(host, "www"))               --= false	refused	releases/a
+symlink.switch(host, "www", "file")                        --! not a directory
+
+--- a word that is none
+local symlink, host = require "symlink", require("here").host
+symlink.switch(host, "www", "x", { target = "exist" })     --! did you mean "exists"?
+
+--- a misspelt option
+local symlink, host = require "symlink", require("here").host
+symlink.read(host, "www", { timout = "1s" })               --! did you mean "timeout"?
+
+--- no host
+local symlink = require "symlink"
+symlink.read("webserv1", "www")                            --! a host expected, got a string
