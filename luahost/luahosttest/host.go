@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"farmrun/luahost"
@@ -21,7 +22,7 @@ type Runner interface {
 //	local host = require("here").host
 //
 // The host is v, with the methods given, and with host:sh(line), which runs a
-// line, even in a dry run, and returns what it printed.
+// line, even in a dry run, and returns what it printed, less the last line end.
 func Host[T Runner](v T, methods map[string]luahost.Func) luahost.Module {
 	all := map[string]luahost.Func{"sh": sh[T]}
 	maps.Copy(all, methods)
@@ -42,5 +43,5 @@ func sh[T Runner](c *luahost.Call) {
 		}
 		return err
 	})
-	c.Push(string(res.Stdout))
+	c.Push(strings.TrimSuffix(string(res.Stdout), "\n"))
 }

@@ -9,7 +9,6 @@ package files
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -28,20 +27,28 @@ type Runner interface {
 	Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 }
 
+// reason is why nothing is copied.
+type reason string
+
+func (r reason) Error() string { return string(r) }
+
+// Kind is "refused": no file has changed.
+func (reason) Kind() string { return "refused" }
+
 // The reasons for which nothing is copied. The errors that wrap them name the
 // file.
-var (
+const (
 	// ErrNotFile means that what stands at the path is a directory, a link, a
 	// device or the like. A link is not followed: the rename would replace it.
-	ErrNotFile = errors.New("is not a regular file")
+	ErrNotFile = reason("is not a regular file")
 	// ErrNoFile means that nothing stands there.
-	ErrNoFile = errors.New("there is no such file")
+	ErrNoFile = reason("there is no such file")
 	// ErrIncomplete means that fewer or more bytes arrived than were sent.
-	ErrIncomplete = errors.New("the copy is not complete")
+	ErrIncomplete = reason("the copy is not complete")
 	// ErrTooLarge means that the file is larger than what is to hold it.
-	ErrTooLarge = errors.New("the file is too large")
+	ErrTooLarge = reason("the file is too large")
 	// ErrNoSpace means that the disk is full.
-	ErrNoSpace = errors.New("no space left on the disk")
+	ErrNoSpace = reason("no space left on the disk")
 )
 
 // Options of Put. The zero value is good.
@@ -76,7 +83,7 @@ func Put(ctx context.Context, to Runner, r io.Reader, path string, o Options) er
 	n, failed := src.sent()
 	switch {
 	case failed != nil:
-		err = fmt.Errorf("put %s: reading: %w", path, failed)
+		err = fmt.Errorf("put %s: reading: %w", strings.TrimPrefix(path, "./"), failed)
 		if size == "-" {
 			act(ctx, to, dropScript, nil, temp)
 		}
@@ -144,6 +151,7 @@ func failure(do, path string, err error, res remote.Result) error {
 	if err == nil {
 		return nil
 	}
+	path = strings.TrimPrefix(path, "./")
 	said := remote.LastLines(res.Stderr, 3)
 	switch reason := verdicts[res.Code]; {
 	case reason != nil:
@@ -160,7 +168,7 @@ func failure(do, path string, err error, res remote.Result) error {
 // may have been written: GetFile is for whoever must not see that. A file that
 // grows meanwhile, as logs do, may come with some of what was added.
 func Get(ctx context.Context, from Runner, path string, w io.Writer) error {
-	path, _, err := names(path)
+	clean, _, err := names(path)
 	if err != nil {
 		return fmt.Errorf("get: %w", err)
 	}
@@ -168,8 +176,8 @@ func Get(ctx context.Context, from Runner, path string, w io.Writer) error {
 	defer cancel(nil)
 	dst := &sink{w: w, stop: cancel}
 	cmd := remote.Cmd{
-		Title:  "read the file " + strings.TrimPrefix(path, "./"),
-		Args:   []string{"sh", "-c", getScript, "sh", path},
+		Title:  "read the file " + path,
+		Args:   []string{"sh", "-c", getScript, "sh", clean},
 		Stdout: dst,
 		Query:  true, Quiet: true,
 		Keep: 4096, // of stdout nothing is wanted here, and stderr is a line
