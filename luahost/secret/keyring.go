@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -91,14 +92,24 @@ func (k *Keyring) Put(account string, s Secret) {
 
 // Mask returns line with every password of the ring blotted out.
 func (k *Keyring) Mask(line []byte) []byte {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, e := range k.accounts {
-		e.mu.Lock()
-		line = e.secret.maskIn(line)
-		e.mu.Unlock()
+	for _, s := range k.secrets() {
+		line = s.maskIn(line)
 	}
 	return line
+}
+
+// secrets returns the passwords, the longest first: one may be part of another.
+func (k *Keyring) secrets() []Secret {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var all []Secret
+	for _, e := range k.accounts {
+		e.mu.Lock()
+		all = append(all, e.secret)
+		e.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b Secret) int { return len(b.Reveal()) - len(a.Reveal()) })
+	return all
 }
 
 func (k *Keyring) entry(account string) *entry {

@@ -11,13 +11,22 @@ import (
 // Secret is a password or passphrase. It prints as "(secret)" whatever the
 // verb, and has no other way out than Reveal. The zero value is the empty
 // password. A Secret may be copied and shared.
-type Secret struct{ text string }
+type Secret struct {
+	// A pointer, since fmt and others that look into a struct with a Secret in
+	// an unexported field cannot call its methods: they print an address.
+	text *string
+}
 
 // New returns text as a secret.
-func New(text string) Secret { return Secret{text} }
+func New(text string) Secret { return Secret{&text} }
 
 // Reveal returns the text. Call it only where the text goes to a host.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // Format prints "(secret)" for every verb, %#v and %x included.
 func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, mask) }
@@ -33,8 +42,9 @@ const shortest = 4
 
 // maskIn returns line with every appearance of s replaced.
 func (s Secret) maskIn(line []byte) []byte {
-	if len(s.text) < shortest {
+	text := s.Reveal()
+	if len(text) < shortest {
 		return line
 	}
-	return bytes.ReplaceAll(line, []byte(s.text), []byte(mask))
+	return bytes.ReplaceAll(line, []byte(text), []byte(mask))
 }
