@@ -1,1 +1,1 @@
-std = "lua51"
+cmd/internal/manual/editor/luacheckrc

@@ -42,7 +42,7 @@ func (p *page) say(block string) { p.blocks = append(p.blocks, block) }
 // sayf adds a block.
 func (p *page) sayf(format string, args ...any) { p.say(fmt.Sprintf(format, args...)) }
 
-// anchors returns where to link the names of entries, modules included.
+// anchors returns where to link the names of entries.
 func (m *Manual) anchors() map[string]string {
 	links := map[string]string{}
 	for _, mod := range m.Modules {
