@@ -83,6 +83,9 @@ func (o *Output) Bytes() []byte {
 // LastLines returns at most n of the last lines of text, without the line end
 // of the last.
 func LastLines(text []byte, n int) string {
+	if n <= 0 {
+		return ""
+	}
 	text = bytes.TrimRight(text, "\r\n")
 	at := len(text)
 	for ; n > 0 && at >= 0; n-- {
