@@ -35,7 +35,7 @@ func TestEndless(t *testing.T) {
 // Each script has a deadline, and half a second to end after it.
 const (
 	deadline = 40 * time.Millisecond
-	late     = 500 * time.Millisecond
+	late     = slowed * 500 * time.Millisecond
 )
 
 func endless(t *testing.T, topic, source string) {
