@@ -150,9 +150,12 @@ func (c *Client) end(why error) {
 	c.wire.Close()
 }
 
+// closeWithin is how long Close waits for commands to end.
+const closeWithin = 2 * time.Second
+
 // Close ends the commands that are running on the host as if their time were
-// over, and then the connection. It takes about half a second at most. Further
-// calls do nothing.
+// over, and then the connection. It takes two seconds at most, on a host that is
+// slow. Further calls do nothing.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	if c.closed {
@@ -161,8 +164,19 @@ func (c *Client) Close() error {
 	}
 	c.closed = true
 	close(c.closing)
+	var idle chan struct{}
+	if c.active > 0 {
+		idle = make(chan struct{})
+		c.idle = idle
+	}
 	c.mu.Unlock()
-	c.runs.Wait()
+	if idle != nil {
+		select {
+		case <-idle:
+		case <-c.wire.done:
+		case <-time.After(closeWithin):
+		}
+	}
 	c.end(ErrClosed)
 	if c.release != nil {
 		c.release()

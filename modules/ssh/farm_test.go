@@ -171,7 +171,13 @@ func TestFarmSudo(t *testing.T) {
 	}
 	farm.Exec(t, "webserv3", "sh", "-c", "echo 'web ALL=(root) NOPASSWD: /usr/bin/sh' >>/etc/sudoers")
 	c := dialFarm(t, d, "webserv3", "web")
-	_, err := run(t, c, remote.Cmd{Line: "sudo sh -c \"trap '' TERM; exec sleep 1800009\""}, 300*time.Millisecond)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	started := newSignal()
+	go func() {
+		<-started
+		cancel(context.DeadlineExceeded)
+	}()
+	_, err := c.Run(ctx, remote.Cmd{Line: "sudo sh -c \"trap '' TERM; echo; exec sleep 1800009\"", Stdout: started})
 	expect(t, err, ssh.StageRun, ssh.ErrTimeout, "sleep 1800009 (root)")
 	var e *ssh.Error
 	if errors.As(err, &e); len(e.Left) == 0 || e.Hint == "" {

@@ -7,16 +7,19 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 )
 
 // When the time of a command is over, it has grace to end by itself after
-// SIGTERM, and Run returns after endWithin, whatever the host does.
+// SIGTERM. Run returns after endWithin, whatever the host does; only if the
+// host is busy with the sweep Run waits until sweepWithin for what it finds.
 const (
-	grace     = 150 * time.Millisecond
-	endWithin = 400 * time.Millisecond
+	grace       = 150 * time.Millisecond
+	endWithin   = 400 * time.Millisecond
+	sweepWithin = 1500 * time.Millisecond
 )
 
 // giveUp is for a command of which it is not known whether it began: the host
@@ -58,15 +61,8 @@ func (r *run) giveUp(why error) error {
 
 // What is left then is named in the error.
 func (r *run) stop(why error) error {
-	deadline := time.After(endWithin)
-	swept := make(chan sweeping, 1)
-	if pid := r.mark.pid.Load(); pid > 1 {
-		go func() { swept <- r.client.sweep(int(pid)) }()
-	} else {
-		swept <- sweeping{}
-	}
-
-	left := r.linger(swept, deadline)
+	r.ending.Store(true)
+	left, sure := r.linger()
 	signal(r.ch, ssh.SIGKILL)
 	r.ch.Close()
 	r.stdout.shut(50 * time.Millisecond)
@@ -75,6 +71,8 @@ func (r *run) stop(why error) error {
 	e := r.client.fail(StageRun, why)
 	if e.Left = left; left != nil {
 		e.Hint = "this user may not end them; end them on the host, or give sudo's command a time limit of its own"
+	} else if !sure {
+		e.Hint = "the host is slow to end it: it may run on for a moment"
 	} else if r.code >= 0 {
 		e.Hint = "the command itself had ended, but something it started held its output open: start that with </dev/null >/dev/null 2>&1"
 	}
@@ -82,33 +80,61 @@ func (r *run) stop(why error) error {
 }
 
 // linger waits until the command is gone and the sweep is done, or until the
-// time for both is over. Without a sweep it signals by itself.
-func (r *run) linger(swept <-chan sweeping, deadline <-chan time.Time) []Process {
+// time for both is over. Without a sweep it signals by itself. sure tells
+// whether left is known to be all that is left.
+func (r *run) linger() (left []Process, sure bool) {
 	var kill <-chan time.Time
+	swept, busy := r.beginSweep()
+	began := time.Now()
+	late := time.NewTimer(endWithin)
+	defer late.Stop()
+	drain := sync.OnceFunc(func() { close(r.drain) })
+	defer drain()
 	requests, copied := r.requests, r.copied
 	for requests != nil || copied != nil || swept != nil {
 		select {
 		case request, open := <-requests:
 			if r.note(request); !open {
 				requests = nil
+				drain()
 			}
 		case <-copied:
 			copied = nil
+		case <-busy:
+			busy = nil
+			late.Reset(sweepWithin - time.Since(began))
 		case s := <-swept:
 			if swept = nil; s.left != nil {
-				return s.left
+				return s.left, true
 			}
-			if !s.done {
+			if sure = s.done; !sure {
 				signal(r.ch, ssh.SIGTERM)
 				kill = time.After(grace)
 			}
+			late.Reset(max(endWithin-time.Since(began), 50*time.Millisecond))
 		case <-kill:
 			signal(r.ch, ssh.SIGKILL)
-		case <-deadline:
-			return nil
+		case <-late.C:
+			return nil, sure && requests == nil
 		}
 	}
-	return nil
+	return nil, true
+}
+
+// beginSweep starts the sweep, if the process id is known. busy is closed when
+// the host has begun with it.
+func (r *run) beginSweep() (swept <-chan sweeping, busy <-chan struct{}) {
+	s, b := make(chan sweeping, 1), make(chan struct{})
+	pid := r.mark.pid.Load()
+	if pid <= 1 || r.client.begin(true) != nil {
+		s <- sweeping{}
+		return s, nil
+	}
+	go func() {
+		defer r.client.finish()
+		s <- r.client.sweep(int(pid), b)
+	}()
+	return s, b
 }
 
 // sweeping is what became of a sweep: whether there was one, and what it could
@@ -125,7 +151,7 @@ func signal(ch ssh.Channel, name ssh.Signal) {
 
 // sweep ends on the host whatever belongs to the command whose shell had the
 // process id pid, and tells what it could not end.
-func (c *Client) sweep(pid int) sweeping {
+func (c *Client) sweep(pid int, busy chan<- struct{}) sweeping {
 	ch, requests, err := c.conn.OpenChannel("session", nil)
 	if err != nil {
 		return sweeping{}
@@ -137,6 +163,7 @@ func (c *Client) sweep(pid int) sweeping {
 	if execute(ch, "exec /bin/sh -s") != nil {
 		return sweeping{}
 	}
+	close(busy)
 	fmt.Fprintf(ch, "P=%d\n%s", pid, sweeper)
 	ch.CloseWrite()
 	var out bytes.Buffer

@@ -41,28 +41,39 @@ func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 	if err != nil {
 		return remote.Result{}, err
 	}
-	if err := c.begin(); err != nil {
+	if err := c.begin(false); err != nil {
 		return remote.Result{}, r.fail(err)
 	}
-	defer c.runs.Done()
+	defer c.finish()
 	if ctx.Err() != nil {
 		return remote.Result{}, r.fail(context.Cause(ctx))
 	}
-	r.opened, r.copied = make(chan struct{}), make(chan struct{})
+	r.opened, r.copied, r.drain = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go r.start(line)
 	err = r.wait()
 	return r.result(), err
 }
 
-// begin counts a run, so that Close can wait for it.
-func (c *Client) begin() error {
+// begin counts a run, so that Close can wait for it. A sweep may begin while
+// Close waits.
+func (c *Client) begin(sweep bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
+	if c.closed && !sweep {
 		return ErrClosed
 	}
-	c.runs.Add(1)
+	c.active++
 	return nil
+}
+
+// finish ends what begin has begun.
+func (c *Client) finish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.active--; c.active == 0 && c.idle != nil {
+		close(c.idle)
+		c.idle = nil
+	}
 }
 
 // run is one command on the host.
@@ -78,6 +89,8 @@ type run struct {
 	err      error
 	given    atomic.Bool   // up: do not start the command any more
 	copied   chan struct{} // closed when all output is read
+	ending   atomic.Bool   // stop is at work
+	drain    chan struct{} // closed when what has piled up meanwhile may be read
 
 	stdout, stderr stream
 	mark           marker
@@ -100,11 +113,11 @@ func (r *run) start(line string) {
 	}
 	var both sync.WaitGroup
 	both.Go(func() {
-		copyOut(&r.mark, r.ch.Stderr())
+		r.copyOut(&r.mark, r.ch.Stderr())
 		r.mark.flush()
 	})
 	r.feed()
-	copyOut(&r.stdout, r.ch)
+	r.copyOut(&r.stdout, r.ch)
 	both.Wait()
 	close(r.copied)
 }
@@ -133,15 +146,22 @@ func (r *run) feed() {
 }
 
 // copyOut copies until the end. The buffer begins small, for most commands say
-// little and ten thousand of them may be waiting.
-func copyOut(w io.Writer, r io.Reader) {
+// little and ten thousand of them may be waiting. A command that is being
+// ended is not listened to for long: what it says without end would keep the
+// connection from more urgent things.
+func (r *run) copyOut(to io.Writer, from io.Reader) {
 	const least, most = 512, 32 << 10
 	buf := make([]byte, least)
-	for {
-		n, err := r.Read(buf)
-		w.Write(buf[:n])
+	for patience := 8 * most; ; {
+		n, err := from.Read(buf)
+		to.Write(buf[:n])
 		if err != nil {
 			return
+		}
+		if r.ending.Load() {
+			if patience -= n; patience < 0 {
+				<-r.drain
+			}
 		}
 		if n == len(buf) && n < most {
 			buf = make([]byte, 4*n)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os/exec"
 	"strings"
 	"testing"
@@ -20,6 +21,8 @@ import (
 func TestRun(t *testing.T) {
 	w := newWorld(t)
 	w.serve("h", &sshserver.Server{})
+	never := make(neverEnds)
+	defer close(never)
 	c := w.dial(w.dialer(), "h")
 	for _, x := range []struct {
 		name string
@@ -36,7 +39,7 @@ func TestRun(t *testing.T) {
 		{"script", remote.Cmd{Line: "cat <<E\nhere $((1+1))\nE\nfor i in 1 2; do\n\techo \"$i\"\ndone\necho $#$s$n$l"}, remote.Result{Stdout: []byte("here 2\n1\n2\n0\n")}},
 		{"input", remote.Cmd{Line: "cat; echo done", Stdin: strings.NewReader("in\x00\xff\n")}, remote.Result{Stdout: []byte("in\x00\xff\ndone\n")}},
 		{"no input", remote.Cmd{Line: "cat"}, remote.Result{}},
-		{"input unread", remote.Cmd{Line: "true", Stdin: neverEnds{}}, remote.Result{}},
+		{"input unread", remote.Cmd{Line: "true", Stdin: never}, remote.Result{}},
 		{"bounded", remote.Cmd{Line: "yes | head -c 1000000", Keep: 8}, remote.Result{Stdout: []byte("y\ny\n\n[farmrun: 999992 bytes cut here]\ny\ny\n")}},
 		{"no newline", remote.Cmd{Line: "printf out; printf err >&2"}, remote.Result{Stdout: []byte("out"), Stderr: []byte("err")}},
 	} {
@@ -55,10 +58,10 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// neverEnds is a reader that has nothing and does not end.
-type neverEnds struct{}
+// neverEnds is a reader that has nothing, and ends only with the test.
+type neverEnds chan struct{}
 
-func (neverEnds) Read([]byte) (int, error) { select {} }
+func (n neverEnds) Read([]byte) (int, error) { <-n; return 0, io.EOF }
 
 // endless are commands that do not end by themselves. MARK is replaced by a
 // text by which a process of theirs is found.
@@ -95,23 +98,44 @@ func tryEndless(t *testing.T, c *ssh.Client, find func(mark string) string) {
 	for name, line := range endless {
 		n++
 		mark := fmtInt(n)
-		t.Run(name, func(t *testing.T) {
-			const limit = 300 * time.Millisecond
-			began := time.Now()
-			_, err := run(t, c, remote.Cmd{Line: strings.ReplaceAll(line, "MARK", mark)}, limit)
-			if took := time.Since(began); took > limit+500*time.Millisecond {
-				t.Errorf("it took %v", took)
-			} else {
-				t.Logf("%v: %v", took, err)
-			}
-			if !errors.Is(err, ssh.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("got %v, want a timeout", err)
-			}
-			if left := find(mark); left != "" {
-				t.Errorf("still running: %s", left)
-			}
-		})
+		t.Run(name, func(t *testing.T) { tryEnd(t, c, strings.ReplaceAll(line, "MARK", mark), mark, find) })
 	}
+}
+
+// tryEnd runs a command that does not end. It has to be ended within half a
+// second, or more if the machine is so busy that even "true" takes long; the
+// best of three tries counts. Nothing is ever left behind.
+func tryEnd(t *testing.T, c *ssh.Client, line, mark string, find func(mark string) string) {
+	const limit = 300 * time.Millisecond
+	var took, may time.Duration
+	for try := 0; try == 0 || try < 3 && took > may; try++ {
+		may = limit + 500*time.Millisecond + 20*max(0, idle(t, c)-20*time.Millisecond)
+		began := time.Now()
+		_, err := run(t, c, remote.Cmd{Line: line}, limit)
+		took = time.Since(began)
+		t.Logf("%v of %v: %v", took, may, err)
+		if !errors.Is(err, ssh.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want a timeout", err)
+		}
+		left := find(mark)
+		for end := time.Now().Add(5 * time.Second); left != "" && took > limit+300*time.Millisecond && time.Now().Before(end); {
+			left = find(mark) // the host was slow, so it may go on for a moment
+		}
+		if left != "" {
+			t.Errorf("still running: %s", left)
+		}
+	}
+	if took > may {
+		t.Errorf("it took %v, want at most %v", took, may)
+	}
+}
+
+// idle returns how long a command takes that does nothing.
+func idle(t *testing.T, c *ssh.Client) time.Duration {
+	t.Helper()
+	r, err := run(t, c, remote.Cmd{Line: "true"}, time.Minute)
+	check(t, err)
+	return r.Duration
 }
 
 func TestCloseEndsCommands(t *testing.T) {

@@ -149,7 +149,8 @@ type Client struct {
 	why     error         // why the connection ended
 	closing chan struct{} // closed by Close: running commands end
 	closed  bool
-	runs    sync.WaitGroup
+	active  int           // commands and sweeps under way
+	idle    chan struct{} // closed when there are none, if Close waits for that
 }
 
 // Settings returns what the configuration says of the host.

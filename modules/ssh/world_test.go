@@ -29,6 +29,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	noLeaks(t)
 	t.Setenv("SSH_AUTH_SOCK", "")
 	w := &world{t: t, home: t.TempDir()}
 	w.key = w.writeKey(".ssh/id_ed25519", "")
@@ -108,7 +109,7 @@ func (w *world) dialer() *ssh.Dialer {
 // dial logs in, or ends the test.
 func (w *world) dial(d *ssh.Dialer, host string) *ssh.Client {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := d.Dial(ctx, host, ssh.Options{User: "web"})
 	check(w.t, err)
