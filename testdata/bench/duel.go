@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strconv"
+)
+
+// duel is farmrun and another program at the same work.
+type duel struct {
+	name    string
+	ours    []string
+	theirs  []string
+	targets map[string]float64 // the most that ours may be of theirs, by figure
+	rounds  int                // 0 is as the flag says
+}
+
+// fight runs both in turns.
+func (w *world) fight(ctx context.Context, d duel, t *table) error {
+	if _, err := exec.LookPath(d.theirs[0]); err != nil {
+		t.leaveOut(d, d.theirs[0]+" is not installed")
+		return nil
+	}
+	rounds := w.options.rounds
+	if w.options.tiny {
+		rounds = 1
+	}
+	var ours, theirs []usage
+	for round := range rounds {
+		pair := [2][]string{d.ours, d.theirs}
+		var took [2]usage
+		for i := range pair {
+			which := (i + round) % 2
+			var err error
+			if took[which], err = run(ctx, w.dir, pair[which]); err != nil {
+				return err
+			}
+		}
+		ours, theirs = append(ours, took[0]), append(theirs, took[1])
+	}
+	t.add(d, ours, theirs)
+	return nil
+}
+
+// duels are all that is compared.
+func (w *world) duels() []duel {
+	plain := map[string]float64{"processor": 1.25, "wall": 1.10, "memory": 1.3}
+	other := map[string]float64{"processor": 1. / 20, "wall": 1}
+	real := w.hosts(100)
+	duels := []duel{
+		w.againstPlain("sshd", w.sshd, real, plain),
+		w.againstPlain("in-process", w.server, w.hosts(1000), plain),
+		w.againstPlain("in-process", w.server, w.hosts(10000), plain),
+	}
+	count, set := strconv.Itoa(real), setOf(real)
+	config := w.sshd.config
+	for _, theirs := range [][]string{
+		{"clush", "-q", "-f", count, "-o", "-F " + config, "-w", set, "true"},
+		{"parallel-ssh", "-p", count, "-h", w.hostList(real), "-x", "-F " + config, "true"},
+		{"ansible", "all", "-i", w.hostList(real), "-f", count, "-m", "raw", "-a", "true", "--ssh-common-args", "-F " + config},
+	} {
+		duels = append(duels, duel{
+			name: fmt.Sprintf("%s: %d hosts of sshd", theirs[0], real), targets: other,
+			ours: w.onHosts(w.sshd, real), theirs: theirs,
+		})
+	}
+	return append(duels, duel{
+		name: "start: clush --version", targets: map[string]float64{"wall": 1. / 10},
+		ours: []string{w.farmrun, "-e", "return"}, theirs: []string{"clush", "--version"},
+	})
+}
+
+// againstPlain is a command on n hosts at once.
+func (w *world) againstPlain(name string, f farm, n int, targets map[string]float64) duel {
+	count := strconv.Itoa(n)
+	return duel{
+		name: fmt.Sprintf("plain: %d hosts of %s", n, name), targets: targets,
+		ours:   w.onHosts(f, n),
+		theirs: []string{w.plain, f.address, w.user, w.key, w.hostKey + ".pub", count, count, "true"},
+	}
+}
+
+// onHosts is farmrun's command line for n hosts at once.
+func (w *world) onHosts(f farm, n int) []string {
+	return []string{w.farmrun, "-F", f.config, "--keep-going", "--parallel", strconv.Itoa(n), "-c", "true", setOf(n)}
+}
+
+// hosts returns n, or three in a tiny run.
+func (w *world) hosts(n int) int {
+	if w.options.tiny {
+		return 3
+	}
+	return n
+}
+
+func setOf(n int) string { return fmt.Sprintf("h[1-%d]", n) }

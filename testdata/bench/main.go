@@ -1,0 +1,82 @@
+// Command bench measures farmrun against others that do the same work, and
+// prints a table of ratios:
+//
+//	go run ./testdata/bench            all of it, some minutes
+//	go run ./testdata/bench -rounds 9  the medians of more rounds
+//	go run ./testdata/bench -only sshd what has "sshd" in its name
+//
+// The others are a plain program (the folder plain) that does nothing but
+// connect, run and close, with golang.org/x/crypto/ssh as farmrun does; and
+// clush, parallel-ssh and ansible, as far as they are installed:
+//
+//	sudo apt-get install --no-install-recommends clustershell pssh ansible-core
+//
+// The hosts are one real sshd of OpenSSH, on loopback under many names, and a
+// server in a process of its own (the folder server) that answers each command
+// after 50 ms. All log in with one ed25519 key and check an ed25519 host key.
+//
+// Processor time is that of the program and its children, user and system;
+// memory is the most that was resident. In each round the two that are compared
+// run one after the other, in turn first, so that what else goes on on the
+// machine hits both. The ratio is the median of the rounds' ratios, beside the
+// medians themselves. The exit status is 1 when a target is missed.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+)
+
+// options are the flags.
+type options struct {
+	rounds int
+	only   string
+	tiny   bool
+	keep   string // farmrun's binary, "" builds one
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 5, "how often each pair is run")
+	flag.StringVar(&o.only, "only", "", "only the figures with this in their name")
+	flag.BoolVar(&o.tiny, "tiny", false, "three hosts everywhere and one round: tells whether it works, and measures nothing")
+	flag.StringVar(&o.keep, "farmrun", "", "a farmrun to measure instead of building one")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	met, err := bench(ctx, o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+	}
+	if err != nil || !met {
+		os.Exit(1)
+	}
+}
+
+// bench measures everything and tells whether all targets were met.
+func bench(ctx context.Context, o options) (met bool, err error) {
+	dir, err := os.MkdirTemp("", "farmrun-bench-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	w, err := newWorld(ctx, dir, o)
+	if err != nil {
+		return false, err
+	}
+	defer w.close()
+	t := newTable(os.Stdout)
+	for _, d := range w.duels() {
+		if !strings.Contains(d.name, o.only) {
+			continue
+		}
+		if err := w.fight(ctx, d, t); err != nil {
+			return false, fmt.Errorf("%s: %w", d.name, err)
+		}
+	}
+	return t.met, nil
+}

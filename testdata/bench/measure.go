@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// usage is what one run of a program took.
+type usage struct {
+	wall, processor time.Duration
+	memory          int64 // bytes: the most that were resident, in it or in one of its children
+}
+
+// run runs a program and says what it took, its children included as far as
+// it has waited for them. A program that fails is an error with what it said.
+//
+// The memory is never below that of this process, whose pages the child shares
+// until it has become the program: a few MiB.
+func run(ctx context.Context, dir string, argv []string) (usage, error) {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	began := time.Now()
+	err := cmd.Run()
+	u := usage{wall: time.Since(began)}
+	if err != nil {
+		return u, fmt.Errorf("%s: %w\n%s", argv[0], err, last(said.Bytes(), 2000))
+	}
+	u.processor = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if r, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		u.memory = r.Maxrss << 10
+	}
+	return u, nil
+}
+
+func last(text []byte, n int) []byte { return text[max(0, len(text)-n):] }
+
+// median returns the middle of values, the lower of two.
+func median[T cmp.Ordered](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[(len(sorted)-1)/2]
+}
+
+// medianOf is the median of one figure of several runs.
+func medianOf(runs []usage, figure func(usage) float64) float64 {
+	values := make([]float64, len(runs))
+	for i, u := range runs {
+		values[i] = figure(u)
+	}
+	return median(values)
+}
+
+// ratioOf is the median of the ratios of a figure, round by round.
+func ratioOf(ours, theirs []usage, figure func(usage) float64) float64 {
+	ratios := make([]float64, len(ours))
+	for i := range ours {
+		ratios[i] = figure(ours[i]) / figure(theirs[i])
+	}
+	return median(ratios)
+}

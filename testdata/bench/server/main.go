@@ -1,0 +1,70 @@
+// Command server is a farm that costs next to nothing: one ssh server in one
+// process which stands for any number of hosts. It is a process of its own so
+// that its processor time is not that of who is measured.
+//
+//	server KEY-FILE AUTHORIZED-KEY-FILE DELAY
+//
+// It prints its address and serves until its standard input ends. A command
+// ends well after DELAY, whatever it is; where it would first tell the process
+// id of its shell, the server does.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"regexp"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"farmrun/modules/ssh/sshserver"
+)
+
+func main() {
+	hostKey := must(ssh.ParsePrivateKey(must(os.ReadFile(os.Args[1]))))
+	user, _, _, _, err := ssh.ParseAuthorizedKey(must(os.ReadFile(os.Args[2])))
+	must(user, err)
+	host := host{delay: must(time.ParseDuration(os.Args[3]))}
+	server := &sshserver.Server{
+		HostKeys: []ssh.Signer{hostKey},
+		Auth:     sshserver.Auth{Key: sshserver.Keys(user)},
+		Exec:     host.run,
+	}
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	fmt.Println(listener.Addr())
+	log.Fatal(server.Serve(listener))
+}
+
+// host is what commands run on.
+type host struct{ delay time.Duration }
+
+// saysPID finds what a shell would be asked to say before the process id.
+var saysPID = regexp.MustCompile(`echo ([\w:-]+)\$\$ >&2`)
+
+func (h host) run(ctx context.Context, x *sshserver.Exec) int {
+	if said := saysPID.FindStringSubmatch(x.Command); said != nil {
+		fmt.Fprintf(x.Stderr, "%s%d\n", said[1], os.Getpid())
+	}
+	timer := time.NewTimer(h.delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return 0
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		log.Fatal(err)
+	}
+	return v
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// world is the farms, and the programs that work on them.
+type world struct {
+	options options
+	dir     string
+	user    string
+	key     string // path of the operator's key; with .pub the public one
+	hostKey string // the same of the hosts'
+
+	farmrun, plain string // programs
+
+	sshd, server farm
+	stops        []func()
+}
+
+// farm is one server which all host names stand for.
+type farm struct {
+	address string
+	config  string // path of the ssh_config with the host names
+}
+
+// newWorld builds the programs and starts the servers.
+func newWorld(ctx context.Context, dir string, o options) (_ *world, err error) {
+	w := &world{options: o, dir: dir}
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
+	me, err := user.Current()
+	if err != nil {
+		return nil, err
+	}
+	w.user = me.Username
+	if w.key, err = w.makeKey("id_ed25519"); err != nil {
+		return nil, err
+	}
+	if w.hostKey, err = w.makeKey("host_ed25519"); err != nil {
+		return nil, err
+	}
+	if err := w.build(ctx); err != nil {
+		return nil, err
+	}
+	if w.server, err = w.startServer(); err != nil {
+		return nil, err
+	}
+	w.sshd, err = w.startSSHD(ctx)
+	return w, err
+}
+
+func (w *world) close() {
+	for _, stop := range w.stops {
+		stop()
+	}
+}
+
+// build builds what runs. A farmrun that was named is taken as it is.
+func (w *world) build(ctx context.Context) error {
+	for _, name := range []string{"./cmd/farmrun", "./testdata/bench/plain", "./testdata/bench/server"} {
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", w.dir+"/", name)
+		cmd.Dir = w.root()
+		if said, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%v: %w\n%s", cmd, err, said)
+		}
+	}
+	w.farmrun, w.plain = filepath.Join(w.dir, "farmrun"), filepath.Join(w.dir, "plain")
+	if w.options.keep != "" {
+		w.farmrun = w.options.keep
+	}
+	return nil
+}
+
+// root is the folder of go.mod, wherever bench was started.
+func (w *world) root() string {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "."
+	}
+	return filepath.Dir(strings.TrimSpace(string(out)))
+}
+
+// makeKey writes a key and its public half.
+func (w *world) makeKey(name string) (path string, err error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		return "", err
+	}
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(w.dir, name)
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		return "", err
+	}
+	return path, os.WriteFile(path+".pub", ssh.MarshalAuthorizedKey(key), 0o600)
+}
+
+// startServer starts the server of the folder server.
+func (w *world) startServer() (farm, error) {
+	cmd := exec.Command(filepath.Join(w.dir, "server"), w.hostKey, w.key+".pub", "50ms")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return farm{}, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return farm{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return farm{}, err
+	}
+	w.stops = append(w.stops, func() { in.Close(); cmd.Wait() })
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return farm{}, err
+	}
+	return w.name("server", strings.TrimSpace(address))
+}
+
+// startSSHD starts a private sshd on a free port of loopback. Commands get an
+// empty home: a .bashrc can cost more than all the rest.
+func (w *world) startSSHD(ctx context.Context) (farm, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return farm{}, err
+	}
+	_, port, _ := net.SplitHostPort(address)
+	config := filepath.Join(w.dir, "sshd_config")
+	text := fmt.Sprintf(`ListenAddress 127.0.0.1
+Port %[1]s
+HostKey %[2]s
+AuthorizedKeysFile %[3]s.pub
+AuthenticationMethods publickey
+PermitRootLogin prohibit-password
+StrictModes no
+UsePAM no
+SetEnv HOME=%[4]s
+PidFile none
+MaxStartups 10000
+PerSourceMaxStartups none
+LogLevel FATAL
+`, port, w.hostKey, w.key, w.dir)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return farm{}, err
+	}
+	if os.Getuid() == 0 { // sshd wants the folder of its privilege separation
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+			return farm{}, err
+		}
+	}
+	program, err := exec.LookPath("sshd")
+	if err != nil {
+		program = "/usr/sbin/sshd"
+	}
+	cmd := exec.Command(program, "-D", "-e", "-f", config)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return farm{}, err
+	}
+	w.stops = append(w.stops, func() { cmd.Process.Kill(); cmd.Wait() })
+	if err := awaitGreeting(ctx, address); err != nil {
+		return farm{}, err
+	}
+	return w.name("sshd", address)
+}
+
+// freeAddress returns an address of loopback that nobody listens on now.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// awaitGreeting returns when an ssh server answers at address.
+func awaitGreeting(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			_, err = io.ReadFull(c, make([]byte, 4))
+			c.Close()
+			if err == nil {
+				return nil
+			}
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("sshd does not answer at %s: %w", address, err)
+		}
+	}
+}
+
+// name writes the ssh_config that gives a server its many names. Ten thousand
+// logins at once take two processors longer than ConnectTimeout usually is.
+func (w *world) name(name, address string) (farm, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return farm{}, err
+	}
+	public, err := os.ReadFile(w.hostKey + ".pub")
+	if err != nil {
+		return farm{}, err
+	}
+	known := filepath.Join(w.dir, name+"_known_hosts")
+	if err := os.WriteFile(known, fmt.Appendf(nil, "[%s]:%s %s", host, port, public), 0o600); err != nil {
+		return farm{}, err
+	}
+	config := filepath.Join(w.dir, name+"_config")
+	text := fmt.Sprintf(`Host h*
+	HostName %s
+	Port %s
+	User %s
+	IdentityFile %s
+	IdentitiesOnly yes
+	IdentityAgent none
+	UserKnownHostsFile %s
+	GlobalKnownHostsFile none
+	StrictHostKeyChecking yes
+	PasswordAuthentication no
+	KbdInteractiveAuthentication no
+	GSSAPIAuthentication no
+	ConnectTimeout 600
+	ControlMaster no
+`, host, port, w.user, w.key, known)
+	return farm{address, config}, os.WriteFile(config, []byte(text), 0o600)
+}
+
+// hostList writes the names of n hosts, one a line.
+func (w *world) hostList(n int) (path string) {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "h%d\n", i+1)
+	}
+	path = filepath.Join(w.dir, "hosts")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		panic(err)
+	}
+	return path
+}
