@@ -47,11 +47,24 @@ func (b *binding) client(c *luahost.Call, root string) *Client {
 //
 // Pulls a module into a directory that has its name only when it is complete.
 // If it fails nothing is left; what an earlier pull left that died is cleared
-// away. A name that is taken is an error of kind "refused". Options: root,
-// module and dir, the directory's name (all required); tag, or date, in any
-// form that cvs reads. The release is a table with dir, module, tag, date,
-// root, time, files, their number, and removed, the left-overs that were
-// cleared away.
+// away. A name that is taken is an error of kind "refused". Options:
+//
+//   - root, module (required): what to pull, and whence
+//   - dir (required): the directory's name
+//   - tag: the tag to pull
+//   - date: the time to pull, in any form that cvs reads
+//
+// The release is a table:
+//
+//   - release.dir (string): where it lies on the host
+//   - release.root (string): whence it was pulled
+//   - release.module (string): the module
+//   - release.tag (string): the tag that was asked for, or ""
+//   - release.date (string): the date that was asked for, or ""
+//   - release.time (string?): when it was complete, by the host's clock, such
+//     as "2000-09-19T22:10:05Z"; nil if it is not known to be complete
+//   - release.files (integer): how many files it has
+//   - release.removed (string[]): the left-overs that were cleared away
 func (b *binding) checkout(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Root    string `lua:"root,required"`
@@ -109,11 +122,15 @@ func (b *binding) releases(c *luahost.Call) {
 // Brings a working copy up to date (cvs -q update -d -P). files is a list of
 // tables with status, a letter (U P M A R C ?), and path; notes is a list of
 // what else cvs said. A conflict is an error: of kind "refused" if it was
-// foreseen, and "failed" if the files have it in them now. Options: dir;
-// files, a list, for these alone; look = true, which only looks what would
-// happen (cvs -n); tag or date, to go there and stay; head = true, to forget
-// them; clean = true, which overwrites local changes and keeps a copy of each;
-// root.
+// foreseen, and "failed" if the files have it in them now. Options:
+//
+//   - dir: the working copy
+//   - files: a list, to update these alone
+//   - look (false): true only looks what would happen (cvs -n)
+//   - tag, date: to go there and stay
+//   - head (false): true forgets the tag or date
+//   - clean (false): true overwrites local changes, and keeps a copy of each
+//   - root: instead of that of the working copy
 func (b *binding) update(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Root, Dir, Tag, Date string

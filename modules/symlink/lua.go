@@ -21,7 +21,7 @@ func Module() luahost.Module {
 
 const timeout = time.Minute
 
-// symlink.read(host, link [, options]) -> target
+// symlink.read(host, link [, options]) -> target or nil
 //
 // Returns what the link reads, or nil if there is nothing of that name. What is
 // there and is no link is an error. Options: timeout ("1m").
@@ -43,7 +43,7 @@ func read(c *luahost.Call) {
 	}
 }
 
-// symlink.switch(host, link, target [, options]) -> former
+// symlink.switch(host, link, target [, options]) -> former or nil
 //
 // Makes the link read target, in one rename, and returns what it read before,
 // or nil if there was no link. A relative target is relative to the directory

@@ -1,6 +1,9 @@
 package manual
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // arguments says, as editors write it, what the words for arguments mean. A
 // word that is not here means the type of that name, if a module describes one,
@@ -9,7 +12,7 @@ var arguments = map[string]string{
 	"string": "string", "number": "number", "integer": "integer", "boolean": "boolean", "table": "table",
 
 	"address": "string", "answer": "string", "date": "string", "dir": "string", "file": "string",
-	"line": "string", "link": "string", "module": "string", "name": "string", "path": "string",
+	"line": "string", "link": "string", "local": "string", "module": "string", "name": "string", "path": "string",
 	"pattern": "string", "question": "string", "tag": "string", "target": "string", "text": "string",
 	"url": "string",
 
@@ -36,7 +39,7 @@ var results = map[string]string{
 	"files":    "table[]",
 	"hosts":    "host[]",
 	"notes":    "string[]",
-	"former":   "string?",
+	"former":   "string",
 	"release":  "table",
 	"releases": "table[]",
 	"results":  "table<string, any>", // by host name
@@ -54,6 +57,9 @@ func (m *Manual) typeOf(e Entry, p Param) string {
 
 // resultOf names the type of a result.
 func (m *Manual) resultOf(p Param) string {
+	if t := m.described(p.Name); t != "" {
+		return t
+	}
 	if t := results[p.Name]; t != "" {
 		return t
 	}
@@ -64,13 +70,19 @@ func (m *Manual) typeOfWord(name string) string {
 	if t := arguments[name]; t != "" {
 		return t
 	}
+	return cmp.Or(m.described(name), "any")
+}
+
+// described returns the type that a module describes under that name, or under
+// its singular; "" if there is none.
+func (m *Manual) described(name string) string {
 	if m.isType(name) {
 		return name
 	}
-	if list, isList := strings.CutSuffix(name, "s"); isList && m.isType(list) {
-		return list + "[]"
+	if one, isList := strings.CutSuffix(name, "s"); isList && m.isType(one) {
+		return one + "[]"
 	}
-	return "any"
+	return ""
 }
 
 // isType tells whether a type of that name is described.
