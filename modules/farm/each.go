@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"farmrun/luahost"
 	"farmrun/modules/farm/nodeset"
 )
 
@@ -27,7 +28,8 @@ type EachOptions struct {
 
 // Each calls work for every host, for several of them at once, and waits for
 // all. The error is nil or an *EachError. No further host is begun once Stop
-// was called, ctx has ended, or, if so wanted, a host has failed.
+// was called, ctx has ended, work has returned a *luahost.ExitRequest, or, if
+// so wanted, a host has failed.
 func (f *Farm) Each(ctx context.Context, hosts []*Host, opts EachOptions, work func(ctx context.Context, h *Host) error) error {
 	if err := unique(hosts); err != nil {
 		return err
@@ -54,11 +56,11 @@ func (f *Farm) Each(ctx context.Context, hosts []*Host, opts EachOptions, work f
 
 // each is one Each under way.
 type each struct {
-	farm   *Farm
-	opts   EachOptions
-	work   func(context.Context, *Host) error
-	errs   []error // of each host, in their order
-	failed atomic.Bool
+	farm *Farm
+	opts EachOptions
+	work func(context.Context, *Host) error
+	errs []error     // of each host, in their order
+	over atomic.Bool // because of a host that failed
 }
 
 // do does one host's part, or returns a *notBegun.
@@ -68,14 +70,14 @@ func (e *each) do(ctx context.Context, h *Host) error {
 		return &notBegun{context.Cause(ctx)}
 	case e.farm.stopped() && !atWork(ctx):
 		return &notBegun{ErrStopped}
-	case e.opts.StopOnFailure && e.failed.Load():
+	case e.over.Load():
 		return &notBegun{}
 	}
 	h.use()
 	defer h.release()
 	err := e.work(begin(ctx), h)
-	if err != nil {
-		e.failed.Store(true)
+	if _, exit := errors.AsType[*luahost.ExitRequest](err); exit || err != nil && e.opts.StopOnFailure {
+		e.over.Store(true)
 	}
 	return err
 }

@@ -83,6 +83,7 @@ type Farm struct {
 	mu    sync.Mutex
 	site  *site
 	hosts map[string]*Host
+	here  *Host         // this machine; nil until it is wanted
 	open  int           // logins
 	stop  chan struct{} // closed by Stop
 }

@@ -3,7 +3,6 @@ package farm
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -20,6 +19,7 @@ type Host struct {
 	farm     *Farm
 	name     string
 	settings Settings
+	fixed    Conn // the login of farm.here, which needs no dialling; nil for others
 
 	mu    sync.Mutex
 	users int      // functions at work on the host
@@ -28,9 +28,32 @@ type Host struct {
 
 // attempt is a login that several may wait for.
 type attempt struct {
-	done chan struct{} // closed when conn and err are set
+	done chan struct{} // closed when the other fields are set
 	conn Conn
 	err  error
+	late bool // err is because the time of whoever dialled was up
+}
+
+// mortal is a Conn that tells when it was lost.
+type mortal interface{ Done() <-chan struct{} }
+
+// lost tells whether the login was made and is of no use any more.
+func (a *attempt) lost() bool {
+	select {
+	case <-a.done:
+	default:
+		return false
+	}
+	m, tells := a.conn.(mortal)
+	if !tells {
+		return false
+	}
+	select {
+	case <-m.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // Name returns the name by which the site knows the host.
@@ -60,7 +83,7 @@ func (h *Host) RunBy(ctx context.Context, cmd remote.Cmd,
 		h.wouldRun(cmd)
 		return remote.Result{Dry: true}, nil
 	}
-	conn, err := h.Conn(ctx)
+	login, err := h.attempt(ctx)
 	if err != nil {
 		return remote.Result{}, err
 	}
@@ -71,19 +94,19 @@ func (h *Host) RunBy(ctx context.Context, cmd remote.Cmd,
 		defer complaints.Close()
 		cmd.Stdout, cmd.Stderr = both(out, cmd.Stdout), both(complaints, cmd.Stderr)
 	}
-	return how(ctx, lent{h, conn}, cmd)
+	return how(ctx, lent{h, login}, cmd)
 }
 
 // lent is a login in the hands of somebody else: it is given up when it fails.
 type lent struct {
 	host *Host
-	conn Conn
+	*attempt
 }
 
 func (l lent) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	result, err := l.conn.Run(ctx, cmd)
-	if err != nil && ctx.Err() == nil {
-		l.host.forget(l.conn)
+	if _, tells := l.conn.(mortal); err != nil && ctx.Err() == nil && !tells {
+		l.host.forget(l.attempt) // those that tell are looked at when they are next wanted
 	}
 	return result, err
 }
@@ -141,39 +164,47 @@ func (h *Host) unsupported(what string) error {
 	return fmt.Errorf("%s: cannot %s: %w (%s)", h.name, what, ErrUnsupported, cmp.Or(h.settings.Login.Login, "ssh"))
 }
 
-// Conn returns the host's login, logging in first if need be. One attempt
-// serves all who wait for it, and one whose context ends gives up alone only
-// if it did not begin the attempt.
+// Conn returns the host's login, logging in first if need be, and again if the
+// login was lost. One attempt serves all who wait for it; when the time of
+// whoever made it is up, the others try again.
 func (h *Host) Conn(ctx context.Context) (Conn, error) {
-	if conn, ok := ctx.Value(newLogin{h}).(Conn); ok {
-		return conn, nil
+	a, err := h.attempt(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.conn, nil
+}
+
+// attempt returns a login that was made.
+func (h *Host) attempt(ctx context.Context) (*attempt, error) {
+	if h.fixed != nil {
+		return &attempt{conn: h.fixed}, nil
 	}
 	for {
-		a, mine := h.attempt()
+		a, mine := h.current()
 		if mine {
 			h.dial(ctx, a)
-			return a.conn, a.err
+			return a, a.err
 		}
 		select {
 		case <-a.done:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		if a.err == nil || !errors.Is(a.err, context.Canceled) && !errors.Is(a.err, context.DeadlineExceeded) {
-			return a.conn, a.err
+		if !a.late {
+			return a, a.err
 		}
-		// Whoever dialled ran out of time; this caller may have some left.
 	}
 }
 
-// newLogin is under what a context has a login that is not yet everybody's.
-type newLogin struct{ host *Host }
-
-// attempt returns the login under way or done, or a new one that is the
+// current returns the login under way or done, or a new one that is the
 // caller's to make.
-func (h *Host) attempt() (a *attempt, mine bool) {
+func (h *Host) current() (a *attempt, mine bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.login != nil && h.login.lost() {
+		h.drop()
+	}
 	if h.login != nil {
 		return h.login, false
 	}
@@ -184,30 +215,33 @@ func (h *Host) attempt() (a *attempt, mine bool) {
 func (h *Host) dial(ctx context.Context, a *attempt) {
 	defer close(a.done)
 	a.conn, a.err = h.farm.config.Dial(ctx, h.name, h.settings.Login)
-	if a.err == nil && h.farm.config.LoggedIn != nil {
-		if a.err = h.farm.config.LoggedIn(context.WithValue(ctx, newLogin{h}, a.conn), h); a.err != nil {
-			a.conn.Close()
-		}
-	}
-	if a.err != nil {
-		a.conn = nil
-		h.mu.Lock()
-		h.login = nil
-		h.mu.Unlock()
+	if a.err == nil {
+		h.farm.count(1)
 		return
 	}
-	h.farm.count(1)
-}
-
-// forget logs out if conn, which just failed, is still the host's login.
-func (h *Host) forget(conn Conn) {
+	a.late = ctx.Err() != nil
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.login != nil && h.login.conn == conn {
+	if h.login == a {
 		h.login = nil
-		h.farm.count(-1)
-		go conn.Close()
 	}
+}
+
+// forget logs out if a, which just failed, is still the host's login.
+func (h *Host) forget(a *attempt) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.login == a {
+		h.drop()
+	}
+}
+
+// drop logs out from a login that was made. The caller holds h.mu.
+func (h *Host) drop() {
+	a := h.login
+	h.login = nil
+	h.farm.count(-1)
+	go a.conn.Close()
 }
 
 // Close logs out. The host can be used again; it logs in anew.
@@ -220,7 +254,7 @@ func (h *Host) Close() error {
 		return nil
 	}
 	<-a.done
-	if a.conn == nil {
+	if a.err != nil {
 		return nil
 	}
 	h.farm.count(-1)

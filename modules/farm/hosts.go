@@ -60,13 +60,10 @@ func (f *Farm) Here() (*Host, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if h := f.hosts[hereName]; h != nil {
-		return h, nil
+	if f.here == nil { // not one of f.hosts: the site may have a host of that name
+		f.here = &Host{farm: f, name: hereName, fixed: f.config.Here}
 	}
-	h := &Host{farm: f, name: hereName, login: &attempt{done: make(chan struct{}), conn: f.config.Here}}
-	close(h.login.done)
-	f.hosts[hereName] = h
-	return h, nil
+	return f.here, nil
 }
 
 // UnknownError is a host that the site does not name.

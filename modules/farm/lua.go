@@ -318,7 +318,7 @@ func (b *binding) rollout(c *luahost.Call) {
 		})
 	})
 	if err != nil {
-		c.Raise(rolloutFailed(err))
+		b.rolloutFailed(c, err)
 	}
 }
 
@@ -348,12 +348,26 @@ func (b *binding) undo(ctx context.Context, rt *luahost.Runtime, h *Host) error 
 	return errors.Join(errs...)
 }
 
-// rolloutFailed words what ended a rollout.
-func rolloutFailed(err error) error {
+// rolloutFailed raises what ended a rollout. A turn that called os.exit ends
+// the script, but not without a word on the hosts that are left.
+func (b *binding) rolloutFailed(c *luahost.Call, err error) {
 	var halt *gate.HaltError
 	if !errors.As(err, &halt) {
-		return err
+		c.Raise(err)
 	}
+	e := haltError(halt, err)
+	if exit, ok := errors.AsType[*luahost.ExitRequest](halt.Err); ok {
+		c.Wait(c.Name(), 0, func(context.Context) error {
+			b.farm.config.Console.Note("", "%s; %s", e.Message, e.Hint)
+			return nil
+		})
+		c.Raise(exit)
+	}
+	c.Raise(e)
+}
+
+// haltError words why a rollout halted.
+func haltError(halt *gate.HaltError, err error) *luahost.Error {
 	e := &luahost.Error{Kind: luahost.Halted, Host: halt.Host, Message: "the rollout halted: " + halt.Err.Error(), Err: err}
 	var inner *luahost.Error
 	if halt.Host != "" && errors.As(halt.Err, &inner) { // of one host, not of several that are sick
@@ -524,7 +538,7 @@ func (b *binding) ask(c *luahost.Call) {
 func (b *binding) tell(c *luahost.Call) {
 	h, address, text := luahost.Arg[*Host](c, 1, "a host"), c.String(2), c.String(3)
 	if b.farm.config.DryRun {
-		b.farm.config.Console.Note(h.name, "would tell %s: %s", address, strings.TrimSpace(text))
+		b.note(c, h, fmt.Sprintf("would tell %s: %s", address, strings.TrimSpace(text)))
 		c.Push("")
 		return
 	}
@@ -542,11 +556,20 @@ func (b *binding) step(c *luahost.Call) {
 	if c.Has(4) {
 		b.undos[h] = append(b.undos[h], undo{name, c.Function(4)})
 	}
-	b.farm.config.Console.Note(h.name, "%s", name)
+	b.note(c, h, name)
 	defer c.Step(name)()
 	if _, err := c.Protect(work, b.host.Value(h)); err != nil {
 		c.Raise(err)
 	}
+}
+
+// note tells the operator something about h. It gives the lock away meanwhile,
+// since a terminal can be stopped.
+func (b *binding) note(c *luahost.Call, h *Host, text string) {
+	c.Wait(c.Name(), 0, func(context.Context) error {
+		b.farm.config.Console.Note(h.name, "%s", text)
+		return nil
+	})
 }
 
 // host:log(text)
@@ -554,7 +577,7 @@ func (b *binding) step(c *luahost.Call) {
 // Tells the operator something about the host, on standard error.
 func (b *binding) log(c *luahost.Call) {
 	h, text := luahost.Arg[*Host](c, 1, "a host"), c.String(2)
-	b.farm.config.Console.Note(h.name, "%s", text)
+	b.note(c, h, text)
 }
 
 // host:disconnect()
