@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -347,6 +348,9 @@ Protocol 2
 	{name: "unset variable", config: "UserKnownHostsFile ${NO_SUCH_VARIABLE}/x\n", hosts: []string{"a"}},
 }
 
+// where finds the line that an error names.
+var where = regexp.MustCompile(`line \d+`)
+
 func TestEqualsOpenSSH(t *testing.T) {
 	needSSH(t)
 	me, err := user.Current()
@@ -377,7 +381,9 @@ func TestEqualsOpenSSH(t *testing.T) {
 					if (err == nil) != (wantErr == nil) {
 						t.Errorf("%s: got error %v, ssh has %v", host, err, wantErr)
 					}
-					t.Logf("%v\n%v", err, wantErr)
+					if got, want := where.FindString(fmt.Sprint(err)), where.FindString(fmt.Sprint(wantErr)); got != want {
+						t.Errorf("%s: the error %v is in %q, for ssh in %q", host, err, got, want)
+					}
 					continue
 				}
 				if diff := cmp.Diff(want, lines(s)); diff != "" {

@@ -1,0 +1,198 @@
+package sshconfig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func load(t testing.TB, text string) *Config {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(Sources{File: name, Home: "/home/me", User: "me"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestUserAndSystemFiles(t *testing.T) {
+	home := t.TempDir()
+	write(t, home, ".ssh/config", "Host a\n Port 1\nInclude more\n")
+	write(t, home, ".ssh/more", "User included\n")
+	write(t, home, "system", "Port 2\nUser system\nIdentityFile /x\n")
+	c, err := Load(Sources{Home: home, User: "me", System: filepath.Join(home, "system")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]string{"a": "included 1 [/x]", "b": "system 2 [/x]", "bob@b": "bob 2 [/x]"} {
+		s, err := c.Settings(context.Background(), host, Override{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(s.User, " ", s.Port, " ", s.IdentityFiles); got != want {
+			t.Errorf("%s: got %s, want %s", host, got, want)
+		}
+	}
+}
+
+func TestNoFiles(t *testing.T) {
+	for name, from := range map[string]Sources{"none": {File: "none"}, "missing": {Home: t.TempDir(), System: "/no/such"}} {
+		c, err := Load(from)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		s, err := c.Settings(context.Background(), "h", Override{Port: 7})
+		if err != nil || s.Addr() != "h:7" {
+			t.Errorf("%s: %v %v", name, s.Addr(), err)
+		}
+	}
+	if _, err := Load(Sources{File: "/no/such"}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want that the file is not there", err)
+	}
+}
+
+func TestWritableByOthers(t *testing.T) {
+	home := t.TempDir()
+	write(t, home, ".ssh/config", "Port 1\n")
+	if err := os.Chmod(filepath.Join(home, ".ssh/config"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(Sources{Home: home}); err == nil || !strings.Contains(err.Error(), "Bad owner or permissions") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestBadNames(t *testing.T) {
+	c := load(t, "")
+	for _, host := range []string{"", "-oProxyCommand=x", "a b", "$(x)", "a;b", "u@", "a\nb"} {
+		if _, err := c.Settings(context.Background(), host, Override{}); err == nil {
+			t.Errorf("%q was taken for a host", host)
+		}
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	c := load(t, "")
+	for _, set := range []string{"", "Port", "Port=x", "Frobnicate=1", "Host=x", "Match=all", "Include=/x"} {
+		if _, err := c.Settings(context.Background(), "h", Override{Set: []string{set}}); err == nil {
+			t.Errorf("%q was taken for an option", set)
+		}
+	}
+}
+
+func TestParseHop(t *testing.T) {
+	for text, want := range map[string]Hop{
+		"gate": {Host: "gate"}, "bob@gate": {Host: "gate", User: "bob"}, "gate:22": {Host: "gate", Port: 22},
+		"a@b@gate:2222": {Host: "gate", User: "a@b", Port: 2222}, "[::1]:22": {Host: "::1", Port: 22}, "[::1]": {Host: "::1"},
+		"ssh://bob@gate:22/": {Host: "gate", User: "bob", Port: 22},
+	} {
+		got, err := ParseHop(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+	for _, text := range []string{"", "@gate", "gate:", "gate:x", "gate:0", "gate:99999", "a b"} {
+		if h, err := ParseHop(text); err == nil {
+			t.Errorf("%q is %+v", text, h)
+		}
+	}
+}
+
+func TestMatchExecIsCalledOff(t *testing.T) {
+	t.Setenv("SHELL", "/bin/sh")
+	c := load(t, "Match exec \"sleep 100\"\n Port 1\n")
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_, err := c.Settings(ctx, "h", Override{})
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 10*time.Second {
+		t.Errorf("got %v after %v", err, time.Since(began))
+	}
+}
+
+func TestPattern(t *testing.T) {
+	for _, x := range []struct {
+		s, pattern string
+		want       bool
+	}{
+		{"", "", true}, {"", "*", true}, {"", "?", false}, {"a", "", false}, {"abc", "a*c", true}, {"abc", "a?c", true},
+		{"abc", "*b", false}, {"aXbXc", "a*X*c", true}, {"aaa", "a*a*a*a", false}, {"abc", "abc*", true}, {"abc", "???", true}, {"ab", "???", false},
+	} {
+		if got := Match(x.s, x.pattern); got != x.want {
+			t.Errorf("Match(%q, %q) is %v", x.s, x.pattern, got)
+		}
+	}
+	long := strings.Repeat("a", 1000)
+	began := time.Now()
+	if Match(long, strings.Repeat("*a", 200)+"b") || time.Since(began) > time.Second {
+		t.Errorf("it took %v", time.Since(began))
+	}
+}
+
+// TestManyHosts has ten thousand hosts with a block each.
+func TestManyHosts(t *testing.T) {
+	const n = 10000
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "Host h%d\n HostName 10.0.%d.%d\n Port %d\n", i, i/250, i%250, i+1)
+	}
+	b.WriteString("Host h*\n User web\n")
+	c := load(t, b.String())
+	began := time.Now()
+	for i := range n {
+		s, err := c.Settings(context.Background(), fmt.Sprint("h", i), Override{})
+		if err != nil || s.Port != i+1 || s.User != "web" {
+			t.Fatal(i, s.Port, s.User, err)
+		}
+	}
+	took := time.Since(began)
+	t.Logf("%v for each", took/n)
+	if took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func BenchmarkSettings(b *testing.B) {
+	c := load(b, "Host h*\n User web\n IdentityFile ~/.ssh/id_ed25519\n StrictHostKeyChecking yes\nHost *\n ConnectTimeout 5\n")
+	for b.Loop() {
+		if _, err := c.Settings(context.Background(), "h1", Override{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	for _, c := range awkward {
+		if !strings.Contains(c.config, "exec") && !strings.Contains(c.config, "DIR") {
+			f.Add(c.config, "web1")
+		}
+	}
+	f.Fuzz(func(t *testing.T, text, host string) {
+		if low := strings.ToLower(text); strings.Contains(low, "exec") || strings.Contains(low, "include") {
+			return
+		}
+		name := filepath.Join(t.TempDir(), "config")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(Sources{File: name, Home: "/home/me", User: "me"})
+		if err != nil {
+			return
+		}
+		c.Settings(context.Background(), host, Override{})
+	})
+}
