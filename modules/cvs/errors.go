@@ -169,7 +169,7 @@ func (e *ConflictError) Kind() string {
 // Hint says what to do next.
 func (e *ConflictError) Hint() string {
 	if e.Changed {
-		return "the files have both versions in them now: repair them, or get the repository's by cvs update -C"
+		return "the files have both versions in them now: repair them, or get the repository's by an update that is clean"
 	}
 	return "nothing was changed: undo the local changes, or bring them into the repository, then try again"
 }

@@ -3,6 +3,7 @@ package cvs
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"farmrun/luahost/remote"
@@ -26,7 +27,10 @@ type UpdateOptions struct {
 	Tag    string   // go to this tag or branch, and stick to it
 	Date   string   // go to this date, and stick to it
 	Head   bool     // forget sticky tags and dates
-	Clean  bool     // overwrite local changes; each file keeps a copy named .#FILE.REVISION
+	// Clean overwrites what was changed here, is in conflict or in the way of a
+	// new file. A copy of each stays beside it, named .#FILE. and its revision,
+	// or "conflict".
+	Clean bool
 }
 
 // Update brings a working copy up to date, with new directories and without
@@ -52,10 +56,42 @@ func (c *Client) Update(ctx context.Context, o UpdateOptions) (files []File, not
 	}
 	u.stderr(res.Stderr)
 	files = u.all(o.DryRun)
-	if conflicts := only(files, "C"); conflicts != nil && finished(err) {
-		return files, u.notes, &ConflictError{Do: k.do, Files: conflicts, Changed: !o.DryRun}
+	conflicts := only(files, "C")
+	switch {
+	case conflicts == nil || !finished(err):
+		return files, u.notes, err
+	case o.Clean && !o.DryRun:
+		again, notes, err := c.setAside(ctx, o, conflicts)
+		return slices.Concat(without(files, "C"), again), slices.Concat(u.notes, notes), err
 	}
-	return files, u.notes, err
+	return files, u.notes, &ConflictError{Do: k.do, Files: conflicts, Changed: !o.DryRun}
+}
+
+// setAsideScript moves files out of cvs's way, where cvs does not look.
+const setAsideScript = `# set files aside that are in conflict
+for file; do
+	dir=${file%/*}
+	mv -f "$file" "$dir/.#${file##*/}.conflict" || exit
+done
+`
+
+// setAside gets the repository's files in the place of those that are in
+// conflict: update -C leaves a file alone in which there are conflicts already.
+func (c *Client) setAside(ctx context.Context, o UpdateOptions, conflicts []File) ([]File, []string, error) {
+	cmd := remote.Cmd{Title: "set files aside" + in(o.Dir), Args: []string{"sh", "-c", setAsideScript, "sh"}, Dir: o.Dir}
+	o.Clean, o.Files = false, nil
+	for _, f := range conflicts {
+		cmd.Args = append(cmd.Args, "./"+f.Path)
+		o.Files = append(o.Files, f.Path)
+	}
+	res, err := c.Runner.Run(ctx, cmd)
+	if err == nil {
+		err = res.Err(cmd)
+	}
+	if err != nil {
+		return conflicts, nil, err
+	}
+	return c.Update(ctx, o)
 }
 
 // finished tells whether cvs got to its end, though perhaps with a status of 1,
@@ -176,6 +212,10 @@ func (u *updated) all(dry bool) []File {
 		files = append(files, f)
 	}
 	return files
+}
+
+func without(files []File, status string) []File {
+	return slices.DeleteFunc(slices.Clone(files), func(f File) bool { return f.Status == status })
 }
 
 func only(files []File, status string) (some []File) {

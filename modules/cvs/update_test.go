@@ -95,6 +95,20 @@ func TestUpdate(t *testing.T) {
 	if diff := cmp.Diff(sortFiles(want), sortFiles(files)); diff != "" {
 		t.Error("-want +got\n" + diff)
 	}
+
+	// cvs itself leaves a file alone in which there are conflicts already, even
+	// if it is told to overwrite it.
+	files, _, err = c.Update(t.Context(), UpdateOptions{Dir: "w", Clean: true})
+	wantError(t, err, nil)
+	for _, f := range []File{{"U", "a/both"}, {"U", "a/way"}} {
+		if !slices.Contains(files, f) {
+			t.Errorf("no %v in %v", f, files)
+		}
+	}
+	out := run(t, sh, "cd w/a; grep -c drei both || :; cat way '.#way.conflict'; grep -c drei '.#both.conflict'")
+	if out != "0\nnew\nway\n1\n" {
+		t.Errorf("got %q", out)
+	}
 }
 
 func TestUpdateWithoutConflict(t *testing.T) {

@@ -1,0 +1,76 @@
+--- checkout, inspect, releases
+local cvs, here = require "cvs", require "here"
+local host = here.host
+host:sh "mkdir releases; mkdir releases/half"
+local pulled = cvs.checkout(host, { root = here.root, module = "site", dir = "releases/2000-09-12", tag = "Snapshot-1" })
+print(pulled.dir, pulled.module, pulled.tag, pulled.date, pulled.files, #pulled.removed)  --= releases/2000-09-12	site	Snapshot-1		4	0
+local seen = cvs.inspect(host, "releases/2000-09-12")
+print(seen.tag, seen.time == pulled.time, seen.root == here.root)  --= Snapshot-1	true	true
+for _, r in ipairs(cvs.releases(host, "releases")) do print(r.dir, r.time ~= nil) end
+--= releases/2000-09-12	true
+--= releases/half	false
+local ok, e = pcall(cvs.checkout, host, { root = here.root, module = "site", dir = "releases/2000-09-12" })
+print(ok, e.kind, e.hint)                                 --= false	refused	there is nothing to pull
+cvs.inspect(host, "releases/half")                        --! the checkout is not complete: it has no CVS/farmrun-release
+
+--- update, status, diff and tag
+local cvs, here = require "cvs", require "here"
+local host = here.host
+cvs.checkout(host, { root = here.rel, module = "site", dir = "w", timeout = "1m" })
+host:sh "echo more >>w/htdocs/numbers; echo new >w/new"
+local files, notes = cvs.update(host, { dir = "w" })
+for _, f in ipairs(files) do print(f.status, f.path) end
+--= ?	new
+--= M	htdocs/numbers
+print(#notes)                                             --= 0
+for _, f in ipairs(cvs.status(host, { dir = "w" })) do
+  if f.status ~= "Up-to-date" then print(f.status, f.working, f.path) end
+end
+--= Unknown		new
+--= Locally Modified	1.1.1.1	htdocs/numbers
+print(cvs.diff(host, { dir = "w" }):match("%+(more)"))    --= more
+cvs.tag(host, "From-Lua", { dir = "w" })
+print(cvs.find_tag(host, "From-Lua", { dir = "w" }).files)  --= 4
+local ok, e = pcall(cvs.tag, host, "From-Lua", { dir = "w" })
+print(ok, e.kind)                                         --= false	refused
+cvs.tag(host, "Clean", { dir = "w", clean = true })       --! files are locally changed
+
+--- tags of a module
+local cvs, here = require "cvs", require "here"
+cvs.rtag(here.host, "site", "Line", { root = here.root, from = "Snapshot-1", branch = true })
+for _, t in ipairs(cvs.tags(here.host, { root = here.root, module = "site" })) do
+  if t.name ~= "From-Lua" then print(t.name, t.branch, t.files) end
+end
+--= Line	true	4
+--= Snapshot-1	false	4
+--= V	true	4
+local ok, e = pcall(cvs.find_tag, here.host, "Snapshot-2", { root = here.root, module = "site" })
+print(ok, e.kind, e.message)                              --= false	refused	no file of site has the tag Snapshot-2
+print(e.hint:match("^there is Snapshot%-1"))              --= there is Snapshot-1
+
+--- conflicts
+local cvs, here = require "cvs", require "here"
+local host = here.host
+cvs.checkout(host, { root = here.root, module = "site", dir = "w" })
+host:sh("cvs -Q -d '" .. here.root .. "' co -d theirs site; cd theirs; sed -i s/^3$/three/ htdocs/numbers; cvs -Q ci -m three")
+host:sh "sed -i s/^3$/drei/ w/htdocs/numbers"
+local ok, e = pcall(cvs.update, host, { dir = "w", look = true })
+print(ok, e.kind, e.message)  --= false	refused	cvs update in w: conflict in htdocs/numbers
+local ok, e = pcall(cvs.update, host, { dir = "w" })
+print(ok, e.kind, e.message)  --= false	failed	cvs update in w: conflict in htdocs/numbers
+cvs.update(host, { dir = "w", clean = true, files = { "htdocs" } })
+print(host:sh "cd w/htdocs; grep three numbers; grep drei .#numbers.conflict")  --= three
+--= drei
+
+--- a tunnel that is not there
+local cvs, here = require "cvs", require "here"
+local ok, e = pcall(cvs.tags, here.host, { root = ":pserver:anon@127.0.0.1:1/cvsroot", module = "site" })
+print(ok, e.kind, e.hint)                                 --= false	unreachable	is the tunnel open?
+
+--- no root
+local cvs, here = require "cvs", require "here"
+cvs.checkout(here.host, { module = "site", dir = "x" })   --! option "root" is missing
+
+--- a misspelt option
+local cvs, here = require "cvs", require "here"
+cvs.update(here.host, { fils = { "a" } })                 --! did you mean "files"?
