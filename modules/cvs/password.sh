@@ -5,10 +5,18 @@
 # working copy.
 cvs() {
 	if [ "$pass" = yes ]; then
-		{ printf '/1 %s ' "$(entry)"; cat; } | env CVS_PASSFILE=/dev/stdin cvs -f "$@"
+		{ printf '/1 %s ' "$(entry)"; cat; } | env CVS_PASSFILE="$(input)" cvs -f "$@"
 	else
 		command cvs -f "$@" </dev/null
 	fi
+}
+
+# A name for standard input.
+input() {
+	for name in /dev/fd/0 /dev/stdin /proc/self/fd/0; do
+		[ ! -e "$name" ] || break
+	done
+	echo "$name"
 }
 
 # The CVSROOT as cvs looks for it in a password file, with user and port.

@@ -124,7 +124,7 @@ func TestPasswordIsNotSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(spy)
-	if err != nil || !strings.Contains(string(text), "CVS_PASSFILE=/dev/stdin") {
+	if err != nil || !strings.Contains(string(text), "CVS_PASSFILE=/dev/fd/0") {
 		t.Fatalf("the spy saw no cvs with a password: %v", err)
 	}
 	scrambled, _ := scramble("rel pw")
