@@ -7,14 +7,32 @@ import (
 	"strings"
 	"testing"
 
+	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// drifted returns a repository that has moved on from a working copy "w" which
-// has changes of its own: one of each kind that update tells.
-func drifted(t *testing.T) (*Client, *remotetest.Shell) {
+// TestWorkingCopy tries what there is to do with a working copy "w" that has
+// changes of its own, of a repository that has moved on: one of each kind that
+// update tells. Each test has a copy of it, for it takes cvs seconds to make.
+func TestWorkingCopy(t *testing.T) {
+	t.Parallel()
+	original := drifted(t)
+	for name, test := range map[string]func(*testing.T, *Client, *remotetest.Shell){
+		"update": testUpdate, "without conflict": testUpdateWithoutConflict,
+		"directory in the way": testUpdateDirectoryInTheWay, "status": testStatus, "diff": testDiff,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sh := remotetest.New(t)
+			run(t, sh, "cp -a "+remote.Quote(original.Dir+"/w")+" .")
+			test(t, &Client{Runner: sh}, sh)
+		})
+	}
+}
+
+func drifted(t *testing.T) *remotetest.Shell {
 	t.Helper()
 	repo := serve(t, `mkdir -p a/b; for f in both merge mine theirs gone lost removed; do seq 1 20 >a/$f; done
 		echo x >'a/b/with space'`)
@@ -33,8 +51,7 @@ func drifted(t *testing.T) (*Client, *remotetest.Shell) {
 		sed -i 's/^3$/drei/' both; sed -i 's/^18$/achtzehn/' merge mine
 		rm lost; cvs -Q rm -f removed; echo added >added; cvs -Q add added
 		echo way >way; echo unknown >unknown`)
-	c.Root = ""
-	return c, sh
+	return sh
 }
 
 func sortFiles(files []File) []File {
@@ -42,9 +59,7 @@ func sortFiles(files []File) []File {
 	return files
 }
 
-func TestUpdate(t *testing.T) {
-	t.Parallel()
-	c, sh := drifted(t)
+func testUpdate(t *testing.T, c *Client, sh *remotetest.Shell) {
 	foreseen := []File{
 		{"A", "a/added"}, {"C", "a/both"}, {"U", "a/lost"}, {"M", "a/merge"}, {"M", "a/mine"},
 		{"R", "a/removed"}, {"U", "a/theirs"}, {"?", "a/unknown"}, {"C", "a/way"},
@@ -111,9 +126,7 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-func TestUpdateWithoutConflict(t *testing.T) {
-	t.Parallel()
-	c, sh := drifted(t)
+func testUpdateWithoutConflict(t *testing.T, c *Client, sh *remotetest.Shell) {
 	run(t, sh, "cd w/a; rm way both")
 	files, _, err := c.Update(t.Context(), UpdateOptions{Dir: "w/a", Files: []string{"both", "way", "b"}})
 	wantError(t, err, nil)
@@ -131,9 +144,7 @@ func TestUpdateWithoutConflict(t *testing.T) {
 }
 
 // A new directory that is in the way of an unknown one is foreseen as well.
-func TestUpdateDirectoryInTheWay(t *testing.T) {
-	t.Parallel()
-	c, sh := drifted(t)
+func testUpdateDirectoryInTheWay(t *testing.T, c *Client, sh *remotetest.Shell) {
 	run(t, sh, "cd w/a; rm way both; mkdir dir")
 	files, _, err := c.Update(t.Context(), UpdateOptions{Dir: "w", DryRun: true})
 	wantError(t, err, ErrConflict)
@@ -188,9 +199,7 @@ func TestNoCVS(t *testing.T) {
 	wantError(t, err, ErrNoCVS)
 }
 
-func TestStatus(t *testing.T) {
-	t.Parallel()
-	c, sh := drifted(t)
+func testStatus(t *testing.T, c *Client, sh *remotetest.Shell) {
 	sh.Dry = true // looking is no change
 	files, err := c.Status(t.Context(), "w")
 	wantError(t, err, nil)
@@ -237,9 +246,7 @@ func TestStatusSticky(t *testing.T) {
 	}
 }
 
-func TestDiff(t *testing.T) {
-	t.Parallel()
-	c, sh := drifted(t)
+func testDiff(t *testing.T, c *Client, sh *remotetest.Shell) {
 	sh.Dry = true
 	text, err := c.Diff(t.Context(), DiffOptions{Dir: "w"})
 	wantError(t, err, nil)
