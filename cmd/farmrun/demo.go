@@ -13,6 +13,7 @@ import (
 	"farmrun/cmd/internal/practice"
 	"farmrun/luahost"
 	"farmrun/luahost/console"
+	"farmrun/modules/cli"
 	"farmrun/scripts"
 )
 
@@ -34,7 +35,7 @@ func demoJob(f flags, args []string) (job, error) {
 	set.Usage = func() {}
 	set.IntVarP(&d.servers, "servers", "n", 3, "how many web servers")
 	if err := set.Parse(args); err != nil {
-		return nil, usageError("farmrun demo: %v", err)
+		return nil, usageError("farmrun demo: %v", cli.FlagError(set, err))
 	}
 	if d.servers < 1 || d.servers > 50 {
 		return nil, usageError("a practice farm has 1 to 50 web servers, not %d", d.servers)

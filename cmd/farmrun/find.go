@@ -77,6 +77,9 @@ func (f finder) hasSite() bool {
 // word, and a finder for what it requires.
 func findScript(site, name string) (source, path string, f finder, err error) {
 	if strings.HasSuffix(name, ".lua") || strings.ContainsRune(name, '/') {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			return "", "", finder{}, usageError("%s is a directory, not a script", name)
+		}
 		text, err := os.ReadFile(name)
 		if err == nil {
 			return string(text), name, newFinder(site, filepath.Dir(name)), nil

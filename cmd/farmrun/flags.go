@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -13,6 +12,7 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/console"
+	"farmrun/modules/cli"
 )
 
 const usage = `Usage:
@@ -101,7 +101,7 @@ func parse(args []string) (job, error) {
 	var f flags
 	set := f.set()
 	if err := set.Parse(args); err != nil {
-		return nil, flagError(set, err)
+		return nil, usageError("%v", cli.FlagError(set, err))
 	}
 	switch {
 	case f.help:
@@ -146,6 +146,9 @@ func (f flags) check(set *pflag.FlagSet) error {
 	if set.Changed("command") && strings.TrimSpace(f.command) == "" {
 		return usageError("the command of -c is empty")
 	}
+	if set.Changed("lua") && strings.TrimSpace(f.line) == "" {
+		return usageError("the Lua of -e is empty")
+	}
 	for _, name := range []string{"dir", "keep-going", "serial", "parallel", "timeout"} {
 		if set.Changed(name) && f.command == "" {
 			return usageError("--%s goes with -c", name)
@@ -154,26 +157,15 @@ func (f flags) check(set *pflag.FlagSet) error {
 	if f.serial && f.parallel > 1 {
 		return usageError("--serial and --parallel do not go together")
 	}
-	if f.parallel < 0 {
+	if f.parallel < 0 || set.Changed("parallel") && f.parallel == 0 {
 		return usageError("--parallel takes a number above zero")
 	}
-	if f.timeout != "" {
+	if set.Changed("timeout") {
 		if d, err := luahost.ParseDuration(f.timeout); err != nil || d < time.Millisecond {
 			return usageError(`--timeout takes a time such as "90s"`)
 		}
 	}
 	return nil
-}
-
-func flagError(set *pflag.FlagSet, err error) error {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
-		return usageError("%v", err)
-	}
-	var names []string
-	set.VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-	written := "--" + unknown.GetSpecifiedName()
-	return usageError("there is no option %s%s", written, luahost.DidYouMean(written, names))
 }
 
 func version() string {

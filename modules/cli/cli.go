@@ -95,7 +95,7 @@ func (s Spec) Parse(args []string) (map[string]any, error) {
 	case errors.Is(err, pflag.ErrHelp):
 		return nil, ErrHelp
 	case err != nil:
-		return nil, s.wrong(flags, err)
+		return nil, &UsageError{s.Name, FlagError(flags, err)}
 	}
 	values := map[string]any{}
 	for _, o := range s.Options {
@@ -255,21 +255,6 @@ func (s Spec) doubleDashes(args []string) []string {
 
 func (s Spec) has(name string) bool {
 	return name == "help" || slices.ContainsFunc(s.Options, func(o Option) bool { return dashed(o.Name) == name })
-}
-
-// wrong words an error of pflag and names the nearest option.
-func (s Spec) wrong(flags *pflag.FlagSet, err error) error {
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
-		var names []string
-		flags.VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-		written := "--" + unknown.GetSpecifiedName()
-		if shorts := unknown.GetSpecifiedShortnames(); shorts != "" {
-			written = "-" + unknown.GetSpecifiedName()
-		}
-		err = fmt.Errorf("there is no option %s%s", written, luahost.DidYouMean(written, names))
-	}
-	return &UsageError{s.Name, err}
 }
 
 func dashed(name string) string { return strings.ReplaceAll(name, "_", "-") }

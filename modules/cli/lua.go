@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost"
+	"farmrun/luahost/terminal"
 )
 
 // Operator is who can be asked; a *terminal.Terminal is one.
@@ -195,7 +196,7 @@ func (b *binding) confirm(c *luahost.Call) {
 	if !yes {
 		c.Wait("cli.confirm", 0, func(ctx context.Context) (err error) {
 			yes, err = b.Operator.Confirm(ctx, question)
-			return err
+			return unasked(err, "farmrun --yes answers yes to all such questions")
 		})
 	}
 	c.Push(yes)
@@ -208,9 +209,17 @@ func (b *binding) ask(c *luahost.Call) {
 	question, answer := c.String(1), ""
 	c.Wait("cli.ask", 0, func(ctx context.Context) (err error) {
 		answer, err = b.Operator.Ask(ctx, question)
-		return err
+		return unasked(err, "run it on a terminal")
 	})
 	c.Push(answer)
+}
+
+// unasked says that nobody was there to ask, and what helps.
+func unasked(err error, hint string) error {
+	if !errors.Is(err, terminal.ErrNone) {
+		return err
+	}
+	return &luahost.Error{Kind: luahost.Usage, Message: err.Error(), Hint: hint, Err: err}
 }
 
 // cli.check_date(text) -> text

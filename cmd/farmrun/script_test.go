@@ -1,0 +1,390 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+
+	"farmrun/modules/farm/nodeset"
+	"farmrun/modules/ssh/sshserver"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"farmrun": main})
+}
+
+// TestScript runs testdata/script, a topic a file. Besides testscript's own
+// commands the scripts have these:
+//
+//	hosts [-off|-silent|-lost|-wrongkey|-unknown|-password PASSWORD] SET
+//		makes ssh servers, and entries for them in ~/.ssh/config and
+//		known_hosts; the home directory of web1 is $WORK/web1
+//	run STATUS COMMAND [ARG...]
+//		runs a command that ends with that exit status
+//	start NAME COMMAND [ARG...]
+//		starts one; what it says goes to NAME.out and NAME.err
+//	says NAME TEXT
+//		waits until it has said TEXT
+//	signal NAME SIGNAL
+//	ended NAME STATUS
+//		waits for its end
+//	fifo NAME, await NAME, tell NAME
+//		a place to wait for a command on a host (which writes a line to it), or
+//		to have it wait (by reading a line)
+//	logins HOST N, tries HOST N
+//		checks how many connections, and passwords, a host has seen
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"hosts":  with((*stage).hosts),
+			"run":    with((*stage).run),
+			"start":  with((*stage).start),
+			"says":   with((*stage).says),
+			"signal": with((*stage).signal),
+			"ended":  with((*stage).ended),
+			"fifo":   with((*stage).fifo),
+			"await":  with((*stage).await),
+			"tell":   with((*stage).tell),
+			"logins": with((*stage).logins),
+			"tries":  with((*stage).tries),
+		},
+	})
+}
+
+// stage is what one script works with.
+type stage struct {
+	dir       string
+	key       ssh.Signer // of all hosts
+	operator  ssh.PublicKey
+	servers   map[string]*server
+	processes map[string]*process
+}
+
+// server is a host.
+type server struct {
+	*sshserver.Server
+	tries atomic.Int32
+}
+
+type stageKey struct{}
+
+// setup makes a home for the operator, with a key.
+func setup(env *testscript.Env) error {
+	home := filepath.Join(env.WorkDir, "home")
+	s := &stage{dir: env.WorkDir, servers: map[string]*server{}, processes: map[string]*process{}}
+	env.Values[stageKey{}] = s
+	env.Defer(s.close)
+	env.Setenv("HOME", home)
+	env.Setenv("XDG_CONFIG_HOME", "")
+	env.Setenv("SSH_AUTH_SOCK", "")
+	env.Setenv("NO_COLOR", "1")
+	if err := os.MkdirAll(filepath.Join(home, ".ssh"), 0o700); err != nil {
+		return err
+	}
+	_, secret, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return err
+	}
+	block, err := ssh.MarshalPrivateKey(secret, "")
+	if err != nil {
+		return err
+	}
+	signer, err := ssh.NewSignerFromSigner(secret)
+	if err != nil {
+		return err
+	}
+	s.key, s.operator = newSigner(), signer.PublicKey()
+	return os.WriteFile(filepath.Join(home, ".ssh", "id_ed25519"), pem.EncodeToMemory(block), 0o600)
+}
+
+func (s *stage) close() {
+	for _, p := range s.processes {
+		p.cmd.Process.Kill()
+		<-p.done
+	}
+	for _, server := range s.servers {
+		server.Close()
+	}
+}
+
+// with makes a command of testscript out of a method of stage.
+func with(f func(*stage, *testscript.TestScript, []string) error) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg {
+			ts.Fatalf("there is no ! for this command")
+		}
+		if err := f(ts.Value(stageKey{}).(*stage), ts, args); err != nil {
+			ts.Fatalf("%v", err)
+		}
+	}
+}
+
+// hosts is hosts [-FAULT] SET.
+func (s *stage) hosts(ts *testscript.TestScript, args []string) error {
+	fault, password := "", ""
+	if strings.HasPrefix(args[0], "-") {
+		fault, args = args[0], args[1:]
+	}
+	if fault == "-password" {
+		password, args = args[0], args[1:]
+	}
+	names, err := nodeset.Parse(args[0], nodeset.Groups{})
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := s.host(name, fault, password); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// host starts one server and makes it known.
+func (s *stage) host(name, fault, password string) error {
+	home := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(home, 0o777); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	h := &server{Server: &sshserver.Server{
+		HostKeys: []ssh.Signer{s.key},
+		Auth:     sshserver.Auth{Key: sshserver.Keys(s.operator)},
+		Exec:     sshserver.Shell(home, append(os.Environ(), "HOME="+home, "WORK="+s.dir)),
+	}}
+	if password != "" {
+		h.Auth = sshserver.Auth{Password: func(_, tried string) bool {
+			h.tries.Add(1)
+			return tried == password
+		}}
+	}
+	shown := s.key.PublicKey()
+	switch fault {
+	case "-silent":
+		h.Fault = func(int) sshserver.Fault { return sshserver.SilentAfterAccept }
+	case "-lost":
+		h.Fault = func(int) sshserver.Fault { return sshserver.FreezeOnExec }
+	case "-wrongkey":
+		shown = newSigner().PublicKey()
+	}
+	s.servers[name] = h
+	port := listener.Addr().(*net.TCPAddr).Port
+	if fault == "-off" {
+		listener.Close()
+	} else {
+		go h.Serve(listener)
+	}
+	err = s.add("config", fmt.Sprintf("Host %s\n  HostName 127.0.0.1\n  Port %d\n  User op\n  ServerAliveInterval 1\n  ConnectTimeout 2\n", name, port))
+	if fault == "-unknown" {
+		return err
+	}
+	return errors.Join(err, s.add("known_hosts", knownhosts.Line([]string{listener.Addr().String()}, shown)+"\n"))
+}
+
+// add adds text to a file of ~/.ssh.
+func (s *stage) add(name, text string) error {
+	f, err := os.OpenFile(filepath.Join(s.dir, "home", ".ssh", name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(f, text)
+	return errors.Join(err, f.Close())
+}
+
+// run is run STATUS COMMAND [ARG...].
+func (s *stage) run(ts *testscript.TestScript, args []string) error {
+	return wantStatus(args[0], ts.Exec(args[1], args[2:]...))
+}
+
+func wantStatus(want string, err error) error {
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		return err
+	}
+	if strconv.Itoa(got) != want {
+		return fmt.Errorf("exit status %d (%v), want %s", got, err, want)
+	}
+	return nil
+}
+
+// process is a command that was started.
+type process struct {
+	cmd      *exec.Cmd
+	out, err said
+	done     chan error
+}
+
+// said is what a process has said so far.
+type said struct {
+	mu   sync.Mutex
+	more *sync.Cond
+	text []byte
+	file *os.File
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text = append(s.text, p...)
+	s.more.Broadcast()
+	return s.file.Write(p)
+}
+
+// start is start NAME COMMAND [ARG...].
+func (s *stage) start(ts *testscript.TestScript, args []string) error {
+	name := args[0]
+	path, err := exec.LookPath(args[1])
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if err == nil {
+			break
+		}
+		path, err = exec.LookPath(filepath.Join(dir, args[1]))
+	}
+	if err != nil {
+		return err
+	}
+	p := &process{cmd: exec.Command(path, args[2:]...), done: make(chan error, 1)}
+	for _, v := range []string{"HOME", "PATH", "NO_COLOR", "WORK", "TMPDIR"} {
+		p.cmd.Env = append(p.cmd.Env, v+"="+ts.Getenv(v))
+	}
+	p.cmd.Dir = ts.MkAbs(".")
+	for suffix, said := range map[string]*said{".out": &p.out, ".err": &p.err} {
+		said.more = sync.NewCond(&said.mu)
+		if said.file, err = os.Create(ts.MkAbs(name + suffix)); err != nil {
+			return err
+		}
+	}
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	s.processes[name] = p
+	go func() {
+		err := p.cmd.Wait()
+		p.out.end()
+		p.err.end()
+		p.done <- err
+		close(p.done)
+	}()
+	return nil
+}
+
+func (s *said) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.file.Close()
+	s.file = nil
+	s.more.Broadcast()
+}
+
+// says is says NAME TEXT.
+func (s *stage) says(ts *testscript.TestScript, args []string) error {
+	p := s.processes[args[0]]
+	for p.err.mu.Lock(); ; p.err.more.Wait() {
+		switch {
+		case strings.Contains(string(p.err.text), args[1]):
+			p.err.mu.Unlock()
+			return nil
+		case p.err.file == nil:
+			defer p.err.mu.Unlock()
+			return fmt.Errorf("%s ended without saying %q but only:\n%s", args[0], args[1], p.err.text)
+		}
+	}
+}
+
+// signal is signal NAME SIGNAL.
+func (s *stage) signal(_ *testscript.TestScript, args []string) error {
+	number, ok := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[args[1]]
+	if !ok {
+		return fmt.Errorf("no signal %s", args[1])
+	}
+	return s.processes[args[0]].cmd.Process.Signal(number)
+}
+
+// ended is ended NAME STATUS.
+func (s *stage) ended(ts *testscript.TestScript, args []string) error {
+	p := s.processes[args[0]]
+	select {
+	case err := <-p.done:
+		ts.Logf("[stdout]\n%s[stderr]\n%s", p.out.text, p.err.text)
+		return wantStatus(args[1], err)
+	case <-time.After(20 * time.Second):
+		return fmt.Errorf("%s goes on and on; it has said:\n%s", args[0], p.err.text)
+	}
+}
+
+// fifo is fifo NAME.
+func (s *stage) fifo(ts *testscript.TestScript, args []string) error {
+	return syscall.Mkfifo(ts.MkAbs(args[0]), 0o666)
+}
+
+// await is await NAME: it returns when somebody has written to the fifo.
+func (s *stage) await(ts *testscript.TestScript, args []string) error {
+	text, err := os.ReadFile(ts.MkAbs(args[0]))
+	if len(text) == 0 {
+		return fmt.Errorf("nothing came through %s (%v)", args[0], err)
+	}
+	return err
+}
+
+// tell is tell NAME: it returns when somebody has read from the fifo.
+func (s *stage) tell(ts *testscript.TestScript, args []string) error {
+	return os.WriteFile(ts.MkAbs(args[0]), []byte("go on\n"), 0)
+}
+
+// logins is logins HOST N.
+func (s *stage) logins(_ *testscript.TestScript, args []string) error {
+	_, ever := s.servers[args[0]].Connections()
+	return wantCount(args, ever)
+}
+
+// tries is tries HOST N.
+func (s *stage) tries(_ *testscript.TestScript, args []string) error {
+	return wantCount(args, int(s.servers[args[0]].tries.Load()))
+}
+
+func wantCount(args []string, got int) error {
+	if strconv.Itoa(got) != args[1] {
+		return fmt.Errorf("%s: %d, want %s", args[0], got, args[1])
+	}
+	return nil
+}
+
+func newSigner() ssh.Signer {
+	_, secret, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		panic(err)
+	}
+	signer, err := ssh.NewSignerFromSigner(secret)
+	if err != nil {
+		panic(err)
+	}
+	return signer
+}
