@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
 )
 
@@ -162,11 +163,11 @@ func TestWatchWaits(t *testing.T) {
 func TestWatchMuch(t *testing.T) {
 	sh := remotetest.New(t)
 	l := mark(t, sh, "log")
-	write(t, sh, "log", strings.Repeat("all is well\n", 300_000)+"ready\n"+strings.Repeat("x", 3<<20))
+	write(t, sh, "log", strings.Repeat("all is well\n", 30_000)+"ready\n"+strings.Repeat("x", 3<<20))
 	if err := l.Watch(t.Context(), now); err != nil {
 		t.Error(err)
 	}
-	if n := len(l.Text()); n > 2<<20 {
+	if n := len(l.Text()); n > remote.DefaultKeep+100 {
 		t.Errorf("it keeps %d bytes", n)
 	}
 }
