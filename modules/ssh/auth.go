@@ -39,11 +39,16 @@ func (a *attempt) finish(err error) {
 	switch {
 	case err == nil:
 		a.settle(secret.Accepted)
-	case strings.Contains(strings.ToLower(err.Error()), "too many authentication failures"):
+	case tooMany(err):
 		a.settle(secret.Rejected)
 	default:
 		a.settle(secret.Unknown)
 	}
+}
+
+// tooMany tells whether the host has had enough of failures.
+func tooMany(err error) bool {
+	return strings.Contains(strings.ToLower(err.Error()), "too many authentication failures")
 }
 
 // usual is the order of the methods unless PreferredAuthentications has another.

@@ -23,8 +23,9 @@ var (
 )
 
 // Dial connects to host and logs in. It returns when that is done or has
-// failed, or when ctx or ConnectTimeout (15 s by default) is over; the time
-// that an operator takes to answer a question is not counted. Its errors are
+// failed, or when ctx or ConnectTimeout is over; where none is configured, when
+// the host has said nothing for 15 s, or after a minute. The time that an
+// operator takes to answer a question is not counted. Its errors are
 // of type *Error, but for those of the configuration.
 func (d *Dialer) Dial(ctx context.Context, host string, opts Options) (*Client, error) {
 	s, err := d.Settings(ctx, host, opts)
@@ -69,11 +70,7 @@ type login struct {
 }
 
 func (l *login) do(ctx context.Context) (*Client, error) {
-	timeout := l.settings.ConnectTimeout
-	if timeout == 0 {
-		timeout = defaultConnectTimeout
-	}
-	l.patience = newPatience(ctx, timeout)
+	l.patience = newPatience(ctx, l.settings.ConnectTimeout)
 	defer l.patience.end()
 	l.ctx, l.stage = l.patience.ctx, StageConnect
 	nc, release, err := l.connect()
@@ -82,6 +79,7 @@ func (l *login) do(ctx context.Context) (*Client, error) {
 	}
 	w := newWire(nc)
 	l.wire = w
+	l.patience.watch(w)
 	client, err := l.handshake(w)
 	if err != nil {
 		w.Close()
@@ -299,6 +297,8 @@ func (l *login) explainLogin(e *Error, err error) {
 		e.Kind, e.Err = ErrAuth, tidy(err)
 		if l.auth.rejected {
 			e.Err = fmt.Errorf("%w; %w", secret.ErrRejected, tidy(err))
+		} else if tooMany(err) {
+			e.Hint = "too many keys were tried: IdentitiesOnly yes in ~/.ssh/config keeps to those that IdentityFile names"
 		}
 	case l.auth.waited > tooLongForHost && !l.again:
 		l.again = true
@@ -331,7 +331,10 @@ func (t *tidied) Unwrap() error { return t.err }
 // errImpatient is the cause of a context that patience ended.
 var errImpatient = fmt.Errorf("%w: %w", ErrTimeout, os.ErrDeadlineExceeded)
 
-// patience is a time limit that stands still while an operator is asked.
+// patience is the time limit of a login. It stands still while an operator is
+// asked. A ConnectTimeout is for the whole of it, as in ssh. Where there is
+// none, only silence counts, up to a point: if ten thousand hosts are dialled
+// at once, it is this machine that is slow and not the host.
 type patience struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -340,17 +343,50 @@ type patience struct {
 	mu    sync.Mutex
 	timer *time.Timer
 	held  int
+	wire  *wire     // whose silence counts; nil if that does not matter
+	last  time.Time // when it is over even if the host talks
+	quiet bool      // only silence counts
 }
 
 func newPatience(ctx context.Context, most time.Duration) *patience {
-	p := &patience{most: most}
+	p := &patience{most: most, quiet: most == 0}
+	if p.quiet {
+		p.most = defaultConnectTimeout
+	}
+	p.last = time.Now().Add(4 * p.most)
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
-	p.timer = time.AfterFunc(most, func() { p.cancel(errImpatient) })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer = time.AfterFunc(p.most, p.fire)
 	return p
 }
 
+// watch makes the silence on w count.
+func (p *patience) watch(w *wire) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.quiet {
+		p.wire = w
+	}
+}
+
+func (p *patience) fire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held > 0 {
+		return
+	}
+	if p.wire != nil {
+		if wait := min(p.most-p.wire.silence(), time.Until(p.last)); wait > 0 {
+			p.timer.Reset(wait)
+			return
+		}
+	}
+	p.cancel(errImpatient)
+}
+
 // hold stops the clock until the function that it returns is called, which
-// starts it anew. It returns for how long that was.
+// starts it anew and returns for how long it stood still.
 func (p *patience) hold() func() time.Duration {
 	began := time.Now()
 	p.mu.Lock()
@@ -361,6 +397,7 @@ func (p *patience) hold() func() time.Duration {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.held--; p.held == 0 {
+			p.last = time.Now().Add(4 * p.most)
 			p.timer.Reset(p.most)
 		}
 		return time.Since(began)

@@ -18,7 +18,13 @@ import (
 	"farmrun/testdata/farm"
 )
 
-func TestMain(m *testing.M) { farm.Main(m, 4) }
+func TestMain(m *testing.M) {
+	if os.Getenv(benchEnv) != "" {
+		benchServer()
+		return
+	}
+	farm.Main(m, 4)
+}
 
 // onFarm returns a Dialer of the operator's.
 func onFarm(t *testing.T, kind string, set ...string) *ssh.Dialer {
@@ -92,6 +98,33 @@ func TestFarmKeyboardInteractive(t *testing.T) {
 	_, err = d.Dial(context.Background(), "webserv2", ssh.Options{})
 	t.Log(err)
 	expect(t, err, ssh.StageLogin, ssh.ErrAuth, "")
+}
+
+// TestFarmTwoFactors has a host that wants a key and then the password.
+func TestFarmTwoFactors(t *testing.T) {
+	d := onFarm(t, "")
+	farm.Fault(t, "sshd", "webserv2", "AuthenticationMethods publickey,password")
+	asked := 0
+	d.Passwords = keyring(farm.Password, &asked)
+	dialFarm(t, d, "webserv2", "")
+	wrong := onFarm(t, "")
+	wrong.Passwords = keyring("wrong", &asked)
+	_, err := wrong.Dial(context.Background(), "webserv2", ssh.Options{})
+	expect(t, err, ssh.StageLogin, ssh.ErrAuth, "rejected")
+	if asked != 2 {
+		t.Errorf("asked %d times, want twice", asked)
+	}
+}
+
+func TestFarmAlgorithms(t *testing.T) {
+	for _, set := range [][]string{
+		{"Ciphers=aes256-ctr", "MACs=hmac-sha2-512", "KexAlgorithms=ecdh-sha2-nistp256", "HostKeyAlgorithms=^ssh-ed25519"},
+		{"Ciphers=-chacha*", "MACs=^hmac-sha2-256", "KexAlgorithms=+diffie-hellman-group14-sha1"},
+	} {
+		dialFarm(t, onFarm(t, "", set...), "webserv1", "")
+	}
+	_, err := onFarm(t, "", "Ciphers=arcfour").Dial(context.Background(), "webserv1", ssh.Options{})
+	expect(t, err, ssh.StageConnect, ssh.ErrUnreachable, "no common algorithm")
 }
 
 func TestFarmRefusals(t *testing.T) {

@@ -17,7 +17,8 @@ type keepalive struct {
 
 	mu     sync.Mutex
 	timer  *time.Timer
-	missed int
+	missed int   // questions since the host was heard last
+	heard  int64 // when that was, see wire
 	asking bool
 	over   bool
 }
@@ -58,12 +59,14 @@ func (k *keepalive) stop() {
 // would have been silent for the interval.
 func (k *keepalive) tick() {
 	k.mu.Lock()
-	if k.over {
+	if k.over || isDone(k.wire.done) {
 		k.mu.Unlock()
 		return
 	}
+	if heard := k.wire.heard.Load(); heard != k.heard {
+		k.missed, k.heard = 0, heard
+	}
 	if quiet := k.wire.silence(); quiet < k.interval {
-		k.missed = 0
 		k.timer.Reset(k.interval - quiet)
 		k.mu.Unlock()
 		return

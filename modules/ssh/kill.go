@@ -68,7 +68,7 @@ func (r *run) stop(why error) error {
 	r.stdout.shut(50 * time.Millisecond)
 	r.stderr.shut(50 * time.Millisecond)
 	go ssh.DiscardRequests(r.requests)
-	e := r.client.fail(StageRun, why)
+	e := r.client.fail(StageRun, fmt.Errorf("ended after %v: %w", time.Since(r.began).Round(time.Millisecond), why))
 	if e.Left = left; left != nil {
 		e.Hint = "this user may not end them; end them on the host, or give sudo's command a time limit of its own"
 	} else if !sure {

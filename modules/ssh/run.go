@@ -20,7 +20,7 @@ import (
 
 // Run runs cmd on the host and waits until it has ended and all that it said
 // is read. What the command says goes to the Result and to cmd.Stdout and
-// cmd.Stderr; cmd.Stdin is read until its end or that of the command, and may
+// cmd.Stderr, never to both at once if they are the same; cmd.Stdin is read until its end or that of the command, and may
 // lose what was read too much.
 //
 // The error is nil whatever the exit status. When ctx is done first, Run ends
@@ -34,8 +34,11 @@ import (
 // example.
 func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	r := &run{client: c, ctx: ctx, cmd: cmd, began: time.Now(), code: -1}
-	r.stdout = stream{live: cmd.Stdout}
-	r.stderr = stream{live: cmd.Stderr}
+	r.stdout = stream{mu: &r.locks[0], live: cmd.Stdout}
+	r.stderr = stream{mu: &r.locks[1], live: cmd.Stderr}
+	if cmd.Stdout != nil && sameWriter(cmd.Stdout, cmd.Stderr) {
+		r.stderr.mu = r.stdout.mu
+	}
 	r.stdout.kept.Keep, r.stderr.kept.Keep = cmd.Keep, cmd.Keep
 	line, err := r.commandLine()
 	if err != nil {
@@ -92,6 +95,7 @@ type run struct {
 	ending   atomic.Bool   // stop is at work
 	drain    chan struct{} // closed when what has piled up meanwhile may be read
 
+	locks          [2]sync.Mutex
 	stdout, stderr stream
 	mark           marker
 
@@ -328,7 +332,7 @@ func quote(word string) string {
 // stream is one of the outputs of a command. It keeps and passes on what comes
 // until it is shut, so that nothing is written after Run has returned.
 type stream struct {
-	mu   sync.Mutex
+	mu   *sync.Mutex // both streams have the same if they have the same writer
 	kept remote.Output
 	live io.Writer
 	off  atomic.Bool
@@ -350,6 +354,12 @@ func (s *stream) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// sameWriter tells whether a and b are one, as far as they can be compared.
+func sameWriter(a, b io.Writer) bool {
+	defer func() { _ = recover() }()
+	return a == b
 }
 
 // shut ends the passing on. A writer that blocks for longer than that is left

@@ -160,3 +160,41 @@ func TestCloseEndsCommands(t *testing.T) {
 		t.Errorf("after Close: got %v, want ErrClosed", err)
 	}
 }
+
+// TestOneWriter has one writer for both outputs, which the race detector
+// watches.
+func TestOneWriter(t *testing.T) {
+	w := newWorld(t)
+	w.serve("h", &sshserver.Server{})
+	c := w.dial(w.dialer(), "h")
+	var both bytes.Buffer
+	_, err := run(t, c, remote.Cmd{Line: "i=0; while [ $i -lt 200 ]; do echo o; echo e >&2; i=$((i+1)); done", Stdout: &both, Stderr: &both}, time.Minute)
+	if check(t, err); both.Len() != 800 {
+		t.Errorf("got %d bytes, want 800", both.Len())
+	}
+}
+
+// TestBare has commands reach a host whose login shell is none.
+func TestBare(t *testing.T) {
+	w := newWorld(t)
+	w.serve("switch", &sshserver.Server{Exec: func(_ context.Context, x *sshserver.Exec) int {
+		io.WriteString(x.Stdout, "you said "+x.Command)
+		io.WriteString(x.Stderr, "far")
+		return 0
+	}})
+	c, err := w.dialer().Dial(context.Background(), "switch", ssh.Options{Bare: true})
+	check(t, err)
+	defer c.Close()
+	r, err := run(t, c, remote.Cmd{Line: "show version"}, 5*time.Second)
+	if check(t, err); string(r.Stdout) != "you said show version" || string(r.Stderr) != "far" {
+		t.Errorf("got %q and %q", r.Stdout, r.Stderr)
+	}
+	if _, err := run(t, c, remote.Cmd{Line: "x", Dir: "/"}, time.Second); err == nil {
+		t.Error("a directory was taken")
+	}
+	for _, cmd := range []remote.Cmd{{}, {Line: " "}, {Line: "a\x00b"}, {Line: "a", Env: map[string]string{"a b": ""}}} {
+		if _, err := run(t, w.dial(w.dialer(), "switch"), cmd, time.Second); err == nil {
+			t.Errorf("%q was taken for a command", cmd.Line)
+		}
+	}
+}

@@ -129,8 +129,8 @@ func (g *gate) enter(ctx context.Context) error {
 
 func (g *gate) leave() { <-g.slot }
 
-// defaultConnectTimeout is for connecting and logging in, where the
-// configuration has no ConnectTimeout.
+// defaultConnectTimeout is for how long a host may be silent during a login,
+// where the configuration has no ConnectTimeout.
 const defaultConnectTimeout = 15 * time.Second
 
 // Client is a login on one host. Its methods may be called by many goroutines.

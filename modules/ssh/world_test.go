@@ -39,17 +39,23 @@ func newWorld(t *testing.T) *world {
 // writeKey makes a key and its file, locked if there is a passphrase.
 func (w *world) writeKey(name, passphrase string) xssh.Signer {
 	w.t.Helper()
+	return w.makeKey(w.t, name, passphrase)
+}
+
+func (w *world) makeKey(t testing.TB, name, passphrase string) xssh.Signer {
+	t.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
-	check(w.t, err)
+	check(t, err)
 	block, err := xssh.MarshalPrivateKey(private, "")
 	if passphrase != "" {
 		block, err = xssh.MarshalPrivateKeyWithPassphrase(private, "", []byte(passphrase))
 	}
-	check(w.t, err)
+	check(t, err)
 	signer, err := xssh.NewSignerFromKey(private)
-	check(w.t, err)
-	w.write(name, string(pemText(block)))
-	w.write(name+".pub", string(xssh.MarshalAuthorizedKey(signer.PublicKey())))
+	check(t, err)
+	check(t, os.MkdirAll(filepath.Dir(w.path(name)), 0o700))
+	check(t, os.WriteFile(w.path(name), pemText(block), 0o600))
+	check(t, os.WriteFile(w.path(name+".pub"), xssh.MarshalAuthorizedKey(signer.PublicKey()), 0o600))
 	return signer
 }
 
