@@ -98,6 +98,7 @@ func (v *visitor) watch(ctx context.Context) {
 		return
 	}
 	defer c.Wait()
+	defer context.AfterFunc(ctx, func() { out.Close() })() // the loop on lb1 ends when nobody reads it
 	var off []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		fields := strings.Split(lines.Text(), ",")
