@@ -180,6 +180,9 @@ func (h *Host) attempt(ctx context.Context) (*attempt, error) {
 	if h.fixed != nil {
 		return &attempt{conn: h.fixed}, nil
 	}
+	if a, ok := ctx.Value(newLogin{h}).(*attempt); ok {
+		return a, nil
+	}
 	for {
 		a, mine := h.current()
 		if mine {
@@ -216,6 +219,9 @@ func (h *Host) dial(ctx context.Context, a *attempt) {
 	defer close(a.done)
 	a.conn, a.err = h.farm.config.Dial(ctx, h.name, h.settings.Login)
 	if a.err == nil {
+		a.err = h.prepare(ctx, a)
+	}
+	if a.err == nil {
 		h.farm.count(1)
 		return
 	}
@@ -225,6 +231,21 @@ func (h *Host) dial(ctx context.Context, a *attempt) {
 	if h.login == a {
 		h.login = nil
 	}
+}
+
+// newLogin is under what a context has a login that is not yet everybody's.
+type newLogin struct{ host *Host }
+
+// prepare does what is to be done on each new login before it is used.
+func (h *Host) prepare(ctx context.Context, a *attempt) error {
+	if h.farm.config.LoggedIn == nil {
+		return nil
+	}
+	err := h.farm.config.LoggedIn(context.WithValue(ctx, newLogin{h}, a), h)
+	if err != nil {
+		a.conn.Close()
+	}
+	return err
 }
 
 // forget logs out if a, which just failed, is still the host's login.
