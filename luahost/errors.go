@@ -1,6 +1,7 @@
 package luahost
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,9 +27,9 @@ const (
 	Expect      Kind = "expect"      // a dialogue went another way
 	Cancelled   Kind = "cancelled"   // the operator stopped the run
 	Refused     Kind = "refused"     // farmrun or the host would not do it: nothing was changed
-	Script      Kind = "script"      // the script is wrong
+	Script      Kind = "script"      // the script is wrong: an error with a position in Lua
 	Usage       Kind = "usage"       // the arguments of the script are wrong
-	Failed      Kind = "failed"      // something else failed, on the host or here
+	Failed      Kind = "failed"      // something else failed, or the script said so by error(text, 0)
 	Hosts       Kind = "hosts"       // it failed on some hosts of several
 	Halted      Kind = "halted"      // a rollout stopped before its end
 	Fault       Kind = "fault"       // farmrun itself is wrong
@@ -106,9 +107,12 @@ const outputLines = 10
 // *ExitRequest. Errors that are one already keep what they say; t adds the
 // host and the step.
 func (rt *Runtime) toError(t *thread, err error) error {
+	if e, ok := err.(*Error); ok {
+		return fill(e, t)
+	}
 	var e *Error
 	if errors.As(err, &e) {
-		return fill(e, t)
+		return fill(around(err, e), t)
 	}
 	var exit *ExitRequest
 	if errors.As(err, &exit) {
@@ -132,6 +136,18 @@ func fill(e *Error, t *thread) *Error {
 		filled.Step = t.step()
 	}
 	return &filled
+}
+
+// around makes an Error of err, which has more to say about inner.
+func around(err error, inner *Error) *Error {
+	e := fromGo(err)
+	if e.Kind == Failed {
+		e.Kind, e.Code = inner.Kind, inner.Code
+	}
+	e.Message = strings.Replace(e.Message, inner.Error(), inner.Message, 1)
+	e.Hint, e.Output = cmp.Or(e.Hint, inner.Hint), cmp.Or(e.Output, inner.Output)
+	e.Host, e.Step, e.Where = inner.Host, inner.Step, inner.Where
+	return e
 }
 
 // fromGo makes an Error of what a Go package returned.
@@ -199,14 +215,16 @@ func (rt *Runtime) fromLua(t *thread, api *lua.ApiError) error {
 // position matches what Lua puts before the text of an error.
 var position = regexp.MustCompile(`^([^\s:][^:\n]*:\d+): ?`)
 
-// scriptError is an error that Lua itself or the script's error() raised.
+// scriptError is an error that Lua itself or the script's error() raised. Where
+// its text begins with a position the script is wrong; a script that has found
+// something wrong with the world says so by error(text, 0).
 func scriptError(api *lua.ApiError) *Error {
-	e := &Error{Kind: Script, Err: api}
+	e := &Error{Kind: Failed, Err: api}
 	switch v := api.Object.(type) {
 	case nil:
-		e.Message = api.Error()
+		e.Kind, e.Message = Script, api.Error()
 	case *lua.LTable:
-		e.Message = "the script raised a table"
+		e.Kind, e.Message = Script, "the script raised a table"
 		if m, ok := v.RawGetString("message").(lua.LString); ok {
 			e.Message = string(m)
 		}
@@ -215,7 +233,7 @@ func scriptError(api *lua.ApiError) *Error {
 	}
 	e.Where = positions(api)
 	if m := position.FindStringSubmatch(e.Message); m != nil {
-		e.Message = strings.TrimPrefix(e.Message, m[0])
+		e.Kind, e.Message = Script, strings.TrimPrefix(e.Message, m[0])
 		if len(e.Where) == 0 || e.Where[0] != m[1] {
 			e.Where = append([]string{m[1]}, e.Where...)
 		}
