@@ -15,14 +15,15 @@
 // key that has changed is always refused; a password is shown to no second
 // host after a first has rejected it.
 //
-// The files of the package: dial.go and jump.go connect, hostkey.go and
-// auth.go log in, keepalive.go notices a dead host, run.go and kill.go are a
-// command's life and end, forward.go has connections through the host.
+// Its files, in the order of a connection's life: dial.go and jump.go connect, with
+// patience.go as the clock; hostkey.go, algorithms.go, auth.go, keys.go and
+// agent.go log in; client.go, wire.go and keepalive.go are the connection; run.go
+// and output.go a command's life and kill.go its end; forward.go and hostconn.go
+// have connections through the host; errors.go and explain.go say what went wrong.
 package ssh
 
 import (
 	"context"
-	"net"
 	"sync"
 	"time"
 
@@ -132,57 +133,6 @@ func (g *gate) leave() { <-g.slot }
 // defaultConnectTimeout is for how long a host may be silent during a login,
 // where the configuration has no ConnectTimeout.
 const defaultConnectTimeout = 15 * time.Second
-
-// Client is a login on one host. Its methods may be called by many goroutines.
-// Whoever got it from Dial closes it.
-type Client struct {
-	host     string
-	settings Settings
-	bare     bool
-	conn     muxer
-	wire     *wire
-	release  func() // gives up the connection to the jump host; may be nil
-
-	alive *keepalive
-
-	mu      sync.Mutex
-	why     error         // why the connection ended
-	closing chan struct{} // closed by Close: running commands end
-	closed  bool
-	active  int           // commands and sweeps under way
-	idle    chan struct{} // closed when there are none, if Close waits for that
-}
-
-// Settings returns what the configuration says of the host.
-func (c *Client) Settings() Settings { return c.settings }
-
-// Host returns the name under which the host was dialled.
-func (c *Client) Host() string { return c.host }
-
-// User returns the name of the user that is logged in.
-func (c *Client) User() string { return c.settings.User }
-
-// RemoteAddr returns the address of the host, or of the proxy on the way.
-func (c *Client) RemoteAddr() net.Addr { return c.wire.RemoteAddr() }
-
-// Done is closed when the connection has ended, for whatever reason.
-func (c *Client) Done() <-chan struct{} { return c.wire.done }
-
-// Err says why the connection ended: nil as long as it has not, ErrClosed
-// after Close, else an error that wraps ErrLost.
-func (c *Client) Err() error {
-	select {
-	case <-c.wire.done:
-	default:
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.why == nil {
-		c.why = errCut
-	}
-	return c.why
-}
 
 // Close gives up what a Dialer holds besides its Clients: the connections to
 // ssh-agents. It may be used again after that.

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -43,11 +44,12 @@ type Sources struct {
 // Config is a parsed configuration. It is not changed after Load and may be
 // used by many goroutines.
 type Config struct {
-	files []*file
-	home  string
-	user  string
-	local string   // the name of this machine
-	execs sync.Map // of Match exec: the command -> *verdict
+	files  []*file
+	home   string
+	user   string
+	local  string // the name of this machine
+	lookup func(ctx context.Context, host string) ([]string, error)
+	execs  sync.Map // of Match exec: the command -> *verdict
 }
 
 // file is one configuration file, cut into blocks.
@@ -101,7 +103,7 @@ func (e *Error) Error() string {
 // Load reads and parses the files. Its errors are those of ssh: an *Error
 // names the file and the line.
 func Load(from Sources) (*Config, error) {
-	c := &Config{home: from.Home, user: from.User}
+	c := &Config{home: from.Home, user: from.User, lookup: net.DefaultResolver.LookupHost}
 	if err := c.whereWeAre(); err != nil {
 		return nil, err
 	}
@@ -309,6 +311,9 @@ func (e *evaluation) take(l *line) error {
 // what already has a value keeps it, and Host lines see the real name.
 func (e *evaluation) again() error {
 	name, err := e.hostName()
+	if err == nil {
+		name, err = e.canonicalName(name)
+	}
 	if err != nil {
 		return err
 	}

@@ -196,3 +196,34 @@ func FuzzConfig(f *testing.F) {
 		c.Settings(context.Background(), host, Override{})
 	})
 }
+
+func TestCanonicalNames(t *testing.T) {
+	const domains = "CanonicalDomains a.example b.example\nCanonicalizeHostname "
+	for _, x := range []struct{ config, host, want string }{
+		{domains + "yes\n", "web1", "web1.b.example"},
+		{domains + "no\n", "web1", "web1"},
+		{domains + "yes\n", "web2", "web2"},
+		{domains + "yes\nCanonicalizeFallbackLocal no\n", "web2", "error"},
+		{domains + "yes\n", "web1.b.example", "web1.b.example"},
+		{domains + "yes\n", "10.0.0.1", "10.0.0.1"},
+		{domains + "yes\nProxyJump gate\n", "web1", "web1"},
+		{domains + "always\nProxyJump gate\n", "web1", "web1.b.example"},
+		{domains + "yes\nHost web1.b.example\n HostName real\n User u\n", "web1", "web1.b.example"},
+	} {
+		c := load(t, x.config)
+		c.lookup = func(_ context.Context, host string) ([]string, error) {
+			if host == "web1.b.example." {
+				return []string{"10.0.0.7"}, nil
+			}
+			return nil, errors.New("no such host")
+		}
+		s, err := c.Settings(context.Background(), x.host, Override{})
+		got := s.HostName
+		if err != nil {
+			got = "error"
+		}
+		if got != x.want {
+			t.Errorf("%q for %s: got %s (%v), want %s", x.config, x.host, got, err, x.want)
+		}
+	}
+}

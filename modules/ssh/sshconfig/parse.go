@@ -31,7 +31,7 @@ func (p parser) parse(name string) (*file, error) {
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("Can't open user config file %w", err) //nolint:staticcheck // as ssh says it
+		return nil, fmt.Errorf("the configuration: %w", err)
 	}
 	f := &file{name: name, user: p.user, blocks: []block{{all: true}}}
 	for no := 1; len(text) > 0; no++ {

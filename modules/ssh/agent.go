@@ -1,0 +1,133 @@
+package ssh
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// agents are the connections to ssh-agents, one for each socket.
+type agents struct {
+	mu   sync.Mutex
+	open map[string]*agentConn
+}
+
+// agentConn is a connection to an agent, with the keys it had at first.
+type agentConn struct {
+	load    sync.Once
+	conn    net.Conn
+	signers []ssh.Signer
+	err     error
+}
+
+// agentSigners returns the keys of the agent. An agent that does not answer
+// within the time of the login is done without.
+func (l *login) agentSigners() []ssh.Signer {
+	path := agentSocket(l.settings)
+	if path == "" {
+		return nil
+	}
+	a := l.dialer.agents.get(path)
+	ready := make(chan struct{})
+	go func() {
+		a.load.Do(func() { a.connect(path) })
+		close(ready)
+	}()
+	select {
+	case <-ready:
+	case <-l.ctx.Done():
+		return nil
+	}
+	if a.err != nil {
+		l.note("the agent at %s: %v", path, a.err)
+	}
+	signers := make([]ssh.Signer, len(a.signers))
+	for i, s := range a.signers {
+		signers[i] = &agentSigner{s, l.ctx}
+	}
+	return signers
+}
+
+// agentSocket returns where the agent is; "" is nowhere.
+func agentSocket(s Settings) string {
+	switch path := s.IdentityAgent; {
+	case path == "none":
+		return ""
+	case path == "" || path == "SSH_AUTH_SOCK":
+		return os.Getenv("SSH_AUTH_SOCK")
+	case path[0] == '$':
+		return os.Getenv(path[1:])
+	default:
+		return path
+	}
+}
+
+func (as *agents) get(path string) *agentConn {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	a := as.open[path]
+	if a == nil {
+		a = &agentConn{}
+		if as.open == nil {
+			as.open = map[string]*agentConn{}
+		}
+		as.open[path] = a
+	}
+	return a
+}
+
+func (as *agents) close() {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	for _, a := range as.open {
+		if a.conn != nil {
+			a.conn.Close()
+		}
+	}
+	as.open = nil
+}
+
+func (a *agentConn) connect(path string) {
+	if a.conn, a.err = net.Dial("unix", path); a.err != nil {
+		return
+	}
+	a.signers, a.err = agent.NewClient(a.conn).Signers()
+}
+
+// agentSigner is a key of an agent, which does not hold a login up for ever.
+type agentSigner struct {
+	ssh.Signer
+	ctx context.Context
+}
+
+func (s *agentSigner) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
+	return s.SignWithAlgorithm(rand, data, "")
+}
+
+func (s *agentSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	type answer struct {
+		sig *ssh.Signature
+		err error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		var a answer
+		if as, ok := s.Signer.(ssh.AlgorithmSigner); ok && algorithm != "" {
+			a.sig, a.err = as.SignWithAlgorithm(rand, data, algorithm)
+		} else {
+			a.sig, a.err = s.Signer.Sign(rand, data)
+		}
+		got <- a
+	}()
+	select {
+	case a := <-got:
+		return a.sig, a.err
+	case <-s.ctx.Done():
+		return nil, context.Cause(s.ctx)
+	}
+}

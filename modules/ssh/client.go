@@ -1,0 +1,133 @@
+package ssh
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Client is a login on one host. Its methods may be called by many goroutines.
+// Whoever got it from Dial closes it.
+type Client struct {
+	host     string
+	settings Settings
+	bare     bool
+	conn     muxer
+	wire     *wire
+	release  func() // gives up the connection to the jump host; may be nil
+
+	alive *keepalive
+
+	mu      sync.Mutex
+	why     error         // why the connection ended
+	closing chan struct{} // closed by Close: running commands end
+	closed  bool
+	active  int           // commands and sweeps under way
+	idle    chan struct{} // closed when there are none, if Close waits for that
+}
+
+// Settings returns what the configuration says of the host.
+func (c *Client) Settings() Settings { return c.settings }
+
+// Host returns the name under which the host was dialled.
+func (c *Client) Host() string { return c.host }
+
+// User returns the name of the user that is logged in.
+func (c *Client) User() string { return c.settings.User }
+
+// RemoteAddr returns the address of the host, or of the proxy on the way.
+func (c *Client) RemoteAddr() net.Addr { return c.wire.RemoteAddr() }
+
+// Done is closed when the connection has ended, for whatever reason.
+func (c *Client) Done() <-chan struct{} { return c.wire.done }
+
+// Err says why the connection ended: nil as long as it has not, ErrClosed
+// after Close, else an error that wraps ErrLost.
+func (c *Client) Err() error {
+	select {
+	case <-c.wire.done:
+	default:
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.why == nil {
+		c.why = errCut
+	}
+	return c.why
+}
+
+func newClient(l *login, conn *ssh.Client, w *wire) *Client {
+	c := &Client{
+		host:     l.settings.Host,
+		settings: l.settings,
+		bare:     l.opts.Bare,
+		conn:     conn,
+		wire:     w,
+		closing:  make(chan struct{}),
+	}
+	c.alive = &keepalive{
+		interval: aliveInterval(l.settings),
+		most:     l.settings.ServerAliveCountMax,
+		wire:     w,
+		ask:      func() { conn.SendRequest("keepalive@openssh.com", true, nil) },
+		dead:     func() { c.end(errSilent) },
+	}
+	c.alive.start()
+	return c
+}
+
+// muxer is what is used of *ssh.Client.
+type muxer interface {
+	OpenChannel(name string, data []byte) (ssh.Channel, <-chan *ssh.Request, error)
+	SendRequest(name string, wantReply bool, payload []byte) (bool, []byte, error)
+	Listen(network, addr string) (net.Listener, error)
+	Close() error
+}
+
+// end closes the connection for a reason that Err then tells.
+func (c *Client) end(why error) {
+	c.mu.Lock()
+	if c.why == nil {
+		c.why = why
+	}
+	c.mu.Unlock()
+	c.alive.stop()
+	c.wire.Close()
+}
+
+// closeWithin is how long Close waits for commands to end.
+const closeWithin = 2 * time.Second
+
+// Close ends the commands that are running on the host as if their time were
+// over, and then the connection. It takes two seconds at most, on a host that is
+// slow. Further calls do nothing.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil
+	}
+	c.closed = true
+	close(c.closing)
+	var idle chan struct{}
+	if c.active > 0 {
+		idle = make(chan struct{})
+		c.idle = idle
+	}
+	c.mu.Unlock()
+	if idle != nil {
+		select {
+		case <-idle:
+		case <-c.wire.done:
+		case <-time.After(closeWithin):
+		}
+	}
+	c.end(ErrClosed)
+	if c.release != nil {
+		c.release()
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package ssh
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"farmrun/luahost/secret"
+)
+
+// fail makes an *Error of what NewClientConn or a connect returned.
+func (l *login) fail(w *wire, err error) error {
+	var done *Error
+	if errors.As(err, &done) && done.Host != l.settings.Host { // of a jump host: it says all there is to say
+		kind := done.Kind
+		if kind == ErrForwardRefused {
+			kind = ErrUnreachable
+		}
+		return &Error{Host: l.settings.Host, Stage: l.stage, Kind: kind, Err: done, Hint: done.Hint}
+	}
+	e := &Error{Host: l.settings.Host, Stage: l.stage, Kind: ErrUnreachable, Err: err}
+	switch {
+	case l.refused != nil:
+		if errors.As(l.refused, &done) {
+			return done
+		}
+		e.Err = l.refused
+		if l.stage == StageLogin {
+			e.Kind = ErrAuth
+		}
+	case l.ctx.Err() != nil:
+		e.Kind, e.Err = ended(l.ctx)
+		l.explainTimeout(e, w)
+	case w == nil:
+		e.Hint, e.Err = explainConnect(err)
+	case l.stage == StageLogin:
+		l.explainLogin(e, err)
+	default:
+		l.explainHandshake(e, w, err)
+	}
+	return e
+}
+
+func (l *login) explainTimeout(e *Error, w *wire) {
+	if !errors.Is(e.Err, errImpatient) {
+		return
+	}
+	switch {
+	case w == nil:
+		e.Err = fmt.Errorf("no answer from %s within %v", l.settings.Addr(), l.patience.most)
+	case w.heard.Load() == 0:
+		e.Err = fmt.Errorf("%s accepts the connection and then says nothing, for %v", l.settings.Addr(), l.patience.most)
+	default:
+		e.Err = fmt.Errorf("%s did not get on within %v", l.settings.Addr(), l.patience.most)
+	}
+	e.Kind = ErrTimeout
+}
+
+// explainConnect takes the part of a dial error that tells something, and says
+// what may help.
+func explainConnect(err error) (hint string, why error) {
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return "is the name right? a HostName in ~/.ssh/config can give it an address", fmt.Errorf("%s: %s", dns.Name, dns.Err)
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return "is sshd running there, on this port?", err
+	}
+	return "", err
+}
+
+func (l *login) explainHandshake(e *Error, w *wire, err error) {
+	var said *proxyError
+	switch {
+	case errors.As(err, &said):
+		e.Err = said
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, net.ErrClosed):
+		e.Err = fmt.Errorf("%s closed the connection at once", l.settings.Addr())
+		if w.heard.Load() != 0 {
+			e.Err = fmt.Errorf("%s closed the connection before the login", l.settings.Addr())
+		}
+	case strings.Contains(err.Error(), "overflow reading version string"):
+		e.Err = fmt.Errorf("what answers at %s does not speak ssh", l.settings.Addr())
+	default:
+		e.Err = tidy(err)
+	}
+}
+
+// explainLogin tells a refusal from a connection that broke.
+func (l *login) explainLogin(e *Error, err error) {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "disconnect, reason"):
+		e.Kind, e.Err = ErrAuth, tidy(err)
+		if l.auth.rejected {
+			e.Err = fmt.Errorf("%w; %w", secret.ErrRejected, tidy(err))
+		} else if tooMany(err) {
+			e.Hint = "too many keys were tried: IdentitiesOnly yes in ~/.ssh/config keeps to those that IdentityFile names"
+		}
+	case l.auth.waited > tooLongForHost && !l.again:
+		l.again = true
+	default:
+		e.Err = fmt.Errorf("%s closed the connection during the login", l.settings.Addr())
+		if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+			e.Err = tidy(err)
+		}
+	}
+}
+
+// tooLongForHost is how long a host may have been kept waiting for a password
+// before a broken connection is no wonder. (sshd waits for two minutes.)
+const tooLongForHost = 20 * time.Second
+
+// tidy drops x/crypto's prefixes, which say nothing to an operator.
+func tidy(err error) error {
+	text := strings.TrimPrefix(err.Error(), "ssh: handshake failed: ")
+	return &tidied{strings.TrimPrefix(text, "ssh: "), err}
+}
+
+type tidied struct {
+	text string
+	err  error
+}
+
+func (t *tidied) Error() string { return t.text }
+func (t *tidied) Unwrap() error { return t.err }
