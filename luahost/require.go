@@ -121,7 +121,7 @@ func (rt *Runtime) findFile(c *Call, name string) *lua.LFunction {
 		known := slices.Collect(maps.Keys(rt.modules))
 		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("there is no module %q%s", name, DidYouMean(name, known)), Hint: missingHint(err)})
 	case err != nil:
-		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("require %q: %v", name, err)})
+		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("require %q: %v", name, err), Hint: missingHint(err)})
 	}
 	fn, err := load(c.L, string(source), path)
 	if err != nil {

@@ -104,7 +104,9 @@ func exit(c *Call) {
 		}
 	case *lua.LNilType:
 	default:
-		code = c.Int(1)
+		if code = c.Int(1); code < 0 || code > 255 {
+			c.Fail("a status from 0 to 255 expected, got %d", code)
+		}
 	}
 	c.Exit(code)
 }

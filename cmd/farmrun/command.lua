@@ -3,23 +3,11 @@
 local farm, command = require "farm", require "command"
 if command.site then require "site" end
 
-local hosts = farm.hosts(command.sets)
-
-local function work(host)
+farm.each(farm.hosts(command.sets), {
+  timeout    = "24h", -- the command has its own
+  parallel   = command.serial and 1 or command.parallel,
+  on_failure = command.serial and not command.keep_going and "stop" or nil,
+  first      = not command.serial and not command.keep_going,
+}, function(host)
   host:run(command.line, { dir = command.dir, timeout = command.timeout })
-end
-
-local function on(some, options)
-  options.timeout = "24h"
-  if #some > 0 then farm.each(some, options, work) end
-end
-
-local all = { parallel = command.parallel }
-if command.serial then
-  on(hosts, { parallel = 1, on_failure = not command.keep_going and "stop" or nil })
-elseif command.keep_going then
-  on(hosts, all)
-else
-  on({ table.remove(hosts, 1) }, {})
-  on(hosts, all)
-end
+end)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"farmrun/luahost"
@@ -35,14 +36,14 @@ func newFinder(site, dir string) finder {
 	if config, err := os.UserConfigDir(); err == nil {
 		f.dirs = append(f.dirs, filepath.Join(config, "farmrun"))
 	}
+	f.dirs = slices.Compact(f.dirs)
 	return f
 }
 
 // noSiteError says that there is no site file.
 type noSiteError struct{ dirs []string }
 
-func (e *noSiteError) Error() string        { return "there is no site file" }
-func (e *noSiteError) Is(target error) bool { return target == fs.ErrNotExist }
+func (e *noSiteError) Error() string { return "there is no site file" }
 func (e *noSiteError) Hint() string {
 	return fmt.Sprintf("farmrun init DIR makes one to edit, or name yours with --site; site.lua is not in %s", strings.Join(e.dirs, ", "))
 }
@@ -67,10 +68,11 @@ func (f finder) find(name string) (source []byte, path string, err error) {
 	return source, "scripts/" + file, err
 }
 
-// hasSite tells whether a script that requires "site" would find one.
+// hasSite tells whether there is a site file, one that cannot be read included.
 func (f finder) hasSite() bool {
 	_, _, err := f.find("site")
-	return err == nil
+	_, none := errors.AsType[*noSiteError](err)
+	return !none
 }
 
 // findScript returns the script that the operator named, by path or as a bare

@@ -43,6 +43,7 @@ type flags struct {
 	site     string
 	dryRun   bool
 	timeout  string
+	whole    string // --run-timeout
 	yes      bool
 	keep     bool // --keep-going
 	serial   bool
@@ -70,6 +71,7 @@ func (f *flags) set() *pflag.FlagSet {
 	set.BoolVar(&f.serial, "serial", false, "with -c: one host after the other")
 	set.IntVar(&f.parallel, "parallel", 0, "with -c: on so many hosts at once (default 32)")
 	set.StringVarP(&f.timeout, "timeout", "t", "", `with -c: the time each host has (default "10m")`)
+	set.StringVar(&f.whole, "run-timeout", "", `the time that the whole run has (default "24h")`)
 	set.BoolVarP(&f.dryRun, "dry-run", "n", false, "only look; print what would be changed")
 	set.StringVar(&f.site, "site", "", "the site file (default: site.lua here, beside the script, or in ~/.config/farmrun)")
 	set.StringVarP(&f.user, "user", "l", "", "the user to log in as (default: as ssh does)")
@@ -140,6 +142,9 @@ func (f flags) job(args []string) (job, error) {
 
 // check refuses combinations that make no sense.
 func (f flags) check(set *pflag.FlagSet) error {
+	if _, err := os.Stat(f.site); f.site != "" && err != nil {
+		return usageError("--site: %v", err)
+	}
 	if f.command != "" && f.line != "" {
 		return usageError("-c and -e do not go together")
 	}

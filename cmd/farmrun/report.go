@@ -34,6 +34,8 @@ func status(err error) int {
 		return exit.Code
 	case isInterrupt(err):
 		return interrupted
+	case errors.As(err, &e) && e.Kind == luahost.Halted: // though it may be because of several hosts
+		return halted
 	case errors.As(err, &several):
 		return worst(several)
 	case !errors.As(err, &e):
@@ -42,14 +44,15 @@ func status(err error) int {
 	switch e.Kind {
 	case luahost.Script, luahost.Usage, luahost.Fault:
 		return wrong
-	case luahost.Halted:
-		return halted
 	}
 	return hostFailed
 }
 
 // worst is wrong if every host failed because the script is.
 func worst(e *farm.EachError) int {
+	if len(e.Failed) == 0 {
+		return hostFailed
+	}
 	for _, f := range e.Failed {
 		if status(f.Err) != wrong {
 			return hostFailed
@@ -70,7 +73,7 @@ func report(out *console.Console, err error) {
 		return
 	}
 	var several *farm.EachError
-	if errors.As(err, &several) && !errors.As(err, new(*gate.HaltError)) {
+	if errors.As(err, &several) {
 		reportGroups(out, several)
 	}
 	e := shown(err)

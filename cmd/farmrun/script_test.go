@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -35,21 +36,22 @@ func TestMain(m *testing.M) {
 //
 //	hosts [-off|-silent|-lost|-wrongkey|-unknown|-password PASSWORD] SET
 //		makes ssh servers, and entries for them in ~/.ssh/config and
-//		known_hosts; the home directory of web1 is $WORK/web1
+//		known_hosts; the home directory of web1 is $WORK/web1, its port $PORT_web1
 //	run STATUS COMMAND [ARG...]
 //		runs a command that ends with that exit status
-//	start NAME COMMAND [ARG...]
-//		starts one; what it says goes to NAME.out and NAME.err
-//	says NAME TEXT
-//		waits until it has said TEXT
+//	start [-tty] NAME COMMAND [ARG...]
+//		starts one, with a terminal of its own if wanted; what it says goes to
+//		NAME.out and NAME.err, and to the terminal NAME.tty
+//	says NAME TEXT, types NAME TEXT
+//		waits until it has said TEXT; has the operator type a line
 //	signal NAME SIGNAL
 //	ended NAME STATUS
 //		waits for its end
 //	fifo NAME, await NAME, tell NAME
 //		a place to wait for a command on a host (which writes a line to it), or
 //		to have it wait (by reading a line)
-//	logins HOST N, tries HOST N
-//		checks how many connections, and passwords, a host has seen
+//	logins SET N, tries SET N
+//		checks how many connections, and passwords, hosts have seen together
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -61,6 +63,7 @@ func TestScript(t *testing.T) {
 			"run":    with((*stage).run),
 			"start":  with((*stage).start),
 			"says":   with((*stage).says),
+			"types":  with((*stage).types),
 			"signal": with((*stage).signal),
 			"ended":  with((*stage).ended),
 			"fifo":   with((*stage).fifo),
@@ -122,6 +125,9 @@ func (s *stage) close() {
 	for _, p := range s.processes {
 		p.cmd.Process.Kill()
 		<-p.done
+		if p.tty != nil {
+			p.tty.Close()
+		}
 	}
 	for _, server := range s.servers {
 		server.Close()
@@ -154,22 +160,24 @@ func (s *stage) hosts(ts *testscript.TestScript, args []string) error {
 		return err
 	}
 	for _, name := range names {
-		if err := s.host(name, fault, password); err != nil {
+		port, err := s.host(name, fault, password)
+		if err != nil {
 			return err
 		}
+		ts.Setenv("PORT_"+name, strconv.Itoa(port))
 	}
 	return nil
 }
 
 // host starts one server and makes it known.
-func (s *stage) host(name, fault, password string) error {
+func (s *stage) host(name, fault, password string) (port int, err error) {
 	home := filepath.Join(s.dir, name)
 	if err := os.MkdirAll(home, 0o777); err != nil {
-		return err
+		return 0, err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	h := &server{Server: &sshserver.Server{
 		HostKeys: []ssh.Signer{s.key},
@@ -192,17 +200,17 @@ func (s *stage) host(name, fault, password string) error {
 		shown = newSigner().PublicKey()
 	}
 	s.servers[name] = h
-	port := listener.Addr().(*net.TCPAddr).Port
+	port = listener.Addr().(*net.TCPAddr).Port
 	if fault == "-off" {
 		listener.Close()
 	} else {
 		go h.Serve(listener)
 	}
-	err = s.add("config", fmt.Sprintf("Host %s\n  HostName 127.0.0.1\n  Port %d\n  User op\n  ServerAliveInterval 1\n  ConnectTimeout 2\n", name, port))
+	err = s.add("config", fmt.Sprintf("Host %s\n  HostName 127.0.0.1\n  Port %d\n  User op\n  ServerAliveInterval 1\n  ServerAliveCountMax 1\n  ConnectTimeout 1\n", name, port))
 	if fault == "-unknown" {
-		return err
+		return port, err
 	}
-	return errors.Join(err, s.add("known_hosts", knownhosts.Line([]string{listener.Addr().String()}, shown)+"\n"))
+	return port, errors.Join(err, s.add("known_hosts", knownhosts.Line([]string{listener.Addr().String()}, shown)+"\n"))
 }
 
 // add adds text to a file of ~/.ssh.
@@ -236,87 +244,125 @@ func wantStatus(want string, err error) error {
 
 // process is a command that was started.
 type process struct {
-	cmd      *exec.Cmd
-	out, err said
-	done     chan error
+	cmd  *exec.Cmd
+	done chan error
+
+	mu    sync.Mutex
+	more  *sync.Cond        // signalled when it has said more, or has ended
+	said  map[string][]byte // by stream: out, err, tty
+	ended bool
+	tty   *os.File // the far end of its terminal, or nil
 }
 
-// said is what a process has said so far.
-type said struct {
-	mu   sync.Mutex
-	more *sync.Cond
-	text []byte
-	file *os.File
+// stream is one of a process's.
+type stream struct {
+	*process
+	name string
+	file *os.File // a copy, for the script to look at
 }
 
-func (s *said) Write(p []byte) (int, error) {
+func (s *stream) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.text = append(s.text, p...)
+	s.said[s.name] = append(s.said[s.name], p...)
 	s.more.Broadcast()
 	return s.file.Write(p)
 }
 
-// start is start NAME COMMAND [ARG...].
+// start is start [-tty] NAME COMMAND [ARG...].
 func (s *stage) start(ts *testscript.TestScript, args []string) error {
-	name := args[0]
-	path, err := exec.LookPath(args[1])
-	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
-		if err == nil {
-			break
-		}
-		path, err = exec.LookPath(filepath.Join(dir, args[1]))
+	tty := args[0] == "-tty"
+	if tty {
+		args = args[1:]
 	}
-	if err != nil {
-		return err
-	}
-	p := &process{cmd: exec.Command(path, args[2:]...), done: make(chan error, 1)}
-	for _, v := range []string{"HOME", "PATH", "NO_COLOR", "WORK", "TMPDIR"} {
+	p := &process{cmd: exec.Command(lookPath(ts, args[1]), args[2:]...), done: make(chan error, 1), said: map[string][]byte{}}
+	p.more = sync.NewCond(&p.mu)
+	for _, v := range []string{"HOME", "PATH", "NO_COLOR", "TERM", "WORK", "TMPDIR"} {
 		p.cmd.Env = append(p.cmd.Env, v+"="+ts.Getenv(v))
 	}
 	p.cmd.Dir = ts.MkAbs(".")
-	for suffix, said := range map[string]*said{".out": &p.out, ".err": &p.err} {
-		said.more = sync.NewCond(&said.mu)
-		if said.file, err = os.Create(ts.MkAbs(name + suffix)); err != nil {
+	var streams []*stream
+	for _, name := range []string{"out", "err", "tty"} {
+		file, err := os.Create(ts.MkAbs(args[0] + "." + name))
+		if err != nil {
 			return err
 		}
+		streams = append(streams, &stream{p, name, file})
 	}
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
+	p.cmd.Stdout, p.cmd.Stderr = streams[0], streams[1]
+	var shown sync.WaitGroup
+	if tty {
+		near, err := p.terminal()
+		if err != nil {
+			return err
+		}
+		defer near.Close()
+		shown.Go(func() { io.Copy(streams[2], p.tty) })
+	}
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
-	s.processes[name] = p
+	s.processes[args[0]] = p
 	go func() {
 		err := p.cmd.Wait()
-		p.out.end()
-		p.err.end()
+		shown.Wait() // until nobody has the terminal any more
+		for _, stream := range streams {
+			stream.file.Close()
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.ended = true
+		p.more.Broadcast()
 		p.done <- err
 		close(p.done)
 	}()
 	return nil
 }
 
-func (s *said) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.file.Close()
-	s.file = nil
-	s.more.Broadcast()
+// terminal gives the process a controlling terminal, and returns its near end.
+func (p *process) terminal() (near *os.File, err error) {
+	p.tty, near, err = pty.Open()
+	if err != nil {
+		return nil, err
+	}
+	p.cmd.Stdin = near
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	return near, nil
+}
+
+// lookPath finds a command in the script's PATH, which has farmrun in it.
+func lookPath(ts *testscript.TestScript, name string) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path
+		}
+	}
+	ts.Fatalf("there is no command %s", name)
+	return ""
 }
 
 // says is says NAME TEXT.
 func (s *stage) says(ts *testscript.TestScript, args []string) error {
 	p := s.processes[args[0]]
-	for p.err.mu.Lock(); ; p.err.more.Wait() {
-		switch {
-		case strings.Contains(string(p.err.text), args[1]):
-			p.err.mu.Unlock()
-			return nil
-		case p.err.file == nil:
-			defer p.err.mu.Unlock()
-			return fmt.Errorf("%s ended without saying %q but only:\n%s", args[0], args[1], p.err.text)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		for _, text := range p.said {
+			if strings.Contains(string(text), args[1]) {
+				return nil
+			}
 		}
+		if p.ended {
+			return fmt.Errorf("%s ended without saying %q but only %q", args[0], args[1], p.said)
+		}
+		p.more.Wait()
 	}
+}
+
+// types is types NAME TEXT: the operator types a line.
+func (s *stage) types(_ *testscript.TestScript, args []string) error {
+	_, err := io.WriteString(s.processes[args[0]].tty, args[1]+"\n")
+	return err
 }
 
 // signal is signal NAME SIGNAL.
@@ -333,11 +379,17 @@ func (s *stage) ended(ts *testscript.TestScript, args []string) error {
 	p := s.processes[args[0]]
 	select {
 	case err := <-p.done:
-		ts.Logf("[stdout]\n%s[stderr]\n%s", p.out.text, p.err.text)
+		ts.Logf("%s", p.all())
 		return wantStatus(args[1], err)
 	case <-time.After(20 * time.Second):
-		return fmt.Errorf("%s goes on and on; it has said:\n%s", args[0], p.err.text)
+		return fmt.Errorf("%s goes on and on; it has said:\n%s", args[0], p.all())
 	}
+}
+
+func (p *process) all() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return fmt.Sprintf("[stdout]\n%s[stderr]\n%s[tty]\n%s", p.said["out"], p.said["err"], p.said["tty"])
 }
 
 // fifo is fifo NAME.
@@ -359,18 +411,28 @@ func (s *stage) tell(ts *testscript.TestScript, args []string) error {
 	return os.WriteFile(ts.MkAbs(args[0]), []byte("go on\n"), 0)
 }
 
-// logins is logins HOST N.
+// logins is logins SET N.
 func (s *stage) logins(_ *testscript.TestScript, args []string) error {
-	_, ever := s.servers[args[0]].Connections()
-	return wantCount(args, ever)
+	return s.total(args, func(h *server) int {
+		_, ever := h.Connections()
+		return ever
+	})
 }
 
-// tries is tries HOST N.
+// tries is tries SET N.
 func (s *stage) tries(_ *testscript.TestScript, args []string) error {
-	return wantCount(args, int(s.servers[args[0]].tries.Load()))
+	return s.total(args, func(h *server) int { return int(h.tries.Load()) })
 }
 
-func wantCount(args []string, got int) error {
+func (s *stage) total(args []string, count func(*server) int) error {
+	names, err := nodeset.Parse(args[0], nodeset.Groups{})
+	if err != nil {
+		return err
+	}
+	got := 0
+	for _, name := range names {
+		got += count(s.servers[name])
+	}
 	if strconv.Itoa(got) != args[1] {
 		return fmt.Errorf("%s: %d, want %s", args[0], got, args[1])
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,9 @@ var ErrStopped = errors.New("stopped by the operator")
 type EachOptions struct {
 	Parallel      int  // how many hosts at once; 0 is DefaultParallel
 	StopOnFailure bool // begins no further host when one has failed
+	// First has one host do its part before any other begins, and begins no
+	// other if it fails, so that what is wrong everywhere goes wrong once.
+	First bool
 }
 
 // Each calls work for every host, for several of them at once, and waits for
@@ -37,21 +41,31 @@ func (f *Farm) Each(ctx context.Context, hosts []*Host, opts EachOptions, work f
 	f.busy.Add(1)
 	defer f.busy.Add(-1)
 	e := &each{farm: f, opts: opts, work: work, errs: make([]error, len(hosts))}
+	begin := 0
+	if opts.First {
+		e.errs[0], begin = e.do(ctx, hosts[0]), 1
+		e.over.Store(e.errs[0] != nil)
+	}
+	e.parallel(ctx, hosts, begin)
+	return e.err(hosts)
+}
+
+// parallel has the hosts from the given one on do their parts, and waits.
+func (e *each) parallel(ctx context.Context, hosts []*Host, begin int) {
 	next := make(chan int)
 	var wg sync.WaitGroup
-	for range min(cmp.Or(opts.Parallel, DefaultParallel), len(hosts)) {
+	for range min(cmp.Or(e.opts.Parallel, DefaultParallel), len(hosts)) {
 		wg.Go(func() {
 			for i := range next {
 				e.errs[i] = e.do(ctx, hosts[i])
 			}
 		})
 	}
-	for i := range hosts {
+	for i := begin; i < len(hosts); i++ {
 		next <- i
 	}
 	close(next)
 	wg.Wait()
-	return e.err(hosts)
 }
 
 // each is one Each under way.
@@ -174,12 +188,16 @@ type Group struct {
 	Err   error // of the first of them
 }
 
-// Groups folds the failures that say the same but for the host's name.
+// howLong matches times in a failure, which are never quite the same.
+var howLong = regexp.MustCompile(`\b\d+(\.\d+)?(ms|s|m)\b`)
+
+// Groups folds the failures that say the same but for the host's name and
+// how long something took.
 func (e *EachError) Groups() []Group {
 	var groups []Group
 	index := map[string]int{}
 	for _, f := range e.Failed {
-		text := strings.ReplaceAll(f.Err.Error(), f.Host, "%h")
+		text := howLong.ReplaceAllString(strings.ReplaceAll(f.Err.Error(), f.Host, "%h"), "%t")
 		i, seen := index[text]
 		if !seen {
 			i = len(groups)

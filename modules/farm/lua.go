@@ -191,6 +191,8 @@ func (b *binding) names(c *luahost.Call) {
 //   - timeout ("1h"): the time for each host's part
 //   - on_failure ("continue"): "stop" begins no further host when one has
 //     failed
+//   - first (false): true has one host do its part before the others begin,
+//     which they do only if it does not fail
 //   - check (true): false raises no error, but returns the failures as a second
 //     table
 func (b *binding) each(c *luahost.Call) {
@@ -198,6 +200,7 @@ func (b *binding) each(c *luahost.Call) {
 		Parallel  int
 		Timeout   time.Duration
 		OnFailure string
+		First     bool
 		Check     *bool
 	}](c, optionsAt(c))
 	hosts, work := b.take(c, 1), c.Function(c.Count())
@@ -212,7 +215,7 @@ func (b *binding) each(c *luahost.Call) {
 	}
 	timeout := cmp.Or(opts.Timeout, time.Hour)
 	err := c.Try("farm.each", 0, func(ctx context.Context) error {
-		return b.farm.Each(ctx, hosts, EachOptions{opts.Parallel, stop}, func(ctx context.Context, h *Host) (err error) {
+		return b.farm.Each(ctx, hosts, EachOptions{opts.Parallel, stop, opts.First}, func(ctx context.Context, h *Host) (err error) {
 			results[index[h]], err = c.Runtime().Call(ctx, luahost.Task{
 				Host: h.name, What: "the part of " + h.name, Timeout: timeout,
 			}, work, b.host.Value(h))
@@ -221,7 +224,9 @@ func (b *binding) each(c *luahost.Call) {
 	})
 	var failed *EachError
 	errors.As(err, &failed)
-	if err != nil && (failed == nil || opts.Check == nil || *opts.Check) {
+	_, exit := errors.AsType[*luahost.ExitRequest](err)
+	mayFail := opts.Check != nil && !*opts.Check && failed != nil && failed.Why == nil && !exit
+	if err != nil && !mayFail {
 		c.Raise(b.eachFailed(hosts, err))
 	}
 	table := c.L.NewTable()
@@ -375,8 +380,25 @@ func haltError(halt *gate.HaltError, err error) *luahost.Error {
 		e.Message = "the rollout halted: " + inner.Message
 		e.Hint = inner.Hint
 	}
-	e.Hint = strings.TrimPrefix(e.Hint+"; "+halt.Hint(), "; ")
+	e.Hint = strings.TrimPrefix(e.Hint+"; "+whereItStands(halt.Report), "; ")
 	return e
+}
+
+// whereItStands counts and names the hosts of a rollout that halted.
+func whereItStands(r gate.Report) string {
+	failed := make([]string, len(r.Failed))
+	for i, f := range r.Failed {
+		failed[i] = f.Host
+	}
+	return fmt.Sprintf("%d done, %d failed%s, %d not touched%s", len(r.Done),
+		len(failed), inBrackets(failed), len(r.Left), inBrackets(r.Left))
+}
+
+func inBrackets(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return " (" + nodeset.Fold(names) + ")"
 }
 
 // take returns the hosts that argument n names: a set, a host, or a list of either.
@@ -431,6 +453,9 @@ func (b *binding) expand(c *luahost.Call, set string) []*Host {
 			Hint() string
 		}](err); ok {
 			e.Hint = hinter.Hint()
+		}
+		if _, group := errors.AsType[*nodeset.UnknownGroupError](err); group && !b.farm.defined() {
+			e.Hint = "groups are named by the site file, and none was read"
 		}
 		c.Raise(e)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -84,7 +85,7 @@ func (r Rollout) grace() time.Duration {
 func (f *Farm) undo(ctx context.Context, h *Host, cause error, undo func(context.Context, *Host) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer cancel()
-	f.config.Console.Note(h.name, "failed: %v", cause)
+	f.config.Console.Note(h.name, "failed: %s", alone(gate.Event{Host: h.name, Err: cause}))
 	f.config.Console.Note(h.name, "putting it back as it was")
 	if err := undo(ctx, h); err != nil {
 		return errors.Join(cause, fmt.Errorf("and could not be put back: %w", err))
@@ -112,18 +113,22 @@ func (l *rolloutLog) event(e gate.Event) {
 		l.began[e.Host] = e.Time
 		say(e.Host, "turn %d of %d", l.turns, l.total)
 	case gate.Sick:
-		say(e.Host, "sick: %v", e.Err)
+		say(e.Host, "sick: %s", alone(e))
 	case gate.Well:
 		say(e.Host, "well again")
 	case gate.Waiting:
 		say("", "waiting up to %v: %v", e.Wait, e.Err)
 	case gate.Settling:
-		if e.Wait > 0 {
+		if e.Wait > 0 && !l.farm.stopped() { // which would end the wait
 			say(e.Host, "healthy; settling for %v", e.Wait)
 		}
 	case gate.HostDone:
 		say(e.Host, "done in %v", e.Time.Sub(l.began[e.Host]).Round(100*time.Millisecond))
 	case gate.HostFailed:
-		say(e.Host, "failed: %v", e.Err)
+		say(e.Host, "failed: %s", alone(e))
 	}
 }
+
+// alone returns what e's error says without the host's name, which stands
+// before the line anyway.
+func alone(e gate.Event) string { return strings.TrimPrefix(e.Err.Error(), e.Host+": ") }

@@ -61,6 +61,13 @@ func (f *Farm) Define(s Site) error {
 	return nil
 }
 
+// defined tells whether the farm has a site.
+func (f *Farm) defined() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.site != nil
+}
+
 // rule is one entry of Site.Hosts with its set written out.
 type rule struct {
 	set      string
