@@ -26,23 +26,29 @@ const (
 // has not answered yet. If it does, the command is ended behind Run's back.
 func (r *run) giveUp(why error) error {
 	r.given.Store(true)
+	began := time.Now()
 	select {
 	case <-r.opened:
-		if r.err == nil {
-			return r.stop(why)
+		if r.err == nil && r.began {
+			return r.stop(why, began)
 		}
 	case <-time.After(endWithin):
-		go func() {
-			if <-r.opened; r.err == nil {
-				go ssh.DiscardRequests(r.requests)
-				signal(r.ch, ssh.SIGKILL)
-				r.ch.Close()
-			}
-		}()
 	}
+	go func() {
+		if <-r.opened; r.ch != nil {
+			go ssh.DiscardRequests(r.requests)
+			signal(r.ch, ssh.SIGKILL)
+			r.ch.Close()
+		}
+	}()
 	r.stdout.shut(0)
 	r.stderr.shut(0)
-	return r.fail(why)
+	return r.timeUp(why)
+}
+
+// timeUp makes the error of a command whose time is over.
+func (r *run) timeUp(why error) *Error {
+	return r.client.fail(StageRun, fmt.Errorf("ended after %v: %w", time.Since(r.asked).Round(time.Millisecond), why))
 }
 
 // stop ends the command and all that it started, by one of two means.
@@ -58,17 +64,16 @@ func (r *run) giveUp(why error) error {
 // sshd has known since OpenSSH 7.9: it reaches the process group. In the end
 // closing the channel ends what writes into it.
 //
-
 // What is left then is named in the error.
-func (r *run) stop(why error) error {
+func (r *run) stop(why error, began time.Time) error {
 	r.ending.Store(true)
-	left, sure := r.linger()
+	left, sure := r.linger(began)
 	signal(r.ch, ssh.SIGKILL)
 	r.ch.Close()
 	r.stdout.shut(50 * time.Millisecond)
 	r.stderr.shut(50 * time.Millisecond)
 	go ssh.DiscardRequests(r.requests)
-	e := r.client.fail(StageRun, fmt.Errorf("ended after %v: %w", time.Since(r.began).Round(time.Millisecond), why))
+	e := r.timeUp(why)
 	if e.Left = left; left != nil {
 		e.Hint = "this user may not end them; end them on the host, or give sudo's command a time limit of its own"
 	} else if !sure {
@@ -80,13 +85,12 @@ func (r *run) stop(why error) error {
 }
 
 // linger waits until the command is gone and the sweep is done, or until the
-// time for both is over. Without a sweep it signals by itself. sure tells
+// time for both, counted from began, is over. Without a sweep it signals by itself. sure tells
 // whether left is known to be all that is left.
-func (r *run) linger() (left []Process, sure bool) {
+func (r *run) linger(began time.Time) (left []Process, sure bool) {
 	var kill <-chan time.Time
 	swept, busy := r.beginSweep()
-	began := time.Now()
-	late := time.NewTimer(endWithin)
+	late := time.NewTimer(time.Until(began.Add(endWithin)))
 	defer late.Stop()
 	drain := sync.OnceFunc(func() { close(r.drain) })
 	defer drain()
@@ -170,27 +174,33 @@ func (c *Client) sweep(pid int, busy chan<- struct{}) sweeping {
 	if _, err := io.Copy(&out, io.LimitReader(ch, 64<<10)); err != nil {
 		return sweeping{}
 	}
-	return sweeping{true, parseLeft(&out)}
+	return parseSweep(&out)
 }
 
-// parseLeft reads the lines "PID USER COMMAND" of the sweeper.
-func parseLeft(text io.Reader) (left []Process) {
+// parseSweep reads what the sweeper says: a line "PID USER COMMAND" for each
+// process that is left, and "done".
+func parseSweep(text io.Reader) (s sweeping) {
 	for lines := bufio.NewScanner(text); lines.Scan(); {
 		f := strings.Fields(lines.Text())
+		if len(f) == 1 && f[0] == "done" {
+			s.done = true
+		}
 		if len(f) < 2 {
 			continue
 		}
 		if pid, err := strconv.Atoi(f[0]); err == nil {
-			left = append(left, Process{PID: pid, User: f[1], Command: strings.Join(f[2:], " ")})
+			s.left = append(s.left, Process{PID: pid, User: f[1], Command: strings.Join(f[2:], " ")})
 		}
 	}
-	return left
+	return s
 }
 
 // sweeper is the script of sweep, read by a shell from its standard input. Its
-// parts: procs lists "pid ppid pgid sid" of all processes but zombies; ours
-// picks those that belong to $P; put sends them a signal, by sudo to those of
-// other users; the rest is SIGTERM, a wait, SIGKILL, and a list of who is left.
+// parts: procs lists all processes, as Linux has them or as "pid ppid pgid
+// sid"; ours picks those that belong to $P, and that were seen to before; look
+// keeps them in $left, or makes do with the process group where they cannot be
+// listed; put sends them a signal, by sudo to those of other users. What
+// follows is SIGTERM, a wait, SIGKILL, and a list of who is left.
 const sweeper = `
 procs() {
 	if [ -r /proc/self/stat ]; then
@@ -205,6 +215,8 @@ ours() {
 		sub(/^[0-9]+ [(].*[)] /, "") { if ($1 == "Z" || $1 == "X") next; $0 = p " " $2 " " $3 " " $4 }
 		{ parent[$1] = $2; group[$1] = $3; session[$1] = $4 }
 		END {
+			if (NR == 0) exit
+			printf "seen"
 			if (group[P] == P || session[P] == P) in_[P] = 1
 			for (n = split(SEEN, seen, " "); n > 0; n--) if (seen[n] in parent) in_[seen[n]] = 1
 			do {
@@ -213,33 +225,36 @@ ours() {
 					in_[p] = 1; more = 1
 				}
 			} while (more)
-			for (p in in_) printf "%s ", p
-		}'
+			for (p in in_) printf " %s", p
+		}' 2>/dev/null
+}
+nap() { sleep "$1" 2>/dev/null || sleep 1; }
+finish() { echo "done"; exit 0; }
+look() {
+	seen=$(ours)
+	case $seen in
+	seen) finish ;;
+	seen*) left=${seen#seen} ;;
+	*) kill -TERM "-$P"; nap 0.1; kill -KILL "-$P"; finish ;;
+	esac
 }
 put() {
-	kill -"$1" $2 2>/dev/null && return
+	kill "-$1" $left 2>/dev/null && return
 	foreign=
-	for p in $2; do [ ! -d /proc/$p ] || [ -O /proc/$p ] || foreign="$foreign $p"; done
-	[ -z "$foreign" ] || sudo -n kill -"$1" $foreign 2>/dev/null
+	for p in $left; do [ ! -d "/proc/$p" ] || [ -O "/proc/$p" ] || foreign="$foreign $p"; done
+	[ -z "$foreign" ] || sudo -n kill "-$1" $foreign 2>/dev/null
 }
-nap() { sleep $1 2>/dev/null || sleep 1; }
 settle() {
-	for i in $1; do
-		left=$(ours)
-		[ -n "$left" ] || exit 0
-		nap $i
-	done
-	left=$(ours)
+	for i in "$@"; do nap "$i"; look; done
 }
 left=
-left=$(ours)
-[ -n "$left" ] || exit 0
-put TERM "$left"
-settle "0.02 0.04 0.06"
-[ -n "$left" ] || exit 0
-put KILL "$left"
-settle "0.01 0.05"
+look
+put TERM
+settle 0.01 0.04 0.06
+put KILL
+settle 0.01 0.05
 for p in $left; do
-	ps -o pid= -o user= -o args= -p $p 2>/dev/null || echo "$p ? ?"
+	ps -o pid= -o user= -o args= -p "$p" 2>/dev/null || echo "$p ? ?"
 done
+finish
 `

@@ -18,8 +18,8 @@ import (
 
 // Run runs cmd on the host and waits until it has ended and all that it said
 // is read. What the command says goes to the Result and to cmd.Stdout and
-// cmd.Stderr, never to both at once if they are the same; cmd.Stdin is read until its end or that of the command, and may
-// lose what was read too much.
+// cmd.Stderr, never to both at once if they are the same. cmd.Stdin is read
+// until its end or that of the command, and may lose what was read too much.
 //
 // The error is nil whatever the exit status. When ctx is done first, Run ends
 // the command on the host, with all its children, and returns within about
@@ -31,7 +31,7 @@ import (
 // its output open, a daemon that was not given </dev/null >/dev/null 2>&1 for
 // example.
 func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
-	r := &run{client: c, ctx: ctx, cmd: cmd, began: time.Now(), code: -1}
+	r := &run{client: c, ctx: ctx, cmd: cmd, asked: time.Now(), code: -1}
 	r.stdout = stream{mu: &r.locks[0], live: cmd.Stdout}
 	r.stderr = stream{mu: &r.locks[1], live: cmd.Stderr}
 	if cmd.Stdout != nil && sameWriter(cmd.Stdout, cmd.Stderr) {
@@ -82,11 +82,12 @@ type run struct {
 	client *Client
 	ctx    context.Context
 	cmd    remote.Cmd
-	began  time.Time
+	asked  time.Time
 
-	opened   chan struct{} // closed when ch, requests and err are set
+	opened   chan struct{} // closed when ch, requests, began and err are set
 	ch       ssh.Channel
 	requests <-chan *ssh.Request
+	began    bool // the host was told to begin
 	err      error
 	given    atomic.Bool   // up: do not start the command any more
 	copied   chan struct{} // closed when all output is read
@@ -105,11 +106,11 @@ type run struct {
 // then stays to read the output.
 func (r *run) start(line string) {
 	r.ch, r.requests, r.err = r.client.conn.OpenChannel("session", nil)
-	if r.err == nil && !r.given.Load() {
+	if r.began = r.err == nil && !r.given.Load(); r.began {
 		r.err = execute(r.ch, line)
 	}
 	close(r.opened)
-	if r.err != nil || r.given.Load() {
+	if r.err != nil || !r.began {
 		close(r.copied)
 		return
 	}
@@ -189,15 +190,15 @@ func (r *run) wait() error {
 		case request, open = <-r.requests:
 			r.note(request)
 		case <-r.ctx.Done():
-			return r.stop(context.Cause(r.ctx))
+			return r.stop(context.Cause(r.ctx), time.Now())
 		case <-r.client.closing:
-			return r.stop(ErrClosed)
+			return r.stop(ErrClosed, time.Now())
 		}
 	}
 	select {
 	case <-r.copied:
 	case <-r.ctx.Done(): // a writer of the caller's blocks
-		return r.stop(context.Cause(r.ctx))
+		return r.stop(context.Cause(r.ctx), time.Now())
 	}
 	if r.code < 0 && r.signal == "" {
 		return r.fail(r.lost())
@@ -237,7 +238,7 @@ func (r *run) result() remote.Result {
 		Stderr:   r.stderr.bytes(),
 		Code:     r.code,
 		Signal:   r.signal,
-		Duration: time.Since(r.began),
+		Duration: time.Since(r.asked),
 	}
 }
 
