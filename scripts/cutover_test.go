@@ -59,3 +59,46 @@ func TestCutoverStops(t *testing.T) {
 		t.Errorf("after the rollback: %v", on)
 	}
 }
+
+// TestInterrupt presses ^C in the middle of the second server's turn: that goes
+// on to its end, and no further one begins.
+func TestInterrupt(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	o.ok("cvs-pull-snapshot", "2000-09-19")
+	v := visit(t, 50)
+	got := o.runUntil("webserv2: restart", "cutover", "--settle", "0s", "2000-09-19")
+	if got.code != 130 {
+		t.Errorf("exit status %d, want 130", got.code)
+	}
+	if !strings.Contains(got.err, "webserv2: done") || strings.Contains(got.err, "webserv3: turn") {
+		t.Errorf("after ^C:\n%s", got.err)
+	}
+	if on := onAir(t); on["releases/2000-09-19"] != 2 || on["releases/initial"] != servers-2 {
+		t.Errorf("after ^C: %v", on)
+	}
+	v.check()
+}
+
+// TestRollbackToDifferentReleases takes servers back each to its own former
+// release, and leaves alone those that are on another one.
+func TestRollbackToDifferentReleases(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	for _, date := range []string{"2000-09-12", "2000-09-19"} {
+		o.ok("cvs-pull-snapshot", "--hosts", few, date)
+	}
+	o.ok("switchrel", "--hosts", "webserv[1-2]", "2000-09-12")
+	o.ok("switchrel", "--hosts", "webserv[2-3]", "2000-09-19")
+	o.fails(1, []string{"say which release to leave"}, "rollback", "--hosts", few)
+	o.ok("rollback", "--hosts", few, "--settle", "0s", "2000-09-19")
+	want := map[string]string{"webserv1": "releases/2000-09-12", "webserv2": "releases/2000-09-12", "webserv3": "releases/initial"}
+	for host, release := range want {
+		if got := strings.TrimSpace(farm.Exec(t, host, "readlink", "/home/web/www")); got != release {
+			t.Errorf("%s is on %s, want %s", host, got, release)
+		}
+	}
+	o.fails(1, nil, "rollback", "--hosts", "webserv2", "--settle", "0s") // there is no way further back
+}

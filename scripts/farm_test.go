@@ -80,6 +80,13 @@ type outcome struct {
 // web when asked for it.
 func (o *operator) run(args ...string) outcome {
 	o.t.Helper()
+	return o.runUntil("", args...)
+}
+
+// runUntil is run, but that ^C is pressed when farmrun says stop on standard
+// error, if stop is not "".
+func (o *operator) runUntil(stop string, args ...string) outcome {
+	o.t.Helper()
 	master, slave, err := pty.Open()
 	if err != nil {
 		o.t.Fatal(err)
@@ -89,7 +96,7 @@ func (o *operator) run(args ...string) outcome {
 	c.Dir = o.dir
 	c.Env = append(os.Environ(), "HOME="+farm.Home(), "TERM=dumb")
 	var stdout, stderr bytes.Buffer
-	c.Stdin, c.Stdout, c.Stderr = slave, &stdout, &stderr
+	c.Stdin, c.Stdout, c.Stderr = slave, &stdout, io.MultiWriter(&stderr, &presser{master, stop})
 	c.SysProcAttr = controlling()
 	if err := c.Start(); err != nil {
 		o.t.Fatal(err)
@@ -106,6 +113,20 @@ func (o *operator) run(args ...string) outcome {
 		o.t.Errorf("the password is shown:\n%s%s", got.out, got.err)
 	}
 	return got
+}
+
+// presser presses ^C when what is written to it says so.
+type presser struct {
+	terminal io.Writer
+	at       string
+}
+
+func (p *presser) Write(text []byte) (int, error) {
+	if p.at != "" && bytes.Contains(text, []byte(p.at)) {
+		p.at = ""
+		p.terminal.Write([]byte{3})
+	}
+	return len(text), nil
 }
 
 // ok is run for what must succeed.

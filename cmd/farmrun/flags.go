@@ -165,9 +165,10 @@ func (f flags) check(set *pflag.FlagSet) error {
 	if f.parallel < 0 || set.Changed("parallel") && f.parallel == 0 {
 		return usageError("--parallel takes a number above zero")
 	}
-	if set.Changed("timeout") {
-		if d, err := luahost.ParseDuration(f.timeout); err != nil || d < time.Millisecond {
-			return usageError(`--timeout takes a time such as "90s"`)
+	for _, name := range []string{"timeout", "run-timeout"} {
+		text := set.Lookup(name).Value.String()
+		if d, err := luahost.ParseDuration(text); set.Changed(name) && (err != nil || d < time.Millisecond) {
+			return usageError(`--%s takes a time such as "90s"`, name)
 		}
 	}
 	return nil

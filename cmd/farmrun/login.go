@@ -133,7 +133,11 @@ func explain(err error) error {
 		return err
 	}
 	message := strings.TrimPrefix(e.Error(), e.Host+": ")
-	if e.Stage == ssh.StageRun { // the wait that ended says what was run
+	late, isLate := errors.AsType[*luahost.TimeoutError](err)
+	switch {
+	case isLate && len(e.Left) == 0: // the wait that ended says what was run
+		message = late.Error()
+	case e.Stage == ssh.StageRun:
 		message = strings.TrimPrefix(message, ssh.StageRun+": ")
 	}
 	return &luahost.Error{

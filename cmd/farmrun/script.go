@@ -29,7 +29,9 @@ func (s script) run(ctx context.Context, out *console.Console) error {
 	defer w.close()
 	ctx, stop := interruptible(ctx, w.farm, out)
 	defer stop()
+	whole, _ := luahost.ParseDuration(s.flags.whole) // 0 where none was given; flags.check has read it
 	rt := luahost.New(ctx, luahost.Config{
+		Timeout: whole,
 		Modules: append(modules(w, s.name), s.extra...),
 		Find:    s.find.find,
 		Args:    s.args,
