@@ -3,9 +3,12 @@ package sudo_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
@@ -16,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestMain(m *testing.M) { farm.Main(m, 1) }
+func TestMain(m *testing.M) { farm.Main(m, 2) }
 
 // login logs in to a web server of the farm by key, until the test ends.
 func login(t *testing.T, user string) *ssh.Client {
@@ -30,74 +33,246 @@ func login(t *testing.T, user string) *ssh.Client {
 	return client
 }
 
-// The real sudo does as the stand-in of the other tests.
+// root runs a shell script as root on webserv1, by its back door.
+func root(t *testing.T, script string) string {
+	t.Helper()
+	return farm.Exec(t, "webserv1", "sh", "-c", script)
+}
+
+// sudoers puts a line before those of the sudoers of webserv1, until the test
+// ends.
+func sudoers(t *testing.T, line string) {
+	t.Helper()
+	root(t, "printf '%s\\n' '"+line+"' >>/etc/sudoers")
+	t.Cleanup(func() { root(t, "sed -i '$d' /etc/sudoers") })
+}
+
+// keys gives out one password, and notes what became of it.
+func keys(pass string) (take sudo.Take, outcomes *[]secret.Outcome) {
+	outcomes = new([]secret.Outcome)
+	return func(_ context.Context, account string) (secret.Secret, secret.Report, error) {
+		if account != "web" {
+			return secret.Secret{}, nil, fmt.Errorf("sudo wants the password of %s", account)
+		}
+		return secret.New(pass), func(o secret.Outcome) { *outcomes = append(*outcomes, o) }, nil
+	}, outcomes
+}
+
 func TestFarm(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		user     string
+		sudoers  string
 		cmd      remote.Cmd
 		as       string
 		pass     string
 		stdout   string
+		code     int
 		err      error
 		outcomes []secret.Outcome
 	}{
 		{name: "no password", user: "deploy", cmd: remote.Cmd{Line: "id -un; cat"}, stdout: "root\n"},
 		{name: "no password, another user", user: "deploy", as: "web", cmd: remote.Cmd{Args: []string{"id", "-un"}}, stdout: "web\n"},
 		{name: "no password and input", user: "deploy", cmd: remote.Cmd{Line: "cat", Stdin: strings.NewReader("in\n")}, stdout: "in\n"},
-		{name: "a narrow rule", user: "web", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "-un"}}, stdout: "root\n", outcomes: []secret.Outcome{secret.Accepted}},
-		{name: "a narrow rule and input", user: "web", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "-un"}, Stdin: strings.NewReader("in\n")}, stdout: "root\n", outcomes: []secret.Outcome{secret.Accepted}},
-		{name: "not allowed", user: "web", pass: farm.Password, cmd: remote.Cmd{Line: "id -un"}, err: sudo.ErrNotAllowed, outcomes: []secret.Outcome{secret.Accepted}},
-		{name: "wrong", user: "web", pass: "wrong", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: secret.ErrRejected, outcomes: []secret.Outcome{secret.Rejected}},
-		{name: "wrong and input", user: "web", pass: "wrong", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}, Stdin: strings.NewReader("again\nand again\n")}, err: secret.ErrRejected, outcomes: []secret.Outcome{secret.Rejected}},
+		{name: "no password and no input for words", user: "deploy", cmd: remote.Cmd{Args: []string{"cat"}}},
+		{name: "no password and input for words", user: "deploy", cmd: remote.Cmd{Args: []string{"cat"}, Stdin: strings.NewReader("in\n")}, stdout: "in\n"},
+		{name: "environment", user: "deploy", cmd: remote.Cmd{Args: []string{"sh", "-c", "echo $A"}, Env: map[string]string{"A": "b c"}}, stdout: "b c\n"},
+		{name: "no environment", user: "web", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id"}, Env: map[string]string{"A": "b c"}}, err: sudo.ErrNotAllowed, outcomes: accepted},
+		{name: "a directory that only root may enter", user: "deploy", cmd: remote.Cmd{Line: "pwd", Dir: "/root"}, stdout: "/root\n"},
+		{name: "a narrow rule", user: "web", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "-un"}}, stdout: "root\n", outcomes: accepted},
+		{name: "a narrow rule and input", user: "web", sudoers: "web ALL = (root) /usr/bin/cat", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/cat"}, Stdin: strings.NewReader("in\n")}, stdout: "in\n", outcomes: accepted},
+		{name: "a narrow rule, and a terminal for the command", user: "web", sudoers: "Defaults use_pty", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "-un"}}, stdout: "root\n", outcomes: accepted},
+		{name: "a line with a password", user: "web", sudoers: "web ALL = (root) /bin/sh", pass: farm.Password, cmd: remote.Cmd{Line: "cat\nid -un", Stdin: strings.NewReader("in\n")}, stdout: "in\nroot\n", outcomes: accepted},
+		{name: "a lecture", user: "web", sudoers: "Defaults lecture=always", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "-un"}}, stdout: "root\n", outcomes: accepted},
+		{name: "not allowed", user: "web", pass: farm.Password, cmd: remote.Cmd{Line: "id -un"}, err: sudo.ErrNotAllowed, outcomes: accepted},
+		{name: "words that are not allowed", user: "web", pass: farm.Password, cmd: remote.Cmd{Args: []string{"cat", "/etc/shadow"}}, err: sudo.ErrNotAllowed, outcomes: accepted},
+		{name: "wrong", user: "web", pass: "wrong", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: secret.ErrRejected, outcomes: rejected},
+		{name: "wrong, by the only try", user: "web", sudoers: "Defaults passwd_tries=1", pass: "wrong", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: secret.ErrRejected, outcomes: rejected},
+		{name: "wrong and input", user: "web", pass: "wrong", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}, Stdin: strings.NewReader(farm.Password + "\nagain\n")}, err: secret.ErrRejected, outcomes: rejected},
+		{name: "in German", user: "web", sudoers: "Defaults env_keep += LANG", pass: "wrong", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: secret.ErrRejected, outcomes: rejected},
 		{name: "none", user: "web", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: sudo.ErrNoPassword},
-		{name: "fails", user: "web", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "nobody-here"}}, outcomes: []secret.Outcome{secret.Accepted}},
+		{name: "fails", user: "web", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "nobody-here"}}, code: 1, outcomes: accepted},
+		{name: "requiretty", user: "web", sudoers: "Defaults requiretty", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: sudo.ErrNoTTY},
+		{name: "no such user", user: "deploy", as: "nobody-here", cmd: remote.Cmd{Args: []string{"id"}}, err: sudo.ErrNotRun},
+		{name: "no such program", user: "deploy", cmd: remote.Cmd{Args: []string{"no-such-program"}}, err: sudo.ErrNotRun},
+		{name: "csh", user: "csh", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: sudo.ErrNoPassword},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			host := login(t, tc.user)
-			var outcomes []secret.Outcome
-			o := sudo.Options{User: tc.as, Account: tc.user}
-			if tc.pass != "" {
-				o.Take = func(context.Context, string) (secret.Secret, secret.Report, error) {
-					return secret.New(tc.pass), func(o secret.Outcome) { outcomes = append(outcomes, o) }, nil
-				}
+			if tc.sudoers != "" {
+				sudoers(t, tc.sudoers)
 			}
-			res, err := sudo.Run(t.Context(), host, tc.cmd, o)
+			o := sudo.Options{User: tc.as}
+			take, outcomes := keys(tc.pass)
+			if tc.pass != "" {
+				o.Take = take
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			res, err := sudo.Run(ctx, host, tc.cmd, o)
 			if !errors.Is(err, tc.err) || tc.err == nil && err != nil {
 				t.Errorf("got %v, want %v", err, tc.err)
 			}
-			if err == nil && string(res.Stdout) != tc.stdout {
-				t.Errorf("got %q, %q", res.Stdout, res.Stderr)
+			if err == nil && (string(res.Stdout) != tc.stdout || res.Code != tc.code) {
+				t.Errorf("got %d, %q, %q", res.Code, res.Stdout, res.Stderr)
 			}
-			if strings.Contains(string(res.Stderr), "farmrun:sudo") {
-				t.Errorf("the prompt is in %q", res.Stderr)
+			if err == nil && tc.code == 0 && len(res.Stderr) > 0 {
+				t.Errorf("got %q", res.Stderr)
 			}
-			if diff := cmp.Diff(tc.outcomes, outcomes); diff != "" {
+			if diff := cmp.Diff(tc.outcomes, *outcomes); diff != "" {
 				t.Error("-want +got\n" + diff)
 			}
-			if err != nil || res.Code != 0 {
-				t.Logf("%v %q", err, res.Stderr)
+			if e, ok := errors.AsType[*sudo.Error](err); ok {
+				t.Logf("%s: %v; it said %q", e.Kind(), e, e.Output())
 			}
 		})
 	}
 }
 
-// A wrong password is tried once, by sudo's own count.
+var (
+	accepted = []secret.Outcome{secret.Accepted}
+	rejected = []secret.Outcome{secret.Rejected}
+)
+
+// The password of the login serves sudo: it is asked for once, for all hosts.
+func TestFarmOnePassword(t *testing.T) {
+	farm.Need(t)
+	var questions atomic.Int32
+	ring := &secret.Keyring{Ask: func(_ context.Context, account string) (secret.Secret, error) {
+		questions.Add(1)
+		return secret.New(farm.Password), nil
+	}}
+	dialer := &ssh.Dialer{ConfigFile: farm.Config("password"), Home: farm.Home(), Passwords: ring}
+	for _, name := range farm.WebServers() {
+		host, err := dialer.Dial(t.Context(), name, ssh.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer host.Close()
+		res, err := sudo.Run(t.Context(), host, remote.Cmd{Args: []string{"/usr/bin/id", "-u"}}, sudo.Options{Take: ring.Take})
+		if err != nil || string(res.Stdout) != "0\n" {
+			t.Errorf("%s: got %q, %v", name, res.Stdout, err)
+		}
+	}
+	if questions.Load() != 1 {
+		t.Errorf("%d questions, want 1", questions.Load())
+	}
+}
+
+// Where sudo remembers, it does not ask, and what it remembers stays as it was.
+func TestFarmTicket(t *testing.T) {
+	host := login(t, "web")
+	sudoers(t, "Defaults timestamp_type=global")
+	defer root(t, "rm -f /run/sudo/ts/web")
+	take, outcomes := keys(farm.Password)
+	for range 2 {
+		res, err := sudo.Run(t.Context(), host, remote.Cmd{Args: []string{"/usr/bin/id", "-u"}, Stdin: strings.NewReader("x\n")}, sudo.Options{Take: take})
+		if err != nil || string(res.Stdout) != "0\n" {
+			t.Errorf("got %q, %v", res.Stdout, err)
+		}
+	}
+	if diff := cmp.Diff(accepted, *outcomes); diff != "" {
+		t.Error("-want +got\n" + diff)
+	}
+}
+
+// A wrong password is tried once, by sudo's own count and by that of a module
+// which locks accounts.
 func TestFarmTriesOnce(t *testing.T) {
 	host := login(t, "web")
-	farm.Exec(t, "webserv1", "sh", "-c", "echo 'Defaults logfile = /var/log/sudo.log' >>/etc/sudoers")
-	t.Cleanup(func() { farm.Exec(t, "webserv1", "sed", "-i", "/logfile/d", "/etc/sudoers") })
-	take := func(context.Context, string) (secret.Secret, secret.Report, error) {
-		return secret.New("wrong"), func(secret.Outcome) {}, nil
-	}
+	sudoers(t, "Defaults logfile = /var/log/sudo.log")
+	take, _ := keys("wrong")
 	for _, stdin := range []io.Reader{nil, strings.NewReader("a\nb\nc\n")} {
 		_, err := sudo.Run(t.Context(), host, remote.Cmd{Args: []string{"/usr/bin/id"}, Stdin: stdin}, sudo.Options{Take: take})
 		if !errors.Is(err, secret.ErrRejected) {
 			t.Errorf("got %v", err)
 		}
 	}
-	log := farm.Exec(t, "webserv1", "cat", "/var/log/sudo.log")
+	log := root(t, "cat /var/log/sudo.log")
 	if n := strings.Count(log, "1 incorrect password attempt"); n != 2 || strings.Contains(log, "incorrect password attempts") {
 		t.Errorf("the log says\n%s", log)
 	}
+	t.Log(log)
+}
+
+// When the time of a command is over nothing of it is left behind, if sudoers
+// lets that be done.
+func TestFarmDeadline(t *testing.T) {
+	const line = "sleep 7001 & setsid sleep 7001 & sh -c 'sleep 7001; true'"
+	for _, tc := range []struct {
+		name    string
+		user    string
+		sudoers string
+		cmd     remote.Cmd
+		left    string // what may be left
+	}{
+		{name: "no password", user: "deploy", cmd: remote.Cmd{Line: line}},
+		{name: "words without a password", user: "deploy", cmd: remote.Cmd{Args: []string{"sh", "-c", line}}},
+		{name: "line", user: "web", sudoers: "web ALL = ALL", cmd: remote.Cmd{Line: line}},
+		{name: "only lines are allowed", user: "web", sudoers: "web ALL = /bin/sh", cmd: remote.Cmd{Line: line}},
+		{name: "deaf to TERM", user: "web", sudoers: "web ALL = ALL", cmd: remote.Cmd{Line: "trap '' TERM; " + line}},
+		{name: "words", user: "web", sudoers: "web ALL = ALL", cmd: remote.Cmd{Args: []string{"sh", "-c", line}}},
+		{name: "terminal", user: "web", sudoers: "Defaults use_pty\nweb ALL = ALL", cmd: remote.Cmd{Line: line}},
+		{name: "another user", user: "web", sudoers: "web ALL = (deploy) ALL", cmd: remote.Cmd{Line: line}},
+		{name: "a narrow rule", user: "web", sudoers: "web ALL = /usr/bin/sleep", cmd: remote.Cmd{Args: []string{"/usr/bin/sleep", "7001"}}},
+		{name: "a narrow rule for what has children", user: "web", sudoers: "web ALL = /usr/bin/timeout", cmd: remote.Cmd{Args: []string{"/usr/bin/timeout", "--foreground", "-s", "HUP", "7001", "sleep", "7001"}}},
+		{name: "a narrow rule for what leaves children behind", user: "web", sudoers: "web ALL = /usr/bin/env", cmd: remote.Cmd{Args: []string{"/usr/bin/env", "sh", "-c", "sleep 7001; true"}}, left: "sleep 7001"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			host := login(t, tc.user)
+			for line := range strings.Lines(tc.sudoers) {
+				sudoers(t, strings.TrimSpace(line))
+			}
+			defer root(t, "pkill -KILL -f '[s]leep 7001' || true")
+			take, outcomes := keys(farm.Password)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			o := sudo.Options{Take: take}
+			if tc.name == "another user" {
+				o.User = "deploy"
+			}
+			began := time.Now()
+			_, err := sudo.Run(ctx, host, tc.cmd, o)
+			took := time.Since(began)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+			if took > 2500*time.Millisecond {
+				t.Errorf("it took %v", took)
+			}
+			if tc.user == "web" && !cmp.Equal(accepted, *outcomes) {
+				t.Errorf("the password was %v", *outcomes)
+			}
+			left := strings.TrimSpace(root(t, "pgrep -af '[s]leep 7001' | cut -d' ' -f2- || true"))
+			if left != tc.left {
+				t.Errorf("left behind: %q, want %q", left, tc.left)
+			}
+			if tc.left != "" && !strings.Contains(err.Error(), tc.left) {
+				t.Errorf("the error does not name what is left: %v", err)
+			}
+			t.Log(took, err)
+		})
+	}
+}
+
+// A deadline that comes while sudo takes its time over a wrong password is
+// kept, and the password is tried nowhere else, whether the verdict comes while
+// sudo is ended or not.
+func TestFarmDeadlineBeforeVerdict(t *testing.T) {
+	host := login(t, "web")
+	root(t, "sed -i.was 's/ nodelay//' /etc/pam.d/*; rm -f /etc/pam.d/*.was.was")
+	defer root(t, "for f in /etc/pam.d/*.was; do mv \"$f\" \"${f%.was}\"; done")
+	take, outcomes := keys("wrong")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	began := time.Now()
+	_, err := sudo.Run(ctx, host, remote.Cmd{Args: []string{"/usr/bin/id"}}, sudo.Options{Take: take})
+	known := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, secret.ErrRejected)
+	if took := time.Since(began); !known || took > 2*time.Second {
+		t.Errorf("got %v after %v", err, took)
+	}
+	if !cmp.Equal(rejected, *outcomes) {
+		t.Errorf("the password was %v", *outcomes)
+	}
+	t.Log(err)
 }

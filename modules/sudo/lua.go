@@ -8,7 +8,6 @@ import (
 	"farmrun/luahost"
 	"farmrun/luahost/command"
 	"farmrun/luahost/remote"
-	"farmrun/luahost/secret"
 )
 
 // Host is a host whose commands can be run by somebody who answers for them.
@@ -19,13 +18,11 @@ type Host interface {
 
 // Methods are the methods of hosts that run commands by sudo. take is that of
 // a secret.Keyring; nil has no passwords.
-func Methods(take func(ctx context.Context, account string) (secret.Secret, secret.Report, error)) map[string]luahost.Func {
+func Methods(take Take) map[string]luahost.Func {
 	return map[string]luahost.Func{"sudo": binding{take}.sudo}
 }
 
-type binding struct {
-	take func(ctx context.Context, account string) (secret.Secret, secret.Report, error)
-}
+type binding struct{ take Take }
 
 // options are those of host:sudo.
 type options struct {
@@ -60,20 +57,20 @@ const timeout = 10 * time.Minute
 func (b binding) sudo(c *luahost.Call) {
 	host, cmd := luahost.Arg[Host](c, 1, "a host"), command.Take(c, 2)
 	o := luahost.Options[options](c, 3)
-	cmd.Title = title(cmd, o.User)
+	cmd.Title = Title(cmd, o.User)
 	shared := command.Options{
 		Dir: o.Dir, Env: o.Env, Stdin: o.Stdin, Timeout: cmp.Or(o.Timeout, timeout),
 		Check: o.Check, Quiet: o.Quiet, Keep: o.Keep,
 	}
 	command.Run(c, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 		return host.RunBy(ctx, cmd, func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error) {
-			return Run(ctx, login, cmd, Options{User: o.User, Account: account(login), Take: b.take})
+			return Run(ctx, login, cmd, Options{User: o.User, Account: user(login), Take: b.take})
 		})
 	})
 }
 
-// account names the password of who is logged in, as the login itself does.
-func account(login remote.Runner) string {
+// user returns who is logged in, as far as the login can tell.
+func user(login remote.Runner) string {
 	if l, ok := login.(interface{ User() string }); ok {
 		return l.User()
 	}

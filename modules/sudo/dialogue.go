@@ -1,0 +1,235 @@
+package sudo
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"farmrun/luahost/remote"
+	"farmrun/luahost/secret"
+)
+
+// dialogue is one command and what is said with its sudo. It begins silent and
+// may become asked, answered and running, in this order; running is where a
+// sudo that needs no password gets to at once.
+type dialogue struct {
+	ctx context.Context
+	r   Runner
+	cmd remote.Cmd // the caller's
+	o   Options
+
+	ear  *ear            // sudo's standard error
+	in   *input          // sudo's standard input
+	live context.Context // the runner's
+	stop context.CancelCauseFunc
+
+	mu     sync.Mutex
+	state  state
+	pid    int // of sudo
+	word   *secret.Secret
+	report secret.Report
+	whose  string        // the account that sudo asked about
+	failed error         // why there is no answer, or no second one
+	before []byte        // what sudo said before it asked: a lecture
+	held   []byte        // what may turn out to be sudo's
+	kept   remote.Output // the command's standard error
+}
+
+type state int
+
+const (
+	silent   state = iota // sudo has not asked, as far as is known
+	asked                 // … and waits for the password
+	answered              // … and has it
+	running               // the command has begun
+	over                  // it has ended
+)
+
+func newDialogue(ctx context.Context, r Runner, cmd remote.Cmd, o Options, t token) *dialogue {
+	d := &dialogue{ctx: ctx, r: r, cmd: cmd, o: o, in: newInput()}
+	d.ear = &ear{token: t, text: d.text, said: d.said}
+	d.kept.Keep = cmd.Keep
+	return d
+}
+
+// run runs sudo and returns what came of the command.
+func (d *dialogue) run(sudo remote.Cmd) (remote.Result, error) {
+	// The runner learns that the time is over when root's processes have been
+	// seen to, for it could not end them.
+	d.live, d.stop = context.WithCancelCause(context.WithoutCancel(d.ctx))
+	defer d.stop(nil)
+	late := make(chan struct{})
+	onTime := context.AfterFunc(d.ctx, func() {
+		defer close(late)
+		d.endRoot()
+		d.stop(context.Cause(d.ctx))
+	})
+	sudo.Stdin, sudo.Stderr = d.in, d.ear
+	res, err := d.r.Run(d.live, sudo)
+	d.in.end()
+	if !onTime() {
+		<-late
+		if err == nil {
+			err = fmt.Errorf("%s: %w", d.cmd.Name(), context.Cause(d.ctx))
+		}
+	}
+	if res.Dry {
+		return res, err
+	}
+	return d.finish(res, err)
+}
+
+// mostHeld bounds what is held back of standard error.
+const mostHeld = 64 << 10
+
+// text takes what is in standard error besides our marks. It is sudo's, or the
+// command's already; which of the two is clear when the command runs or sudo
+// ends.
+func (d *dialogue) text(p []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state < running && len(d.held)+len(p) <= mostHeld {
+		d.held = append(d.held, p...)
+		return
+	}
+	d.release()
+	d.pass(p)
+}
+
+func (d *dialogue) release() {
+	d.pass(d.held)
+	d.held = nil
+}
+
+func (d *dialogue) pass(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	d.kept.Write(p)
+	if d.cmd.Stderr != nil {
+		d.cmd.Stderr.Write(p)
+	}
+}
+
+// said takes a mark. What it does not expect it ignores: the command, too, may
+// have seen the token, in the arguments of sudo.
+func (d *dialogue) said(what, about string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case what == shell && d.pid == 0:
+		d.pid, _ = strconv.Atoi(about)
+	case what == asks && d.state == silent:
+		d.state, d.before, d.held = asked, d.held, nil
+		d.whose = d.account(about)
+		go d.answer()
+	case what == asks && d.state == answered:
+		d.settle(secret.Rejected)
+		d.giveUp(secret.ErrRejected)
+	case what == runs && (d.state == silent || d.state == answered):
+		d.state = running
+		d.settle(secret.Accepted)
+		d.release()
+		d.in.last(d.cmd.Stdin)
+	}
+}
+
+// account names the password that sudo wants: whose it says, unless it leaves
+// the "%p" in the prompt as it is.
+func (d *dialogue) account(who string) string {
+	switch {
+	case who != "" && who != "%p":
+		return who
+	case d.o.Account != "":
+		return d.o.Account
+	}
+	return "sudo"
+}
+
+// answer gives sudo the password.
+func (d *dialogue) answer() {
+	word, report, err := secret.Secret{}, secret.Report(nil), ErrNoPassword
+	if d.o.Take != nil {
+		word, report, err = d.o.Take(d.live, d.whose)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case err == nil && d.state != asked: // sudo did not wait so long
+		report(secret.Unknown)
+	case err == nil:
+		d.state, d.word, d.report = answered, &word, report
+		d.in.line(word.Reveal())
+	case d.state == asked && d.live.Err() == nil:
+		d.giveUp(err)
+	}
+}
+
+// settle tells the keyring what became of the password, if one was taken.
+func (d *dialogue) settle(o secret.Outcome) {
+	if d.report != nil {
+		d.report(o)
+		d.report = nil
+	}
+}
+
+// giveUp ends sudo while it asks. That is better than the end of its input,
+// which some PAM modules count as another wrong password.
+func (d *dialogue) giveUp(why error) {
+	d.failed = why
+	d.stop(why)
+}
+
+// finish makes a Result or an error of how sudo ended.
+func (d *dialogue) finish(res remote.Result, err error) (remote.Result, error) {
+	d.ear.flush()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	was := d.state
+	d.state = over
+	sudos := string(d.before) + string(d.held) // words, as long as the command has none
+	d.release()
+	res.Stderr = d.kept.Bytes()
+	switch {
+	case d.failed != nil:
+		err = d.refusal(d.failed, sudos)
+	case err != nil && was == answered && d.ctx.Err() != nil:
+		// sudo takes its time over a wrong password: not to be tried elsewhere.
+		d.settle(secret.Rejected)
+	case err == nil && was != running:
+		err = d.judge(res, sudos, was == answered)
+	}
+	d.settle(secret.Unknown)
+	return res, err
+}
+
+// judge tells from what sudo said whether it has run the command. A line has
+// told when it began, so that what ends without was not run.
+func (d *dialogue) judge(res remote.Result, sudos string, shown bool) error {
+	reason, about := explain(res, sudos)
+	switch {
+	case shown && reason == errWrong:
+		d.settle(secret.Rejected)
+		reason = secret.ErrRejected
+	case shown:
+		d.settle(secret.Accepted)
+	}
+	if reason == nil && d.cmd.Args == nil && res.Code != 0 {
+		reason, about = ErrNotRun, remote.LastLines([]byte(sudos), 1)
+	}
+	if reason == nil {
+		return nil
+	}
+	e := d.refusal(reason, sudos)
+	if reason != ErrNotAllowed || d.cmd.Args != nil { // it has a whole script in it
+		e.About = about
+	}
+	return e
+}
+
+func (d *dialogue) refusal(reason error, sudos string) *Error {
+	sudos = strings.ReplaceAll(sudos, strings.TrimSpace(d.ear.token.preamble()), "")
+	return &Error{Cmd: d.cmd.Name(), Account: d.whose, Reason: reason, Said: sudos}
+}

@@ -1,0 +1,27 @@
+# shellcheck shell=sh disable=SC2046,SC2086 # lists of numbers
+#
+# Ends what descends from the process $P or is in its session or group: all
+# that a sudo has begun. root's shell reads this, when the time is over.
+below() {
+	for p in $(cat "/proc/$1"/task/*/children || pgrep -P "$1"); do
+		echo "$p"
+		below "$p"
+	done
+}
+all() {
+	{ below "$P"; pgrep -s "$P"; pgrep -g "$P"; } 2>/dev/null | sort -u
+}
+alive() {
+	for p in $ours; do
+		kill -0 "$p" 2>/dev/null && return
+	done
+	false
+}
+ours=$(all | grep -vx "$P")
+kill $ours 2>/dev/null
+for nap in 0.02 0.04 0.06; do
+	alive || exit 0
+	sleep $nap 2>/dev/null || sleep 1
+done
+kill -KILL $ours $(all) 2>/dev/null
+exit 0
