@@ -24,7 +24,7 @@ site.release = {
 -- How the web servers get at CVS: root is as they see it, through a tunnel
 -- that ends at server, an address as this machine sees it.
 site.cvs = {
-  root     = os.getenv("CVSROOT") or ":pserver:anon@127.0.0.1:2401/cvsroot",
+  root     = ":pserver:anon@127.0.0.1:2401/cvsroot",
   module   = "site",
   listen   = 2401,
   server   = "dev:2401",

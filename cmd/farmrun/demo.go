@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -62,8 +63,7 @@ func (d demo) run(ctx context.Context, out *console.Console) (err error) {
 	if d.flags.site, err = d.site(farm); err != nil {
 		return err
 	}
-	d.flags.ssh, d.flags.resolve = farm.SSHConfig, farm.Resolve
-	os.Setenv("CVSROOT", farm.CVSRoot) // the site file asks the environment for it
+	d.flags.ssh = farm.SSHConfig
 	if d.script == "" {
 		return d.wait(ctx, out, farm)
 	}
@@ -71,7 +71,7 @@ func (d demo) run(ctx context.Context, out *console.Console) (err error) {
 }
 
 // site writes the site file of the practice farm: the one that comes with
-// farmrun, for as many servers as there are.
+// farmrun, with what is particular to this farm put into it.
 func (d demo) site(farm *practice.Farm) (path string, err error) {
 	if d.flags.site != "" {
 		return d.flags.site, nil
@@ -80,9 +80,19 @@ func (d demo) site(farm *practice.Farm) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	all := fmt.Sprintf(`"webserv[1-%d]"`, d.servers)
+	site := string(text)
+	for was, is := range map[string]string{
+		"webserv[1-3]":                         fmt.Sprintf("webserv[1-%d]", d.servers),
+		":pserver:anon@127.0.0.1:2401/cvsroot": farm.CVSRoot,
+		"dev:2401":                             farm.CVSAddr,
+	} {
+		if strings.Count(site, strconv.Quote(was)) != 1 {
+			return "", fmt.Errorf("the site file does not have %q in it once", was)
+		}
+		site = strings.Replace(site, strconv.Quote(was), strconv.Quote(is), 1)
+	}
 	path = filepath.Join(farm.Dir, "site.lua")
-	return path, os.WriteFile(path, []byte(strings.Replace(string(text), `"webserv[1-3]"`, all, 1)), 0o666)
+	return path, os.WriteFile(path, []byte(site), 0o666)
 }
 
 // play runs the script while somebody looks at the web site.
@@ -104,13 +114,11 @@ func (d demo) play(ctx context.Context, out *console.Console, farm *practice.Far
 func (d demo) wait(ctx context.Context, out *console.Console, farm *practice.Farm) error {
 	out.Print("", fmt.Sprintf(`The practice farm is up until you press ^C. Elsewhere, try:
 
-  export CVSROOT=%s
   farmrun -F %s --site %s -c uptime @web
-  ssh -F %[2]s %[4]s
-  curl %[5]s
-
-A tunnel to the CVS server ends at %[6]s, not at dev:2401.
-`, farm.CVSRoot, farm.SSHConfig, d.flags.site, farm.Web[0], farm.URL, farm.CVSAddr))
+  farmrun -F %[1]s --site %[2]s cutover --pull 2000-09-19
+  ssh -F %[1]s %[3]s
+  curl %[4]s
+`, farm.SSHConfig, d.flags.site, farm.Web[0], farm.URL))
 	ctx, stop := interruptible(ctx, idle{}, out)
 	defer stop()
 	<-ctx.Done()

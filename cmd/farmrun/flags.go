@@ -53,10 +53,6 @@ type flags struct {
 	options  []string
 	help     bool
 	version  bool
-
-	// resolve maps an address of this side before it is dialled; nil leaves it
-	// as it is. The practice farm sets it.
-	resolve func(network, addr string) string
 }
 
 func (f *flags) set() *pflag.FlagSet {

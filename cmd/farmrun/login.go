@@ -83,7 +83,7 @@ func (w *world) forward(ctx context.Context, h *farm.Host) error {
 		return nil
 	}
 	for _, f := range client.Settings().RemoteForwards {
-		o := tunnel.Options{Listen: listenAddr(f), To: connectAddr(f), Dial: w.dial}
+		o := tunnel.Options{Listen: listenAddr(f), To: connectAddr(f)}
 		if o.Listen == "" || o.To == "" {
 			w.out.Note(h.Name(), "RemoteForward %s is left out: farmrun forwards ports only, to an address or a socket", f)
 			continue

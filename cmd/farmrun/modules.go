@@ -21,7 +21,7 @@ func modules(w *world, script string) []luahost.Module {
 		farm.Module(w.farm, methods(w)),
 		cvs.Module(&cvs.Passwords{Take: w.keyring.Take}),
 		symlink.Module(),
-		tunnel.Module(&w.tunnels, w.dial),
+		tunnel.Module(&w.tunnels),
 		probe.Module(),
 	}
 }

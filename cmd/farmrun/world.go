@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 
 	"farmrun/luahost/console"
 	"farmrun/luahost/secret"
@@ -40,15 +39,6 @@ func newWorld(f flags, out *console.Console) *world {
 		DryRun:   f.dryRun,
 	})
 	return w
-}
-
-// dial connects from this machine.
-func (w *world) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	if w.flags.resolve != nil {
-		addr = w.flags.resolve(network, addr)
-	}
-	var d net.Dialer
-	return d.DialContext(ctx, network, addr)
 }
 
 func (w *world) close() {

@@ -3,7 +3,6 @@ package tunnel
 import (
 	"cmp"
 	"context"
-	"net"
 	"strconv"
 	"time"
 
@@ -18,9 +17,9 @@ import (
 // machine sees it, so that the host gets at a CVS server that only this machine
 // can reach. A RemoteForward in ssh_config(5) is opened at login and shared.
 //
-// tunnels are those of the run; dial connects from this machine, nil as usual.
-func Module(tunnels *Set, dial func(ctx context.Context, network, addr string) (net.Conn, error)) luahost.Module {
-	b := &binding{tunnels, dial}
+// tunnels are those of the run.
+func Module(tunnels *Set) luahost.Module {
+	b := &binding{tunnels}
 	return luahost.Module{
 		Name:  "tunnel",
 		Funcs: map[string]luahost.Func{"reverse": b.reverse},
@@ -28,10 +27,7 @@ func Module(tunnels *Set, dial func(ctx context.Context, network, addr string) (
 	}
 }
 
-type binding struct {
-	tunnels *Set
-	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
-}
+type binding struct{ tunnels *Set }
 
 // tunnelType is how tunnels look in Lua.
 var tunnelType = &luahost.Type[*Tunnel]{
@@ -83,7 +79,7 @@ func (b *binding) reverse(c *luahost.Call) {
 	var t *Tunnel
 	c.Wait("tunnel.reverse to "+opts.To, cmp.Or(opts.Timeout, openTimeout), func(ctx context.Context) (err error) {
 		t, err = b.tunnels.Reverse(ctx, host, Options{
-			Listen: strconv.Itoa(opts.Listen), To: opts.To, Dial: b.dial, EndStale: opts.EndStale,
+			Listen: strconv.Itoa(opts.Listen), To: opts.To, EndStale: opts.EndStale,
 		})
 		return err
 	})

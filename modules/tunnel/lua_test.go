@@ -24,6 +24,6 @@ func TestLua(t *testing.T) {
 		here.Values["upper"] = upper(t)
 		here.Values["nobody"] = freePort(t)
 		here.Values["taken"] = taken.Addr().(*net.TCPAddr).Port
-		return luahost.Config{Modules: []luahost.Module{Module(&Set{}, nil), here}}
+		return luahost.Config{Modules: []luahost.Module{Module(&Set{}), here}}
 	})
 }

@@ -42,6 +42,9 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"farmrun/luahost/remote/local"
+	"farmrun/modules/cvs"
 )
 
 // Config says what farm to start. The zero value is a useful one.
@@ -174,24 +177,15 @@ func (f *Farm) startBalancer() (err error) {
 // checkOut pulls the first release from the repository, as a host would. One
 // checkout does for all hosts: it takes as long as cvs waits for the clock.
 func (f *Farm) checkOut(ctx context.Context, dir string) error {
-	cmd := exec.CommandContext(ctx, "cvs", "-f", "-Q", "-d", f.CVSRoot, "checkout", "-r", "Snapshot-"+f.config.Release, "-d", filepath.Base(dir), "site")
 	_, number, _ := net.SplitHostPort(f.CVSAddr)
-	cmd.Dir = filepath.Dir(dir)
-	cmd.Env = append(f.dev.env(), "CVS_CLIENT_PORT="+number)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("check out the release of %s: %w: %s", f.config.Release, err, out)
-	}
-	return nil
-}
-
-// Resolve returns where this process finds addr, which may name a machine of
-// the farm that has no name of its own here: "dev:2401" is CVSAddr. Any other
-// address is returned as it is.
-func (f *Farm) Resolve(network, addr string) string {
-	if addr == "dev:2401" {
-		return f.CVSAddr
-	}
-	return addr
+	client := cvs.Client{Root: f.CVSRoot, Runner: local.Shell{
+		Dir: filepath.Dir(dir),
+		Env: append(f.dev.env(), "CVS_CLIENT_PORT="+number),
+	}}
+	_, err := client.Checkout(ctx, cvs.CheckoutOptions{
+		Module: "site", Tag: "Snapshot-" + f.config.Release, Dir: filepath.Base(dir),
+	})
+	return err
 }
 
 // Close ends everything the farm started, and removes its directory. It may be

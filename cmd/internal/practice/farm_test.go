@@ -122,7 +122,7 @@ func tunnel(t *testing.T, f *Farm, client *ssh.Client) (closeIt func()) {
 			if err != nil {
 				return
 			}
-			far, err := net.Dial("tcp", f.Resolve("tcp", "dev:2401"))
+			far, err := net.Dial("tcp", f.CVSAddr)
 			if err != nil {
 				near.Close()
 				continue
