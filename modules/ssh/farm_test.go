@@ -217,7 +217,7 @@ func TestFarmSudo(t *testing.T) {
 		t.Errorf("left %v, hint %q", e.Left, e.Hint)
 	}
 	t.Log(err)
-	farm.Exec(t, "webserv3", "pkill", "-f", "sleep 1800009")
+	farm.Exec(t, "webserv3", "pkill", "-KILL", "-f", "sleep 1800009")
 }
 
 func TestFarmFaults(t *testing.T) {

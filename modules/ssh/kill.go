@@ -242,17 +242,23 @@ put() {
 	kill "-$1" $left 2>/dev/null && return
 	foreign=
 	for p in $left; do [ ! -d "/proc/$p" ] || [ -O "/proc/$p" ] || foreign="$foreign $p"; done
-	[ -z "$foreign" ] || sudo -n kill "-$1" $foreign 2>/dev/null
+	[ -n "$foreign" ] && [ -z "$refused" ] || return
+	case $(sudo -n kill "-$1" $foreign 2>&1) in
+	sudo:* | Sorry*) refused=yes ;; # and asking again would only fill its log
+	esac
 }
 settle() {
 	for i in "$@"; do nap "$i"; look; done
 }
 left=
+refused=
 look
 put TERM
 settle 0.01 0.04 0.06
-put KILL
-settle 0.01 0.05
+for i in 0.01 0.02 0.04; do
+	put KILL
+	settle "$i" # a shell may have begun its next command meanwhile
+done
 for p in $left; do
 	ps -o pid= -o user= -o args= -p "$p" 2>/dev/null || echo "$p ? ?"
 done
