@@ -24,7 +24,6 @@ type Call struct {
 	rt      *Runtime
 	thread  *thread
 	name    string // "cvs.update", "host:run"
-	first   int    // the stack index of the first argument
 	results int
 }
 

@@ -80,7 +80,7 @@ func Parse(text string) []Section {
 
 func (s Section) run(t *testing.T, file string, config luahost.Config) {
 	t.Helper()
-	err, said := Run(t, config, s.Source, file)
+	said, err := Run(t, config, s.Source, file)
 	if s.Output != "" && said != s.Output {
 		t.Errorf("printed:\n%swant:\n%s", said, s.Output)
 	}
@@ -101,8 +101,8 @@ func (s Section) run(t *testing.T, file string, config luahost.Config) {
 	}
 }
 
-// Run runs source and returns its error and what it printed.
-func Run(t *testing.T, config luahost.Config, source, path string) (err error, said string) {
+// Run runs source and returns what it printed and its error.
+func Run(t *testing.T, config luahost.Config, source, path string) (said string, err error) {
 	t.Helper()
 	var b strings.Builder
 	config.Print = func(host, text string) {
@@ -118,5 +118,5 @@ func Run(t *testing.T, config luahost.Config, source, path string) (err error, s
 	rt := luahost.New(t.Context(), config)
 	defer rt.Close()
 	err = rt.Run(source, path)
-	return err, b.String()
+	return b.String(), err
 }

@@ -16,7 +16,9 @@ func TestLoggedIn(t *testing.T) {
 	prepared := 0
 	refuse := errors.New("no tunnel")
 	f := farm.New(farm.Config{
-		Dial: func(context.Context, string, farm.Login) (farm.Conn, error) { return local.Shell{Dir: t.TempDir()}, nil },
+		Dial: func(context.Context, string, farm.Login) (farm.Conn, error) {
+			return local.Shell{Dir: t.TempDir()}, nil
+		},
 		LoggedIn: func(ctx context.Context, h *farm.Host) error {
 			prepared++
 			if h.Name() == "bad" {
