@@ -404,3 +404,29 @@ func write(t *testing.T, dir, name, text string) {
 		t.Fatal(err)
 	}
 }
+
+// TestEqualsOpenSSHHere compares what this machine's own files say.
+func TestEqualsOpenSSHHere(t *testing.T) {
+	needSSH(t)
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := Load(Sources{Home: me.HomeDir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"localhost", "web1.example", "bob@h"} {
+		want, err := sshG(t, host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := config.Settings(context.Background(), host, Override{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, lines(s)); diff != "" {
+			t.Errorf("%s (-ssh +got):\n%s", host, diff)
+		}
+	}
+}
