@@ -304,7 +304,6 @@ func TestInit(t *testing.T) {
 	client := connect(t, f, "webserv1")
 	httpd := f.hosts["webserv1"].web
 	url := "http://" + httpd.port.addr() + "/"
-	initd := filepath.Join(f.Dir, "webserv1", "etc/init.d/httpd")
 	release := func() string {
 		body, _, err := get(t, visitor(t), url)
 		if err != nil {
@@ -327,8 +326,7 @@ func TestInit(t *testing.T) {
 		{"reload", ran{Err: "usage: ", Code: 2}, "Release 2001-01-01"},
 	} {
 		got := run(t, client, "", "sudo /etc/init.d/httpd "+step.verb)
-		said := strings.TrimPrefix(got.Out, initd+" "+step.verb+": ")
-		if got.Code != step.want.Code || !strings.HasPrefix(said, step.want.Out) || !strings.HasPrefix(got.Err, step.want.Err) {
+		if got.Code != step.want.Code || !strings.HasPrefix(got.Out, step.want.Out) || !strings.HasPrefix(got.Err, step.want.Err) {
 			t.Errorf("%s: got %+v, want %+v", step.verb, got, step.want)
 		}
 		if now := release(); now != step.now {
