@@ -83,12 +83,16 @@ type ExitRequest struct{ Code int }
 func (e *ExitRequest) Error() string { return fmt.Sprintf("the script ends with status %d", e.Code) }
 
 // The errors of packages that do not know luahost tell more about themselves
-// by these methods. Kind returns the word of a Kind; Output the last lines a
-// host said.
+// by these methods. Kind returns the word of a Kind; Host the name of the host
+// that it happened on; Output the last lines that host said.
 type (
 	kinder interface {
 		error
 		Kind() string
+	}
+	hoster interface {
+		error
+		Host() string
 	}
 	hinter interface {
 		error
@@ -146,7 +150,7 @@ func around(err error, inner *Error) *Error {
 	}
 	e.Message = strings.Replace(e.Message, inner.Error(), inner.Message, 1)
 	e.Hint, e.Output = cmp.Or(e.Hint, inner.Hint), cmp.Or(e.Output, inner.Output)
-	e.Host, e.Step, e.Where = inner.Host, inner.Step, inner.Where
+	e.Host, e.Step, e.Where = cmp.Or(inner.Host, e.Host), inner.Step, inner.Where
 	return e
 }
 
@@ -156,6 +160,9 @@ func fromGo(err error) *Error {
 	if kind, ok := errors.AsType[kinder](err); ok {
 		e.Kind = Kind(kind.Kind())
 	}
+	if on, ok := errors.AsType[hoster](err); ok {
+		e.Host = on.Host()
+	}
 	if hint, ok := errors.AsType[hinter](err); ok {
 		e.Hint = hint.Hint()
 	}
@@ -164,7 +171,7 @@ func fromGo(err error) *Error {
 	}
 	if exit, ok := errors.AsType[*remote.ExitError](err); ok {
 		e.Code = exit.Code
-		e.Output = lastSaid(exit.Result)
+		e.Output = exit.LastSaid(outputLines)
 		if e.Kind == Failed {
 			e.Kind = Exit
 		}
@@ -175,14 +182,6 @@ func fromGo(err error) *Error {
 		e.Kind = Cancelled
 	}
 	return e
-}
-
-// lastSaid returns the last lines of stderr, or of stdout where there are none.
-func lastSaid(r remote.Result) string {
-	if text := remote.LastLines(r.Stderr, outputLines); strings.TrimSpace(text) != "" {
-		return text
-	}
-	return remote.LastLines(r.Stdout, outputLines)
 }
 
 // fromLua makes an error of what ended a Lua function.

@@ -5,6 +5,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,9 +39,9 @@ func Take(c *luahost.Call, n int) (cmd remote.Cmd) {
 	return cmd
 }
 
-// Run has run do cmd with the options, and pushes its result or raises its
-// failure.
-func Run(c *luahost.Call, cmd remote.Cmd, o Options, run func(ctx context.Context, cmd remote.Cmd) (remote.Result, error)) {
+// Run has run do cmd on host with the options, and pushes its result or raises
+// its failure.
+func Run(c *luahost.Call, host string, cmd remote.Cmd, o Options, run func(ctx context.Context, cmd remote.Cmd) (remote.Result, error)) {
 	cmd.Dir, cmd.Env, cmd.Keep = o.Dir, o.Env, o.Keep
 	if o.Quiet != nil {
 		cmd.Quiet = *o.Quiet
@@ -54,6 +55,9 @@ func Run(c *luahost.Call, cmd remote.Cmd, o Options, run func(ctx context.Contex
 		if err == nil && (o.Check == nil || *o.Check) {
 			err = result.Err(cmd)
 		}
+		if err != nil {
+			err = &failure{err, host, result}
+		}
 		return err
 	})
 	c.Push(Result(result))
@@ -66,3 +70,30 @@ func Result(r remote.Result) map[string]any {
 		"code": r.Code, "signal": r.Signal, "duration": r.Duration, "dry": r.Dry,
 	}
 }
+
+// failure adds to an error on which host it was and what the command had said,
+// for a runner returns that, too, when the time is over.
+type failure struct {
+	error
+	host   string
+	result remote.Result
+}
+
+func (f *failure) Unwrap() error { return f.error }
+func (f *failure) Host() string  { return f.host }
+
+func (f *failure) Output() string {
+	if said := f.result.LastSaid(mostLines); strings.TrimSpace(said) != "" {
+		return said
+	}
+	if inner, ok := errors.AsType[interface {
+		error
+		Output() string
+	}](f.error); ok {
+		return inner.Output()
+	}
+	return ""
+}
+
+// mostLines is how many lines an error has of what the command said.
+const mostLines = 10

@@ -141,6 +141,15 @@ func (r Result) Err(cmd Cmd) error {
 	return &ExitError{Cmd: cmd.Name(), Result: r}
 }
 
+// LastSaid returns at most n of the last lines of Stderr, or of Stdout where
+// that has none.
+func (r Result) LastSaid(n int) string {
+	if text := LastLines(r.Stderr, n); strings.TrimSpace(text) != "" {
+		return text
+	}
+	return LastLines(r.Stdout, n)
+}
+
 // ExitError is a command that ran and failed.
 type ExitError struct {
 	Cmd string // Cmd.Name: as the operator would say it

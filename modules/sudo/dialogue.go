@@ -190,8 +190,6 @@ func (d *dialogue) finish(res remote.Result, err error) (remote.Result, error) {
 	was := d.state
 	d.state = over
 	sudos := string(d.before) + string(d.held) // words, as long as the command has none
-	d.release()
-	res.Stderr = d.kept.Bytes()
 	switch {
 	case d.failed != nil:
 		err = d.refusal(d.failed, sudos)
@@ -202,6 +200,10 @@ func (d *dialogue) finish(res remote.Result, err error) (remote.Result, error) {
 		err = d.judge(res, sudos, was == answered)
 	}
 	d.settle(secret.Unknown)
+	if _, refused := err.(*Error); !refused { // which says it itself
+		d.release()
+	}
+	res.Stderr = d.kept.Bytes()
 	return res, err
 }
 
@@ -215,6 +217,8 @@ func (d *dialogue) judge(res remote.Result, sudos string, shown bool) error {
 		reason = secret.ErrRejected
 	case shown:
 		d.settle(secret.Accepted)
+	case reason == errWrong: // it was another sudo
+		reason = nil
 	}
 	if reason == nil && d.cmd.Args == nil && res.Code != 0 {
 		reason, about = ErrNotRun, remote.LastLines([]byte(sudos), 1)

@@ -69,7 +69,7 @@ func (e *Error) Hint() string {
 		return "let the rule in sudoers set it (SETENV), or give a line instead of a list of words"
 	case e.Reason == ErrNotAllowed:
 		return "sudo -l on the host tells what is allowed; a rule for a program fits a list of words that begins with its path, a line needs one for /bin/sh"
-	case e.Reason == ErrNoPassword, errors.Is(e.Reason, secret.ErrNoTerminal):
+	case e.Kind() == "login":
 		return "run farmrun on a terminal, where it can ask, or allow the command with NOPASSWD in sudoers"
 	case e.Reason == ErrNoSudo:
 		return "install sudo there, or have it in the PATH of a login without a terminal"

@@ -12,6 +12,7 @@ import (
 
 // Host is a host whose commands can be run by somebody who answers for them.
 type Host interface {
+	Name() string
 	RunBy(ctx context.Context, cmd remote.Cmd,
 		how func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error)) (remote.Result, error)
 }
@@ -62,7 +63,7 @@ func (b binding) sudo(c *luahost.Call) {
 		Dir: o.Dir, Env: o.Env, Stdin: o.Stdin, Timeout: cmp.Or(o.Timeout, timeout),
 		Check: o.Check, Quiet: o.Quiet, Keep: o.Keep,
 	}
-	command.Run(c, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	command.Run(c, host.Name(), cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 		return host.RunBy(ctx, cmd, func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error) {
 			return Run(ctx, login, cmd, Options{User: o.User, Account: user(login), Take: b.take})
 		})
