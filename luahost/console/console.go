@@ -18,6 +18,8 @@ type Console struct {
 	// OutTerminal and ErrTerminal say that a person reads Out or Err there:
 	// host names are coloured and control characters made visible.
 	OutTerminal, ErrTerminal bool
+	// Plain leaves colours off on terminals too.
+	Plain bool
 	// Mask blots secrets out of a line; nil leaves all as it is.
 	Mask func(line []byte) []byte
 
@@ -36,6 +38,10 @@ const (
 // longest is how much of a line is held back until its end comes; what is
 // longer is broken into lines.
 const longest = 64 << 10
+
+// overlap is how much more there must be before a line is broken: more than
+// any secret is long.
+const overlap = 1 << 10
 
 // Host returns a writer for what a host says; each line appears, with the
 // host's name before it, when it is complete, and Close shows a last line that
@@ -96,7 +102,7 @@ func (c *Console) prefix(host string, s Stream) string {
 	switch {
 	case host == "":
 		return ""
-	case !c.terminal(s):
+	case !c.terminal(s), c.Plain:
 		return host + ": "
 	}
 	return colour(host) + host + ":\x1b[0m "
@@ -114,13 +120,18 @@ func colour(host string) string {
 
 // clean blots out secrets and, for a terminal, what could move its cursor.
 func (c *Console) clean(line []byte, s Stream) []byte {
-	if c.Mask != nil {
-		line = c.Mask(line)
-	}
+	line = c.masked(line)
 	if c.terminal(s) {
 		return Printable(line)
 	}
 	return line
+}
+
+func (c *Console) masked(line []byte) []byte {
+	if c.Mask == nil {
+		return line
+	}
+	return c.Mask(line)
 }
 
 // Writer shows what one host says. See Console.Host.
@@ -139,9 +150,11 @@ func (w *Writer) Write(p []byte) (int, error) {
 		w.console.lines(w.host, w.stream, w.partial[:end])
 		w.partial = append(w.partial[:0], w.partial[end+1:]...)
 	}
-	for len(w.partial) > longest {
-		w.console.lines(w.host, w.stream, w.partial[:longest])
-		w.partial = append(w.partial[:0], w.partial[longest:]...)
+	for len(w.partial) > longest+overlap {
+		w.partial = w.console.masked(w.partial) // before a secret is cut in two
+		end := min(longest, len(w.partial))
+		w.console.lines(w.host, w.stream, w.partial[:end])
+		w.partial = append(w.partial[:0], w.partial[end:]...)
 	}
 	return n, nil
 }
