@@ -87,3 +87,123 @@ func TestNone(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestConfirm(t *testing.T) {
+	for _, test := range []struct {
+		typed []string
+		want  bool
+	}{
+		{[]string{"y"}, true},
+		{[]string{"YES"}, true},
+		{[]string{" yes "}, true},
+		{[]string{"n"}, false},
+		{[]string{""}, false},
+		{[]string{"what", "perhaps", "y"}, true},
+	} {
+		master, tty := screen(t)
+		done := make(chan bool)
+		go func() {
+			r := bufio.NewReader(master)
+			for _, line := range test.typed {
+				readUntil(r, "[y/N] ")
+				master.WriteString(line + "\n")
+			}
+			close(done)
+		}()
+		got, err := tty.Confirm(t.Context(), "Really?")
+		if got != test.want || err != nil {
+			t.Errorf("%q: got %v, %v", test.typed, got, err)
+		}
+		<-done
+	}
+}
+
+// readUntil reads up to and with the text.
+func readUntil(r *bufio.Reader, text string) string {
+	var got strings.Builder
+	for !strings.Contains(got.String(), text) {
+		b, err := r.ReadByte()
+		if err != nil {
+			return got.String()
+		}
+		got.WriteByte(b)
+	}
+	return got.String()
+}
+
+// TestOneAtATime: two goroutines that ask do not mix their questions.
+func TestOneAtATime(t *testing.T) {
+	master, tty := screen(t)
+	answers := make(chan string, 2)
+	for range 2 {
+		go func() {
+			got, _ := tty.Ask(t.Context(), "name? ")
+			answers <- got
+		}()
+	}
+	r := bufio.NewReader(master)
+	for _, name := range []string{"ken", "rob"} {
+		shown := readUntil(r, "name? ")
+		if n := strings.Count(shown, "name? "); n != 1 {
+			t.Errorf("%d questions at once: %q", n, shown)
+		}
+		master.WriteString(name + "\n")
+		if got := <-answers; got != name {
+			t.Errorf("got %q, want %q", got, name)
+		}
+	}
+}
+
+// TestEchoIsRestored: after a secret, and after one that was called off, what
+// is typed can be seen again.
+func TestEchoIsRestored(t *testing.T) {
+	master, tty := screen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	r := bufio.NewReader(master)
+	asked := make(chan error)
+	go func() { _, err := tty.Secret(ctx, "Password: "); asked <- err }()
+	readUntil(r, "Password: ")
+	cancel()
+	if err := <-asked; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	go func() { _, err := tty.Ask(t.Context(), "name? "); asked <- err }()
+	readUntil(r, "name? ")
+	master.WriteString("visible\n")
+	if shown := readUntil(r, "visible"); !strings.Contains(shown, "visible") {
+		t.Errorf("no echo: %q", shown)
+	}
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestClosed: a terminal that goes away is an error, not a wait.
+func TestClosed(t *testing.T) {
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tty := &terminal.Terminal{Path: slave.Name()}
+	r := bufio.NewReader(master)
+	asked := make(chan error)
+	go func() { _, err := tty.Ask(t.Context(), "name? "); asked <- err }()
+	readUntil(r, "name? ")
+	slave.Close()
+	master.Close()
+	if err := <-asked; err == nil {
+		t.Error("no error")
+	}
+}
+
+// TestNotATerminal: a password is not asked for where it would be seen.
+func TestNotATerminal(t *testing.T) {
+	path := t.TempDir() + "/file"
+	if err := os.WriteFile(path, []byte("hunter2\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	tty := terminal.Terminal{Path: path}
+	if s, err := tty.Secret(t.Context(), "Password: "); !errors.Is(err, terminal.ErrNone) || s.Reveal() != "" {
+		t.Errorf("got %q, %v", s.Reveal(), err)
+	}
+}
