@@ -8,9 +8,9 @@ import (
 	"log"
 	"os"
 	"strconv"
+	"sync"
 
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/sync/errgroup"
 )
 
 func main() {
@@ -23,12 +23,16 @@ func main() {
 		Auth:            []ssh.AuthMethod{ssh.PublicKeys(signer)},
 		HostKeyCallback: ssh.FixedHostKey(hostKey),
 	}
-	var all errgroup.Group
-	all.SetLimit(must(strconv.Atoi(os.Args[6])))
+	var all sync.WaitGroup
+	slots := make(chan int, must(strconv.Atoi(os.Args[6])))
 	for range must(strconv.Atoi(os.Args[5])) {
-		all.Go(func() error { return once(address, config, command) })
+		slots <- 1
+		all.Go(func() {
+			must(0, once(address, config, command))
+			<-slots
+		})
 	}
-	must(0, all.Wait())
+	all.Wait()
 }
 
 func once(address string, config *ssh.ClientConfig, command string) error {
