@@ -55,16 +55,20 @@ local args  = cli.parse(spec)
 local hosts = farm.hosts(args.hosts)
 
 if args.pull then pull.everywhere(hosts, args.date) end
+local unpulled = args.pull and farm.dry_run() -- the release may not be there, and no fault
 
 farm.each(hosts, function(host)
   symlink.read(host, site.release.link)
   pull.check_room(host)
   if not args.allow_sick then site.healthy(host) end
-  if not (args.pull and farm.dry_run()) then pull.check(host, args.date) end
+  if not unpulled then pull.check(host, args.date) end
 end)
 
 site.update_data(args.date)
 
-cutover.roll(hosts, args,
-  function(host) switchrel.to(host, args.date) end,
-  function(host) switchrel.back(host, args.date) end)
+local function switch(host)
+  if unpulled then return host:log("would switch to " .. args.date) end
+  switchrel.to(host, args.date)
+end
+
+cutover.roll(hosts, args, switch, function(host) switchrel.back(host, args.date) end)
