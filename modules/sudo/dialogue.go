@@ -2,7 +2,6 @@ package sudo
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,7 +71,7 @@ func (d *dialogue) run(sudo remote.Cmd) (remote.Result, error) {
 	if !onTime() {
 		<-late
 		if err == nil {
-			err = fmt.Errorf("%s: %w", d.cmd.Name(), context.Cause(d.ctx))
+			err = context.Cause(d.ctx)
 		}
 	}
 	if res.Dry {

@@ -9,7 +9,7 @@ below() {
 	done
 }
 all() {
-	{ below "$P"; pgrep -s "$P"; pgrep -g "$P"; } 2>/dev/null | sort -u
+	{ below "$P"; pgrep -s "$P"; pgrep -g "$P"; } 2>/dev/null
 }
 alive() {
 	for p in $ours; do
@@ -17,7 +17,7 @@ alive() {
 	done
 	false
 }
-ours=$(all | grep -vx "$P")
+ours=$(all | awk -v P="$P" '$1 != P && !seen[$1]++') # parents first
 kill $ours 2>/dev/null
 for nap in 0.02 0.04 0.06; do
 	alive || exit 0

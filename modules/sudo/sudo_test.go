@@ -25,7 +25,8 @@ import (
 // here, and its words are those of the real one, with which the tests on the
 // farm compare it. $PASSWORD is what it wants, $TRIES how often, $DENY makes it
 // refuse afterwards, $SAYS is what it says instead of anything else, $PROMPT
-// what it asks with. It becomes the command, or with $FORK runs it as a child.
+// what it asks with. Whoever becomes the user locked is rejected, denied nobody
+// may become. It becomes the command, or with $FORK runs it as a child.
 // Each line that it takes for a password goes into the file tries.
 const standIn = `#!/bin/sh
 [ -z "$SAYS" ] || { echo "$SAYS" >&2; exit 1; }
@@ -41,6 +42,10 @@ while :; do
 	esac
 	shift
 done
+case $user in
+locked) PASSWORD=another ;;
+denied) DENY=1 ;;
+esac
 prompt=${PROMPT-$(printf %s "$prompt" | sed 's/%p/web/')}
 if [ -n "$PASSWORD" ]; then
 	[ -z "$LECTURE" ] || printf '\nWe trust you.\n\n' >&2
