@@ -102,6 +102,9 @@ func reportGroups(out *console.Console, several *farm.EachError) {
 		name := nodeset.Fold(g.Hosts)
 		e := shown(g.Err)
 		e.Host = "" // it stands before the line
+		if len(g.Hosts) > 1 {
+			e.Message = strings.ReplaceAll(e.Message, g.Hosts[0], name) // what is said of the first holds for all
+		}
 		out.Note(name, "%s", e.Error())
 		e.Host = g.Hosts[0]
 		reportDetail(out, e)
