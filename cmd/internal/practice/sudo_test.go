@@ -17,6 +17,7 @@ func TestSudoWithoutPassword(t *testing.T) {
 		{"sudo echo hello 'a  b' ''", ran{Out: "hello a  b \n"}},
 		{"echo text | sudo -S cat", ran{Out: "text\n"}},
 		{"sudo -n -H -u " + f.user + " -- sh -c 'exit 5'", ran{Code: 5}},
+		{"sudo A='b  c' -- sh -c 'echo \"$A\"'", ran{Out: "b  c\n"}},
 		{"sudo -k", ran{}},
 		{"sudo -v", ran{}},
 		{"sudo", ran{Err: "usage: sudo [-HknSv] [-p prompt] [-u user] [--] command\n", Code: 1}},
