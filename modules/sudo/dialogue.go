@@ -62,7 +62,7 @@ func (d *dialogue) run(sudo remote.Cmd) (remote.Result, error) {
 	late := make(chan struct{})
 	onTime := context.AfterFunc(d.ctx, func() {
 		defer close(late)
-		d.endRoot()
+		d.end()
 		d.stop(context.Cause(d.ctx))
 	})
 	sudo.Stdin, sudo.Stderr = d.in, d.ear
@@ -174,11 +174,13 @@ func (d *dialogue) settle(o secret.Outcome) {
 	}
 }
 
-// giveUp ends sudo while it asks. That is better than the end of its input,
-// which some PAM modules count as another wrong password.
+// giveUp ends sudo while it asks.
 func (d *dialogue) giveUp(why error) {
 	d.failed = why
-	d.stop(why)
+	go func() {
+		d.end()
+		d.stop(why)
+	}()
 }
 
 // finish makes a Result or an error of how sudo ended.

@@ -16,39 +16,65 @@ import (
 var ender string
 
 // How long the time of a command may be over before its runner is told, and
-// how long ender may go on behind that.
+// how long the ending may go on behind that.
 const (
 	endWithin   = 400 * time.Millisecond
-	enderWithin = 5 * time.Second
+	asideWithin = 5 * time.Second
 )
 
-// endRoot ends what runs as root although the time of the command is over:
-// by a second sudo, with the password of the first. Where the user may run
-// nothing but the command, that is refused. Then the runner, which comes next,
-// is left to send SIGTERM to sudo, which passes that on to the command itself
-// but not to its children; what it cannot end it names.
-func (d *dialogue) endRoot() {
+// end ends sudo and what it runs as far as the runner could not do it, which
+// comes next.
+func (d *dialogue) end() {
 	d.mu.Lock()
-	pid, word, begun := d.pid, d.word, d.state == running
+	pid, state, word := d.pid, d.state, d.word
 	d.mu.Unlock()
-	if !begun || pid <= 1 || d.o.last {
-		return
+	switch {
+	case pid <= 1 || d.o.last:
+	case state == asked || state == answered:
+		d.endAsking(pid)
+	case state == running:
+		d.endRoot(pid, word)
 	}
+}
+
+// endAsking ends a sudo that asks, unless it has just begun the command: then it
+// has a child. It still has the user for its real user then, who may kill it.
+// SIGKILL is the gentle way: after SIGTERM, or the end of its input, PAM counts
+// another wrong password, and three lock some accounts.
+func (d *dialogue) endAsking(pid int) {
+	kill := fmt.Sprintf(`child=$(cat /proc/%[1]d/task/*/children 2>/dev/null || pgrep -P %[1]d); [ -n "$child" ] || kill -KILL %[1]d`, pid)
+	d.aside(func(ctx context.Context) {
+		d.r.Run(ctx, remote.Cmd{Line: kill, Quiet: true})
+	})
+}
+
+// endRoot ends what runs as root: by a second sudo, with the password of the
+// first. Where the user may run nothing but the command, that is refused. Then
+// the runner is left to send SIGTERM to sudo, which passes that on to the
+// command itself but not to its children; what it cannot end it names.
+func (d *dialogue) endRoot(pid int, word *secret.Secret) {
 	o := Options{User: d.o.User, last: true}
 	if word != nil {
 		o.Take = func(context.Context, string) (secret.Secret, secret.Report, error) {
 			return *word, func(secret.Outcome) {}, nil
 		}
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		ctx, done := context.WithTimeout(context.WithoutCancel(d.ctx), enderWithin)
-		defer done()
+	d.aside(func(ctx context.Context) {
 		Run(ctx, d.r, remote.Cmd{Line: fmt.Sprintf("P=%d\n%s", pid, ender), Quiet: true}, o)
+	})
+}
+
+// aside does something else on the host, and waits for that for a while.
+func (d *dialogue) aside(do func(ctx context.Context)) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), asideWithin)
+		defer cancel()
+		do(ctx)
 	}()
 	select {
-	case <-ended:
+	case <-done:
 	case <-time.After(endWithin):
 	}
 }
