@@ -89,12 +89,14 @@ const mostHeld = 64 << 10
 func (d *dialogue) text(p []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.state < running && len(d.held)+len(p) <= mostHeld {
+	switch {
+	case d.state == over:
+	case d.state < running && len(d.held)+len(p) <= mostHeld:
 		d.held = append(d.held, p...)
-		return
+	default:
+		d.release()
+		d.pass(p)
 	}
-	d.release()
-	d.pass(p)
 }
 
 func (d *dialogue) release() {
