@@ -139,12 +139,9 @@ func (s *Set) Reverse(ctx context.Context, host Host, o Options) (*Tunnel, error
 		if first {
 			e.fwd, e.err = open(ctx, host, o)
 			close(e.ready)
-		}
-		select {
-		case <-e.ready:
-		case <-ctx.Done():
+		} else if err := e.wait(ctx); err != nil {
 			s.leave(k, e)
-			return nil, context.Cause(ctx)
+			return nil, err
 		}
 		switch {
 		case e.err == nil && e.to != o.To:
@@ -159,6 +156,16 @@ func (s *Set) Reverse(ctx context.Context, host Host, o Options) (*Tunnel, error
 		if first || e.err != nil && !called {
 			return nil, e.err
 		} // otherwise it was the wait of another, or has ended since
+	}
+}
+
+// wait waits until the tunnel is open or could not be opened.
+func (e *entry) wait(ctx context.Context) error {
+	select {
+	case <-e.ready:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
