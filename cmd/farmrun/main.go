@@ -18,8 +18,9 @@ func main() {
 // run is farmrun from its arguments to its exit status.
 func run(ctx context.Context, args []string) int {
 	out := &console.Console{
-		Out: os.Stdout, OutTerminal: colours(os.Stdout),
-		Err: os.Stderr, ErrTerminal: colours(os.Stderr),
+		Out: os.Stdout, OutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
+		Err: os.Stderr, ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
+		Plain: plain(),
 	}
 	job, err := parse(args)
 	if err == nil {
@@ -29,8 +30,6 @@ func run(ctx context.Context, args []string) int {
 	return status(err)
 }
 
-// colours tells whether a person reads f on a terminal that shows colours
-// (https://no-color.org).
-func colours(f *os.File) bool {
-	return term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
+// plain tells whether the operator wants no colours (https://no-color.org), or
+// the terminal has none.
+func plain() bool { return os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" }

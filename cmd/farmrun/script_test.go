@@ -39,9 +39,10 @@ func TestMain(m *testing.M) {
 //		known_hosts; the home directory of web1 is $WORK/web1, its port $PORT_web1
 //	run STATUS COMMAND [ARG...]
 //		runs a command that ends with that exit status
-//	start [-tty] NAME COMMAND [ARG...]
-//		starts one, with a terminal of its own if wanted; what it says goes to
-//		NAME.out and NAME.err, and to the terminal NAME.tty
+//	start [-tty|-screen] NAME COMMAND [ARG...]
+//		starts one, with a terminal of its own if wanted, which with -screen
+//		shows all it says; otherwise that goes to NAME.out and NAME.err, and
+//		what the terminal shows always to NAME.tty
 //	says NAME TEXT, types NAME TEXT
 //		waits until it has said TEXT; has the operator type a line
 //	signal NAME SIGNAL
@@ -273,9 +274,9 @@ func (s *stream) Write(p []byte) (int, error) {
 	return s.file.Write(p)
 }
 
-// start is start [-tty] NAME COMMAND [ARG...].
+// start is start [-tty|-screen] NAME COMMAND [ARG...].
 func (s *stage) start(ts *testscript.TestScript, args []string) error {
-	tty := args[0] == "-tty"
+	tty, screen := args[0] == "-tty" || args[0] == "-screen", args[0] == "-screen"
 	if tty {
 		args = args[1:]
 	}
@@ -301,6 +302,9 @@ func (s *stage) start(ts *testscript.TestScript, args []string) error {
 			return err
 		}
 		defer near.Close()
+		if screen {
+			p.cmd.Stdout, p.cmd.Stderr = near, near
+		}
 		shown.Go(func() { io.Copy(streams[2], p.tty) })
 	}
 	if err := p.cmd.Start(); err != nil {
