@@ -64,6 +64,12 @@ func TestExit(t *testing.T) {
 			}
 		})
 	}
+	for _, arg := range []string{"256", "-1", "1.5", "'x'"} {
+		var e *luahost.Error
+		if got := run(t, "os.exit("+arg+")"); !errors.As(got.err, &e) || e.Kind != luahost.Script {
+			t.Errorf("os.exit(%s): got %v", arg, got.err)
+		}
+	}
 	for arg, want := range map[string]int{"": 0, "true": 0, "false": 1, "0": 0, "7": 7} {
 		var exit *luahost.ExitRequest
 		if got := run(t, "os.exit("+arg+")"); !errors.As(got.err, &exit) || exit.Code != want {

@@ -68,3 +68,68 @@ assert(err.failures.web1.kind == "timeout" and tostring(err.failures.web1):find(
 --- this machine is a host too
 local farm = require "farm"
 assert(farm.here():query("echo here").text == "here")
+
+--- a farm.here that fails is a failure like any other
+local farm = require "farm"
+local ok, e = pcall(function() farm.here():run("exit 3") end)
+assert(not ok and e.kind == "exit" and e.code == 3, tostring(e))
+local ok, e = pcall(function() farm.here():run(" ") end)
+assert(not ok and tostring(e):find("the command is empty", 1, true), tostring(e))
+local ok, e = pcall(function() farm.here():run("a\0b") end)
+assert(not ok and tostring(e):find("NUL", 1, true), tostring(e))
+assert(farm.here():query("echo here").text == "here")
+
+--- one host goes first
+local farm = require "farm"
+local order = {}
+farm.each("web[1-4]", { first = true }, function(host) order[#order + 1] = host.name; host:query("true") end)
+assert(order[1] == "web1" and #order == 4)
+
+--- and if it fails no other begins
+local farm = require "farm"
+local ok, e = pcall(farm.each, "web[1-4]", { first = true }, function(host) error("no") end)
+assert(not ok and e.kind == "hosts" and e.message == "failed on 1 of 4 hosts: web1; 3 not begun: web[2-4]", tostring(e))
+
+--- a parallel that makes no sense
+require("farm").each("web1", { parallel = -1 }, function() end)  --! option "parallel": a number above zero expected, got -1
+
+--- a word that is none
+require("farm").each("web1", { on_failure = "stpo" }, function() end)  --! one of "continue", "stop" expected, got "stpo"; did you mean "stop"?
+
+--- no function
+require("farm").each("web1", { parallel = 1 })  --! a function expected, got a table
+
+--- a list with something else in it
+require("farm").each({ "web1", 7 }, function() end)  --! hosts expected
+
+--- a list with nothing in it
+require("farm").each({}, function() end)  --! there are no hosts in the list
+
+--- a host that is named twice is one
+local farm = require "farm"
+local host, begun = farm.hosts("web1")[1], 0
+farm.each({ host, host, "web1" }, function() begun = begun + 1 end)
+assert(begun == 1)
+
+--- two hosts of a loop share what the script has
+local farm = require "farm"
+local total = 0
+farm.each("web[1-10]", function(host)
+  local n = tonumber(host:query("echo 3").text)
+  total = total + n
+end)
+assert(total == 30)
+
+--- a host is the same within its part
+local farm = require "farm"
+local seen = {}
+farm.each("web[1-3]", function(host) seen[host] = true end)
+for _, host in ipairs(farm.hosts("web[1-3]")) do assert(seen[host]) end
+
+--- an each within an each
+local farm = require "farm"
+local lines = farm.each("web[1-2]", function(host)
+  local inner = farm.each("db[1-2]", function(db) return host.name .. db.name end)
+  return inner.db1 .. inner.db2
+end)
+assert(lines.web1 == "web1db1web1db2" and lines.web2 == "web2db1web2db2")
