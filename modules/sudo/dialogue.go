@@ -213,7 +213,7 @@ func (d *dialogue) finish(res remote.Result, err error) (remote.Result, error) {
 // judge tells from what sudo said whether it has run the command. A line has
 // told when it began, so that what ends without was not run.
 func (d *dialogue) judge(res remote.Result, sudos string, shown bool) error {
-	reason, about := explain(res, sudos)
+	about, reason := explain(res, sudos)
 	switch {
 	case shown && reason == errWrong:
 		d.settle(secret.Rejected)

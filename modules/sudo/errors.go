@@ -94,11 +94,11 @@ var refusals = []struct {
 	{regexp.MustCompile(`.*\bsudo: (command )?not found$`), ErrNoSudo},
 }
 
-// explain looks in what was said for a reason why nothing was run. About is
+// explain looks in what was said for a reason why nothing was run. about is
 // the line that has it, unless the reason says it all.
-func explain(res remote.Result, said string) (reason error, about string) {
+func explain(res remote.Result, said string) (about string, reason error) {
 	if res.Code != 1 && res.Code != 127 {
-		return nil, ""
+		return "", nil
 	}
 	for _, r := range refusals {
 		for line := range strings.Lines(said) {
@@ -109,8 +109,8 @@ func explain(res remote.Result, said string) (reason error, about string) {
 			if r.reason == errWrong || r.reason == ErrNoPassword || r.reason == ErrNoSudo {
 				line = ""
 			}
-			return r.reason, line
+			return line, r.reason
 		}
 	}
-	return nil, ""
+	return "", nil
 }

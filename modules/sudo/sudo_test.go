@@ -127,7 +127,6 @@ func (r *ring) got() []secret.Outcome {
 var (
 	accepted = []secret.Outcome{secret.Accepted}
 	rejected = []secret.Outcome{secret.Rejected}
-	unknown  = []secret.Outcome{secret.Unknown}
 )
 
 var long = strings.Repeat("a line of input\n", 20_000)
