@@ -223,6 +223,9 @@ func (d *dialogue) judge(res remote.Result, sudos string, shown bool) error {
 	case reason == errWrong: // it was another sudo
 		reason = nil
 	}
+	if reason == nil && d.o.Look && res.Code == 1 { // of this it says nothing
+		reason = ErrNotAllowed
+	}
 	if reason == nil && d.cmd.Args == nil && res.Code != 0 {
 		reason, about = ErrNotRun, remote.LastLines([]byte(sudos), 1)
 	}

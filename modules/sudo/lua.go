@@ -3,6 +3,7 @@ package sudo
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"farmrun/luahost"
@@ -35,6 +36,7 @@ type options struct {
 	Check   *bool
 	Quiet   *bool
 	Keep    int
+	Look    bool
 }
 
 const timeout = 10 * time.Minute
@@ -51,21 +53,27 @@ const timeout = 10 * time.Minute
 // the login serves, if it is the same user's. One host tries it before the
 // others do, and none tries it twice. A password that is rejected, or a user
 // who may not do this, is an error of kind "login", whatever check says.
-// Options are those of host:run, and user:
+// Options are those of host:run, and:
 //
 //   - user ("root"): whom to become
+//   - look (false): run nothing, only ask sudo whether it would, so that a
+//     password that is wrong or a rule that is missing shows before it matters;
+//     a dry run does this, too
 //   - dir, env, stdin, timeout ("10m"), check, quiet, keep: as for host:run
 func (b binding) sudo(c *luahost.Call) {
 	host, cmd := luahost.Arg[Host](c, 1, "a host"), command.Take(c, 2)
 	o := luahost.Options[options](c, 3)
 	cmd.Title = Title(cmd, o.User)
+	if o.Look {
+		cmd.Title, cmd.Query, cmd.Quiet = "sudo -l"+strings.TrimPrefix(cmd.Title, "sudo"), true, true
+	}
 	shared := command.Options{
 		Dir: o.Dir, Env: o.Env, Stdin: o.Stdin, Timeout: cmp.Or(o.Timeout, timeout),
 		Check: o.Check, Quiet: o.Quiet, Keep: o.Keep,
 	}
 	command.Run(c, host.Name(), cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 		return host.RunBy(ctx, cmd, func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error) {
-			return Run(ctx, login, cmd, Options{User: o.User, Account: user(login), Take: b.take})
+			return Run(ctx, login, cmd, Options{User: o.User, Account: user(login), Take: b.take, Look: o.Look})
 		})
 	})
 }

@@ -15,9 +15,10 @@
 //   - Words are run by sudo itself, so that a rule which allows just them will
 //     do. There a watcher on the host looks until sudo has a child.
 //
-// The files: dialogue.go holds the talk with sudo, marks.go finds in standard
-// error what is meant for us, errors.go words a refusal, end.go ends what runs
-// as root when its time is over.
+// The files: dialogue.go holds the talk with sudo, which launch.sh starts;
+// marks.go finds in standard error what is meant for us, input.go gives out the
+// standard input, errors.go words a refusal, and end.go ends what runs as root
+// when its time is over.
 package sudo
 
 import (
@@ -51,6 +52,9 @@ type Options struct {
 	Account string
 	// Take is called when sudo asks; nil has no password.
 	Take Take
+	// Look runs nothing: it has sudo tell whether it would (sudo -l), which may
+	// cost a password as well. The Error of one that would not is ErrNotAllowed.
+	Look bool
 
 	last bool // its processes are not ended by another Run
 }
@@ -66,7 +70,11 @@ type Options struct {
 func Run(ctx context.Context, r Runner, cmd remote.Cmd, o Options) (remote.Result, error) {
 	t := token("<" + rand.Text() + ":")
 	cmd.Title = Title(cmd, o.User)
-	sudo, err := t.command(cmd, o.User, "-S", "-p", t.mark(asks+" %p"))
+	flags := []string{"-S", "-p", t.mark(asks + " %p")}
+	if o.Look {
+		flags = append(flags, "-l")
+	}
+	sudo, err := t.command(cmd, o.User, flags...)
 	if err != nil {
 		return remote.Result{}, err
 	}
