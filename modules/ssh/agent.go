@@ -54,7 +54,7 @@ func (l *login) agentSigners() []ssh.Signer {
 }
 
 // agentSocket returns where the agent is; "" is nowhere.
-func agentSocket(s Settings) string {
+func agentSocket(s *Settings) string {
 	switch path := s.IdentityAgent; {
 	case path == "none":
 		return ""

@@ -4,17 +4,15 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
 // Client is a login on one host. Its methods may be called by many goroutines.
 // Whoever got it from Dial closes it.
 type Client struct {
 	host     string
-	settings Settings
+	settings *Settings
 	bare     bool
-	conn     muxer
+	conn     *mux
 	wire     *wire
 	release  func() // gives up the connection to the jump host; may be nil
 
@@ -29,7 +27,7 @@ type Client struct {
 }
 
 // Settings returns what the configuration says of the host.
-func (c *Client) Settings() Settings { return c.settings }
+func (c *Client) Settings() Settings { return *c.settings }
 
 // Host returns the name under which the host was dialled.
 func (c *Client) Host() string { return c.host }
@@ -59,7 +57,7 @@ func (c *Client) Err() error {
 	return c.why
 }
 
-func newClient(l *login, conn *ssh.Client, w *wire) *Client {
+func newClient(l *login, conn *mux, w *wire) *Client {
 	c := &Client{
 		host:     l.settings.Host,
 		settings: l.settings,
@@ -77,14 +75,6 @@ func newClient(l *login, conn *ssh.Client, w *wire) *Client {
 	}
 	c.alive.start()
 	return c
-}
-
-// muxer is what is used of *ssh.Client.
-type muxer interface {
-	OpenChannel(name string, data []byte) (ssh.Channel, <-chan *ssh.Request, error)
-	SendRequest(name string, wantReply bool, payload []byte) (bool, []byte, error)
-	Listen(network, addr string) (net.Listener, error)
-	Close() error
 }
 
 // end closes the connection for a reason that Err then tells.

@@ -35,18 +35,18 @@ func (d *Dialer) dial(ctx context.Context, s Settings, opts Options, jump bool) 
 		kind, err := ended(ctx)
 		return nil, &Error{Host: s.Host, Stage: StageConnect, Kind: kind, Err: err}
 	}
-	first := &login{dialer: d, settings: s, opts: opts, jump: jump}
+	first := &login{dialer: d, settings: &s, opts: opts, jump: jump}
 	client, err := first.do(ctx)
 	if err == nil || !first.again {
 		return client, err
 	}
-	return (&login{dialer: d, settings: s, opts: opts, jump: jump, types: first.types}).do(ctx)
+	return (&login{dialer: d, settings: &s, opts: opts, jump: jump, types: first.types}).do(ctx)
 }
 
 // login is one try to log in to one host.
 type login struct {
 	dialer   *Dialer
-	settings Settings
+	settings *Settings
 	opts     Options
 	jump     bool // to a jump host
 	ctx      context.Context
@@ -57,6 +57,7 @@ type login struct {
 	again    bool     // a second try may succeed
 	banners  int      // bytes of them
 	wire     *wire
+	hostKey  []byte // the key that was trusted
 
 	auth attempt
 }
@@ -79,7 +80,14 @@ func (l *login) do(ctx context.Context) (*Client, error) {
 		return nil, l.fail(w, err)
 	}
 	client.release = release
+	l.letGo()
 	return client, nil
+}
+
+// letGo gives up what only the login itself needed: x/crypto holds on to it as
+// long as there is the connection. After a failure it may still be in use.
+func (l *login) letGo() {
+	l.patience, l.ctx, l.auth, l.opts = nil, nil, attempt{}, Options{}
 }
 
 // handshake makes a Client of a connection.
@@ -98,7 +106,7 @@ func (l *login) handshake(w *wire) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClient(l, ssh.NewClient(conn, channels, requests), w), nil
+	return newClient(l, newMux(conn, channels, requests), w), nil
 }
 
 func (l *login) clientConfig() (*ssh.ClientConfig, error) {

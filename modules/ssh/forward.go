@@ -18,13 +18,9 @@ func (c *Client) DialContext(ctx context.Context, network, addr string) (net.Con
 		conn net.Conn
 		err  error
 	}
-	client, ok := c.conn.(*ssh.Client)
-	if !ok {
-		return nil, c.fail(StageForward, errors.ErrUnsupported)
-	}
 	got := make(chan answer, 1)
 	go func() {
-		conn, err := client.Dial(network, addr)
+		conn, err := c.conn.forwarder().Dial(network, addr)
 		got <- answer{conn, err}
 	}()
 	select {
@@ -76,7 +72,7 @@ func (c *Client) Listen(ctx context.Context, network, addr string) (net.Listener
 	}
 	got := make(chan answer, 1)
 	go func() {
-		l, err := c.conn.Listen(network, addr)
+		l, err := c.conn.forwarder().Listen(network, addr)
 		got <- answer{l, err}
 	}()
 	select {

@@ -16,7 +16,7 @@ import (
 
 // keyName is the name under which the key of a host is known: HostKeyAlias, or
 // the real name with its port unless that is 22.
-func keyName(s Settings) string {
+func keyName(s *Settings) string {
 	switch {
 	case s.HostKeyAlias != "":
 		return strings.ToLower(s.HostKeyAlias)
@@ -27,18 +27,26 @@ func keyName(s Settings) string {
 }
 
 // keyFiles are the known_hosts files of a host, the user's first.
-func keyFiles(s Settings) []string {
+func keyFiles(s *Settings) []string {
 	files := slices.Concat(s.UserKnownHostsFiles, s.GlobalKnownHostsFiles)
 	return slices.DeleteFunc(files, func(name string) bool { return strings.EqualFold(name, "none") })
 }
 
-// checkHostKey is asked by x/crypto whether the host's key is to be trusted.
+// checkHostKey is asked by x/crypto whether the host's key is to be trusted:
+// at the login and, as long as the connection lasts, whenever new keys are
+// agreed on. Then it has to be the key that it was.
 func (l *login) checkHostKey(_ string, remote net.Addr, key ssh.PublicKey) error {
+	if l.hostKey != nil {
+		if bytes.Equal(l.hostKey, key.Marshal()) {
+			return nil
+		}
+		return l.keyError(fmt.Errorf("the host now shows another key, %s", describe(key)), "")
+	}
 	l.stage = StageHostKey
 	if l.refused = l.trust(remote, key); l.refused != nil {
 		return l.refused
 	}
-	l.stage = StageLogin
+	l.stage, l.hostKey = StageLogin, key.Marshal()
 	return nil
 }
 

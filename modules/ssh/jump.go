@@ -49,7 +49,7 @@ const mostJumps = 10
 // configuration says. All hosts behind one jump host share one connection to
 // it: five hundred logins at once would be more than its sshd lets in.
 func (l *login) throughJump() (net.Conn, func(), error) {
-	s, opts, err := l.lastJump(l.settings)
+	s, opts, err := l.lastJump(*l.settings)
 	if err != nil {
 		return nil, nil, err
 	}

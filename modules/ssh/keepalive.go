@@ -30,7 +30,7 @@ const (
 )
 
 // aliveInterval returns the interval for s, 0 for none.
-func aliveInterval(s Settings) time.Duration {
+func aliveInterval(s *Settings) time.Duration {
 	if s.IsSet("serveraliveinterval") {
 		return s.ServerAliveInterval
 	}

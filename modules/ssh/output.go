@@ -84,11 +84,12 @@ func (m *marker) Write(p []byte) (int, error) {
 	m.held = append(m.held, p...)
 	for len(m.held) > 0 && !m.found {
 		line, _, whole := bytes.Cut(m.held, []byte("\n"))
+		short := len(line) < len(m.text)+20 // as long as a process id may be
 		mine := !m.inner && (bytes.HasPrefix(line, []byte(m.text)) || !whole && strings.HasPrefix(m.text, string(line)))
 		switch {
-		case mine && !whole && len(line) < len(m.text)+20:
+		case mine && !whole && short:
 			return len(p), nil // the rest of the line is still to come
-		case mine && whole && m.take(line):
+		case mine && whole && short && m.take(line):
 			m.held = m.held[len(line)+1:]
 		default:
 			m.pass(len(line), whole)
