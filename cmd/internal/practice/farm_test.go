@@ -171,7 +171,7 @@ func TestHost(t *testing.T) {
 		{"cat www/CVS/Tag", "TSnapshot-2000-09-12"},
 		{"kill -0 $(cat logs/httpd.pid) && echo up", "up"},
 		{"grep -c 'serving .*/releases/2000-09-12/htdocs' logs/error", "1"},
-		{"sudo /etc/init.d/httpd status | sed 's:^.*/etc:/etc:; s/[0-9][0-9]*/PID/'", "/etc/init.d/httpd status: httpd (pid PID) is running"},
+		{"sudo /etc/init.d/httpd status | sed 's/[0-9][0-9]*/PID/'", "httpd (pid PID) is running"},
 	} {
 		if got := must(t, client, test.command); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.command, got, test.want)
