@@ -19,7 +19,7 @@ function cutover.roll(hosts, args, change, undo)
   farm.rollout(hosts, {
     max_offline = 1,
     turn        = "10m",
-    settle      = ("%gs"):format(args.settle),
+    settle      = args.settle,
     healthy     = site.healthy,
     mend        = args.allow_sick,
     on_failure  = args.undo and "undo" or "halt",

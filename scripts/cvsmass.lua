@@ -25,5 +25,5 @@ if args.user then
 end
 
 farm.each(args.hosts, { parallel = 1, on_failure = "stop" }, function(host)
-  host:run(args.program, { dir = args.dir, timeout = ("%gs"):format(args.timeout) })
+  host:run(args.program, { dir = args.dir, timeout = args.timeout })
 end)

@@ -57,7 +57,7 @@ type Option struct {
 	Type    Type   // "" is String
 	Short   string // one letter, or ""
 	Help    string
-	Default any // string, bool, int, time.Duration or []string; nil is the type's zero
+	Default any // string, bool, int or []string; nil is the type's zero
 }
 
 // ErrHelp is returned by Parse when the operator asked for help.
@@ -80,11 +80,14 @@ func (e *UsageError) Kind() string { return "usage" }
 // Hint says where help is.
 func (e *UsageError) Hint() string { return "farmrun " + e.Script + " --help lists the arguments" }
 
-// Parse reads args. The values are strings (Date too), bools, ints,
-// time.Durations and []strings by name; an optional argument that is not there
-// has none. The error is ErrHelp or a *UsageError.
+// Parse reads args. The values are strings (Date and Duration too), bools, ints
+// and []strings by name; an optional argument that is not there is nil. The
+// error is ErrHelp, a *UsageError, or what is wrong with the Spec.
 func (s Spec) Parse(args []string) (map[string]any, error) {
 	flags, err := s.flags()
+	if err == nil {
+		err = s.check()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -115,14 +118,60 @@ func (s Spec) flags() (*pflag.FlagSet, error) {
 	flags.SortFlags = false
 	flags.Usage = func() {}
 	for _, o := range s.Options {
-		if flags.Lookup(dashed(o.Name)) != nil {
-			return nil, fmt.Errorf("option %q is declared twice", o.Name)
+		err := o.check(flags)
+		if err == nil {
+			err = o.declare(flags)
 		}
-		if err := o.declare(flags); err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("option %q: %w", o.Name, err)
 		}
 	}
 	return flags, nil
+}
+
+// check tells what is wrong with the names of an option; pflag would panic.
+func (o Option) check(flags *pflag.FlagSet) error {
+	switch {
+	case o.Name == "" || strings.HasPrefix(o.Name, "-"):
+		return fmt.Errorf("that is no name for an option")
+	case o.Name == "help" || o.Short == "h":
+		return fmt.Errorf("--help and -h are there already")
+	case flags.Lookup(dashed(o.Name)) != nil:
+		return fmt.Errorf("it is declared twice")
+	case len(o.Short) > 1:
+		return fmt.Errorf("its short form is one letter, not %q", o.Short)
+	case o.Short != "" && flags.ShorthandLookup(o.Short) != nil:
+		return fmt.Errorf("-%s is declared twice", o.Short)
+	}
+	return nil
+}
+
+// check tells what is wrong with the arguments by position.
+func (s Spec) check() error {
+	names := map[string]bool{}
+	for _, o := range s.Options {
+		names[o.Name] = true
+	}
+	for i, a := range s.Args {
+		wrong := ""
+		switch {
+		case a.Name == "":
+			wrong = "it has no name"
+		case names[a.Name]:
+			wrong = "it is declared twice"
+		case !slices.Contains([]Type{"", String, Int, Date, Duration, List}, a.Type):
+			wrong = fmt.Sprintf("there is no type %q for it", a.Type)
+		case a.Type == List && i < len(s.Args)-1:
+			wrong = "only the last may be a list"
+		case !a.Optional && i > 0 && s.Args[i-1].Optional:
+			wrong = "it follows an optional one and is none"
+		}
+		if wrong != "" {
+			return fmt.Errorf("argument %q: %s", a.Name, wrong)
+		}
+		names[a.Name] = true
+	}
+	return nil
 }
 
 func (o Option) declare(flags *pflag.FlagSet) error {
@@ -215,7 +264,8 @@ func read(t Type, text string) (any, error) {
 	case Date:
 		return text, CheckDate(text)
 	case Duration:
-		return luahost.ParseDuration(text)
+		_, err := luahost.ParseDuration(text)
+		return text, err // as the options of functions take it
 	}
 	return text, nil
 }

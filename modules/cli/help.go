@@ -21,7 +21,7 @@ func (s Spec) Help() string {
 			width = max(width, len(a.Name))
 		}
 		for _, a := range s.Args {
-			fmt.Fprintf(&b, "  %-*s   %s\n", width, strings.ToUpper(a.Name), a.Help)
+			b.WriteString(helpLine(width, strings.ToUpper(a.Name), a.Help))
 		}
 	}
 	b.WriteString("\nOptions:\n")
@@ -63,16 +63,20 @@ func FlagHelp(flags *pflag.FlagSet) string {
 	flags.VisitAll(func(f *pflag.Flag) {
 		row := [2]string{flagName(f), f.Usage}
 		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "false" && f.DefValue != "[]" {
-			row[1] += fmt.Sprintf(" (default %q)", f.DefValue)
+			row[1] = strings.TrimSpace(row[1] + fmt.Sprintf(" (default %q)", f.DefValue))
 		}
 		width = max(width, len(row[0]))
 		rows = append(rows, row)
 	})
 	var b strings.Builder
 	for _, row := range rows {
-		fmt.Fprintf(&b, "  %-*s   %s\n", width, row[0], row[1])
+		b.WriteString(helpLine(width, row[0], row[1]))
 	}
 	return b.String()
+}
+
+func helpLine(width int, name, help string) string {
+	return strings.TrimRight(fmt.Sprintf("  %-*s   %s", width, name, help), " ") + "\n"
 }
 
 // flagName is "-d, --dir DIR" for a flag that takes a value.

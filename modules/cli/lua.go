@@ -91,10 +91,18 @@ func (b *binding) parse(c *luahost.Call) {
 	case errors.Is(err, ErrHelp):
 		c.Print(spec.Help())
 		c.Exit(0)
-	case err != nil:
+	case wrongUsage(err):
 		c.Raise(err)
+	case err != nil:
+		c.Fail("%v", err)
 	}
 	c.Push(c.Record("the arguments", values))
+}
+
+// wrongUsage tells the operator's mistakes from the author's.
+func wrongUsage(err error) bool {
+	_, ok := errors.AsType[*UsageError](err)
+	return ok
 }
 
 // readSpec reads the table that a script gives to cli.parse.
@@ -167,7 +175,10 @@ func readOption(name string, v lua.LValue) (Option, error) {
 	case lua.LBool:
 		o.Default, o.Type = bool(d), orType(o.Type, Flag)
 	case lua.LNumber:
-		o.Default, o.Type = int(d), orType(o.Type, Int)
+		var n int
+		err := luahost.Decode(d, &n)
+		o.Default, o.Type = n, orType(o.Type, Int)
+		return o, err
 	case lua.LString:
 		o.Default = string(d)
 	case *lua.LTable:

@@ -31,3 +31,53 @@ cli.parse { { "date", cli.int, "how many" }, { "files", cli.list }, pull = { typ
 --- a declaration that is misspelt
 local cli = require "cli"
 cli.parse { hosts = { defualt = "x" } }  --! option "hosts": there is no option "defualt"; did you mean "default"?
+
+--- a time is given as functions take it
+local cli = require "cli"
+local args = cli.parse {
+  { "date", cli.date }, { "files", cli.list }, pull = { type = cli.flag }, tries = { default = 3 },
+  settle = { default = "90s", type = cli.duration },
+}
+assert(args.settle == "90s")
+cli.sleep("0s")
+
+--- a default that does not fit
+require("cli").parse { tries = { default = "x", type = "int" } }  --! cli.parse: option "tries": its default does not fit its type
+
+--- a number that is not whole
+require("cli").parse { tries = { default = 1.5 } }  --! cli.parse: option "tries": a whole number expected, got 1.5
+
+--- a type that is none
+require("cli").parse { { "date", "dat" } }  --! cli.parse: argument "date": there is no type "dat" for it
+
+--- an option of a type that is none
+require("cli").parse { date = { type = "dat" } }  --! cli.parse: option "date": there is no type "dat"
+
+--- a list that is not the last
+require("cli").parse { { "hosts", "list" }, { "date" } }  --! argument "hosts": only the last may be a list
+
+--- one that must be there after one that need not
+require("cli").parse { { "date", "date", optional = true }, { "host" } }  --! argument "host": it follows an optional one and is none
+
+--- a name twice
+require("cli").parse { { "date" }, { "date" } }  --! argument "date": it is declared twice
+
+--- an argument that is an option too
+require("cli").parse { { "date" }, date = { default = "x" } }  --! argument "date": it is declared twice
+
+--- a short form of two letters
+require("cli").parse { date = { short = "da" } }  --! option "date": its short form is one letter, not "da"
+
+--- a short form that is taken
+require("cli").parse { date = { short = "h" } }  --! option "date": --help and -h are there already
+
+--- an argument that is no declaration
+require("cli").parse { "date" }  --! an argument is declared as { "name", type, "help" }
+
+--- an argument without a name
+require("cli").parse { {} }  --! argument "": item 1 of its declaration: a string expected, got nothing
+
+--- dates
+local cli = require "cli"
+assert(cli.check_date "2000-02-29" == "2000-02-29")
+cli.check_date "2000-02-30"  --! "2000-02-30" is no date: February 2000 has 29 days
