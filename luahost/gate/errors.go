@@ -32,6 +32,23 @@ type Report struct {
 	Left   []string // not touched, in the order given
 }
 
+// Summary counts the hosts of each sort in one line; names lists those that
+// need attention.
+func (r Report) Summary(names func(hosts []string) string) string {
+	failed := make([]string, len(r.Failed))
+	for i, f := range r.Failed {
+		failed[i] = f.Host
+	}
+	list := func(hosts []string) string {
+		if len(hosts) == 0 {
+			return ""
+		}
+		return " (" + names(hosts) + ")"
+	}
+	return fmt.Sprintf("%d done, %d failed%s, %d not touched%s",
+		len(r.Done), len(failed), list(failed), len(r.Left), list(r.Left))
+}
+
 // Failure is a host and what was wrong with it.
 type Failure struct {
 	Host string
@@ -59,10 +76,7 @@ func (e *HaltError) Unwrap() error { return e.Err }
 func (e *HaltError) Kind() string { return "halted" }
 
 // Hint says in one line where the farm stands.
-func (e *HaltError) Hint() string {
-	return fmt.Sprintf("%d done, %d failed%s, %d not touched%s", len(e.Done),
-		len(e.Failed), names(failedHosts(e.Failed)), len(e.Left), names(e.Left))
-}
+func (e *HaltError) Hint() string { return e.Summary(names) }
 
 // FailedError is a rollout that went to its end although turns failed, as
 // Config.MaxFailures allowed. It wraps what the hosts said.
@@ -121,23 +135,12 @@ func listFailures(failures []Failure) string {
 	return strings.Join(parts, ", ")
 }
 
-// names lists hosts in parentheses, or returns "" for none.
+// names lists hosts.
 func names(hosts []string) string {
-	switch more := len(hosts) - mostNamed; {
-	case len(hosts) == 0:
-		return ""
-	case more > 0:
-		return fmt.Sprintf(" (%s and %d more)", strings.Join(hosts[:mostNamed], ", "), more)
+	if more := len(hosts) - mostNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(hosts[:mostNamed], ", "), more)
 	}
-	return " (" + strings.Join(hosts, ", ") + ")"
-}
-
-func failedHosts(failures []Failure) []string {
-	hosts := make([]string, len(failures))
-	for i, f := range failures {
-		hosts[i] = f.Host
-	}
-	return hosts
+	return strings.Join(hosts, ", ")
 }
 
 func failureErrs(failures []Failure) []error {

@@ -5,17 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost"
-	"farmrun/luahost/command"
 	"farmrun/luahost/gate"
-	"farmrun/luahost/remote"
 	"farmrun/modules/farm/nodeset"
 )
 
@@ -66,31 +62,6 @@ type binding struct {
 type undo struct {
 	step string
 	fn   *lua.LFunction
-}
-
-// hostType is how hosts look in Lua.
-func hostType(b *binding, methods map[string]luahost.Func) *luahost.Type[*Host] {
-	all := map[string]luahost.Func{
-		"run": b.run, "query": b.query, "tell": b.tell, "ask": b.ask,
-		"step": b.step, "log": b.log, "disconnect": b.disconnect,
-	}
-	maps.Copy(all, methods)
-	return &luahost.Type[*Host]{
-		Name:    "host",
-		Methods: all,
-		Fields:  []string{"name", "vars"},
-		Field: func(h *Host, name string) (any, bool) {
-			switch name {
-			case "name":
-				return h.name, true
-			case "vars":
-				return h.settings.Vars, true
-			}
-			return nil, false
-		},
-		String: func(h *Host) string { return h.name },
-		Intern: true,
-	}
 }
 
 // farm.site{ groups = {...}, hosts = {...} }
@@ -196,57 +167,71 @@ func (b *binding) names(c *luahost.Call) {
 //   - check (true): false raises no error, but returns the failures as a second
 //     table
 func (b *binding) each(c *luahost.Call) {
-	opts := luahost.Options[struct {
-		Parallel  int
-		Timeout   time.Duration
-		OnFailure string
-		First     bool
-		Check     *bool
-	}](c, optionsAt(c))
+	opts := luahost.Options[eachOptions](c, optionsAt(c))
 	hosts, work := b.take(c, 1), c.Function(c.Count())
 	if opts.Parallel < 0 {
 		c.Fail(`option "parallel": a number above zero expected, got %d`, opts.Parallel)
 	}
 	stop := c.Choice("on_failure", opts.OnFailure, "continue", "stop") == "stop"
-	results := make([]lua.LValue, len(hosts))
-	index := map[*Host]int{}
-	for i, h := range hosts {
-		index[h] = i
+	results, err := b.parts(c, hosts, EachOptions{opts.Parallel, stop, opts.First}, cmp.Or(opts.Timeout, partTimeout), work)
+	failures, onlyThose := failuresIn(err)
+	check := opts.Check == nil || *opts.Check
+	if err != nil && (check || !onlyThose) {
+		c.Raise(eachFailed(hosts, err))
 	}
-	timeout := cmp.Or(opts.Timeout, time.Hour)
-	err := c.Try("farm.each", 0, func(ctx context.Context) error {
-		return b.farm.Each(ctx, hosts, EachOptions{opts.Parallel, stop, opts.First}, func(ctx context.Context, h *Host) (err error) {
-			results[index[h]], err = c.Runtime().Call(ctx, luahost.Task{
-				Host: h.name, What: "the part of " + h.name, Timeout: timeout,
-			}, work, b.host.Value(h))
-			return err
-		})
-	})
-	var failed *EachError
-	errors.As(err, &failed)
-	_, exit := errors.AsType[*luahost.ExitRequest](err)
-	mayFail := opts.Check != nil && !*opts.Check && failed != nil && failed.Why == nil && !exit
-	if err != nil && !mayFail {
-		c.Raise(b.eachFailed(hosts, err))
-	}
-	table := c.L.NewTable()
-	for i, h := range hosts {
-		if results[i] != nil {
-			table.RawSetString(h.name, results[i])
-		}
-	}
-	c.Push(table)
-	if opts.Check != nil && !*opts.Check {
-		failures := map[string]error{}
-		if failed != nil {
-			failures = failed.Failures()
-		}
+	c.Push(results)
+	if !check {
 		c.Push(failures)
 	}
 }
 
+// eachOptions are the options of farm.each.
+type eachOptions struct {
+	Parallel  int
+	Timeout   time.Duration
+	OnFailure string
+	First     bool
+	Check     *bool
+}
+
+// partTimeout is the time for each host's part unless the script says otherwise.
+const partTimeout = time.Hour
+
+// parts calls work for every host and returns what it returned, by host name.
+func (b *binding) parts(c *luahost.Call, hosts []*Host, opts EachOptions, timeout time.Duration, work *lua.LFunction) (map[string]lua.LValue, error) {
+	values := make(map[*Host]*lua.LValue, len(hosts)) // the map does not change while hosts are at work
+	for _, h := range hosts {
+		values[h] = new(lua.LValue)
+	}
+	err := c.Try("farm.each", 0, func(ctx context.Context) error {
+		return b.farm.Each(ctx, hosts, opts, func(ctx context.Context, h *Host) (err error) {
+			task := luahost.Task{Host: h.name, What: "the part of " + h.name, Timeout: timeout}
+			*values[h], err = c.Runtime().Call(ctx, task, work, b.host.Value(h))
+			return err
+		})
+	})
+	results := make(map[string]lua.LValue, len(hosts))
+	for h, v := range values {
+		if *v != nil {
+			results[h.name] = *v
+		}
+	}
+	return results, err
+}
+
+// failuresIn returns the failures that err is about, by host name, and whether
+// it is about nothing else: no exit, no stop.
+func failuresIn(err error) (failures map[string]error, only bool) {
+	several, ok := errors.AsType[*EachError](err)
+	if !ok {
+		return map[string]error{}, false
+	}
+	_, exit := errors.AsType[*luahost.ExitRequest](err)
+	return several.Failures(), several.Why == nil && !exit
+}
+
 // eachFailed words the failure of an each; a single host's stays as it is.
-func (b *binding) eachFailed(hosts []*Host, err error) error {
+func eachFailed(hosts []*Host, err error) error {
 	var failed *EachError
 	var exit *luahost.ExitRequest
 	switch {
@@ -380,235 +365,6 @@ func haltError(halt *gate.HaltError, err error) *luahost.Error {
 		e.Message = "the rollout halted: " + inner.Message
 		e.Hint = inner.Hint
 	}
-	e.Hint = strings.TrimPrefix(e.Hint+"; "+whereItStands(halt.Report), "; ")
+	e.Hint = strings.TrimPrefix(e.Hint+"; "+halt.Report.Summary(nodeset.Fold), "; ")
 	return e
-}
-
-// whereItStands counts and names the hosts of a rollout that halted.
-func whereItStands(r gate.Report) string {
-	failed := make([]string, len(r.Failed))
-	for i, f := range r.Failed {
-		failed[i] = f.Host
-	}
-	return fmt.Sprintf("%d done, %d failed%s, %d not touched%s", len(r.Done),
-		len(failed), inBrackets(failed), len(r.Left), inBrackets(r.Left))
-}
-
-func inBrackets(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return " (" + nodeset.Fold(names) + ")"
-}
-
-// take returns the hosts that argument n names: a set, a host, or a list of either.
-func (b *binding) take(c *luahost.Call, n int) []*Host {
-	switch v := c.Value(n).(type) {
-	case lua.LString:
-		return b.expand(c, string(v))
-	case *lua.LTable:
-		var hosts []*Host
-		for i := range v.Len() {
-			if set, ok := v.RawGetInt(i + 1).(lua.LString); ok {
-				hosts = append(hosts, b.expand(c, string(set))...)
-				continue
-			}
-			hosts = append(hosts, hostIn(c, n, v.RawGetInt(i+1)))
-		}
-		hosts = once(hosts)
-		if len(hosts) == 0 {
-			c.Fail("argument %d: there are no hosts in the list", n)
-		}
-		return hosts
-	}
-	return []*Host{hostIn(c, n, c.Value(n))}
-}
-
-// once returns hosts with each at its first place only.
-func once(hosts []*Host) []*Host {
-	seen := make(map[*Host]bool, len(hosts))
-	return slices.DeleteFunc(hosts, func(h *Host) bool {
-		again := seen[h]
-		seen[h] = true
-		return again
-	})
-}
-
-func hostIn(c *luahost.Call, n int, v lua.LValue) *Host {
-	if ud, ok := v.(*lua.LUserData); ok {
-		if h, ok := ud.Value.(*Host); ok {
-			return h
-		}
-	}
-	c.Fail("argument %d: hosts expected (a set such as \"webserv[1-20]\", a host, or a list of hosts)", n)
-	return nil
-}
-
-func (b *binding) expand(c *luahost.Call, set string) []*Host {
-	hosts, err := b.farm.Hosts(set)
-	if err != nil {
-		e := &luahost.Error{Kind: luahost.Usage, Message: err.Error(), Err: err}
-		if hinter, ok := errors.AsType[interface {
-			error
-			Hint() string
-		}](err); ok {
-			e.Hint = hinter.Hint()
-		}
-		if _, group := errors.AsType[*nodeset.UnknownGroupError](err); group && !b.farm.defined() {
-			e.Hint = "groups are named by the site file, and none was read"
-		}
-		c.Raise(e)
-	}
-	return hosts
-}
-
-func (b *binding) values(hosts []*Host) []luahost.Pusher {
-	values := make([]luahost.Pusher, len(hosts))
-	for i, h := range hosts {
-		values[i] = b.host.Value(h)
-	}
-	return values
-}
-
-// runOptions are the options of host:run and host:query.
-type runOptions struct {
-	Dir     string
-	Env     map[string]string
-	Stdin   string
-	Timeout time.Duration
-	Check   *bool
-	Quiet   *bool
-	Keep    int
-}
-
-// The times that commands have unless the script says otherwise.
-const (
-	runTimeout   = 10 * time.Minute
-	queryTimeout = time.Minute
-)
-
-// host:run(command [, options]) -> result
-//
-// Runs a command that changes something; a dry run prints it instead. command
-// is a line for the shell, or a list of words, which are quoted for it:
-// host:run{"cvs", "up", path}. What it says is shown as it comes, with the
-// host's name before each line. An exit status other than 0 is an error of kind
-// "exit". Options:
-//
-//   - dir: where to run it
-//   - env: a table of environment variables
-//   - stdin: text for its input
-//   - timeout ("10m"): when it is ended on the host, with all its children
-//   - check (true): false returns a failure as a result
-//   - quiet (false): true does not show what it says
-//   - keep (1 MiB): how many bytes of each stream the result has; of what is
-//     longer the middle is cut
-//
-// The result is a table:
-//
-//   - result.stdout (string): its output
-//   - result.stderr (string): what it complained about
-//   - result.text (string): stdout without its last line end
-//   - result.code (integer): its exit status
-//   - result.signal (string): the signal that ended it, or ""
-//   - result.duration (number): how long it took, in seconds
-//   - result.dry (boolean): true if it was not run
-func (b *binding) run(c *luahost.Call) {
-	b.command(c, remote.Cmd{}, runTimeout)
-}
-
-// host:query(command [, options]) -> result
-//
-// Runs a command that only looks. It is like host:run, but it runs in a dry
-// run as well, does not show what the command says unless quiet = false, and
-// has a minute.
-func (b *binding) query(c *luahost.Call) {
-	b.command(c, remote.Cmd{Query: true, Quiet: true}, queryTimeout)
-}
-
-func (b *binding) command(c *luahost.Call, how remote.Cmd, timeout time.Duration) {
-	h, cmd := luahost.Arg[*Host](c, 1, "a host"), command.Take(c, 2)
-	cmd.Query, cmd.Quiet = how.Query, how.Quiet
-	opts := command.Options(luahost.Options[runOptions](c, 3))
-	opts.Timeout = cmp.Or(opts.Timeout, timeout)
-	command.Run(c, h.name, cmd, opts, h.Run)
-}
-
-// askOptions are the options of host:ask and host:tell.
-type askOptions struct {
-	Timeout time.Duration
-}
-
-// host:ask(address, text [, options]) -> answer
-//
-// Connects to a socket as seen from the host, "localhost:11211" or
-// "unix:/run/haproxy/admin.sock", sends text, and returns all that comes back
-// until the other side closes. It is for questions: it asks in a dry run as
-// well. Options: timeout ("10s").
-func (b *binding) ask(c *luahost.Call) {
-	h, address, text := luahost.Arg[*Host](c, 1, "a host"), c.String(2), c.String(3)
-	opts := luahost.Options[askOptions](c, 4)
-	var answer string
-	c.Wait("host:ask "+address, cmp.Or(opts.Timeout, 10*time.Second), func(ctx context.Context) (err error) {
-		answer, err = exchange(ctx, h, address, text)
-		return err
-	})
-	c.Push(answer)
-}
-
-// host:tell(address, text [, options]) -> answer
-//
-// Is like host:ask, for what changes something: a dry run prints the text and
-// returns "".
-func (b *binding) tell(c *luahost.Call) {
-	h, address, text := luahost.Arg[*Host](c, 1, "a host"), c.String(2), c.String(3)
-	if b.farm.config.DryRun {
-		b.note(c, h, fmt.Sprintf("would tell %s: %s", address, strings.TrimSpace(text)))
-		c.Push("")
-		return
-	}
-	b.ask(c)
-}
-
-// host:step(name, work [, undo])
-//
-// Does a named piece of the host's turn: calls work(host). The name stands in
-// what is shown and in errors. undo(host) takes the step back when the turn
-// fails and the rollout's on_failure is "undo"; it is called for a step that
-// failed as well, since that may be half done.
-func (b *binding) step(c *luahost.Call) {
-	h, name, work := luahost.Arg[*Host](c, 1, "a host"), c.String(2), c.Function(3)
-	if c.Has(4) {
-		b.undos[h] = append(b.undos[h], undo{name, c.Function(4)})
-	}
-	b.note(c, h, name)
-	defer c.Step(name)()
-	if _, err := c.Protect(work, b.host.Value(h)); err != nil {
-		c.Raise(err)
-	}
-}
-
-// note tells the operator something about h. It gives the lock away meanwhile,
-// since a terminal can be stopped.
-func (b *binding) note(c *luahost.Call, h *Host, text string) {
-	c.Wait(c.Name(), 0, func(context.Context) error {
-		b.farm.config.Console.Note(h.name, "%s", text)
-		return nil
-	})
-}
-
-// host:log(text)
-//
-// Tells the operator something about the host, on standard error.
-func (b *binding) log(c *luahost.Call) {
-	h, text := luahost.Arg[*Host](c, 1, "a host"), c.String(2)
-	b.note(c, h, text)
-}
-
-// host:disconnect()
-//
-// Logs out. The host logs in again when it is next asked to do something.
-func (b *binding) disconnect(c *luahost.Call) {
-	h := luahost.Arg[*Host](c, 1, "a host")
-	c.Wait("host:disconnect", 10*time.Second, func(context.Context) error { return h.Close() })
 }

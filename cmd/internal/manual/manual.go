@@ -3,7 +3,8 @@
 // which this package makes modules/MANUAL.md (go generate), what farmrun help
 // says, and what editors know of farmrun's functions.
 //
-// What a lua.go keeps to:
+// What a lua.go keeps to, and a lua_host.go beside it, where the methods of a
+// type are many:
 //
 //   - The doc comment of func Module is the module's chapter. Its first
 //     paragraph is for readers of Go and is left out if it begins with
@@ -45,7 +46,7 @@ type Module struct {
 	Name    string
 	Chapter *comment.Doc // nil if the folder gives methods only
 	Fields  []Field
-	Entries []Entry // in the order of the file
+	Entries []Entry // in the order of the files
 }
 
 // Entry is what the manual says of one function or method.

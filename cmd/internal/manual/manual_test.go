@@ -65,6 +65,27 @@ func TestReadNamesTheLine(t *testing.T) {
 	}
 }
 
+// A module's second file is read after the first, and finds its options there;
+// a test of it is not.
+func TestSecondFile(t *testing.T) {
+	m, err := Read(fstest.MapFS{
+		"a/lua.go":          {Data: []byte("package a\n\n// a.one()\nfunc one() {}\n\ntype shared struct{ Loud bool }\n")},
+		"a/lua_host.go":     {Data: []byte("package a\n\n// host:two([options])\nfunc two() { luahost.Options[shared](c, 1) }\n")},
+		"a/lua_test.go":     {Data: []byte("package a\n\n// a.three()\nfunc three() {}\n")},
+		"other/lua_host.go": {Data: []byte("package other\n\n// other.four()\nfunc four() {}\n")},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"a.one", "host:two"}, m.Names()); d != "" {
+		t.Errorf("entries (-want +got):\n%s", d)
+	}
+	e, _ := m.entry("host:two")
+	if d := cmp.Diff([]Option{{"loud", "boolean", false}}, e.Options); d != "" {
+		t.Errorf("options (-want +got):\n%s", d)
+	}
+}
+
 // bell reads the example.
 func bell(t *testing.T) *Manual {
 	t.Helper()

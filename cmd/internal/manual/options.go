@@ -11,26 +11,28 @@ import (
 
 // structs finds out, from the source alone, which options a function takes.
 type structs struct {
-	types map[string]ast.Expr // of the file, and of its functions
+	types map[string]ast.Expr // of the files, and of their functions
 	funcs map[string]*ast.FuncDecl
 }
 
-func newStructs(file *ast.File) structs {
+func newStructs(decls []ast.Decl) structs {
 	s := structs{types: map[string]ast.Expr{}, funcs: map[string]*ast.FuncDecl{}}
-	ast.Inspect(file, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.TypeSpec:
-			s.types[n.Name.Name] = n.Type
-		case *ast.FuncDecl:
-			s.funcs[n.Name.Name] = n
-		}
-		return true
-	})
+	for _, d := range decls {
+		ast.Inspect(d, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.TypeSpec:
+				s.types[n.Name.Name] = n.Type
+			case *ast.FuncDecl:
+				s.funcs[n.Name.Name] = n
+			}
+			return true
+		})
+	}
 	return s
 }
 
 // options returns the fields of the T in f's luahost.Options[T], or in that of
-// a function of the same file that f calls.
+// a function of the same module that f calls.
 func (s structs) options(f *ast.FuncDecl) []Option {
 	if o := s.optionsIn(f.Body, map[string]bool{f.Name.Name: true}); o != nil {
 		return s.fields(o)

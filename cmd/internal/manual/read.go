@@ -14,20 +14,17 @@ import (
 	"strings"
 )
 
-// Read reads the manual out of the */lua.go files of fsys. Modules come in the
-// given order; those that order does not name follow, sorted.
+// Read reads the manual out of the */lua.go files of fsys, and what their
+// folders have in files such as lua_host.go besides. Modules come in the given
+// order; those that order does not name follow, sorted.
 func Read(fsys fs.FS, order []string) (*Manual, error) {
-	files, err := fs.Glob(fsys, "*/lua.go")
+	folders, err := fs.Glob(fsys, "*/lua.go")
 	if err != nil {
 		return nil, err
 	}
 	m := &Manual{}
-	for _, name := range files {
-		source, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return nil, err
-		}
-		module, err := readModule(name, source)
+	for _, first := range folders {
+		module, err := readModule(fsys, path.Dir(first))
 		if err != nil {
 			return nil, err
 		}
@@ -45,43 +42,62 @@ func Read(fsys fs.FS, order []string) (*Manual, error) {
 	return m, nil
 }
 
-// readModule reads one lua.go.
-func readModule(name string, source []byte) (Module, error) {
-	positions := token.NewFileSet()
-	file, err := parser.ParseFile(positions, name, source, parser.ParseComments|parser.SkipObjectResolution)
+// readModule reads the files that bind one module.
+func readModule(fsys fs.FS, folder string) (Module, error) {
+	more, err := fs.Glob(fsys, folder+"/lua_*.go")
 	if err != nil {
 		return Module{}, err
 	}
-	m := Module{Name: path.Base(path.Dir(name))}
-	structs := newStructs(file)
-	for _, d := range file.Decls {
-		f, ok := d.(*ast.FuncDecl)
-		if !ok || f.Doc == nil {
-			continue
+	more = slices.DeleteFunc(more, func(name string) bool { return strings.HasSuffix(name, "_test.go") })
+	positions := token.NewFileSet()
+	var decls []ast.Decl
+	for _, name := range append([]string{folder + "/lua.go"}, more...) {
+		source, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return Module{}, err
 		}
-		first, rest, _ := strings.Cut(f.Doc.Text(), "\n\n")
-		first = strings.Join(strings.Fields(first), " ")
-		switch {
-		case f.Name.Name == "Module" && f.Recv == nil:
-			if !strings.HasPrefix(first, "Module ") {
-				rest = f.Doc.Text()
-			}
-			m.Chapter = forScripts(new(comment.Parser).Parse(rest), f)
-			m.Fields = append(m.Fields, fields(m.Chapter)...)
-		case likely.MatchString(first):
-			s, err := parseSignature(first)
-			if err != nil {
+		file, err := parser.ParseFile(positions, name, source, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return Module{}, err
+		}
+		decls = append(decls, file.Decls...)
+	}
+	m := Module{Name: path.Base(folder)}
+	structs := newStructs(decls)
+	for _, d := range decls {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Doc != nil {
+			if err := m.read(f, structs); err != nil {
 				return Module{}, fmt.Errorf("%v: %w", positions.Position(f.Pos()), err)
 			}
-			e := Entry{Signature: s, Text: new(comment.Parser).Parse(rest)}
-			if s.takes("options") {
-				e.Options = structs.options(f)
-			}
-			m.Entries = append(m.Entries, e)
-			m.Fields = append(m.Fields, fields(e.Text)...)
 		}
 	}
 	return m, nil
+}
+
+// read takes what the doc comment of f says, if that is for the manual.
+func (m *Module) read(f *ast.FuncDecl, structs structs) error {
+	first, rest, _ := strings.Cut(f.Doc.Text(), "\n\n")
+	first = strings.Join(strings.Fields(first), " ")
+	switch {
+	case f.Name.Name == "Module" && f.Recv == nil:
+		if !strings.HasPrefix(first, "Module ") {
+			rest = f.Doc.Text()
+		}
+		m.Chapter = forScripts(new(comment.Parser).Parse(rest), f)
+		m.Fields = append(m.Fields, fields(m.Chapter)...)
+	case likely.MatchString(first):
+		s, err := parseSignature(first)
+		if err != nil {
+			return err
+		}
+		e := Entry{Signature: s, Text: new(comment.Parser).Parse(rest)}
+		if s.takes("options") {
+			e.Options = structs.options(f)
+		}
+		m.Entries = append(m.Entries, e)
+		m.Fields = append(m.Fields, fields(e.Text)...)
+	}
+	return nil
 }
 
 // forScripts drops the paragraphs that begin with the name of a parameter of
