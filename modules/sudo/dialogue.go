@@ -122,6 +122,9 @@ func (d *dialogue) said(what, about string) {
 	switch {
 	case what == shell && d.pid == 0:
 		d.pid, _ = strconv.Atoi(about)
+		if d.o.begun != nil {
+			d.o.begun()
+		}
 	case what == asks && d.state == silent:
 		d.state, d.before, d.held = asked, d.held, nil
 		d.whose = d.account(about)

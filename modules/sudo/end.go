@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"sync"
 	"time"
 
 	"farmrun/luahost/remote"
@@ -15,10 +16,12 @@ import (
 //go:embed end.sh
 var ender string
 
-// How long the time of a command may be over before its runner is told, and
-// how long the ending may go on behind that.
+// How long the time of a command may be over before its runner is told: that
+// of a host that gives no sign, and that of one which is only busy. The ending
+// may go on behind that until asideWithin.
 const (
 	endWithin   = 400 * time.Millisecond
+	busyWithin  = 1500 * time.Millisecond
 	asideWithin = 5 * time.Second
 )
 
@@ -43,7 +46,7 @@ func (d *dialogue) end() {
 // another wrong password, and three lock some accounts.
 func (d *dialogue) endAsking(pid int) {
 	kill := fmt.Sprintf(`child=$(cat /proc/%[1]d/task/*/children 2>/dev/null || pgrep -P %[1]d); [ -n "$child" ] || kill -KILL %[1]d`, pid)
-	d.aside(func(ctx context.Context) {
+	d.aside(func(ctx context.Context, _ func()) {
 		d.r.Run(ctx, remote.Cmd{Line: kill, Quiet: true})
 	})
 }
@@ -59,22 +62,33 @@ func (d *dialogue) endRoot(pid int, word *secret.Secret) {
 			return *word, func(secret.Outcome) {}, nil
 		}
 	}
-	d.aside(func(ctx context.Context) {
+	d.aside(func(ctx context.Context, begun func()) {
+		o.begun = begun
 		Run(ctx, d.r, remote.Cmd{Line: fmt.Sprintf("P=%d\n%s", pid, ender), Quiet: true}, o)
 	})
 }
 
-// aside does something else on the host, and waits for that for a while.
-func (d *dialogue) aside(do func(ctx context.Context)) {
-	done := make(chan struct{})
+// aside does something else on the host and waits for that for a while, longer
+// if it calls begun.
+func (d *dialogue) aside(do func(ctx context.Context, begun func())) {
+	done, busy := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), asideWithin)
 		defer cancel()
-		do(ctx)
+		do(ctx, sync.OnceFunc(func() { close(busy) }))
 	}()
-	select {
-	case <-done:
-	case <-time.After(endWithin):
+	patience := time.NewTimer(endWithin)
+	defer patience.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-busy:
+			busy = nil
+			patience.Reset(busyWithin)
+		case <-patience.C:
+			return
+		}
 	}
 }

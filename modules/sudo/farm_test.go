@@ -277,13 +277,18 @@ func TestFarmDeadline(t *testing.T) {
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
-			if took > 4*time.Second { // 1.5 s on a machine that has nothing else to do
+			if took > 5*time.Second { // 1.5 s on a machine that has nothing else to do
 				t.Errorf("it took %v", took)
 			}
 			if tc.user == "web" && !cmp.Equal(accepted, *outcomes) {
 				t.Errorf("the password was %v", *outcomes)
 			}
-			left := strings.TrimSpace(root(t, "pgrep -af '[s]leep 7001' | cut -d' ' -f2- || true"))
+			var left string
+			for range 20 { // on a busy machine the ending goes on for a moment
+				if left = strings.TrimSpace(root(t, "pgrep -af '[s]leep 7001' | cut -d' ' -f2- || true")); left == tc.left {
+					break
+				}
+			}
 			if left != tc.left {
 				t.Errorf("left behind: %q, want %q", left, tc.left)
 			}

@@ -56,7 +56,10 @@ type Options struct {
 	// cost a password as well. The Error of one that would not is ErrNotAllowed.
 	Look bool
 
-	last bool // its processes are not ended by another Run
+	// For a Run that ends what another has left: it is not ended by a third,
+	// and tells when the host has begun with it.
+	last  bool
+	begun func()
 }
 
 // Run runs cmd as o.User. Words are run by sudo itself: cmd.Dir is then entered
