@@ -178,3 +178,11 @@ func TestCheckRoot(t *testing.T) {
 		}
 	}
 }
+
+func TestErrorSaysOnceWhatWasDone(t *testing.T) {
+	cmd := remote.Cmd{Title: "cvs tag T in www"}
+	err := explain(cmd, remote.Result{Code: 1}, []byte("cvs: something new\n"))
+	if got, want := err.Error(), "cvs tag T in www: exit status 1: cvs: something new"; got != want {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}

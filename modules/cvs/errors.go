@@ -102,7 +102,7 @@ func (e *Error) Error() string {
 	case e.Reason != nil:
 		parts = append(parts, e.Reason.Error())
 	case e.Err != nil:
-		parts = append(parts, e.Err.Error())
+		parts = append(parts, strings.TrimPrefix(e.Err.Error(), e.Do+": ")) // an ExitError has it, too
 	}
 	if e.Said != "" {
 		parts = append(parts, e.Said)
