@@ -33,23 +33,6 @@ type Host interface {
 	Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 }
 
-// The reasons for which there is no tunnel.
-var (
-	// ErrTaken means that the port is in use on the host. It comes as a
-	// *TakenError.
-	ErrTaken = errors.New("the port is taken")
-	// ErrForbidden means that the port is free and the host will not open it.
-	ErrForbidden = errors.New("the host opens no such port")
-	// ErrStranger means that the host says it has opened the port, and that
-	// connections to it end up elsewhere.
-	ErrStranger = errors.New("the port leads to somebody else")
-	// ErrFarEnd means that the address that the tunnel is to lead to cannot be
-	// reached from here.
-	ErrFarEnd = errors.New("the tunnel's far end cannot be reached")
-	// ErrInUse means that the Set has a tunnel from that port to another address.
-	ErrInUse = errors.New("a tunnel from that port leads elsewhere")
-)
-
 // Options of Reverse. To must be set.
 type Options struct {
 	// Listen is the address on the host: "127.0.0.1:2401", or ":2401" and
@@ -167,23 +150,6 @@ func (e *entry) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// All opens a list of tunnels, such as the RemoteForward lines of an
-// ssh_config, or none of them.
-func (s *Set) All(ctx context.Context, host Host, list []Options) ([]*Tunnel, error) {
-	var all []*Tunnel
-	for _, o := range list {
-		t, err := s.Reverse(ctx, host, o)
-		if err != nil {
-			for _, t := range all {
-				t.Close()
-			}
-			return nil, err
-		}
-		all = append(all, t)
-	}
-	return all, nil
 }
 
 // join returns the entry for k and whether the caller is the first and has to

@@ -454,22 +454,3 @@ func TestListenAddr(t *testing.T) {
 		}
 	}
 }
-
-func TestAll(t *testing.T) {
-	noLeaks(t)
-	to := upper(t)
-	host, set := newHost(t), &Set{}
-	port := freePort(t)
-	_, err := set.All(t.Context(), host, []Options{{Listen: port, To: to}, {Listen: "0", To: freePort(t)}})
-	if !errors.Is(err, ErrFarEnd) {
-		t.Errorf("got %v", err)
-	}
-	mustListen(t, port).Close() // the first was closed again
-	all, err := set.All(t.Context(), host, []Options{{Listen: port, To: to}, {Listen: "0", To: to}})
-	if err != nil || len(all) != 2 {
-		t.Fatal(all, err)
-	}
-	for _, tun := range all {
-		tun.Close()
-	}
-}
