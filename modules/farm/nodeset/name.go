@@ -21,28 +21,10 @@ func isNameByte(c byte) bool {
 	return isLetter(c) || isDigit(c) || strings.IndexByte("._-:", c) >= 0
 }
 
-// CheckName returns a *NameError for a name that cannot be that of a host. A
-// host's name goes to ssh as a word, into file names and onto the terminal, so
-// it has to be plain: letters, digits, "_", "-" and dots that part them,
-// beginning with none of the latter two; or an IP address.
-func CheckName(name string) error {
-	if why := invalid(name); why != "" {
-		return &NameError{Name: name, Why: why}
-	}
-	return nil
-}
-
-// NameError is a name that cannot be that of a host.
-type NameError struct{ Name, Why string }
-
-func (e *NameError) Error() string {
-	return quote(e.Name) + " cannot be the name of a host: " + e.Why
-}
-
-// Kind says that the arguments are wrong.
-func (e *NameError) Kind() string { return "usage" }
-
-// invalid says why name cannot be a host's; "" if it can.
+// invalid says why name cannot be a host's; "" if it can. A host's name goes to
+// ssh as a word, into file names and onto the terminal, so it has to be plain:
+// letters, digits, "_", "-" and dots that part them, beginning with none of the
+// latter two; or an IP address.
 func invalid(name string) string {
 	if name == "" {
 		return "it is empty"
