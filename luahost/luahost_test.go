@@ -160,11 +160,12 @@ type outcome struct {
 // run runs source with the bench module.
 func run(t *testing.T, source string) outcome {
 	t.Helper()
+	var mu sync.Mutex
 	var said strings.Builder
 	var events []string
 	rt := luahost.New(t.Context(), luahost.Config{
 		Modules: []luahost.Module{bench(&events)},
-		Print:   func(host, text string) { said.WriteString(text) },
+		Print:   func(host, text string) { mu.Lock(); defer mu.Unlock(); said.WriteString(text) },
 		Log:     func(text string) { t.Log(text) },
 		Stretch: 300 * time.Millisecond,
 		Timeout: 2 * time.Second,

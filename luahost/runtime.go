@@ -21,7 +21,8 @@ type Config struct {
 	// Args are the script's arguments, without its own name.
 	Args []string
 	// Print receives what print and io.write say; host is "" outside of a
-	// host's function. nil discards.
+	// host's function. It may be called by several goroutines at once, and by
+	// each it may wait. nil discards.
 	Print func(host, text string)
 	// Log receives what the operator should know and no script can catch:
 	// what could not be closed, the stack of a panic. nil discards.

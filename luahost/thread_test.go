@@ -215,3 +215,30 @@ func inUse() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc + m.StackInuse)
 }
+
+// TestManyThreads has a thread for each of 2,000 hosts asleep at once, all of
+// which share a table. (The race detector takes 8,128 goroutines at most.)
+func TestManyThreads(t *testing.T) {
+	const threads = 2_000
+	var asleep sync.WaitGroup
+	asleep.Add(threads)
+	wake := make(chan bool)
+	rt := luahost.New(t.Context(), luahost.Config{Modules: []luahost.Module{{Name: "m", Funcs: map[string]luahost.Func{
+		"sleep": func(c *luahost.Call) {
+			c.Wait("m.sleep", 0, func(context.Context) error { asleep.Done(); <-wake; return nil })
+		},
+		"each": func(c *luahost.Call) {
+			fn := c.Function(1)
+			c.Wait("m.each", 0, func(ctx context.Context) error { return callAll(ctx, c.Runtime(), threads, fn) })
+		},
+	}}}})
+	defer rt.Close()
+	go func() { asleep.Wait(); close(wake) }()
+	err := rt.Run(`
+		local m, count, seen = require "m", 0, {}
+		m.each(function() m.sleep(); count = count + 1; seen[count] = true end)
+		assert(count == 2000 and #seen == 2000, count)`, "x.lua")
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -16,7 +16,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +32,7 @@ type Section struct {
 	Error  string // what the error must have in it; "" for none
 	Line   int    // where it must be raised
 	Output string // what must be printed, if any of it is given
+	Twice  int    // the line of a second "--!", which is a mistake; 0 is none
 }
 
 // Files runs the sections of every file that matches pattern with config.
@@ -69,6 +72,9 @@ func Parse(text string) []Section {
 		s := &sections[len(sections)-1]
 		s.Source += line + "\n"
 		if _, want, ok := strings.Cut(line, "--! "); ok {
+			if s.Error != "" {
+				s.Twice = i + 1
+			}
 			s.Error, s.Line = strings.TrimSpace(want), i+1
 		}
 		if _, want, ok := strings.Cut(line, "--= "); ok {
@@ -80,6 +86,9 @@ func Parse(text string) []Section {
 
 func (s Section) run(t *testing.T, file string, config luahost.Config) {
 	t.Helper()
+	if s.Twice > 0 {
+		t.Fatalf("%s:%d: a section has one --! at most", file, s.Twice)
+	}
 	said, err := Run(t, config, s.Source, file)
 	if s.Output != "" && said != s.Output {
 		t.Errorf("printed:\n%swant:\n%s", said, s.Output)
@@ -96,7 +105,7 @@ func (s Section) run(t *testing.T, file string, config luahost.Config) {
 		t.Errorf("no error; want %q at line %d", s.Error, s.Line)
 	case !strings.Contains(err.Error(), s.Error):
 		t.Errorf("got %v\nwant %q", err, s.Error)
-	case errors.As(err, &e) && !strings.Contains(strings.Join(e.Where, " "), at):
+	case errors.As(err, &e) && !slices.Contains(e.Where, at):
 		t.Errorf("raised at %v, want %s: %v", e.Where, at, err)
 	}
 }
@@ -104,8 +113,11 @@ func (s Section) run(t *testing.T, file string, config luahost.Config) {
 // Run runs source and returns what it printed and its error.
 func Run(t *testing.T, config luahost.Config, source, path string) (said string, err error) {
 	t.Helper()
+	var mu sync.Mutex
 	var b strings.Builder
 	config.Print = func(host, text string) {
+		mu.Lock()
+		defer mu.Unlock()
 		if host != "" {
 			text = host + ": " + text
 		}
