@@ -62,7 +62,7 @@ const (
 //   - end_stale (false): true ends the ssh session of the same user that holds
 //     the port, as one does that was left behind when this machine lost power:
 //     make sure that nobody is at work there
-//   - timeout ("1m")
+//   - timeout ("1m"): how long all of that may take
 //
 // The tunnel has two fields:
 //

@@ -1,7 +1,7 @@
 // Package manual is the manual for script authors. It is written beside the
-// code that it is about: in the doc comments of each modules/*/lua.go, from
-// which this package makes modules/MANUAL.md (go generate), what farmrun help
-// says, and what editors know of farmrun's functions.
+// code that it is about: in the doc comments of modules/*/lua*.go, from which
+// this package makes modules/MANUAL.md (go generate), what farmrun help says,
+// and what editors know of farmrun's functions.
 //
 // What a lua.go keeps to, and a lua_host.go beside it, where the methods of a
 // type are many:

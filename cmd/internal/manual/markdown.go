@@ -13,7 +13,7 @@ import (
 func (m *Manual) Markdown() string {
 	p := page{links: m.anchors()}
 	p.say("# The manual for script authors")
-	p.say("<!-- Made by go generate from the doc comments of modules/*/lua.go and from\n" +
+	p.say("<!-- Made by go generate from the doc comments of modules/*/lua*.go and from\n" +
 		"cmd/internal/manual/scripts.md. Edit those. -->")
 	p.contents(m)
 	p.say(strings.TrimSpace(scriptsChapter))
