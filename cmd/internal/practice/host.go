@@ -12,9 +12,9 @@ import (
 	"sync"
 	"syscall"
 
-	"farmrun/modules/ssh/sshserver"
-
 	"golang.org/x/crypto/ssh"
+
+	"farmrun/modules/ssh/sshserver"
 )
 
 // hostFiles are the programs of a host: what is in its PATH before all else,
