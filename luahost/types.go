@@ -91,12 +91,12 @@ func (t *Type[T]) index(tt *typeTables) Func {
 			}
 		}
 		known := slices.Concat(t.Fields, slices.Collect(maps.Keys(t.Methods)))
-		c.Fail("there is no %q in a %s%s", name, t.Name, DidYouMean(name, known))
+		c.Raisef(Script, "there is no %q in a %s%s", name, t.Name, DidYouMean(name, known))
 	}
 }
 
 func (t *Type[T]) newIndex(c *Call) {
-	c.Fail("%q cannot be set: a %s is not a table", c.Value(2).String(), t.Name)
+	c.Raisef(Script, "%q cannot be set: a %s is not a table", c.Value(2).String(), t.Name)
 }
 
 func (t *Type[T]) toString(c *Call) {
