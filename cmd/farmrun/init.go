@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"farmrun/luahost"
 	"farmrun/luahost/console"
 	"farmrun/scripts"
 )
@@ -25,23 +24,8 @@ func initJob(args []string) (job, error) {
 	}), nil
 }
 
-// writeEditorFiles writes what makes an editor know farmrun's functions.
-func writeEditorFiles(dir string, out *console.Console) error {
-	m, err := readManual()
-	if err != nil {
-		return err
-	}
-	files := m.EditorFiles()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := writeNew(filepath.Join(dir, filepath.FromSlash(name)), []byte(files[name]), out); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// copyScripts copies the scripts and the editor's files to dir. A file that is there already stays as
-// it is.
+// copyScripts copies the scripts and the editor's files to dir. A file that is
+// there already stays as it is.
 func copyScripts(dir string, out *console.Console) error {
 	err := fs.WalkDir(scripts.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -63,6 +47,22 @@ func copyScripts(dir string, out *console.Console) error {
 	return nil
 }
 
+// writeEditorFiles writes what makes an editor know farmrun's functions.
+func writeEditorFiles(dir string, out *console.Console) error {
+	m, err := readManual()
+	if err != nil {
+		return err
+	}
+	files := m.EditorFiles()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := writeNew(filepath.Join(dir, filepath.FromSlash(name)), []byte(files[name]), out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeNew writes a file, unless there is one.
 func writeNew(path string, text []byte, out *console.Console) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
@@ -78,34 +78,4 @@ func writeNew(path string, text []byte, out *console.Console) error {
 	out.Print("", path+"\n")
 	_, err = file.Write(text)
 	return errors.Join(err, file.Close())
-}
-
-// checkJob compiles scripts without running them.
-func checkJob(args []string) (job, error) {
-	if len(args) == 0 {
-		return nil, usageError("farmrun check takes the files to check")
-	}
-	return jobFunc(func(ctx context.Context, out *console.Console) error {
-		rt := luahost.New(ctx, luahost.Config{})
-		defer rt.Close()
-		var errs []error
-		for _, path := range args {
-			text, err := os.ReadFile(path)
-			if err == nil {
-				err = rt.Check(string(text), path)
-			}
-			if err != nil {
-				out.Note("", "%v", err)
-				errs = append(errs, err)
-			}
-		}
-		if len(errs) > 0 {
-			return usageErrorCount(len(errs), len(args))
-		}
-		return nil
-	}), nil
-}
-
-func usageErrorCount(bad, all int) error {
-	return &luahost.Error{Kind: luahost.Script, Message: plural(bad, "file") + " of " + plural(all, "file") + " would not run"}
 }

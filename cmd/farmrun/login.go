@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 
 	"farmrun/luahost"
@@ -13,8 +12,6 @@ import (
 	"farmrun/luahost/remote/local"
 	"farmrun/modules/farm"
 	"farmrun/modules/ssh"
-	"farmrun/modules/ssh/sshconfig"
-	"farmrun/modules/tunnel"
 )
 
 // here is the login on this machine.
@@ -68,62 +65,6 @@ func (c sshConn) DialContext(ctx context.Context, network, addr string) (net.Con
 func (c sshConn) Listen(ctx context.Context, network, addr string) (net.Listener, error) {
 	l, err := c.Client.Listen(ctx, network, addr)
 	return l, explain(err)
-}
-
-// forward opens the RemoteForwards that ssh_config(5) has for a host. To ssh one
-// that is refused is a warning; here it is an error, since whoever relies on it
-// would end up in somebody else's tunnel or none.
-func (w *world) forward(ctx context.Context, h *farm.Host) error {
-	conn, err := h.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	client, ok := conn.(sshConn)
-	if !ok {
-		return nil
-	}
-	for _, f := range client.Settings().RemoteForwards {
-		o := tunnel.Options{Listen: listenAddr(f), To: connectAddr(f)}
-		if o.Listen == "" || o.To == "" {
-			w.out.Note(h.Name(), "RemoteForward %s is left out: farmrun forwards ports only, to an address or a socket", f)
-			continue
-		}
-		if _, err := w.tunnels.Reverse(ctx, h, o); err != nil {
-			return forwardError(f, err)
-		}
-	}
-	return nil
-}
-
-// forwardError says how to do without a forward that cannot be had.
-func forwardError(f sshconfig.Forward, err error) error {
-	hint := "-o ClearAllForwardings=yes does without it"
-	if h, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok && h.Hint() != "" {
-		hint = h.Hint() + "; " + hint
-	}
-	return &luahost.Error{Kind: luahost.Refused, Message: fmt.Sprintf("RemoteForward %s: %v", f, err), Hint: hint, Err: err}
-}
-
-// listenAddr is where a forward listens on the host; "" for a socket.
-func listenAddr(f sshconfig.Forward) string {
-	if f.ListenPath != "" {
-		return ""
-	}
-	return net.JoinHostPort(f.ListenHost, strconv.Itoa(f.ListenPort))
-}
-
-// connectAddr is where a forward leads to; "" for socks.
-func connectAddr(f sshconfig.Forward) string {
-	if f.ConnectPath != "" {
-		return f.ConnectPath
-	}
-	if f.ConnectPort == 0 {
-		return ""
-	}
-	return net.JoinHostPort(f.ConnectHost, strconv.Itoa(f.ConnectPort))
 }
 
 // explain gives an error of package ssh the kind that a script can decide by.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,8 +18,7 @@ type script struct {
 	path   string // for positions in errors
 	args   []string
 	find   finder
-	// extra is a module that only this script can require.
-	extra []luahost.Module
+	extra  []luahost.Module // which only this script can require
 }
 
 // run makes the farm, runs the script, and logs out everywhere.
@@ -64,32 +62,4 @@ func scriptJob(f flags, name string, args []string) (job, error) {
 // lineJob runs the Lua of -e.
 func lineJob(f flags, args []string) job {
 	return script{flags: f, name: "-e", source: f.line, path: "-e", args: args, find: newFinder(f.site, "")}
-}
-
-//go:embed command.lua
-var commandSource string
-
-// commandPath is the name of command.lua in errors.
-const commandPath = "-c"
-
-// commandJob runs the command of -c on sets of hosts.
-func commandJob(f flags, sets []string) (job, error) {
-	find := newFinder(f.site, "")
-	if len(sets) == 0 {
-		return nil, usageError("-c needs to know where: name hosts or a set, such as 'web[1-20]'")
-	}
-	order := luahost.Module{Name: "command", Values: map[string]any{
-		"line": f.command, "sets": sets, "dir": orNil(f.dir), "timeout": orNil(f.timeout),
-		"keep_going": f.keep, "serial": f.serial, "parallel": orNil(f.parallel), "site": find.hasSite(),
-	}}
-	return script{flags: f, name: "-c", source: commandSource, path: commandPath, find: find, extra: []luahost.Module{order}}, nil
-}
-
-// orNil returns nil for a zero value.
-func orNil[T comparable](v T) any {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return v
 }

@@ -1,0 +1,35 @@
+package main
+
+import (
+	_ "embed"
+
+	"farmrun/luahost"
+)
+
+//go:embed command.lua
+var commandSource string
+
+// commandPath is the name of command.lua in errors.
+const commandPath = "-c"
+
+// commandJob runs the command of -c on sets of hosts.
+func commandJob(f flags, sets []string) (job, error) {
+	find := newFinder(f.site, "")
+	if len(sets) == 0 {
+		return nil, usageError("-c needs to know where: name hosts or a set, such as 'web[1-20]'")
+	}
+	order := luahost.Module{Name: "command", Values: map[string]any{
+		"line": f.command, "sets": sets, "dir": orNil(f.dir), "timeout": orNil(f.timeout),
+		"keep_going": f.keep, "serial": f.serial, "parallel": orNil(f.parallel), "site": find.hasSite(),
+	}}
+	return script{flags: f, name: "-c", source: commandSource, path: commandPath, find: find, extra: []luahost.Module{order}}, nil
+}
+
+// orNil returns nil for a zero value.
+func orNil[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}
