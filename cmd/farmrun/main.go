@@ -12,6 +12,7 @@ import (
 )
 
 func main() {
+	spareCollections()
 	os.Exit(run(context.Background(), os.Args[1:]))
 }
 
