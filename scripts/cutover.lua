@@ -13,6 +13,12 @@ cutover.options = {
   step   = { type = cli.flag, help = "ask before each server" },
 }
 
+-- A server is back when it does its work and the balancer sends visitors to it.
+local function in_service(host)
+  site.healthy(host)
+  site.on_air(host)
+end
+
 -- Takes the hosts off the air one at a time and calls change(host) on each
 -- while it is; undo(host) takes that back.
 function cutover.roll(hosts, args, change, undo)
@@ -20,7 +26,7 @@ function cutover.roll(hosts, args, change, undo)
     max_offline = 1,
     turn        = "10m",
     settle      = args.settle,
-    healthy     = site.healthy,
+    healthy     = in_service,
     mend        = args.allow_sick,
     on_failure  = args.undo and "undo" or "halt",
   }, function(host)
@@ -36,6 +42,15 @@ function cutover.roll(hosts, args, change, undo)
   end)
 end
 
+-- Looks on all hosts for what would stop a rollout halfway: a password, a
+-- balancer that does not answer, more servers out of the pool than may be.
+function cutover.prepare(hosts, args)
+  farm.each(hosts, site.may_restart)
+  local _, off = farm.each(hosts, { check = false }, site.on_air)
+  local first = next(off)
+  if first and next(off, first) and not args.allow_sick then farm.each(hosts, site.on_air) end
+end
+
 if ... then return cutover end -- required by another script
 
 local spec = {
@@ -43,8 +58,9 @@ local spec = {
 Puts the release of DATE on the air: drains one server after the other, switches
 its link, restarts it, waits until it is healthy and puts it back. Before that
 it looks on all servers whether the release is complete, the link a link, the
-server healthy, and room on the disk. The first failure stops it; when mended,
-the same command goes on.]],
+server healthy, room on the disk, and whether sudo would restart it. The first
+failure stops it; when that is mended, the same command goes on: it takes the
+server that was left out of the pool first, and goes through all of them.]],
   { "date", cli.date, "the release to switch to, yyyy-mm-dd" },
   pull       = { type = cli.flag, help = "pull the release onto the servers first" },
   undo       = { type = cli.flag, help = "put a server back as it was when its turn fails" },
@@ -64,6 +80,7 @@ farm.each(hosts, function(host)
   if not unpulled then pull.check(host, args.date) end
 end)
 
+cutover.prepare(hosts, args)
 site.update_data(args.date)
 
 local function switch(host)

@@ -60,6 +60,32 @@ func TestCutoverStops(t *testing.T) {
 	}
 }
 
+// TestCutoverGoesOn begins with a server that an earlier run has left drained:
+// no other one leaves the air before that is back.
+func TestCutoverGoesOn(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	o.ok("cvs-pull-snapshot", "--hosts", few, "2000-09-19")
+	drain := func(host string) {
+		farm.Exec(t, "lb1", "sh", "-c", "echo set server web/"+host+" state drain | socat - unix:"+farm.AdminSocket)
+	}
+	drain("webserv3")
+	v := visit(t, 50)
+	got := o.ok("cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
+	if !strings.Contains(got.err, "webserv3: turn 1 of 3") {
+		t.Errorf("the server that is off the air was not the first:\n%s", got.err)
+	}
+	v.check()
+
+	drain("webserv2")
+	drain("webserv3")
+	got = o.fails(1, []string{"webserv[2-3]", "DRAIN"}, "cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
+	if strings.Contains(got.err, "turn 1 of") {
+		t.Errorf("a turn began with two servers off the air:\n%s", got.err)
+	}
+}
+
 // TestInterrupt presses ^C in the middle of the second server's turn: that goes
 // on to its end, and no further one begins.
 func TestInterrupt(t *testing.T) {

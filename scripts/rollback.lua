@@ -44,5 +44,7 @@ farm.each(leave, function(host)
   host:log(date .. " -> " .. former)
 end)
 
-cutover.roll(leave, { settle = args.settle, step = args.step, allow_sick = true },
-  function(host) switchrel.back(host, date) end)
+-- Sick servers are no obstacle: going back is what mends them.
+local how = { settle = args.settle, step = args.step, allow_sick = true }
+cutover.prepare(leave, how)
+cutover.roll(leave, how, function(host) switchrel.back(host, date) end)

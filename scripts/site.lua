@@ -44,9 +44,19 @@ local pool = require "balancer.haproxy" {
 function site.drain(host) pool.drain(host) end
 function site.enable(host) pool.enable(host) end
 
+-- Raises an error unless the server is in the pool: one that an earlier run, or
+-- a colleague, has left drained counts as out of service.
+function site.on_air(host) pool.check(host) end
+
 -- Restarts the web server, which holds on to the release it started with.
 function site.restart(host)
   host:sudo { "/etc/init.d/httpd", "restart" }
+end
+
+-- Raises an error unless the server would let itself be restarted. It is asked
+-- before the first server leaves the air, and so is the password.
+function site.may_restart(host)
+  host:sudo({ "/etc/init.d/httpd", "restart" }, { look = true })
 end
 
 -- Raises an error unless the server does its work.

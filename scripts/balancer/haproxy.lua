@@ -8,7 +8,7 @@
 --     backend = "web",
 --     within  = 60,                               -- seconds that open sessions get to end
 --   }
---   pool.drain(host); pool.enable(host); pool.state(host)
+--   pool.drain(host); pool.enable(host); pool.check(host); pool.state(host)
 --
 -- A server's name in HAProxy is that of the host unless host.vars.server says
 -- otherwise.
@@ -41,21 +41,48 @@ return function(config)
 
   local function name_of(host) return host.vars.server or host.name end
 
+  local last = { at = 0 } -- what HAProxy said when pool.check asked last
+  local asking            -- since when a server's check asks it
+
   -- HAProxy answers success with an empty line and errors with text.
   local function tell(host, what)
+    last = { at = 0 }
     local answer = balancer:tell(config.socket,
       ("set server %s/%s state %s\n"):format(config.backend, name_of(host), what)):match("^%s*(.-)%s*$")
     if answer ~= "" then error(("haproxy on %s: %s"):format(balancer.name, answer), 0) end
   end
 
-  -- Returns the server's status ("UP", "DRAIN", "MAINT", "DOWN") and its sessions.
-  function pool.state(host)
-    local servers = read_stat(balancer:ask(config.socket, "show stat\n"), config.backend)
-    local server = servers[name_of(host)]
+  local function read(host, text)
+    local server = read_stat(text, config.backend)[name_of(host)]
     if not server then
       error(("haproxy on %s has no server %s/%s"):format(balancer.name, config.backend, name_of(host)), 0)
     end
     return server.status, server.sessions
+  end
+
+  -- Returns the server's status ("UP", "DRAIN", "MAINT", "DOWN") and its sessions.
+  function pool.state(host) return read(host, balancer:ask(config.socket, "show stat\n")) end
+
+  -- Returns what "show stat" says, at most a second old. HAProxy's socket takes
+  -- few visitors at once, and a rollout asks for all servers: one asks, and the
+  -- others wait for the answer.
+  local function recent()
+    while asking and os.time() - asking < 10 do cli.sleep "20ms" end
+    if os.time() - last.at > 1 then
+      asking = os.time()
+      local ok, answer = pcall(balancer.ask, balancer, config.socket, "show stat\n")
+      last, asking = { at = os.time(), ok = ok, answer = answer }, nil
+    end
+    if not last.ok then error(last.answer, 0) end
+    return last.answer
+  end
+
+  -- Raises an error unless the server gets new sessions.
+  function pool.check(host)
+    local status = read(host, recent())
+    if not status:find "^UP" then
+      error(("haproxy on %s has %s as %s"):format(balancer.name, name_of(host), status), 0)
+    end
   end
 
   local function wait_until(host, what, seconds, good)
