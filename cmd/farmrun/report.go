@@ -101,12 +101,17 @@ func reportGroups(out *console.Console, several *farm.EachError) {
 	for _, g := range several.Groups() {
 		name := nodeset.Fold(g.Hosts)
 		e := shown(g.Err)
-		e.Host = "" // it stands before the line
+		who := g.Hosts[0]
+		if e.Host == who {
+			e.Host = "" // it stands before the line
+		} else if e.Host != "" { // another, such as the balancer, has let them down
+			who = e.Host
+		}
 		if len(g.Hosts) > 1 {
 			e.Message = strings.ReplaceAll(e.Message, g.Hosts[0], name) // what is said of the first holds for all
 		}
 		out.Note(name, "%s", e.Error())
-		e.Host = g.Hosts[0]
+		e.Host = who
 		reportDetail(out, e)
 		if e.Hint != "" {
 			out.Note(name, "hint: %s", e.Hint)
