@@ -87,7 +87,7 @@ func (l *login) hostKeyAlgorithms() ([]string, error) {
 	}
 	types, cert := l.types, false
 	if types == nil {
-		if types, cert, _, err = l.dialer.known.Types(keyFiles(l.settings), keyName(l.settings)); err != nil {
+		if types, cert, err = l.dialer.known.Types(keyFiles(l.settings), keyName(l.settings)); err != nil {
 			return nil, l.keyError(err, "")
 		}
 	}

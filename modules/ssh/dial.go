@@ -17,8 +17,8 @@ var (
 // Dial connects to host and logs in. It returns when that is done or has
 // failed, or when ctx or ConnectTimeout is over; where none is configured, when
 // the host has said nothing for 15 s, or after a minute. The time that an
-// operator takes to answer a question is not counted. Its errors are
-// of type *Error, but for those of the configuration.
+// operator takes to answer a question is not counted. Its errors are of type
+// *Error, but for those of the configuration. The caller closes the Client.
 func (d *Dialer) Dial(ctx context.Context, host string, opts Options) (*Client, error) {
 	s, err := d.Settings(ctx, host, opts)
 	if err != nil {

@@ -85,8 +85,8 @@ func (r *run) stop(why error, began time.Time) error {
 }
 
 // linger waits until the command is gone and the sweep is done, or until the
-// time for both, counted from began, is over. Without a sweep it signals by itself. sure tells
-// whether left is known to be all that is left.
+// time for both, counted from began, is over. Without a sweep it signals by
+// itself. sure tells whether left is known to be all that is left.
 func (r *run) linger(began time.Time) (left []Process, sure bool) {
 	var kill <-chan time.Time
 	swept, busy := r.beginSweep()

@@ -15,11 +15,12 @@
 // key that has changed is always refused; a password is shown to no second
 // host after a first has rejected it.
 //
-// Its files, in the order of a connection's life: dial.go and jump.go connect, with
-// patience.go as the clock; hostkey.go, algorithms.go, auth.go, keys.go and
-// agent.go log in; client.go, wire.go and keepalive.go are the connection; run.go
-// and output.go a command's life and kill.go its end; forward.go and hostconn.go
-// have connections through the host; errors.go and explain.go say what went wrong.
+// Its files, in the order of a connection's life: dial.go and jump.go connect,
+// with patience.go as the clock; hostkey.go, algorithms.go, auth.go, keys.go and
+// agent.go log in; client.go, wire.go, mux.go and keepalive.go are the
+// connection; run.go and output.go a command's life and kill.go its end;
+// forward.go and hostconn.go have connections through the host; errors.go and
+// explain.go say what went wrong.
 package ssh
 
 import (

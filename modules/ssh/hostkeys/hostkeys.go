@@ -174,13 +174,13 @@ func (db *DB) others(files []string, name string, found []*entry) (Status, []Pla
 // Types returns the types of the keys that are known for name, "ssh-ed25519"
 // for example, and whether an authority is. If hashed names would have to be
 // tried for that, it returns the types of all hashed lines instead, the most
-// frequent first, and sure is false.
-func (db *DB) Types(files []string, name string) (types []string, cert, sure bool, err error) {
+// frequent first: those that the host may have.
+func (db *DB) Types(files []string, name string) (types []string, cert bool, err error) {
 	hashed := map[string]int{}
 	for _, path := range files {
 		f, err := db.file(path)
 		if err != nil {
-			return nil, false, false, err
+			return nil, false, err
 		}
 		f.mu.RLock()
 		for _, e := range f.named(name) {
@@ -197,13 +197,13 @@ func (db *DB) Types(files []string, name string) (types []string, cert, sure boo
 		f.mu.RUnlock()
 	}
 	if types != nil || cert || len(hashed) == 0 {
-		return types, cert, true, nil
+		return types, cert, nil
 	}
 	for t := range hashed {
 		types = append(types, t)
 	}
 	slices.SortFunc(types, func(a, b string) int { return hashed[b] - hashed[a] })
-	return types, false, false, nil
+	return types, false, nil
 }
 
 // TypesOf returns the types of the keys at name with every hashed line tried.

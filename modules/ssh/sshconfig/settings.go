@@ -1,6 +1,7 @@
 package sshconfig
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -289,7 +290,7 @@ func (e *evaluation) settings() (Settings, error) {
 	if !s.OwnIdentities {
 		s.IdentityFiles = defaultIdentities
 	}
-	if err := e.paths(&s); err != nil {
+	if err := cmp.Or(e.paths(&s), e.forwards(&s)); err != nil {
 		return s, &Error{Text: fmt.Sprintf("the configuration for %s: %v", e.asked, err)}
 	}
 	return s, e.proxy(&s)
@@ -334,6 +335,11 @@ func (e *evaluation) paths(s *Settings) (err error) {
 			return err
 		}
 	}
+	return nil
+}
+
+// forwards fills in the RemoteForwards.
+func (e *evaluation) forwards(s *Settings) error {
 	if e.flag("clearallforwardings", false) {
 		return nil
 	}
