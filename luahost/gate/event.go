@@ -29,7 +29,7 @@ var kindNames = [...]string{
 	Halting: "halting", Finished: "finished",
 }
 
-// String returns the kind in the words of the manual: "turn began".
+// String returns the kind in words: "turn began".
 func (k Kind) String() string { return kindNames[k] }
 
 // Event is one thing that happened in a rollout.
