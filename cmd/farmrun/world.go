@@ -41,6 +41,8 @@ func newWorld(f flags, out *console.Console) *world {
 	return w
 }
 
+// close logs out everywhere and lets go of ssh-agents.
 func (w *world) close() {
 	w.farm.Close()
+	w.ssh.Close()
 }
