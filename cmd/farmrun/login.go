@@ -44,9 +44,18 @@ func (w *world) login(ctx context.Context, host string, l farm.Login) (farm.Conn
 	}
 	client, err := w.ssh.Dial(ctx, host, opts)
 	if err != nil {
-		return nil, explain(err)
+		return nil, dialFailed(ctx, host, err)
 	}
 	return sshConn{client}, nil
+}
+
+// dialFailed words why there is no login. What package ssh does not call an
+// error of the host's is one of the operator's configuration.
+func dialFailed(ctx context.Context, host string, err error) error {
+	if _, met := errors.AsType[*ssh.Error](err); met || ctx.Err() != nil {
+		return explain(err)
+	}
+	return &luahost.Error{Kind: luahost.Usage, Host: host, Message: strings.TrimPrefix(err.Error(), host+": "), Err: err}
 }
 
 // sshConn is an ssh login whose errors say what luahost wants to know.
