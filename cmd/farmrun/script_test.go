@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 //		shows all it says; otherwise that goes to NAME.out and NAME.err, and
 //		what the terminal shows always to NAME.tty
 //	says NAME TEXT, types NAME TEXT
-//		waits until it has said TEXT; has the operator type a line
+//		waits until it has said TEXT; has the operator type a line, or ^C
 //	signal NAME SIGNAL
 //	ended NAME STATUS
 //		waits for its end
@@ -367,9 +367,13 @@ func (s *stage) says(ts *testscript.TestScript, args []string) error {
 	}
 }
 
-// types is types NAME TEXT: the operator types a line.
+// types is types NAME TEXT: the operator types a line, or ^C.
 func (s *stage) types(_ *testscript.TestScript, args []string) error {
-	_, err := io.WriteString(s.processes[args[0]].tty, args[1]+"\n")
+	keys := args[1] + "\n"
+	if args[1] == "^C" {
+		keys = "\x03"
+	}
+	_, err := io.WriteString(s.processes[args[0]].tty, keys)
 	return err
 }
 
