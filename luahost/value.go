@@ -2,6 +2,7 @@ package luahost
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -36,6 +37,8 @@ func (rt *Runtime) value(L *lua.LState, v any) lua.LValue {
 		return lua.LString(v.Format(time.RFC3339))
 	case error:
 		return rt.errorValue(v)
+	case map[string]any: // what most results are, so without reflection
+		return rt.named(L, v)
 	}
 	return rt.reflected(L, reflect.ValueOf(v))
 }
@@ -71,6 +74,14 @@ func (rt *Runtime) list(L *lua.LState, v reflect.Value) lua.LValue {
 	table := L.CreateTable(v.Len(), 0)
 	for i := range v.Len() {
 		table.RawSetInt(i+1, rt.value(L, v.Index(i).Interface()))
+	}
+	return table
+}
+
+func (rt *Runtime) named(L *lua.LState, values map[string]any) lua.LValue {
+	table := L.CreateTable(0, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		table.RawSetString(name, rt.value(L, values[name]))
 	}
 	return table
 }
