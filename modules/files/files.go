@@ -27,28 +27,20 @@ type Runner interface {
 	Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 }
 
-// reason is why nothing is copied.
-type reason string
-
-func (r reason) Error() string { return string(r) }
-
-// Kind is "refused": no file has changed.
-func (reason) Kind() string { return "refused" }
-
 // The reasons for which nothing is copied. The errors that wrap them name the
 // file.
 const (
 	// ErrNotFile means that what stands at the path is a directory, a link, a
 	// device or the like. A link is not followed: the rename would replace it.
-	ErrNotFile = reason("is not a regular file")
+	ErrNotFile = remote.Refusal("is not a regular file")
 	// ErrNoFile means that nothing stands there.
-	ErrNoFile = reason("there is no such file")
+	ErrNoFile = remote.Refusal("there is no such file")
 	// ErrIncomplete means that fewer or more bytes arrived than were sent.
-	ErrIncomplete = reason("the copy is not complete")
+	ErrIncomplete = remote.Refusal("the copy is not complete")
 	// ErrTooLarge means that the file is larger than what is to hold it.
-	ErrTooLarge = reason("the file is too large")
+	ErrTooLarge = remote.Refusal("the file is too large")
 	// ErrNoSpace means that the disk is full.
-	ErrNoSpace = reason("no space left on the disk")
+	ErrNoSpace = remote.Refusal("no space left on the disk")
 )
 
 // Options of Put. The zero value is good.

@@ -23,25 +23,17 @@ type Runner interface {
 	Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 }
 
-// reason is why a link is left alone, as it was.
-type reason string
-
-func (r reason) Error() string { return string(r) }
-
-// Kind is "refused".
-func (reason) Kind() string { return "refused" }
-
 // The reasons for which a link is left alone. The errors that wrap them name
 // the link and, where it matters, the target.
 const (
 	// ErrNotLink means that something stands at the link's name that is no link.
-	ErrNotLink = reason("is not a symbolic link")
+	ErrNotLink = remote.Refusal("is not a symbolic link")
 	// ErrNoLink means that nothing stands there.
-	ErrNoLink = reason("there is no such link")
+	ErrNoLink = remote.Refusal("there is no such link")
 	// ErrNoTarget means that the target does not exist.
-	ErrNoTarget = reason("there is no such target")
+	ErrNoTarget = remote.Refusal("there is no such target")
 	// ErrNotDirectory means that the target is something else than a directory.
-	ErrNotDirectory = reason("the target is not a directory")
+	ErrNotDirectory = remote.Refusal("the target is not a directory")
 )
 
 // ErrNotSwitched means that the link does not read as it should after a rename
