@@ -19,7 +19,7 @@ func TestCheckout(t *testing.T) {
 	t.Parallel()
 	repo := serve(t, smallSite)
 	sh := remotetest.New(t)
-	run(t, sh, "mkdir releases")
+	sh.Must(t, "mkdir releases")
 	c := &Client{Runner: sh, Root: repo.root("anon")}
 
 	o := CheckoutOptions{Dir: "releases/it's 1/", Module: "site", Tag: "Snapshot-1"}
@@ -34,7 +34,7 @@ func TestCheckout(t *testing.T) {
 	if d := time.Since(got.Time); d < -time.Minute || d > time.Minute {
 		t.Errorf("pulled at %v", got.Time)
 	}
-	if out := run(t, sh, `cd releases; ls -A; cat "it's 1/htdocs/index.html"; cd "it's 1"; cvs -q status | grep '?' || :`); out != "it's 1\nrelease 1\n" {
+	if out := sh.Must(t, `cd releases; ls -A; cat "it's 1/htdocs/index.html"; cd "it's 1"; cvs -q status | grep '?' || :`); out != "it's 1\nrelease 1\n" {
 		t.Errorf("got %q", out)
 	}
 
@@ -78,15 +78,15 @@ func TestCheckoutFails(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			sh := remotetest.New(t)
-			run(t, sh, "mkdir -p r/dir; ln -s gone r/link")
+			sh.Must(t, "mkdir -p r/dir; ln -s gone r/link")
 			if tc.root == "" {
 				tc.root = repo.root("anon")
 			}
-			before := run(t, sh, "find . -print")
+			before := sh.Must(t, "find . -print")
 			_, err := (&Client{Runner: sh, Root: tc.root}).Checkout(t.Context(), tc.options)
 			wantError(t, err, tc.err)
 			t.Log(err)
-			if diff := cmp.Diff(before, run(t, sh, "find . -print")); diff != "" {
+			if diff := cmp.Diff(before, sh.Must(t, "find . -print")); diff != "" {
 				t.Error("something changed: -before +after\n" + diff)
 			}
 		})
@@ -117,7 +117,7 @@ func TestCheckoutLeftOvers(t *testing.T) {
 	repo := serve(t, smallSite)
 	sh := remotetest.New(t)
 	c := &Client{Runner: sh, Root: repo.root("anon")}
-	run(t, sh, "mkdir .farmrun-pull.rel.99999999.A .farmrun-pull.rel.1.B .farmrun-pull.rel.2.99999999.C")
+	sh.Must(t, "mkdir .farmrun-pull.rel.99999999.A .farmrun-pull.rel.1.B .farmrun-pull.rel.2.99999999.C")
 	got, err := c.Checkout(t.Context(), CheckoutOptions{Dir: "rel", Module: "site"})
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func TestCheckoutLeftOvers(t *testing.T) {
 	if diff := cmp.Diff([]string{".farmrun-pull.rel.1.B", ".farmrun-pull.rel.99999999.A"}, got.Removed); diff != "" {
 		t.Error("-want +got\n" + diff)
 	}
-	if out := run(t, sh, "ls -A"); out != ".farmrun-pull.rel.2.99999999.C\nrel\n" {
+	if out := sh.Must(t, "ls -A"); out != ".farmrun-pull.rel.2.99999999.C\nrel\n" {
 		t.Errorf("left: %q", out)
 	}
 
@@ -140,11 +140,11 @@ func TestCheckoutLeftOvers(t *testing.T) {
 	// The frozen pull has no directory yet, since its server is silent: make it.
 	pid := ""
 	for pid == "" {
-		pid = strings.TrimSpace(run(t, sh, `for p in /proc/[0-9]*; do
+		pid = strings.TrimSpace(sh.Must(t, `for p in /proc/[0-9]*; do
 			tr '\0' '\n' <$p/cmdline 2>/dev/null | grep -q '^other$' && echo ${p#/proc/} && break
 			done; :`))
 	}
-	run(t, sh, "mkdir .farmrun-pull.other."+pid+".D")
+	sh.Must(t, "mkdir .farmrun-pull.other."+pid+".D")
 	_, err = c.Checkout(t.Context(), CheckoutOptions{Dir: "other", Module: "site"})
 	wantError(t, err, ErrBusy)
 	cancel()
@@ -183,7 +183,7 @@ func TestCheckoutIncomplete(t *testing.T) {
 		exit 0`)
 	_, err := (&Client{Runner: sh, Root: "/cvsroot"}).Checkout(t.Context(), CheckoutOptions{Dir: "rel", Module: "site"})
 	wantError(t, err, ErrIncomplete)
-	if out := run(t, sh, "ls -A"); out != "" {
+	if out := sh.Must(t, "ls -A"); out != "" {
 		t.Errorf("left: %q", out)
 	}
 }
@@ -203,13 +203,13 @@ func withCVS(t *testing.T, script string) *remotetest.Shell {
 func TestCheckoutDry(t *testing.T) {
 	sh := remotetest.New(t)
 	sh.Dry = true
-	run(t, sh, "mkdir there .farmrun-pull.new.99999999.A")
+	sh.Must(t, "mkdir there .farmrun-pull.new.99999999.A")
 	c := &Client{Runner: sh, Root: "/cvsroot"}
 	_, err := c.Checkout(t.Context(), CheckoutOptions{Dir: "new", Module: "site"})
 	wantError(t, err, nil)
 	_, err = c.Checkout(t.Context(), CheckoutOptions{Dir: "there", Module: "site"})
 	wantError(t, err, ErrExists)
-	if out := run(t, sh, "ls -A"); out != ".farmrun-pull.new.99999999.A\nthere\n" {
+	if out := sh.Must(t, "ls -A"); out != ".farmrun-pull.new.99999999.A\nthere\n" {
 		t.Errorf("left: %q", out)
 	}
 }
@@ -244,7 +244,7 @@ func TestReleases(t *testing.T) {
 	t.Parallel()
 	repo := serve(t, smallSite)
 	sh := remotetest.New(t)
-	run(t, sh, "mkdir -p r/half; ln -s half r/link; echo x >r/file; mkdir 'r/a b'")
+	sh.Must(t, "mkdir -p r/half; ln -s half r/link; echo x >r/file; mkdir 'r/a b'")
 	c := &Client{Runner: sh, Root: repo.root("anon")}
 	rel, err := c.Checkout(t.Context(), CheckoutOptions{Dir: "r/2000-09-19", Module: "site", Tag: "Snapshot-1"})
 	if err != nil {

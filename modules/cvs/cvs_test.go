@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"farmrun/luahost/remote"
-	"farmrun/luahost/remote/remotetest"
 )
 
 // repository is a real one behind a real pserver, on loopback, with the users
@@ -117,20 +116,6 @@ func missing(t *testing.T, why string) {
 		t.Fatal(why)
 	}
 	t.Skip(why)
-}
-
-// run runs a line on sh and fails the test if that fails.
-func run(t *testing.T, sh *remotetest.Shell, line string) string {
-	t.Helper()
-	cmd := remote.Cmd{Line: "set -e\n" + line, Query: true}
-	res, err := sh.Run(t.Context(), cmd)
-	if err == nil {
-		err = res.Err(cmd)
-	}
-	if err != nil {
-		t.Fatalf("%v: %s%s", err, res.Stdout, res.Stderr)
-	}
-	return string(res.Stdout)
 }
 
 // wantError fails the test unless err wraps want, or is nil for nil.

@@ -57,7 +57,7 @@ func TestPasswordIsAskedForOnce(t *testing.T) {
 			if _, err := c.Status(t.Context(), "rel"); err != nil {
 				t.Error(err)
 			}
-			if left := run(t, sh, "ls -A"); left != "rel\n" {
+			if left := sh.Must(t, "ls -A"); left != "rel\n" {
 				t.Errorf("left: %q", left)
 			}
 		})

@@ -66,7 +66,7 @@ func TestSetTag(t *testing.T) {
 	wantError(t, c.SetTag(t.Context(), "w", "Good", TagOptions{Clean: true}), nil)
 	wantError(t, c.SetTag(t.Context(), "w", "Good", TagOptions{}), ErrTagExists)
 	wantError(t, c.SetTag(t.Context(), "w", "Line", TagOptions{Branch: true}), nil)
-	run(t, sh, "echo more >>w/htdocs/numbers")
+	sh.Must(t, "echo more >>w/htdocs/numbers")
 	wantError(t, c.SetTag(t.Context(), "w", "Dirty", TagOptions{Clean: true}), ErrModified)
 	sh.Dry = true
 	wantError(t, c.SetTag(t.Context(), "w", "Dry", TagOptions{}), nil)

@@ -26,7 +26,7 @@ func TestWorkingCopy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sh := remotetest.New(t)
-			run(t, sh, "cp -a "+remote.Quote(original.Dir+"/w")+" .")
+			sh.Must(t, "cp -a "+remote.Quote(original.Dir+"/w")+" .")
 			test(t, &Client{Runner: sh}, sh)
 		})
 	}
@@ -47,7 +47,7 @@ func drifted(t *testing.T) *remotetest.Shell {
 		echo new >way; cvs -Q add way
 		mkdir dir; echo new >dir/file; cvs -Q add dir; cvs -Q add dir/file
 		cvs -Q ci -m changed`)
-	run(t, sh, `cd w/a
+	sh.Must(t, `cd w/a
 		sed -i 's/^3$/drei/' both; sed -i 's/^18$/achtzehn/' merge mine
 		rm lost; cvs -Q rm -f removed; echo added >added; cvs -Q add added
 		echo way >way; echo unknown >unknown`)
@@ -64,7 +64,7 @@ func testUpdate(t *testing.T, c *Client, sh *remotetest.Shell) {
 		{"A", "a/added"}, {"C", "a/both"}, {"U", "a/lost"}, {"M", "a/merge"}, {"M", "a/mine"},
 		{"R", "a/removed"}, {"U", "a/theirs"}, {"?", "a/unknown"}, {"C", "a/way"},
 	}
-	before := run(t, sh, "find w -type f | sort | xargs -d '\\n' cksum")
+	before := sh.Must(t, "find w -type f | sort | xargs -d '\\n' cksum")
 	files, notes, err := c.Update(t.Context(), UpdateOptions{Dir: "w", DryRun: true})
 	var conflict *ConflictError
 	if !errors.As(err, &conflict) || !errors.Is(err, ErrConflict) || conflict.Changed {
@@ -90,7 +90,7 @@ func testUpdate(t *testing.T, c *Client, sh *remotetest.Shell) {
 		t.Error("-want +got\n" + diff)
 	}
 	sh.Dry = false
-	if diff := cmp.Diff(before, run(t, sh, "find w -type f | sort | xargs -d '\\n' cksum")); diff != "" {
+	if diff := cmp.Diff(before, sh.Must(t, "find w -type f | sort | xargs -d '\\n' cksum")); diff != "" {
 		t.Error("it changed something: -before +after\n" + diff)
 	}
 
@@ -120,14 +120,14 @@ func testUpdate(t *testing.T, c *Client, sh *remotetest.Shell) {
 			t.Errorf("no %v in %v", f, files)
 		}
 	}
-	out := run(t, sh, "cd w/a; grep -c drei both || :; cat way '.#way.conflict'; grep -c drei '.#both.conflict'")
+	out := sh.Must(t, "cd w/a; grep -c drei both || :; cat way '.#way.conflict'; grep -c drei '.#both.conflict'")
 	if out != "0\nnew\nway\n1\n" {
 		t.Errorf("got %q", out)
 	}
 }
 
 func testUpdateWithoutConflict(t *testing.T, c *Client, sh *remotetest.Shell) {
-	run(t, sh, "cd w/a; rm way both")
+	sh.Must(t, "cd w/a; rm way both")
 	files, _, err := c.Update(t.Context(), UpdateOptions{Dir: "w/a", Files: []string{"both", "way", "b"}})
 	wantError(t, err, nil)
 	if diff := cmp.Diff([]File{{"U", "both"}, {"U", "way"}}, sortFiles(files)); diff != "" {
@@ -138,14 +138,14 @@ func testUpdateWithoutConflict(t *testing.T, c *Client, sh *remotetest.Shell) {
 	if diff := cmp.Diff([]File{{"?", "a/unknown"}}, only(files, "?")); diff != "" {
 		t.Error("-want +got\n" + diff)
 	}
-	if out := run(t, sh, "grep -c three w/a/both || :"); out != "0\n" {
+	if out := sh.Must(t, "grep -c three w/a/both || :"); out != "0\n" {
 		t.Errorf("it did not go back to the tag: %q", out)
 	}
 }
 
 // A new directory that is in the way of an unknown one is foreseen as well.
 func testUpdateDirectoryInTheWay(t *testing.T, c *Client, sh *remotetest.Shell) {
-	run(t, sh, "cd w/a; rm way both; mkdir dir")
+	sh.Must(t, "cd w/a; rm way both; mkdir dir")
 	files, _, err := c.Update(t.Context(), UpdateOptions{Dir: "w", DryRun: true})
 	wantError(t, err, ErrConflict)
 	if diff := cmp.Diff([]File{{"C", "a/dir"}}, only(files, "C")); diff != "" {
@@ -161,7 +161,7 @@ func TestUpdateFails(t *testing.T) {
 	if _, err := c.Checkout(t.Context(), CheckoutOptions{Dir: "w", Module: "site"}); err != nil {
 		t.Fatal(err)
 	}
-	run(t, sh, "mkdir plain")
+	sh.Must(t, "mkdir plain")
 	for _, tc := range []struct {
 		name string
 		root string

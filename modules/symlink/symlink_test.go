@@ -88,21 +88,8 @@ func newHome(t *testing.T, userland string) *remotetest.Shell {
 	t.Helper()
 	sh := remotetest.New(t)
 	userlands[userland](t, sh)
-	mustRun(t, sh, setup)
+	sh.Must(t, setup)
 	return sh
-}
-
-func mustRun(t *testing.T, sh *remotetest.Shell, line string) string {
-	t.Helper()
-	cmd := remote.Cmd{Line: "set -e\n" + line, Query: true}
-	res, err := sh.Run(t.Context(), cmd)
-	if err == nil {
-		err = res.Err(cmd)
-	}
-	if err != nil {
-		t.Fatalf("%v: %s", err, res.Stderr)
-	}
-	return string(res.Stdout)
 }
 
 // tree lists what is in dir with where links lead.
@@ -183,7 +170,7 @@ func TestSwitch(t *testing.T) {
 // old release.
 func TestSwitchBesideLeftOvers(t *testing.T) {
 	sh := newHome(t, "gnu")
-	mustRun(t, sh, "ln -s releases/a www.tmp; ln -s releases/a .farmrun-link-OLD; ln -s releases/a tmp")
+	sh.Must(t, "ln -s releases/a www.tmp; ln -s releases/a .farmrun-link-OLD; ln -s releases/a tmp")
 	want := tree(t, sh.Dir)
 	if _, err := Switch(t.Context(), sh, "www", "releases/b", Options{}); err != nil {
 		t.Fatal(err)

@@ -56,6 +56,21 @@ func (s *Shell) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) 
 	return local.Shell{Dir: s.Dir, Env: s.environ(), Wrap: s.Wrap}.Run(ctx, cmd)
 }
 
+// Must runs a line, in a dry run as well, and returns what it printed. The
+// first command of it that fails ends the test.
+func (s *Shell) Must(t testing.TB, line string) string {
+	t.Helper()
+	cmd := remote.Cmd{Line: "set -e\n" + line, Query: true}
+	res, err := s.Run(t.Context(), cmd)
+	if err == nil {
+		err = res.Err(cmd)
+	}
+	if err != nil {
+		t.Fatalf("%v: %s%s", err, res.Stdout, res.Stderr)
+	}
+	return string(res.Stdout)
+}
+
 func (s *Shell) environ() []string {
 	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir, "LC_ALL=C"}, s.Env...)
 }
