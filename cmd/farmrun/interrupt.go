@@ -15,6 +15,13 @@ import (
 // errInterrupt is why a run ended that the operator stopped.
 var errInterrupt = errors.New("interrupted")
 
+// atWork is the farm, as ^C finds it: who presses it instead of an answer does
+// not want that those who wait for the answer go on.
+type atWork struct{ *world }
+
+func (w atWork) Busy() bool { return w.farm.Busy() && !w.operator.Asking() }
+func (w atWork) Stop()      { w.farm.Stop() }
+
 // stopper is a farm that can let those at work go on to their end.
 type stopper interface {
 	Busy() bool // there are some
@@ -24,7 +31,7 @@ type stopper interface {
 // interruptible returns a context that ends when the operator says "stop now".
 //
 // ^C once lets no further host begin, if hosts are at work, and ends the run
-// otherwise; twice ends what runs; three times leaves at once. SIGTERM and
+// otherwise, and where the operator is being asked; twice ends what runs; three times leaves at once. SIGTERM and
 // SIGHUP are as ^C once. Call stop at the end.
 func interruptible(ctx context.Context, f stopper, out *console.Console) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -25,7 +25,7 @@ type script struct {
 func (s script) run(ctx context.Context, out *console.Console) error {
 	w := newWorld(s.flags, out)
 	defer w.close()
-	ctx, stop := interruptible(ctx, w.farm, out)
+	ctx, stop := interruptible(ctx, atWork{w}, out)
 	defer stop()
 	whole, _ := luahost.ParseDuration(s.flags.whole) // 0 where none was given; flags.check has read it
 	rt := luahost.New(ctx, luahost.Config{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -193,8 +194,19 @@ func turnError(ctx context.Context, err error) error {
 	if err == nil || err == ctx.Err() {
 		return cause
 	}
+	if strings.Contains(err.Error(), cause.Error()) {
+		return &causedError{err, cause}
+	}
 	return fmt.Errorf("%w: %w", cause, err)
 }
+
+// causedError is an error that names its cause already.
+type causedError struct {
+	error
+	cause error
+}
+
+func (e *causedError) Unwrap() []error { return []error{e.cause, e.error} }
 
 // await waits for the end of a phase, or for the operator's word, and acts on it.
 func (r *rollout) await(ctx context.Context) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"farmrun/luahost/secret"
@@ -24,8 +25,12 @@ var ErrNone = errors.New("there is no terminal to ask on")
 type Terminal struct {
 	Path string // "" is /dev/tty
 
-	mu sync.Mutex
+	mu     sync.Mutex
+	asking atomic.Bool
 }
+
+// Asking tells whether a question waits for its answer right now.
+func (t *Terminal) Asking() bool { return t.asking.Load() }
 
 // Ask shows question and returns the line that was typed, without its end.
 // It fails with ErrNone where nobody can be asked, and with context.Cause(ctx)
@@ -79,6 +84,8 @@ func (t *Terminal) dialogue(ctx context.Context, question string, hidden bool) (
 		}
 		defer restore()
 	}
+	t.asking.Store(true)
+	defer t.asking.Store(false)
 	fmt.Fprint(tty, question)
 	return readLine(ctx, tty)
 }

@@ -300,12 +300,16 @@ func (b *binding) rollout(c *luahost.Call) {
 		r.Undo = func(ctx context.Context, h *Host) error { return b.undo(ctx, c.Runtime(), h) }
 	}
 	err := c.Try("farm.rollout", 0, func(ctx context.Context) error {
-		return b.farm.Rollout(ctx, hosts, r, func(ctx context.Context, h *Host) error {
+		err := b.farm.Rollout(ctx, hosts, r, func(ctx context.Context, h *Host) error {
 			task := luahost.Task{Host: h.name, What: "the turn of " + h.name, Timeout: cmp.Or(opts.Turn, gate.DefaultTurnTimeout)}
 			c.Runtime().Locked(func() { delete(b.undos, h) })
 			_, err := c.Runtime().Call(ctx, task, turn, b.host.Value(h))
 			return err
 		})
+		if halt, ok := errors.AsType[*gate.HaltError](err); ok && ctx.Err() != nil {
+			b.tellHalt(haltError(halt, err)) // the run ends, and what is raised is not seen
+		}
+		return err
 	})
 	if err != nil {
 		b.rolloutFailed(c, err)
@@ -348,12 +352,18 @@ func (b *binding) rolloutFailed(c *luahost.Call, err error) {
 	e := haltError(halt, err)
 	if exit, ok := errors.AsType[*luahost.ExitRequest](halt.Err); ok {
 		c.Wait(c.Name(), 0, func(context.Context) error {
-			b.farm.config.Console.Note("", "%s; %s", e.Message, e.Hint)
+			b.tellHalt(e)
 			return nil
 		})
 		c.Raise(exit)
 	}
 	c.Raise(e)
+}
+
+// tellHalt tells the operator how a rollout has left the hosts, where the run
+// ends without the error.
+func (b *binding) tellHalt(e *luahost.Error) {
+	b.farm.config.Console.Note("", "farmrun: %s: %s", e.Message, e.Hint)
 }
 
 // haltError words why a rollout halted.

@@ -156,7 +156,10 @@ func (d *dialogue) account(who string) string {
 func (d *dialogue) answer() {
 	word, report, err := secret.Secret{}, secret.Report(nil), ErrNoPassword
 	if d.o.Take != nil {
-		word, report, err = d.o.Take(d.live, d.whose)
+		ctx, cancel := context.WithCancelCause(d.ctx) // the question goes when either does
+		defer cancel(nil)
+		defer context.AfterFunc(d.live, func() { cancel(context.Cause(d.live)) })()
+		word, report, err = d.o.Take(ctx, d.whose)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -166,7 +169,7 @@ func (d *dialogue) answer() {
 	case err == nil:
 		d.state, d.word, d.report = answered, &word, report
 		d.in.line(word.Reveal())
-	case d.state == asked && d.live.Err() == nil:
+	case d.state == asked && d.live.Err() == nil && d.ctx.Err() == nil:
 		d.giveUp(err)
 	}
 }
