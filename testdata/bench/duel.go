@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"strconv"
+	"syscall"
 )
 
 // duel is farmrun and another program at the same work.
@@ -13,13 +14,14 @@ type duel struct {
 	ours    []string
 	theirs  []string
 	targets map[string]float64 // the most that ours may be of theirs, by figure
-	rounds  int                // 0 is as the flag says
+	farm    *farm              // that they work on; nil is none
+	hosts   int
 }
 
 // fight runs both in turns.
 func (w *world) fight(ctx context.Context, d duel, t *table) error {
-	if _, err := exec.LookPath(d.theirs[0]); err != nil {
-		t.leaveOut(d, d.theirs[0]+" is not installed")
+	if why := d.impossible(); why != "" {
+		t.leaveOut(d, why)
 		return nil
 	}
 	rounds := w.options.rounds
@@ -43,26 +45,42 @@ func (w *world) fight(ctx context.Context, d duel, t *table) error {
 	return nil
 }
 
+// impossible tells what is missing for the duel, "" if nothing is.
+func (d duel) impossible() string {
+	if d.farm != nil && d.farm.missing != "" {
+		return d.farm.missing
+	}
+	if _, err := exec.LookPath(d.theirs[0]); err != nil {
+		return d.theirs[0] + " is not installed"
+	}
+	const besides = 100 // files that are not connections
+	var files syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files) == nil && files.Max < uint64(d.hosts+besides) {
+		return fmt.Sprintf("a process may have only %d files open (ulimit -Hn)", files.Max)
+	}
+	return ""
+}
+
 // duels are all that is compared.
 func (w *world) duels() []duel {
 	plain := map[string]float64{"processor": 1.25, "wall": 1.10, "memory": 1.3}
 	other := map[string]float64{"processor": 1. / 20, "wall": 1}
-	real := w.hosts(100)
+	some := w.hosts(100)
 	duels := []duel{
-		w.againstPlain("sshd", w.sshd, real, plain),
-		w.againstPlain("in-process", w.server, w.hosts(1000), plain),
-		w.againstPlain("in-process", w.server, w.hosts(10000), plain),
+		w.againstPlain("sshd", &w.sshd, some, plain),
+		w.againstPlain("in-process", &w.server, w.hosts(1000), plain),
+		w.againstPlain("in-process", &w.server, w.hosts(10000), plain),
 	}
-	count, set := strconv.Itoa(real), setOf(real)
+	count, set := strconv.Itoa(some), setOf(some)
 	config := w.sshd.config
 	for _, theirs := range [][]string{
 		{"clush", "-q", "-f", count, "-o", "-F " + config, "-w", set, "true"},
-		{"parallel-ssh", "-p", count, "-h", w.hostList(real), "-x", "-F " + config, "true"},
-		{"ansible", "all", "-i", w.hostList(real), "-f", count, "-m", "raw", "-a", "true", "--ssh-common-args", "-F " + config},
+		{"parallel-ssh", "-p", count, "-h", w.hostList(some), "-x", "-F " + config, "true"},
+		{"ansible", "all", "-i", w.hostList(some), "-f", count, "-m", "raw", "-a", "true", "--ssh-common-args", "-F " + config},
 	} {
 		duels = append(duels, duel{
-			name: fmt.Sprintf("%s: %d hosts of sshd", theirs[0], real), targets: other,
-			ours: w.onHosts(w.sshd, real), theirs: theirs,
+			name: fmt.Sprintf("%s: %d hosts of sshd", theirs[0], some), targets: other,
+			farm: &w.sshd, hosts: some, ours: w.onHosts(&w.sshd, some), theirs: theirs,
 		})
 	}
 	return append(duels, duel{
@@ -72,17 +90,17 @@ func (w *world) duels() []duel {
 }
 
 // againstPlain is a command on n hosts at once.
-func (w *world) againstPlain(name string, f farm, n int, targets map[string]float64) duel {
+func (w *world) againstPlain(name string, f *farm, n int, targets map[string]float64) duel {
 	count := strconv.Itoa(n)
 	return duel{
-		name: fmt.Sprintf("plain: %d hosts of %s", n, name), targets: targets,
+		name: fmt.Sprintf("plain: %d hosts of %s", n, name), targets: targets, farm: f, hosts: n,
 		ours:   w.onHosts(f, n),
 		theirs: []string{w.plain, f.address, w.user, w.key, w.hostKey + ".pub", count, count, "true"},
 	}
 }
 
 // onHosts is farmrun's command line for n hosts at once.
-func (w *world) onHosts(f farm, n int) []string {
+func (w *world) onHosts(f *farm, n int) []string {
 	return []string{w.farmrun, "-F", f.config, "--keep-going", "--parallel", strconv.Itoa(n), "-c", "true", setOf(n)}
 }
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"syscall"
@@ -18,13 +19,14 @@ type usage struct {
 }
 
 // run runs a program and says what it took, its children included as far as
-// it has waited for them. A program that fails is an error with what it said.
+// it has waited for them. It runs in dir, which is its home as well. A program
+// that fails is an error with what it said.
 //
 // The memory is never below that of this process, whose pages the child shares
 // until it has become the program: a few MiB.
 func run(ctx context.Context, dir string, argv []string) (usage, error) {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second

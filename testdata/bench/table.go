@@ -11,7 +11,7 @@ type table struct {
 	met bool // no target was missed so far
 }
 
-const row = "%-28s %-10s %12s %12s %8s %8s  %s\n"
+const row = "%-33s %-10s %12s %12s %8s %8s  %s\n"
 
 func newTable(out io.Writer) *table {
 	fmt.Fprintf(out, row, "figure", "", "farmrun", "other", "ratio", "at most", "")
@@ -35,9 +35,9 @@ func (t *table) add(d duel, ours, theirs []usage) {
 	}
 }
 
-// leaveOut says that a duel cannot be.
+// leaveOut says that a duel cannot be fought here.
 func (t *table) leaveOut(d duel, why string) {
-	fmt.Fprintf(t.out, "%-28s left out: %s\n", d.name, why)
+	fmt.Fprintf(t.out, "%-33s left out: %s\n", d.name, why)
 }
 
 // figure is something that is measured.

@@ -37,6 +37,7 @@ type world struct {
 type farm struct {
 	address string
 	config  string // path of the ssh_config with the host names
+	missing string // why there is none, or ""
 }
 
 // newWorld builds the programs and starts the servers.
@@ -84,8 +85,8 @@ func (w *world) build(ctx context.Context) error {
 		}
 	}
 	w.farmrun, w.plain = filepath.Join(w.dir, "farmrun"), filepath.Join(w.dir, "plain")
-	if w.options.keep != "" {
-		w.farmrun = w.options.keep
+	if w.options.farmrun != "" {
+		w.farmrun = w.options.farmrun
 	}
 	return nil
 }
@@ -150,6 +151,13 @@ func (w *world) startSSHD(ctx context.Context) (farm, error) {
 	if err != nil {
 		return farm{}, err
 	}
+	program, err := exec.LookPath("sshd")
+	if err != nil {
+		program = "/usr/sbin/sshd" // where it is, though not for everybody's PATH
+	}
+	if _, err := os.Stat(program); err != nil {
+		return farm{missing: "sshd is not installed"}, nil
+	}
 	_, port, _ := net.SplitHostPort(address)
 	config := filepath.Join(w.dir, "sshd_config")
 	text := fmt.Sprintf(`ListenAddress 127.0.0.1
@@ -173,10 +181,6 @@ LogLevel FATAL
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			return farm{}, err
 		}
-	}
-	program, err := exec.LookPath("sshd")
-	if err != nil {
-		program = "/usr/sbin/sshd"
 	}
 	cmd := exec.Command(program, "-D", "-e", "-f", config)
 	cmd.Stderr = os.Stderr
@@ -253,7 +257,7 @@ func (w *world) name(name, address string) (farm, error) {
 	ConnectTimeout 600
 	ControlMaster no
 `, host, port, w.user, w.key, known)
-	return farm{address, config}, os.WriteFile(config, []byte(text), 0o600)
+	return farm{address: address, config: config}, os.WriteFile(config, []byte(text), 0o600)
 }
 
 // hostList writes the names of n hosts, one a line.

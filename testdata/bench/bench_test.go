@@ -1,0 +1,30 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// TestTiny runs everything with three hosts, so that the benchmark does not
+// rot. What it measures is not looked at.
+func TestTiny(t *testing.T) {
+	var out bytes.Buffer
+	if _, err := bench(t.Context(), options{tiny: true}, &out); err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + out.String())
+	for _, name := range []string{"plain: 3 hosts of in-process", "plain: 3 hosts of sshd", "clush: 3", "parallel-ssh: 3", "ansible: 3", "start: clush"} {
+		if !strings.Contains(out.String(), "\n"+name) {
+			t.Errorf("there is no line of %q", name)
+		}
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for want, values := range map[int][]int{3: {9, 3, 1}, 2: {4, 2}, 7: {7}} {
+		if got := median(values); got != want {
+			t.Errorf("of %v: got %d, want %d", values, got, want)
+		}
+	}
+}
