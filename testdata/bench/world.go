@@ -77,7 +77,11 @@ func (w *world) close() {
 
 // build builds what runs. A farmrun that was named is taken as it is.
 func (w *world) build(ctx context.Context) error {
-	for _, name := range []string{"./cmd/farmrun", "./testdata/bench/plain", "./testdata/bench/server"} {
+	names := []string{"./testdata/bench/plain", "./testdata/bench/server"}
+	if w.options.farmrun == "" {
+		names = append(names, "./cmd/farmrun")
+	}
+	for _, name := range names {
 		cmd := exec.CommandContext(ctx, "go", "build", "-o", w.dir+"/", name)
 		cmd.Dir = w.root()
 		if said, err := cmd.CombinedOutput(); err != nil {
