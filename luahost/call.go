@@ -180,9 +180,6 @@ func (c *Call) Step(name string) (end func()) {
 	return func() { t.steps = t.steps[:depth] }
 }
 
-// Steps returns the names of the steps under way, joined by "/", or "".
-func (c *Call) Steps() string { return c.thread.step() }
-
 // Invoke calls a Lua function on the thread of this call and returns its first
 // value; an error in it passes through to whoever called this primitive.
 func (c *Call) Invoke(fn *lua.LFunction, args ...any) lua.LValue {
@@ -223,9 +220,10 @@ func (c *Call) Record(what string, values map[string]any) lua.LValue {
 
 // Push adds results. Go values become Lua values: nil, booleans, strings and
 // []byte, numbers, time.Duration (as seconds), time.Time (as RFC 3339 has it,
-// the zero time as nil), slices and maps (as tables),
-// structs (as tables with snake_case keys, or as their `lua` tags say),
-// lua.LValue as it is, and values of a Type by Type.Push.
+// the zero time as nil), slices and maps (as tables), structs (as tables with
+// snake_case keys, or as their `lua` tags say), pointers (as what they point
+// to), errors (as values with fields), lua.LValue as it is, and values of a Type
+// by Type.Value.
 func (c *Call) Push(values ...any) {
 	for _, v := range values {
 		c.L.Push(c.rt.value(c.L, v))

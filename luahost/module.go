@@ -16,7 +16,7 @@ type Module struct {
 	Funcs  map[string]Func
 	Values map[string]any // constants, as for Call.Push
 	// Types lists the types whose values the module's functions return, so
-	// that the manual can name their methods. It has no effect on scripts.
+	// that the manual can name their members. It has no effect on scripts.
 	Types []Methods
 }
 
@@ -24,12 +24,17 @@ type Module struct {
 type Methods interface {
 	// MethodNames returns the type's name and the sorted names of its methods.
 	MethodNames() (typeName string, methods []string)
+	// FieldNames returns the sorted names of the type's fields.
+	FieldNames() []string
 }
 
 // MethodNames returns the type's name and the sorted names of its methods.
 func (t *Type[T]) MethodNames() (string, []string) {
 	return t.Name, slices.Sorted(maps.Keys(t.Methods))
 }
+
+// FieldNames returns the sorted names of the type's fields.
+func (t *Type[T]) FieldNames() []string { return slices.Sorted(slices.Values(t.Fields)) }
 
 // Names returns the sorted names that the module gives to a script.
 func (m Module) Names() []string {

@@ -15,7 +15,8 @@ import (
 type Type[T comparable] struct {
 	Name    string // as errors have it: "host", "tunnel"
 	Methods map[string]Func
-	// Field returns a field's value, as for Call.Push, and whether v has it. nil: no fields.
+	// Field returns a field's value, as for Call.Push, and whether v has it;
+	// nil has no fields.
 	Field func(v T, name string) (any, bool)
 	// Fields names what Field knows, for the error about one it does not.
 	Fields []string
@@ -25,9 +26,6 @@ type Type[T comparable] struct {
 	// of a table.
 	Intern bool
 }
-
-// FieldNames returns the sorted names of the type's fields.
-func (t *Type[T]) FieldNames() []string { return slices.Sorted(slices.Values(t.Fields)) }
 
 // typeTables is a Type as one Runtime has it.
 type typeTables struct {

@@ -62,7 +62,7 @@ func bound(t *testing.T) []string {
 			for _, name := range methods {
 				names = append(names, typeName+":"+name)
 			}
-			for _, name := range typ.(interface{ FieldNames() []string }).FieldNames() {
+			for _, name := range typ.FieldNames() {
 				names = append(names, typeName+"."+name)
 			}
 		}
