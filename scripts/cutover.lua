@@ -45,10 +45,10 @@ end
 -- Looks on all hosts for what would stop a rollout halfway: a password, a
 -- balancer that does not answer, more servers out of the pool than may be.
 function cutover.prepare(hosts, args)
-  farm.each(hosts, site.may_restart)
   local _, off = farm.each(hosts, { check = false }, site.on_air)
-  local first = next(off)
+  local first = next(off) -- one may be: it goes first
   if first and next(off, first) and not args.allow_sick then farm.each(hosts, site.on_air) end
+  farm.each(hosts, site.may_restart)
 end
 
 if ... then return cutover end -- required by another script
