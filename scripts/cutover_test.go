@@ -84,6 +84,12 @@ func TestCutoverGoesOn(t *testing.T) {
 	if strings.Contains(got.err, "turn 1 of") {
 		t.Errorf("a turn began with two servers off the air:\n%s", got.err)
 	}
+	o.fails(3, []string{"drain", "webserv[2-3]"}, "cutover", "--hosts", "webserv1", "--settle", "0s", "2000-09-19")
+	o.ok("rollback", "--hosts", "webserv[2-3]", "--settle", "0s", "2000-09-12") // which they are not on
+	if on := onAir(t); on["releases/2000-09-19"] != 3 {
+		t.Errorf("a rollback of another release has switched: %v", on)
+	}
+	o.ok("cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
 }
 
 // TestInterrupt presses ^C in the middle of the second server's turn: that goes

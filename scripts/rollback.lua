@@ -1,13 +1,14 @@
 -- rollback.lua [DATE]: take the servers that are on the release of DATE back,
 -- each to the release that it had before, one server at a time.
 local cli, farm = require "cli", require "farm"
-local cutover, switchrel = require "cutover", require "switchrel"
+local cutover, site, switchrel = require "cutover", require "site", require "switchrel"
 
 local spec = {
   about = [[
 Takes the servers that are on the release of DATE back, each to the release that
-it had before. Servers on another release are left alone. Without DATE it is the
-release of all servers, if they are on the same one.]],
+it had before, and puts back those that an earlier run has left out of the pool.
+Other servers are left alone. Without DATE it is the release of all servers, if
+they are on the same one.]],
   { "date", cli.date, "the release to leave, yyyy-mm-dd", optional = true },
 }
 for name, option in pairs(cutover.options) do spec[name] = option end
@@ -27,10 +28,11 @@ local function common()
   return date
 end
 
-local date  = args.date or common()
-local leave = {}
+local date   = args.date or common()
+local _, off = farm.each(hosts, { check = false }, site.on_air)
+local leave  = {}
 for _, host in ipairs(hosts) do
-  if current[host.name] == date then leave[#leave + 1] = host end
+  if current[host.name] == date or off[host.name] then leave[#leave + 1] = host end
 end
 if #leave == 0 then
   print("no server is on " .. date)
@@ -38,6 +40,7 @@ if #leave == 0 then
 end
 
 farm.each(leave, function(host)
+  if current[host.name] ~= date then return host:log "is out of the pool: goes with the others" end
   local former = switchrel.former(host)
   if not former then error("it is not known what was on the air before " .. date, 0) end
   host:query { "test", "-d", switchrel.path(former) }

@@ -68,6 +68,7 @@ func interrupt(times int, f stopper, out *console.Console, cancel context.Cancel
 		note(out, "stopping now")
 		cancel(&luahost.Error{Kind: luahost.Cancelled, Message: "stopped by the operator", Err: errInterrupt})
 	default:
+		note(out, "leaving at once: hosts at work are left as they are")
 		os.Exit(interrupted)
 	}
 }

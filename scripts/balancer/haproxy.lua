@@ -7,6 +7,7 @@
 --     socket  = "unix:/run/haproxy/admin.sock",   -- or "localhost:9999"
 --     backend = "web",
 --     within  = 60,                               -- seconds that open sessions get to end
+--     drained = 1,                                -- how many servers may be drained at once
 --   }
 --   pool.drain(host); pool.enable(host); pool.check(host); pool.state(host)
 --
@@ -37,7 +38,7 @@ end
 return function(config)
   local pool = {}
   local balancer = farm.hosts(config.host)[1]
-  local within = config.within or 60
+  local within, most = config.within or 60, config.drained or 1
 
   local function name_of(host) return host.vars.server or host.name end
 
@@ -95,8 +96,24 @@ return function(config)
     return false
   end
 
+  -- Raises an error if the balancer has drained as many other servers as it may:
+  -- an earlier run has left them so, or a colleague's is under way. It does not
+  -- see those that this run was not given to look after; HAProxy does.
+  local function check_others(host)
+    local others = {}
+    for name, server in pairs(read_stat(balancer:ask(config.socket, "show stat\n"), config.backend)) do
+      if server.status == "DRAIN" and name ~= name_of(host) then others[#others + 1] = name end
+    end
+    if #others >= most then
+      error(("haproxy on %s has drained %s already: an earlier run has left it so, or somebody is at work there")
+        :format(balancer.name, farm.names(others)), 0)
+    end
+  end
+
   -- Sends the server no new sessions and waits for those it has to end.
   function pool.drain(host)
+    local status = pool.state(host)
+    if status:find "^UP" then check_others(host) end
     tell(host, "drain")
     if farm.dry_run() then return end
     if not wait_until(host, "all sessions ended", within, function(_, sessions) return sessions == 0 end) then
