@@ -1,4 +1,4 @@
-//go:build darwin || freebsd || netbsd || openbsd
+//go:build linux || darwin || freebsd || netbsd || openbsd
 
 package terminal
 
@@ -7,7 +7,7 @@ import "golang.org/x/sys/unix"
 // setEcho switches the terminal's echo (termios(3), ECHO) and returns how to
 // switch it back.
 func setEcho(fd int, on bool) (back func(), err error) {
-	was, err := unix.IoctlGetTermios(fd, unix.TIOCGETA)
+	was, err := unix.IoctlGetTermios(fd, getTermios)
 	if err != nil {
 		return nil, err
 	}
@@ -16,8 +16,8 @@ func setEcho(fd int, on bool) (back func(), err error) {
 	if on {
 		now.Lflag |= unix.ECHO
 	}
-	if err := unix.IoctlSetTermios(fd, unix.TIOCSETA, &now); err != nil {
+	if err := unix.IoctlSetTermios(fd, setTermios, &now); err != nil {
 		return nil, err
 	}
-	return func() { unix.IoctlSetTermios(fd, unix.TIOCSETA, was) }, nil
+	return func() { unix.IoctlSetTermios(fd, setTermios, was) }, nil
 }
