@@ -373,6 +373,9 @@ func haltError(halt *gate.HaltError, err error) *luahost.Error {
 	if halt.Host != "" && errors.As(halt.Err, &inner) { // of one host, not of several that are sick
 		e.Step, e.Output, e.Where, e.Code = inner.Step, inner.Output, inner.Where, inner.Code
 		e.Message = "the rollout halted: " + inner.Message
+		if inner.Host != "" && inner.Host != halt.Host { // the balancer, say, has let it down
+			e.Host, e.Message = inner.Host, "the rollout halted at "+halt.Host+": "+inner.Message
+		}
 		e.Hint = inner.Hint
 	}
 	e.Hint = strings.TrimPrefix(e.Hint+"; "+halt.Report.Summary(nodeset.Fold), "; ")
