@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"farmrun/luahost/console"
-
 	"github.com/google/go-cmp/cmp"
+
+	"farmrun/luahost/console"
 )
 
 func TestHost(t *testing.T) {

@@ -3,11 +3,11 @@ package cli_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"farmrun/luahost"
 	"farmrun/luahost/luahosttest"
 	"farmrun/modules/cli"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestLua(t *testing.T) {

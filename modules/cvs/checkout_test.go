@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"farmrun/luahost/remote/remotetest"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"farmrun/luahost/remote/remotetest"
 )
 
 func TestCheckout(t *testing.T) {

@@ -10,10 +10,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"farmrun/luahost/remote/remotetest"
 	"farmrun/luahost/secret"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // silent listens, accepts and says nothing until the test ends.

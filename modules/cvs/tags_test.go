@@ -4,9 +4,9 @@ import (
 	"errors"
 	"testing"
 
-	"farmrun/luahost/remote/remotetest"
-
 	"github.com/google/go-cmp/cmp"
+
+	"farmrun/luahost/remote/remotetest"
 )
 
 func TestTags(t *testing.T) {

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // TestWorkingCopy tries what there is to do with a working copy "w" that has

@@ -5,13 +5,13 @@ import (
 	"context"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"farmrun/luahost"
 	"farmrun/luahost/console"
 	"farmrun/luahost/luahosttest"
 	"farmrun/luahost/remote/local"
 	"farmrun/modules/farm"
-
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

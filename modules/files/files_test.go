@@ -12,10 +12,10 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // everyByte is 3 MB in which each byte value follows each other, more than any

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
 	"farmrun/modules/ssh"
 	"farmrun/modules/sudo"
 	"farmrun/testdata/farm"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestMain(m *testing.M) { farm.Main(m, 2) }

@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
 	"farmrun/luahost/secret"
-
-	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 )
 
 // standIn is a sudo for hosts that have none: it knows the flags that are used

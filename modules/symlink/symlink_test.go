@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // userlands are the kinds of system that a switch has to work on. Those that

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"farmrun/luahost/remote/remotetest"
-
 	"go.uber.org/goleak"
+
+	"farmrun/luahost/remote/remotetest"
 )
 
 // here is a Host that is this machine.

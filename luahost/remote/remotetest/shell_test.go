@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"farmrun/luahost/remote"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"farmrun/luahost/remote"
 )
 
 func TestShell(t *testing.T) {

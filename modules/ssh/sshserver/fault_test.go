@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"farmrun/modules/ssh/sshserver"
-
 	"golang.org/x/crypto/ssh"
+
+	"farmrun/modules/ssh/sshserver"
 )
 
 // silence is how long a server must say nothing to be taken for a silent one.

@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"farmrun/modules/ssh/sshserver"
-
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
+
+	"farmrun/modules/ssh/sshserver"
 )
 
 // openSSH is OpenSSH's client with a configuration for one host, "host".

@@ -15,11 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"farmrun/modules/ssh/sshserver"
-
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh"
+
+	"farmrun/modules/ssh/sshserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
