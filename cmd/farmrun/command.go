@@ -2,6 +2,8 @@ package main
 
 import (
 	_ "embed"
+	"slices"
+	"strings"
 
 	"farmrun/luahost"
 )
@@ -17,6 +19,9 @@ func commandJob(f flags, sets []string) (job, error) {
 	find := newFinder(f.site, "")
 	if len(sets) == 0 {
 		return nil, usageError("-c needs to know where: name hosts or a set, such as 'web[1-20]'")
+	}
+	if i := slices.IndexFunc(sets, func(set string) bool { return strings.HasPrefix(set, "-") }); i >= 0 {
+		return nil, usageError("%s stands behind the hosts: flags come before them", sets[i])
 	}
 	order := luahost.Module{Name: "command", Values: map[string]any{
 		"line": f.command, "sets": sets, "dir": orNil(f.dir), "timeout": orNil(f.timeout),

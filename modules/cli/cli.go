@@ -288,7 +288,8 @@ func CheckDate(text string) error {
 	return fmt.Errorf("%q is no date: %s has %d days", text, month.Format("January 2006"), month.Day())
 }
 
-// doubleDashes writes the long options among args with two dashes, up to "--".
+// doubleDashes writes the long options among args with two dashes, up to "--":
+// those that there are, and what could not be short ones either.
 func (s Spec) doubleDashes(args []string) []string {
 	out := slices.Clone(args)
 	for i, a := range out {
@@ -296,7 +297,7 @@ func (s Spec) doubleDashes(args []string) []string {
 			break
 		}
 		name, _, _ := strings.Cut(strings.TrimPrefix(a, "-"), "=")
-		if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && len(name) > 1 && s.has(name) {
+		if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && len(name) > 1 && (s.has(name) || !s.hasShort(name[:1])) {
 			out[i] = "-" + a
 		}
 	}
@@ -305,6 +306,10 @@ func (s Spec) doubleDashes(args []string) []string {
 
 func (s Spec) has(name string) bool {
 	return name == "help" || slices.ContainsFunc(s.Options, func(o Option) bool { return dashed(o.Name) == name })
+}
+
+func (s Spec) hasShort(letter string) bool {
+	return letter == "h" || slices.ContainsFunc(s.Options, func(o Option) bool { return o.Short == letter })
 }
 
 func dashed(name string) string { return strings.ReplaceAll(name, "_", "-") }
