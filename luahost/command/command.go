@@ -95,5 +95,19 @@ func (f *failure) Output() string {
 	return ""
 }
 
+// Hint tells of host:sudo where a sudo of the command's own had nobody to ask.
+func (f *failure) Hint() string {
+	if strings.Contains(f.Output(), "sudo: a terminal is required to read the password") {
+		return "host:sudo answers when sudo asks; farmrun help host:sudo"
+	}
+	if inner, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](f.error); ok {
+		return inner.Hint()
+	}
+	return ""
+}
+
 // mostLines is how many lines an error has of what the command said.
 const mostLines = 10
