@@ -90,6 +90,7 @@ func (f *Farm) undo(ctx context.Context, h *Host, cause error, undo func(context
 	if err := undo(ctx, h); err != nil {
 		return errors.Join(cause, fmt.Errorf("and could not be put back: %w", err))
 	}
+	f.config.Console.Note(h.name, "is as it was before its turn")
 	return cause
 }
 
