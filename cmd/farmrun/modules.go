@@ -6,6 +6,7 @@ import (
 	"farmrun/luahost"
 	"farmrun/modules/cli"
 	"farmrun/modules/cvs"
+	"farmrun/modules/expect"
 	"farmrun/modules/farm"
 	"farmrun/modules/files"
 	"farmrun/modules/probe"
@@ -23,6 +24,7 @@ func modules(w *world, script string) []luahost.Module {
 		symlink.Module(),
 		tunnel.Module(&w.tunnels),
 		probe.Module(),
+		expect.Module(expect.Config{DryRun: w.flags.dryRun}),
 	}
 }
 

@@ -1,0 +1,116 @@
+package expect
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"farmrun/luahost/console"
+)
+
+// Why a wait or a send failed.
+var (
+	ErrTimeout = errors.New("the time for the whole wait is over")
+	ErrSilence = errors.New("nothing more was said")
+	ErrEnd     = errors.New("the other end is gone")
+	ErrClosed  = errors.New("the session is closed")
+	ErrStuck   = errors.New("the other end did not take what was sent")
+)
+
+// Error is a wait that ended without a match.
+type Error struct {
+	Patterns []Pattern     // what was waited for
+	After    time.Duration // Wait.Timeout, or Wait.Silence for ErrSilence
+	Said     string        // the last lines that the other end said, made printable
+	Err      error         // ErrTimeout, ErrSilence, ErrEnd, or the context's cause
+}
+
+func (e *Error) Error() string {
+	what := e.patterns()
+	switch e.Err {
+	case ErrTimeout:
+		return fmt.Sprintf("waited %v for %s", e.After, what)
+	case ErrSilence:
+		return fmt.Sprintf("nothing was said for %v while waiting for %s", e.After, what)
+	case ErrEnd:
+		return fmt.Sprintf("the other end is gone while waiting for %s", what)
+	}
+	return fmt.Sprintf("%v while waiting for %s", e.Err, what)
+}
+
+func (e *Error) patterns() string {
+	if len(e.Patterns) == 0 {
+		return "the end"
+	}
+	words := make([]string, len(e.Patterns))
+	for i, p := range e.Patterns {
+		words[i] = p.String()
+	}
+	return strings.Join(words, " or ")
+}
+
+// Unwrap returns why the wait ended.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Kind is for scripts: "expect" if the other end is the reason.
+func (e *Error) Kind() string {
+	switch e.Err {
+	case ErrTimeout, ErrSilence, ErrEnd:
+		return "expect"
+	}
+	return "failed"
+}
+
+// Output returns the last lines that the other end said.
+func (e *Error) Output() string { return e.Said }
+
+func (s *Session) fail(w Wait, err error) error {
+	e := &Error{Patterns: w.Patterns, After: w.Timeout, Said: s.in.lastLines(), Err: err}
+	if err == ErrSilence {
+		e.After = w.Silence
+	}
+	return e
+}
+
+// sendError words what a terminal says to a write.
+func sendError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EIO), errors.Is(err, io.ErrClosedPipe), errors.Is(err, io.EOF):
+		return ErrEnd
+	case errors.Is(err, os.ErrClosed):
+		return ErrClosed
+	}
+	return err
+}
+
+// tail keeps the end of what was said.
+type tail struct{ text []byte }
+
+const (
+	tailSize  = 2 << 10
+	tailLines = 10
+)
+
+func (t *tail) add(text []byte) {
+	if len(text) > tailSize {
+		text = text[len(text)-tailSize:]
+	}
+	t.text = append(t.text, text...)
+	if over := len(t.text) - tailSize; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+	}
+}
+
+// lines returns the last lines, made printable.
+func (t *tail) lines() string {
+	text := bytes.ReplaceAll(t.text, []byte("\r\n"), []byte("\n"))
+	lines := strings.Split(strings.TrimSpace(string(console.Printable(text))), "\n")
+	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
+}

@@ -1,0 +1,292 @@
+// Package expect holds dialogues with programs that were made for people, as
+// Expect does: it waits for one of several patterns in what the other end
+// says, and sends what a person would type. It knows no Lua.
+//
+// A [Session] is a dialogue over any stream; [Start] gives the stream of a local
+// program that runs in a terminal of its own:
+//
+//	terminal, err := expect.Start(expect.Program{Args: []string{"passwd"}})
+//	s := expect.New(terminal, expect.Options{})
+//	defer s.Close()
+//	m, err := s.Expect(ctx, expect.Wait{
+//		Patterns: []expect.Pattern{expect.Text("password: ")},
+//		Timeout:  10 * time.Second,
+//	})
+//
+// The way of what the other end says: input.go reads it as it comes,
+// filter.go takes out the echo of what was sent, and terminal escapes if asked
+// to, goexpect.go keeps it and looks for the patterns, by goexpect. How long to
+// wait is decided here, in Session.Expect. errors.go says why a wait failed.
+package expect
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Pattern is something to wait for. Make it by Regexp or Text.
+type Pattern struct {
+	re    *regexp.Regexp
+	shown string
+}
+
+// Regexp returns a pattern of a regular expression, as Go and RE2 have them. It
+// is looked for anywhere in what was said since the last match, once that is
+// not nothing.
+func Regexp(expr string) (Pattern, error) {
+	re, err := regexp.Compile(expr)
+	return Pattern{re, strconv.Quote(expr)}, err
+}
+
+// Text returns a pattern that is the text itself.
+func Text(text string) Pattern {
+	return Pattern{regexp.MustCompile(regexp.QuoteMeta(text)), strconv.Quote(text)}
+}
+
+// String returns the pattern in quotes, for errors.
+func (p Pattern) String() string { return p.shown }
+
+// Options are how a Session listens. The zero value will do.
+type Options struct {
+	// Keep bounds how much of what was said and not yet matched is remembered,
+	// in bytes; of more, the beginning is forgotten. 0 is DefaultKeep.
+	Keep int
+	// Strip takes the escape sequences of terminals out of what is said.
+	Strip bool
+	// Echo says whether the other end sends back what it is sent, which is
+	// then no part of what it said. EchoUnknown asks the stream, if that is an
+	// Echoer.
+	Echo Echo
+}
+
+// DefaultKeep is 64 KiB.
+const DefaultKeep = 64 << 10
+
+// Stream is what a dialogue is held over, such as a net.Conn. Its Close ends a
+// Read and a Write that are under way.
+type Stream interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+// Echoer is a stream that knows how its terminal is set now.
+type Echoer interface{ Echo() Echo }
+
+// Session is a dialogue. It may be used by several goroutines: one waits and
+// one sends at a time. Close it.
+type Session struct {
+	stream Stream
+	echo   Echo
+	in     *input
+	found  matcher
+
+	waiting chan struct{} // has one place: whoever holds it uses found
+	closed  chan struct{}
+	once    sync.Once
+
+	sending chan struct{} // has one place: whoever holds it sends
+	stuck   bool          // a send was given up, so nobody knows what arrived
+}
+
+// New begins a dialogue over stream, which then belongs to the Session.
+func New(stream Stream, o Options) *Session {
+	if o.Keep == 0 {
+		o.Keep = DefaultKeep
+	}
+	s := &Session{
+		stream:  stream,
+		echo:    o.Echo,
+		in:      newInput(stream, o),
+		waiting: make(chan struct{}, 1),
+		sending: make(chan struct{}, 1),
+		closed:  make(chan struct{}),
+	}
+	s.found = newMatcher(s.in)
+	return s
+}
+
+// Wait is what to wait for, and how long.
+type Wait struct {
+	// Patterns are tried in this order whenever something was said: an earlier
+	// pattern wins, wherever in the text the later one is.
+	Patterns []Pattern
+	Timeout  time.Duration // for the whole wait; 0 only looks at what was said
+	Silence  time.Duration // for saying nothing at all; 0 is as long as Timeout
+	// Began is from when Timeout counts, for a wait that goes on; the zero
+	// time is now.
+	Began time.Time
+}
+
+// Match is how a wait ended well.
+type Match struct {
+	Pattern int    // which of Wait.Patterns
+	Before  string // what was said since the last match
+	Text    string // what matched
+	Groups  []string
+}
+
+// Expect waits until a pattern matches what was said since the last match.
+// What comes after a match is for the next wait, and so is all that was said
+// if none matches; Match.Before then shows it. It fails with an *Error:
+// ErrTimeout, ErrSilence, ErrEnd when the stream ended, ErrClosed, or
+// context.Cause(ctx).
+func (s *Session) Expect(ctx context.Context, w Wait) (Match, error) {
+	select {
+	case s.waiting <- struct{}{}:
+		defer func() { <-s.waiting }()
+	case <-ctx.Done():
+		return Match{Pattern: -1}, &Error{Patterns: w.Patterns, Err: context.Cause(ctx)}
+	}
+	if isClosed(s.closed) {
+		return Match{Pattern: -1}, s.fail(w, ErrClosed)
+	}
+	m, err := s.wait(ctx, w)
+	if err != nil {
+		return Match{Pattern: -1, Before: s.in.unmatched()}, s.fail(w, err)
+	}
+	return m, nil
+}
+
+// wait is Expect without the words for what goes wrong.
+func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
+	if w.Began.IsZero() {
+		w.Began = time.Now()
+	}
+	end := time.NewTimer(time.Until(w.Began.Add(w.Timeout)))
+	defer end.Stop()
+	silence := newPatience(w.Silence)
+	defer silence.stop()
+	held := newPatience(0)
+	defer held.stop()
+	for first := true; ; first = false {
+		s.in.gather()
+		fresh, holding, ended := s.in.news()
+		if fresh {
+			silence.again(w.Silence)
+		}
+		if fresh || first {
+			if m, ok := s.found.find(w.Patterns); ok {
+				return m, nil
+			}
+		}
+		if ended {
+			return Match{}, ErrEnd
+		}
+		if time.Since(w.Began) >= w.Timeout { // however much is said
+			return Match{}, ErrTimeout
+		}
+		if !holding {
+			held.stop()
+		} else if !held.running {
+			held.again(holdEcho)
+		}
+		select {
+		case <-s.in.more:
+		case <-held.c():
+			held.stop()
+			s.in.release()
+		case <-silence.c():
+			return Match{}, ErrSilence
+		case <-end.C:
+		case <-s.closed:
+			return Match{}, ErrClosed
+		case <-ctx.Done():
+			return Match{}, context.Cause(ctx)
+		}
+	}
+}
+
+// Send sends text as if it was typed; a line ends with "\n" or "\r". It returns
+// when all of it is with the terminal. A Send that ctx ends leaves the Session
+// such that further ones fail with ErrStuck.
+func (s *Session) Send(ctx context.Context, text string) error {
+	select {
+	case s.sending <- struct{}{}:
+		defer func() { <-s.sending }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if s.stuck {
+		return ErrStuck
+	}
+	if !s.in.sent(text, s.echoes()) {
+		return ErrEnd
+	}
+	stop := context.AfterFunc(ctx, func() { s.stream.SetWriteDeadline(time.Unix(1, 0)) })
+	defer stop()
+	_, err := io.WriteString(s.stream, text)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		s.stuck = true
+		return errors.Join(context.Cause(ctx), ErrStuck)
+	}
+	return sendError(err)
+}
+
+// echoes tells whether what is sent now will come back.
+func (s *Session) echoes() Echo {
+	if e, ok := s.stream.(Echoer); ok && s.echo == EchoUnknown {
+		return e.Echo()
+	}
+	return s.echo
+}
+
+// Close ends the dialogue and closes the stream. A wait or a send that is under
+// way ends. Further calls do nothing.
+func (s *Session) Close() (err error) {
+	s.once.Do(func() {
+		close(s.closed)
+		s.in.close()
+		err = s.stream.Close()
+		s.waiting <- struct{}{} // for good: no wait needs the matcher any more
+		s.found.close()
+		<-s.waiting
+	})
+	return err
+}
+
+// patience is a timer that may not be running.
+type patience struct {
+	timer   *time.Timer
+	running bool
+}
+
+// newPatience returns one that runs if d is not 0.
+func newPatience(d time.Duration) *patience {
+	p := &patience{}
+	p.again(d)
+	return p
+}
+
+func (p *patience) again(d time.Duration) {
+	switch {
+	case d == 0:
+		return
+	case p.timer == nil:
+		p.timer = time.NewTimer(d)
+	default:
+		p.timer.Reset(d)
+	}
+	p.running = true
+}
+
+func (p *patience) stop() {
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.running = false
+}
+
+// c is when the time is over: never, if it is not running.
+func (p *patience) c() <-chan time.Time {
+	if !p.running {
+		return nil
+	}
+	return p.timer.C
+}

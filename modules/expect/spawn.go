@@ -1,0 +1,162 @@
+package expect
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+)
+
+// Program is a local program to talk with.
+type Program struct {
+	Args []string          // the program and its arguments
+	Dir  string            // where it starts; "" is the current directory
+	Env  map[string]string // added to this process's environment
+	// Term is the terminal's type; "" is "dumb", for which most programs use
+	// no escapes.
+	Term string
+	// Rows and Columns are its size; 0 is 24 and 1000. Many programs wrap what
+	// they say, and their echo, at its width.
+	Rows, Columns int
+}
+
+// Terminal is a local program and the terminal it runs in: a stream for New.
+// Its Close ends the program.
+type Terminal struct {
+	file *os.File
+	cmd  *exec.Cmd
+
+	once sync.Once
+	code int
+}
+
+// Start starts a program in a terminal of its own, as the leader of a session
+// (setsid(2)).
+func Start(p Program) (*Terminal, error) {
+	if len(p.Args) == 0 {
+		return nil, errors.New("no program is named")
+	}
+	cmd := exec.Command(p.Args[0], p.Args[1:]...)
+	cmd.Dir = p.Dir
+	cmd.Env = append(os.Environ(), "TERM="+cmp.Or(p.Term, "dumb"))
+	for name, value := range p.Env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	size := &pty.Winsize{Rows: uint16(cmp.Or(p.Rows, 24)), Cols: uint16(cmp.Or(p.Columns, 1000))}
+	opened, err := pty.StartWithSize(cmd, size)
+	if err != nil {
+		return nil, err
+	}
+	file, err := pollable(opened)
+	if err != nil {
+		cmd.Process.Kill()
+		cmd.Wait()
+		return nil, err
+	}
+	return &Terminal{file: file, cmd: cmd, code: -1}, nil
+}
+
+// pollable returns f again such that a read of it costs no thread and is ended
+// by Close. The pty package leaves it otherwise.
+func pollable(f *os.File) (*os.File, error) {
+	defer f.Close()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("terminal: %w", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("terminal: %w", err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+// Read reads what the program says. When no program has the terminal open any
+// more, it fails with EIO.
+func (t *Terminal) Read(p []byte) (int, error) { return t.file.Read(p) }
+
+// Write types.
+func (t *Terminal) Write(p []byte) (int, error) { return t.file.Write(p) }
+
+// SetReadDeadline bounds Read.
+func (t *Terminal) SetReadDeadline(d time.Time) error { return t.file.SetReadDeadline(d) }
+
+// SetWriteDeadline bounds Write.
+func (t *Terminal) SetWriteDeadline(d time.Time) error { return t.file.SetWriteDeadline(d) }
+
+const (
+	exitWithin   = 500 * time.Millisecond // for a program that is on its way out
+	hangupWithin = 500 * time.Millisecond // for one that was told to go
+)
+
+// Close ends the program, unless it has ended by itself or is about to: it
+// hangs up, and half a second later kills the program and its process group.
+func (t *Terminal) Close() error {
+	t.once.Do(func() {
+		exited := make(chan struct{})
+		go func() { t.cmd.Wait(); close(exited) }()
+		if t.hungUp() {
+			within(exited, exitWithin)
+		}
+		if !isClosed(exited) {
+			t.signal(syscall.SIGHUP)
+		}
+		t.file.Close()
+		if !within(exited, hangupWithin) {
+			t.signal(syscall.SIGKILL)
+			<-exited
+		}
+		if state := t.cmd.ProcessState; state != nil {
+			t.code = state.ExitCode()
+		}
+	})
+	return nil
+}
+
+// Code returns, after Close, the program's exit status; -1 if a signal, such as
+// that of Close, ended it.
+func (t *Terminal) Code() int { return t.code }
+
+// hungUp tells whether no program has the terminal open any more.
+func (t *Terminal) hungUp() (gone bool) {
+	conn, err := t.file.SyscallConn()
+	if err != nil {
+		return true
+	}
+	conn.Control(func(fd uintptr) {
+		p := []unix.PollFd{{Fd: int32(fd)}}
+		n, err := unix.Poll(p, 0)
+		gone = err == nil && n > 0 && p[0].Revents&unix.POLLHUP != 0
+	})
+	return gone
+}
+
+// signal sends a signal to the program and its process group.
+func (t *Terminal) signal(s syscall.Signal) { syscall.Kill(-t.cmd.Process.Pid, s) }
+
+func within(c <-chan struct{}, d time.Duration) bool {
+	late := time.NewTimer(d)
+	defer late.Stop()
+	select {
+	case <-c:
+		return true
+	case <-late.C:
+		return false
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,127 @@
+--- a question and an answer
+local expect = require "expect"
+local s = expect.spawn { "sh", "-c", "printf 'name: '; read n; echo hello $n; exit 3" }
+print(s)                                            --= sh -c 'printf '\''name: '\''; read n; echo hello $n; exit 3'
+s:expect "name: "
+s:send "ken\n"
+local value, m = s:expect { { [[hello (\w+)]], "greeted" } }
+print(value, m.text, m.groups[1])         --= greeted	hello ken	ken
+print((s:expect { on_end = "over" }))               --= over
+print(s:close())                                    --= 3
+
+--- the echo is not matched
+local expect = require "expect"
+local s = expect.spawn { "sh", "-c", "printf '? '; read x; sleep 0.1; echo done" }
+s:expect { text = "? " }
+s:send "done\n"
+local _, m = s:expect "done"
+print(#m.before)                                    --= 0
+
+--- several cases, functions and going on
+local expect = require "expect"
+local s = expect.spawn { "sh", "-c", "for i in 1 2 3; do echo --More--; read x; done; echo 'end of it'" }
+local pages = 0
+local value, m = s:expect {
+  { "no such", "bad" },
+  { text = "--More--", function(m) pages = pages + 1 s:send "\n" return expect.continue end },
+  { "end of (..)", function(m) return m.groups[1] end },
+}
+print(value, pages, m.text)                         --= it	3	end of it
+
+--- without a value, it is what matched
+local s = require("expect").spawn { "echo", "uid=0(root) gid=0" }
+print((s:expect [[uid=\d+]]))                       --= uid=0
+print((s:expect { [[gid=\d+]] }))                   --= gid=0
+
+--- what follows a match stays
+local s = require("expect").spawn { "echo", "one two three" }
+print((s:expect "one"), (s:expect "two"), (s:expect "three"), s.before == " ")  --= one	two	three	true
+
+--- the first case wins, wherever it is
+local s = require("expect").spawn { "sh", "-c", "echo a b; exit" }
+s:expect { "b" , timeout = "5s" }
+print("(" .. s.before .. ")")                       --= (a )
+
+--- always
+local expect = require "expect"
+local s = expect.spawn { "sh", "-c", "echo WARNING: low; echo ready; read x; echo WARNING: lower; echo gone" }
+local warnings = {}
+s:always { { "WARNING: (\\w+)", function(m) warnings[#warnings + 1] = m.groups[1] return expect.continue end } }
+s:expect "ready"
+s:send "\n"
+s:expect "gone"
+print(table.concat(warnings, " "))                  --= low lower
+
+--- a deadline, with what was said by then
+local s = require("expect").spawn { "sh", "-c", "printf 'user: '; sleep 100" }
+local ok, e = pcall(s.expect, s, { "login:", { text = "Password:" }, timeout = "300ms" })
+print(e.kind, e.message)                            --= expect	waited 300ms for "login:" or "Password:"
+print(e.output)                                     --= user:
+print((s:expect "user"))                            --= user
+
+--- the deadline is for the whole wait
+local s = require("expect").spawn { "sh", "-c", "while :; do echo chatter; sleep 0.02; done" }
+s:expect { "never", timeout = "300ms" }             --! waited 300ms for "never"
+
+--- silence
+local s = require("expect").spawn { "sh", "-c", "echo a; sleep 100" }
+s:expect { "never", timeout = "50s", silence = "200ms" }  --! nothing was said for 200ms while waiting for "never"
+
+--- silence can be answered
+local expect = require "expect"
+local s = expect.spawn { "sh", "-c", "read x; echo awake" }
+print((s:expect { "awake", silence = "100ms", on_timeout = function(m) s:send "\n" return expect.continue end }))  --= awake
+
+--- after the deadline there is no going on
+local expect = require "expect"
+local s = expect.spawn { "sleep", "100" }
+s:expect { "x", timeout = "50ms", on_timeout = expect.continue }  --! the deadline of the wait has passed, so it cannot go on
+
+--- on_timeout
+local s = require("expect").spawn { "sh", "-c", "printf abc; sleep 100" }
+print((s:expect { "x", timeout = "300ms", on_timeout = function(m) return m.before end }))  --= abc
+
+--- the end
+local s = require("expect").spawn { "sh", "-c", "printf 'No route to host\\033[0m\\n'; exit 1" }
+local ok, e = pcall(s.expect, s, "login:")
+print(e.kind, e.message)                            --= expect	the other end is gone while waiting for "login:"
+print(e.output)                                     --= No route to host\x1b[0m
+s:send "x\n"                                        --! the other end is gone
+
+--- escapes are stripped
+local s = require("expect").spawn { "printf", "\\033[1;32mgreen\\033[0m \\033]0;title\\007light\\n", strip = true }
+print((s:expect "green light"))                     --= green light
+
+--- size and type of the terminal
+local s = require("expect").spawn { "sh", "-c", "stty size; echo $TERM $A; pwd", env = { A = "b" }, dir = "/" }
+print((s:expect "24 1000"), (s:expect "dumb b"), (s:expect "/"))  --= 24 1000	dumb b	/
+
+--- no such program
+require("expect").spawn { "/nonexistent/program" }  --! no such file or directory
+
+--- no program
+require("expect").spawn {}                          --! no program is named
+
+--- a pattern that is none
+local s = require("expect").spawn { "true" }
+s:expect { "(" }                                    --! case 1: missing closing ): `(`
+
+--- a case that is none
+local s = require("expect").spawn { "true" }
+s:expect { { 5 } }                                  --! case 1: a pattern expected
+
+--- a misspelt option
+local s = require("expect").spawn { "true" }
+s:expect { "x", timout = "1s" }                     --! did you mean "timeout"?
+
+--- a misspelt option of spawn
+require("expect").spawn { "true", colums = 80 }     --! did you mean "columns"?
+
+--- a function that fails
+local s = require("expect").spawn { "echo", "a" }
+s:expect { { "a", function() error("oh", 0) end } } --! oh
+
+--- closed
+local s = require("expect").spawn { "cat" }
+print(s:close())                                    --= nil
+s:expect "x"                                        --! the session is closed while waiting for "x"
