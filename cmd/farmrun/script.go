@@ -37,7 +37,11 @@ func (s script) run(ctx context.Context, out *console.Console) error {
 		Log:     func(text string) { note(out, "%s", text) },
 	})
 	defer rt.Close()
-	return rt.Run(s.source, s.path)
+	err := rt.Run(s.source, s.path)
+	if err == nil && s.flags.dryRun {
+		note(out, "this was a dry run: nothing was changed on the hosts")
+	}
+	return err
 }
 
 // newScript finds a script by its path or name.
