@@ -42,6 +42,7 @@ local columns = {
   { "BEFORE",     switchrel.former },
   { "STAGED",     staged },
   { "HEALTHY",    function(host) site.healthy(host) return "yes" end },
+  { "IN SERVICE", function(host) site.on_air(host) return "yes" end },
 }
 if args.changed then columns[#columns + 1] = { "CHANGED", changed } end
 
