@@ -48,14 +48,23 @@ func matching(list string, all []string) []string {
 	return found
 }
 
+// unique returns list with each word at its first place only. Lists are short.
 func unique(list []string) []string {
-	seen := make(map[string]bool, len(list))
-	return slices.DeleteFunc(list, func(s string) bool {
-		old := seen[s]
-		seen[s] = true
-		return old
-	})
+	once := list[:0]
+	for _, s := range list {
+		if !slices.Contains(once, s) {
+			once = append(once, s)
+		}
+	}
+	return once
 }
+
+// What x/crypto has; it makes new lists at each call, and every login asks.
+var (
+	supported = ssh.SupportedAlgorithms()
+	insecure  = ssh.InsecureAlgorithms()
+	hostKeys  = slices.Concat(supported.HostKeys, insecure.HostKeys)
+)
 
 // setAlgorithms puts the configured lists into config.
 func (l *login) setAlgorithms(config *ssh.Config) (err error) {
@@ -63,7 +72,7 @@ func (l *login) setAlgorithms(config *ssh.Config) (err error) {
 	if s.KexAlgorithms == "" && s.Ciphers == "" && s.MACs == "" {
 		return nil
 	}
-	good, bad := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
+	good, bad := supported, insecure
 	if config.KeyExchanges, err = pick("KexAlgorithms", s.KexAlgorithms, good.KeyExchanges, slices.Concat(good.KeyExchanges, bad.KeyExchanges)); err != nil {
 		return err
 	}
@@ -77,13 +86,12 @@ func (l *login) setAlgorithms(config *ssh.Config) (err error) {
 // hostKeyAlgorithms returns what kinds of host key to ask for: those first of
 // which one is known, so that a host with several shows that one.
 func (l *login) hostKeyAlgorithms() ([]string, error) {
-	defaults := ssh.SupportedAlgorithms().HostKeys
-	list, err := pick("HostKeyAlgorithms", l.settings.HostKeyAlgorithms, defaults, slices.Concat(defaults, ssh.InsecureAlgorithms().HostKeys))
+	list, err := pick("HostKeyAlgorithms", l.settings.HostKeyAlgorithms, supported.HostKeys, hostKeys)
 	if err != nil {
 		return nil, err
 	}
 	if list == nil {
-		list = defaults
+		list = supported.HostKeys
 	}
 	types, cert := l.types, false
 	if types == nil {
@@ -94,9 +102,9 @@ func (l *login) hostKeyAlgorithms() ([]string, error) {
 	if len(types) == 0 && !cert {
 		return list, nil
 	}
-	first := make([]string, 0, len(list))
+	first := make([]string, 0, 2*len(list))
 	if cert {
-		first = matching("*-cert-v01@*", list)
+		first = append(first, matching("*-cert-v01@*", list)...)
 	}
 	for _, t := range types {
 		first = append(first, signatures(t, list)...)

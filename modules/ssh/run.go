@@ -322,5 +322,7 @@ func (r *run) commandLine() (string, error) {
 // quote returns word so that every shell that anybody logs in with reads it
 // back: within single quotes csh looks for "!" and fish for "\".
 func quote(word string) string {
-	return "'" + strings.NewReplacer(`'`, `'\''`, `!`, `'\!'`, `\`, `'\\'`).Replace(word) + "'"
+	return "'" + quoter.Replace(word) + "'"
 }
+
+var quoter = strings.NewReplacer(`'`, `'\''`, `!`, `'\!'`, `\`, `'\\'`)
