@@ -19,11 +19,15 @@ type watchdog struct {
 	timer *time.Timer
 	owner *thread
 	since time.Time
-	seen  time.Time // the since of the last look
-	heap  uint64    // how much memory was in use when the owner was first seen
+	seen  time.Time     // the since of the last look
+	last  time.Time     // when that was
+	ran   time.Duration // how long the owner has run since it was first seen
+	heap  uint64        // how much memory was in use when the owner was first seen
 }
 
-// lookEvery is how often the watchdog looks at least.
+// lookEvery is how often the watchdog looks. A look that comes much later than
+// that tells that the machine has more to do than it can: the owner has waited
+// for its turn as the watchdog has, and is not blamed for it.
 const lookEvery = 50 * time.Millisecond
 
 func newWatchdog(stretch time.Duration, memory uint64) *watchdog {
@@ -56,7 +60,8 @@ func (w *watchdog) look() {
 		w.timer = nil
 		return
 	}
-	left := w.stretch - time.Since(w.since)
+	w.see()
+	left := w.stretch - w.ran
 	switch {
 	case left <= 0:
 		w.owner.cancel(&Error{
@@ -75,17 +80,25 @@ func (w *watchdog) look() {
 	w.timer.Reset(min(left, lookEvery))
 }
 
+// see counts how long the owner has run, and what memory it began with.
+func (w *watchdog) see() {
+	now := time.Now()
+	if w.seen != w.since {
+		w.seen, w.last, w.ran, w.heap = w.since, w.since, 0, heapInUse()
+	}
+	w.ran += min(now.Sub(w.last), 4*lookEvery)
+	w.last = now
+}
+
 // greedy tells whether the owner has used up more memory than it may since it
 // was first seen to have the interpreter. Garbage counts as long as it has not
 // been collected, which it is when it is as much as all the rest.
-func (w *watchdog) greedy() bool {
+func (w *watchdog) greedy() bool { return heapInUse() > 2*w.heap+w.memory }
+
+func heapInUse() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
-	heap := sample[0].Value.Uint64()
-	if w.seen != w.since {
-		w.seen, w.heap = w.since, heap
-	}
-	return heap > 2*w.heap+w.memory
+	return sample[0].Value.Uint64()
 }
 
 // stop ends the timer.
