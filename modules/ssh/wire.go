@@ -29,7 +29,8 @@ func (w *wire) Read(p []byte) (int, error) {
 		w.heard.Store(int64(time.Since(w.born)) | 1)
 	}
 	if err != nil {
-		w.broke.CompareAndSwap(nil, &err)
+		why := err // of its own, or each read would have to allocate err
+		w.broke.CompareAndSwap(nil, &why)
 	}
 	return n, err
 }
