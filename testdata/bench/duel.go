@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
@@ -16,6 +17,7 @@ type duel struct {
 	targets map[string]float64 // the most that ours may be of theirs, by figure
 	farm    *farm              // that they work on; nil is none
 	hosts   int
+	rounds  int // unless the flag says otherwise: more where the target is near
 }
 
 // fight runs both in turns.
@@ -24,7 +26,7 @@ func (w *world) fight(ctx context.Context, d duel, t *table) error {
 		t.leaveOut(d, why)
 		return nil
 	}
-	rounds := w.options.rounds
+	rounds := cmp.Or(w.options.rounds, d.rounds)
 	if w.options.tiny {
 		rounds = 1
 	}
@@ -67,9 +69,9 @@ func (w *world) duels() []duel {
 	other := map[string]float64{"processor": 1. / 20, "wall": 1}
 	some := w.hosts(100)
 	duels := []duel{
-		w.againstPlain("sshd", &w.sshd, some, plain),
-		w.againstPlain("in-process", &w.server, w.hosts(1000), plain),
-		w.againstPlain("in-process", &w.server, w.hosts(10000), plain),
+		w.againstPlain("sshd", &w.sshd, some, 15, plain),
+		w.againstPlain("in-process", &w.server, w.hosts(1000), 9, plain),
+		w.againstPlain("in-process", &w.server, w.hosts(10000), 3, plain),
 	}
 	count, set := strconv.Itoa(some), setOf(some)
 	config := w.sshd.config
@@ -80,20 +82,20 @@ func (w *world) duels() []duel {
 	} {
 		duels = append(duels, duel{
 			name: fmt.Sprintf("%s: %d hosts of sshd", theirs[0], some), targets: other,
-			farm: &w.sshd, hosts: some, ours: w.onHosts(&w.sshd, some), theirs: theirs,
+			farm: &w.sshd, hosts: some, rounds: 3, ours: w.onHosts(&w.sshd, some), theirs: theirs,
 		})
 	}
 	return append(duels, duel{
-		name: "start: clush --version", targets: map[string]float64{"wall": 1. / 10},
+		name: "start: clush --version", targets: map[string]float64{"wall": 1. / 10}, rounds: 9,
 		ours: []string{w.farmrun, "-e", "return"}, theirs: []string{"clush", "--version"},
 	})
 }
 
 // againstPlain is a command on n hosts at once.
-func (w *world) againstPlain(name string, f *farm, n int, targets map[string]float64) duel {
+func (w *world) againstPlain(name string, f *farm, n, rounds int, targets map[string]float64) duel {
 	count := strconv.Itoa(n)
 	return duel{
-		name: fmt.Sprintf("plain: %d hosts of %s", n, name), targets: targets, farm: f, hosts: n,
+		name: fmt.Sprintf("plain: %d hosts of %s", n, name), targets: targets, farm: f, hosts: n, rounds: rounds,
 		ours:   w.onHosts(f, n),
 		theirs: []string{w.plain, f.address, w.user, w.key, w.hostKey + ".pub", count, count, "true"},
 	}

@@ -2,7 +2,7 @@
 // prints a table of ratios:
 //
 //	go run ./testdata/bench             all of it, some minutes
-//	go run ./testdata/bench -rounds 9   the medians of more rounds
+//	go run ./testdata/bench -rounds 25  the medians of more rounds
 //	go run ./testdata/bench -only sshd  what has "sshd" in its name
 //
 // The others are a plain program (the folder plain) that does nothing but
@@ -46,7 +46,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.rounds, "rounds", 5, "how often each pair is run")
+	flag.IntVar(&o.rounds, "rounds", 0, "how often each pair is run (0: 3 to 15 times, as long as it takes)")
 	flag.StringVar(&o.only, "only", "", "only the figures with this in their name")
 	flag.BoolVar(&o.tiny, "tiny", false, "three hosts everywhere and one round: tells whether it works, and measures nothing")
 	flag.StringVar(&o.farmrun, "farmrun", "", "a farmrun to measure instead of building one")
