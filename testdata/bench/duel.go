@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -97,7 +98,7 @@ func (w *world) againstPlain(name string, f *farm, n, rounds int, targets map[st
 	return duel{
 		name: fmt.Sprintf("plain: %d hosts of %s", n, name), targets: targets, farm: f, hosts: n, rounds: rounds,
 		ours:   w.onHosts(f, n),
-		theirs: []string{w.plain, f.address, w.user, w.key, w.hostKey + ".pub", count, count, "true"},
+		theirs: []string{w.plain, strings.Join(f.addresses, ","), w.user, w.key, w.hostKey + ".pub", count, count, "true"},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,9 +37,9 @@ type world struct {
 
 // farm is one server which all host names stand for.
 type farm struct {
-	address string
-	config  string // path of the ssh_config with the host names
-	missing string // why there is none, or ""
+	addresses []string // where it listens
+	config    string   // path of the ssh_config with the host names
+	missing   string   // why there is none, or ""
 }
 
 // newWorld builds the programs and starts the servers.
@@ -125,9 +127,13 @@ func (w *world) makeKey(name string) (path string, err error) {
 	return path, os.WriteFile(path+".pub", ssh.MarshalAuthorizedKey(key), 0o600)
 }
 
+// serverPorts is at how many ports the server listens: ten thousand hosts would
+// not all connect to one at once, whose queue holds 4,096.
+const serverPorts = 10
+
 // startServer starts the server of the folder server.
 func (w *world) startServer() (farm, error) {
-	cmd := exec.Command(filepath.Join(w.dir, "server"), w.hostKey, w.key+".pub", "50ms")
+	cmd := exec.Command(filepath.Join(w.dir, "server"), w.hostKey, w.key+".pub", "50ms", strconv.Itoa(serverPorts))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -141,11 +147,11 @@ func (w *world) startServer() (farm, error) {
 		return farm{}, err
 	}
 	w.stops = append(w.stops, func() { in.Close(); cmd.Wait() })
-	address, err := bufio.NewReader(out).ReadString('\n')
+	addresses, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		return farm{}, err
 	}
-	return w.name("server", strings.TrimSpace(address))
+	return w.name("server", strings.Split(strings.TrimSpace(addresses), ","))
 }
 
 // startSSHD starts a private sshd on a free port of loopback. Commands get an
@@ -195,7 +201,7 @@ LogLevel FATAL
 	if err := awaitGreeting(ctx, address); err != nil {
 		return farm{}, err
 	}
-	return w.name("sshd", address)
+	return w.name("sshd", []string{address})
 }
 
 // freeAddress returns an address of loopback that nobody listens on now.
@@ -231,23 +237,26 @@ func awaitGreeting(ctx context.Context, address string) error {
 
 // name writes the ssh_config that gives a server its many names. Ten thousand
 // logins at once take two processors longer than ConnectTimeout usually is.
-func (w *world) name(name, address string) (farm, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return farm{}, err
-	}
+func (w *world) name(name string, addresses []string) (farm, error) {
 	public, err := os.ReadFile(w.hostKey + ".pub")
 	if err != nil {
 		return farm{}, err
 	}
-	known := filepath.Join(w.dir, name+"_known_hosts")
-	if err := os.WriteFile(known, fmt.Appendf(nil, "[%s]:%s %s", host, port, public), 0o600); err != nil {
-		return farm{}, err
+	var known, config strings.Builder
+	for i, address := range addresses {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return farm{}, err
+		}
+		fmt.Fprintf(&known, "[%s]:%s %s", host, port, public)
+		pattern := "h*"
+		if len(addresses) > 1 {
+			pattern = fmt.Sprintf("h*%d", i) // by the last digit
+		}
+		fmt.Fprintf(&config, "Host %s\n\tHostName %s\n\tPort %s\n", pattern, host, port)
 	}
-	config := filepath.Join(w.dir, name+"_config")
-	text := fmt.Sprintf(`Host h*
-	HostName %s
-	Port %s
+	knownHosts := filepath.Join(w.dir, name+"_known_hosts")
+	fmt.Fprintf(&config, `Host h*
 	User %s
 	IdentityFile %s
 	IdentitiesOnly yes
@@ -260,8 +269,12 @@ func (w *world) name(name, address string) (farm, error) {
 	GSSAPIAuthentication no
 	ConnectTimeout 600
 	ControlMaster no
-`, host, port, w.user, w.key, known)
-	return farm{address: address, config: config}, os.WriteFile(config, []byte(text), 0o600)
+`, w.user, w.key, knownHosts)
+	f := farm{addresses: addresses, config: filepath.Join(w.dir, name+"_config")}
+	return f, errors.Join(
+		os.WriteFile(knownHosts, []byte(known.String()), 0o600),
+		os.WriteFile(f.config, []byte(config.String()), 0o600),
+	)
 }
 
 // hostList writes the names of n hosts, one a line.

@@ -1,20 +1,21 @@
 // Command plain is what farmrun is measured against: it logs in to a server as
 // many times as it is told, runs a command each time, and does nothing else.
 //
-//	plain ADDRESS USER KEY-FILE HOST-KEY-FILE TIMES AT-ONCE COMMAND
+//	plain ADDRESS,… USER KEY-FILE HOST-KEY-FILE TIMES AT-ONCE COMMAND
 package main
 
 import (
 	"log"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
 )
 
 func main() {
-	address, user, command := os.Args[1], os.Args[2], os.Args[7]
+	addresses, user, command := strings.Split(os.Args[1], ","), os.Args[2], os.Args[7]
 	signer := must(ssh.ParsePrivateKey(must(os.ReadFile(os.Args[3]))))
 	hostKey, _, _, _, err := ssh.ParseAuthorizedKey(must(os.ReadFile(os.Args[4])))
 	must(hostKey, err)
@@ -25,10 +26,10 @@ func main() {
 	}
 	var all sync.WaitGroup
 	slots := make(chan int, must(strconv.Atoi(os.Args[6])))
-	for range must(strconv.Atoi(os.Args[5])) {
+	for i := range must(strconv.Atoi(os.Args[5])) {
 		slots <- 1
 		all.Go(func() {
-			must(0, once(address, config, command))
+			must(0, once(addresses[i%len(addresses)], config, command))
 			<-slots
 		})
 	}

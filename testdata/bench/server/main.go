@@ -2,11 +2,11 @@
 // process which stands for any number of hosts. It is a process of its own so
 // that its processor time is not that of who is measured.
 //
-//	server KEY-FILE AUTHORIZED-KEY-FILE DELAY
+//	server KEY-FILE AUTHORIZED-KEY-FILE DELAY PORTS
 //
-// It prints its address and serves until its standard input ends. A command
-// ends well after DELAY, whatever it is; where it would first tell the process
-// id of its shell, the server does.
+// It prints its addresses, as many as PORTS says, and serves until its standard
+// input ends. A command ends well after DELAY, whatever it is; where it would
+// first tell the process id of its shell, the server does.
 package main
 
 import (
@@ -17,6 +17,8 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -34,13 +36,14 @@ func main() {
 		Auth:     sshserver.Auth{Key: sshserver.Keys(user)},
 		Exec:     host.run,
 	}
-	listener := must(net.Listen("tcp", "127.0.0.1:0"))
-	go func() {
-		io.Copy(io.Discard, os.Stdin)
-		os.Exit(0)
-	}()
-	fmt.Println(listener.Addr())
-	log.Fatal(server.Serve(listener))
+	var addresses []string
+	for range must(strconv.Atoi(os.Args[4])) {
+		listener := must(net.Listen("tcp", "127.0.0.1:0"))
+		addresses = append(addresses, listener.Addr().String())
+		go func() { log.Fatal(server.Serve(listener)) }()
+	}
+	fmt.Println(strings.Join(addresses, ","))
+	io.Copy(io.Discard, os.Stdin)
 }
 
 // host is what commands run on.
