@@ -104,6 +104,24 @@ type (
 	}
 )
 
+// HintOf returns what err, or an error that it wraps, advises by a method Hint;
+// "" if none does.
+func HintOf(err error) string {
+	if h, ok := errors.AsType[hinter](err); ok {
+		return h.Hint()
+	}
+	return ""
+}
+
+// OutputOf returns the last lines of a host that err, or an error that it
+// wraps, has by a method Output; "" if none has.
+func OutputOf(err error) string {
+	if o, ok := errors.AsType[outputer](err); ok {
+		return o.Output()
+	}
+	return ""
+}
+
 // outputLines is how many of a host's last lines an error shows.
 const outputLines = 10
 
@@ -163,12 +181,7 @@ func fromGo(err error) *Error {
 	if on, ok := errors.AsType[hoster](err); ok {
 		e.Host = on.Host()
 	}
-	if hint, ok := errors.AsType[hinter](err); ok {
-		e.Hint = hint.Hint()
-	}
-	if out, ok := errors.AsType[outputer](err); ok {
-		e.Output = out.Output()
-	}
+	e.Hint, e.Output = HintOf(err), OutputOf(err)
 	if exit, ok := errors.AsType[*remote.ExitError](err); ok {
 		e.Code = exit.Code
 		e.Output = exit.LastSaid(outputLines)

@@ -119,21 +119,13 @@ func (rt *Runtime) findFile(c *Call, name string) *lua.LFunction {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		known := slices.Collect(maps.Keys(rt.modules))
-		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("there is no module %q%s", name, DidYouMean(name, known)), Hint: missingHint(err)})
+		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("there is no module %q%s", name, DidYouMean(name, known)), Hint: HintOf(err)})
 	case err != nil:
-		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("require %q: %v", name, err), Hint: missingHint(err)})
+		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("require %q: %v", name, err), Hint: HintOf(err)})
 	}
 	fn, err := load(c.L, string(source), path)
 	if err != nil {
 		c.Raise(&Error{Kind: Script, Message: err.Error()})
 	}
 	return fn
-}
-
-// missingHint returns the advice that a Find attached to its error.
-func missingHint(err error) string {
-	if h, ok := errors.AsType[hinter](err); ok {
-		return h.Hint()
-	}
-	return ""
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -41,11 +40,8 @@ func (w *world) forward(ctx context.Context, h *farm.Host) error {
 // forwardError says how to do without a forward that cannot be had.
 func forwardError(f sshconfig.Forward, err error) error {
 	hint := "-o ClearAllForwardings=yes does without it"
-	if h, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok && h.Hint() != "" {
-		hint = h.Hint() + "; " + hint
+	if first := luahost.HintOf(err); first != "" {
+		hint = first + "; " + hint
 	}
 	return &luahost.Error{Kind: luahost.Refused, Message: fmt.Sprintf("RemoteForward %s: %v", f, err), Hint: hint, Err: err}
 }

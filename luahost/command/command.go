@@ -5,7 +5,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -86,13 +85,7 @@ func (f *failure) Output() string {
 	if said := f.result.LastSaid(mostLines); strings.TrimSpace(said) != "" {
 		return said
 	}
-	if inner, ok := errors.AsType[interface {
-		error
-		Output() string
-	}](f.error); ok {
-		return inner.Output()
-	}
-	return ""
+	return luahost.OutputOf(f.error)
 }
 
 // Hint tells of host:sudo where a sudo of the command's own had nobody to ask.
@@ -100,13 +93,7 @@ func (f *failure) Hint() string {
 	if strings.Contains(f.Output(), "sudo: a terminal is required to read the password") {
 		return "host:sudo answers when sudo asks; farmrun help host:sudo"
 	}
-	if inner, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](f.error); ok {
-		return inner.Hint()
-	}
-	return ""
+	return luahost.HintOf(f.error)
 }
 
 // mostLines is how many lines an error has of what the command said.

@@ -89,13 +89,7 @@ func hostIn(c *luahost.Call, n int, v lua.LValue) *Host {
 func (b *binding) expand(c *luahost.Call, set string) []*Host {
 	hosts, err := b.farm.Hosts(set)
 	if err != nil {
-		e := &luahost.Error{Kind: luahost.Usage, Message: err.Error(), Err: err}
-		if hinter, ok := errors.AsType[interface {
-			error
-			Hint() string
-		}](err); ok {
-			e.Hint = hinter.Hint()
-		}
+		e := &luahost.Error{Kind: luahost.Usage, Message: err.Error(), Hint: luahost.HintOf(err), Err: err}
 		if _, group := errors.AsType[*nodeset.UnknownGroupError](err); group && !b.farm.defined() {
 			e.Hint = "groups are named by the site file, and none was read"
 		}

@@ -1,0 +1,39 @@
+package remote
+
+import (
+	"cmp"
+	"io"
+	"time"
+)
+
+// Terminal is a terminal on a host, and in it what the host begins there: a
+// shell, or the dialogue that leads to one. Close ends it, and with it a Read
+// and a Write that are under way. One goroutine may read while another writes.
+type Terminal interface {
+	io.ReadWriteCloser
+	// The deadlines are as those of net.Conn; a Read or Write that one ends
+	// fails with os.ErrDeadlineExceeded and may be tried again.
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+	// Resize tells the host how large the terminal is now.
+	Resize(rows, columns int) error
+}
+
+// TerminalOptions say which terminal a host is told it has.
+type TerminalOptions struct {
+	// Term is its type, as in terminfo(5); "" is "dumb", for which most
+	// programs use no escapes.
+	Term string
+	// Rows and Columns are its size; 0 is 24 and 1000. Many programs wrap what
+	// they say, and their echo, at its width.
+	Rows, Columns int
+}
+
+// WithDefaults returns o with its zero values replaced by what they stand for.
+func (o TerminalOptions) WithDefaults() TerminalOptions {
+	return TerminalOptions{
+		Term:    cmp.Or(o.Term, "dumb"),
+		Rows:    cmp.Or(o.Rows, 24),
+		Columns: cmp.Or(o.Columns, 1000),
+	}
+}
