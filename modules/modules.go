@@ -1,6 +1,6 @@
 // Package modules is the folder of what scripts can require. Each module is a
-// package of its own, whose file lua.go binds it to Lua, with lua_host.go where
-// there is much to bind; the doc comments there are the manual for script
+// package of its own, whose file lua.go binds it to Lua, with lua_host.go or the
+// like where there is much to bind; the doc comments there are the manual for script
 // authors, which MANUAL.md shows in one piece.
 package modules
 
@@ -10,5 +10,5 @@ import "embed"
 
 // Sources are the files that bind the modules, for the manual in the binary.
 //
-//go:embed */lua.go farm/lua_host.go
+//go:embed */lua.go farm/lua_host.go expect/lua_session.go
 var Sources embed.FS

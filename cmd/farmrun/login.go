@@ -1,21 +1,32 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 
 	"farmrun/luahost"
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/local"
+	"farmrun/modules/expect"
 	"farmrun/modules/farm"
 	"farmrun/modules/ssh"
 )
 
 // here is the login on this machine.
-func here() farm.Conn { return local.Shell{} }
+func here() farm.Conn { return ownMachine{} }
+
+// ownMachine is the machine that farmrun runs on.
+type ownMachine struct{ local.Shell }
+
+// Terminal starts the operator's shell.
+func (ownMachine) Terminal(_ context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
+	return expect.Start(expect.Program{Args: []string{cmp.Or(os.Getenv("SHELL"), "/bin/sh")}, Terminal: o})
+}
 
 func newDialer(w *world) *ssh.Dialer {
 	return &ssh.Dialer{

@@ -24,7 +24,7 @@ func modules(w *world, script string) []luahost.Module {
 		symlink.Module(),
 		tunnel.Module(&w.tunnels),
 		probe.Module(),
-		expect.Module(expect.Config{DryRun: w.flags.dryRun}),
+		expect.Module(dialogues(w)),
 	}
 }
 
@@ -34,5 +34,9 @@ func methods(w *world) map[string]luahost.Func {
 	maps.Copy(all, files.Methods())
 	maps.Copy(all, sudo.Methods(w.keyring.Take))
 	maps.Copy(all, probe.Methods())
+	maps.Copy(all, expect.Methods(dialogues(w)))
 	return all
 }
+
+// dialogues is what package expect has to know.
+func dialogues(w *world) expect.Config { return expect.Config{DryRun: w.flags.dryRun} }

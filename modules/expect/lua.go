@@ -3,12 +3,8 @@ package expect
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
-
-	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost"
 	"farmrun/luahost/remote"
@@ -59,39 +55,22 @@ func Module(config Config) luahost.Module {
 	}
 }
 
+// Methods are the methods of hosts that open sessions.
+func Methods(config Config) map[string]luahost.Func {
+	return map[string]luahost.Func{"session": binding{config}.session}
+}
+
+// Host is a host on which terminals can be opened.
+type Host interface {
+	Name() string
+	Terminal(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error)
+}
+
 type binding struct{ Config }
 
-// goOn is expect.continue.
-type goOn struct{}
-
-var goOnType = &luahost.Type[goOn]{Name: "expect.continue", Intern: true}
-
-// dialogue is a session with what Lua has set for it.
-type dialogue struct {
-	*Session
-	terminal *Terminal
-	name     string
-	timeout  time.Duration
-	before   string
-	always   []choice
-}
-
-// sessionType is how sessions look in Lua.
-var sessionType = &luahost.Type[*dialogue]{
-	Name: "session",
-	Methods: map[string]luahost.Func{
-		"send": send, "expect": await, "always": setAlways, "close": closeSession,
-	},
-	Fields: []string{"before"},
-	Field: func(d *dialogue, name string) (any, bool) {
-		return d.before, name == "before"
-	},
-	String: func(d *dialogue) string { return d.name },
-}
-
 const (
-	waitTimeout  = 30 * time.Second
-	closeTimeout = 10 * time.Second
+	waitTimeout = 30 * time.Second
+	openTimeout = 2 * time.Minute // for logging in as well
 )
 
 // expect.spawn{ … } -> session
@@ -120,19 +99,9 @@ const (
 //   - session.before (string): what came before the last match
 func (b binding) spawn(c *luahost.Call) {
 	args := words(c, positional(c, 1))
-	o := luahost.Options[struct {
-		Timeout       time.Duration
-		Dir, Term     string
-		Env           map[string]string
-		Rows, Columns int
-		Strip, Query  bool
-		Echo          *bool
-		Keep          int
-	}](c, 1)
-	if b.DryRun && !o.Query {
-		c.Raisef(luahost.Refused, "%s: a dry run begins no dialogue that is not marked by query = true", c.Name())
-	}
-	t, err := Start(Program{Args: args, Dir: o.Dir, Env: o.Env, Term: o.Term, Rows: o.Rows, Columns: o.Columns})
+	o := luahost.Options[spawnOptions](c, 1)
+	b.allow(c, o.Query)
+	t, err := Start(Program{Args: args, Dir: o.Dir, Env: o.Env, Terminal: remote.TerminalOptions{Term: o.Term, Rows: o.Rows, Columns: o.Columns}})
 	if err != nil {
 		c.Raise(fmt.Errorf("%s: %w", c.Name(), err))
 	}
@@ -146,6 +115,63 @@ func (b binding) spawn(c *luahost.Call) {
 	c.Push(sessionType.Value(d))
 }
 
+// spawnOptions are the options of expect.spawn.
+type spawnOptions struct {
+	Timeout       time.Duration
+	Dir, Term     string
+	Env           map[string]string
+	Rows, Columns int
+	Strip, Query  bool
+	Echo          *bool
+	Keep          int
+}
+
+// host:session([options]) -> session
+//
+// Opens a terminal on the host with the user's shell in it; on farm.here() it
+// is that of this machine. The session is closed when the function that opened
+// it ends. Options, of which expect.spawn tells more:
+//
+//   - timeout ("30s"): the deadline of each wait that has none of its own
+//   - term ("dumb"), rows (24), columns (1000): the type of the terminal and its
+//     size
+//   - strip, echo, keep, query: as for expect.spawn
+func (b binding) session(c *luahost.Call) {
+	host, o := luahost.Arg[Host](c, 1, "a host"), luahost.Options[sessionOptions](c, 2)
+	b.allow(c, o.Query)
+	var t remote.Terminal
+	c.Wait("host:session on "+host.Name(), openTimeout, func(ctx context.Context) (err error) {
+		t, err = host.Terminal(ctx, remote.TerminalOptions{Term: o.Term, Rows: o.Rows, Columns: o.Columns})
+		return err
+	})
+	d := &dialogue{
+		Session:  New(t, Options{Keep: o.Keep, Strip: o.Strip, Echo: echoOption(o.Echo)}),
+		terminal: t,
+		host:     host.Name(),
+		name:     "the session on " + host.Name(),
+		timeout:  cmp.Or(o.Timeout, waitTimeout),
+	}
+	c.Own(d)
+	c.Push(sessionType.Value(d))
+}
+
+// sessionOptions are the options of host:session.
+type sessionOptions struct {
+	Timeout       time.Duration
+	Term          string
+	Rows, Columns int
+	Strip, Query  bool
+	Echo          *bool
+	Keep          int
+}
+
+// allow refuses what is no query in a dry run.
+func (b binding) allow(c *luahost.Call, query bool) {
+	if b.DryRun && !query {
+		c.Raisef(luahost.Refused, "%s: a dry run begins no dialogue that is not marked by query = true", c.Name())
+	}
+}
+
 func echoOption(on *bool) Echo {
 	switch {
 	case on == nil:
@@ -154,217 +180,4 @@ func echoOption(on *bool) Echo {
 		return EchoOn
 	}
 	return EchoOff
-}
-
-// session:send(text)
-//
-// Types text; end a line with "\n". It fails if the program has not taken it
-// within the session's timeout.
-func send(c *luahost.Call) {
-	d, text := luahost.Arg[*dialogue](c, 1, "a session"), c.String(2)
-	c.Wait("session:send to "+d.name, d.timeout, func(ctx context.Context) error { return d.Send(ctx, text) })
-}
-
-// waitOptions are those of session:expect.
-type waitOptions struct {
-	Timeout, Silence *time.Duration
-	OnTimeout, OnEnd lua.LValue
-}
-
-// session:expect(cases) -> value, match
-//
-// Waits for the first of several cases to come. Each is a list of a pattern and a value,
-// which is returned; without a value, it is the text that matched. A function in
-// the value's place is called with the match and returns the value. Where
-// several patterns match, the first in the list wins. A single pattern, or a
-// { text = "…" }, can stand for the list. The match is a table: text, what matched; groups, a list of what
-// matched the parentheses; before, what was said before. Besides the cases the
-// table may have:
-//
-//   - timeout: the deadline of the whole wait, however much is said; by default
-//     that of the session
-//   - silence: a deadline for saying nothing at all
-//   - on_timeout: the value, or function, for when one of both has passed
-//   - on_end: the same for when the program has ended, or said goodbye
-//
-// The functions of on_timeout and on_end get a match with before only. What was
-// said stays, for the next wait.
-func await(c *luahost.Call) {
-	d := luahost.Arg[*dialogue](c, 1, "a session")
-	cases := choices(c, 2)
-	o := luahost.Options[waitOptions](c, 2)
-	w := Wait{Timeout: d.timeout, Began: time.Now()}
-	if o.Timeout != nil {
-		w.Timeout = *o.Timeout
-	}
-	if o.Silence != nil {
-		w.Silence = *o.Silence
-	}
-	for {
-		m, value := d.next(c, w, cases, o)
-		result := outcome(c, value, m)
-		if !isGoOn(result) {
-			c.Push(result, matchTable(m))
-			return
-		}
-		if m.Pattern < 0 && time.Since(w.Began) >= w.Timeout {
-			c.Fail("the deadline of the wait has passed, so it cannot go on")
-		}
-	}
-}
-
-// next waits once, and returns what came and what the script has for it.
-func (d *dialogue) next(c *luahost.Call, w Wait, cases []choice, o waitOptions) (Match, lua.LValue) {
-	all := append(d.always[:len(d.always):len(d.always)], cases...)
-	for _, a := range all {
-		w.Patterns = append(w.Patterns, a.pattern)
-	}
-	var m Match
-	err := c.Try("session:expect of "+d.name, 0, func(ctx context.Context) (err error) {
-		m, err = d.Expect(ctx, w)
-		return err
-	})
-	d.before = m.Before
-	if err == nil {
-		return m, all[m.Pattern].value
-	}
-	var value lua.LValue
-	switch {
-	case errors.Is(err, ErrTimeout), errors.Is(err, ErrSilence):
-		value = o.OnTimeout
-	case errors.Is(err, ErrEnd):
-		value = o.OnEnd
-	}
-	if value == nil || value == lua.LNil {
-		c.Raise(err)
-	}
-	if isGoOn(value) && errors.Is(err, ErrEnd) {
-		c.Fail("on_end: the wait cannot go on")
-	}
-	return m, value
-}
-
-// outcome is what a case comes to.
-func outcome(c *luahost.Call, value lua.LValue, m Match) lua.LValue {
-	switch v := value.(type) {
-	case *lua.LFunction:
-		return c.Invoke(v, matchTable(m))
-	case nil, *lua.LNilType:
-		return lua.LString(m.Text)
-	}
-	return value
-}
-
-func matchTable(m Match) map[string]any {
-	return map[string]any{"text": m.Text, "before": m.Before, "groups": m.Groups}
-}
-
-func isGoOn(v lua.LValue) bool {
-	ud, ok := v.(*lua.LUserData)
-	if !ok {
-		return false
-	}
-	_, ok = ud.Value.(goOn)
-	return ok
-}
-
-// session:always(cases)
-//
-// Sets cases that hold in every wait of the session, before those of the wait
-// itself; they replace what was set before. A function that answers such a
-// case returns expect.continue.
-func setAlways(c *luahost.Call) {
-	d := luahost.Arg[*dialogue](c, 1, "a session")
-	cases := choices(c, 2)
-	luahost.Options[struct{}](c, 2)
-	d.always = cases
-}
-
-// session:close() -> code
-//
-// Ends the program and returns its exit status, or nil where it had to be
-// ended. A program that has said goodbye has half a second to exit by itself.
-func closeSession(c *luahost.Call) {
-	d := luahost.Arg[*dialogue](c, 1, "a session")
-	c.Disown(d)
-	c.Wait("session:close of "+d.name, closeTimeout, func(context.Context) error { return d.Close() })
-	var code any
-	if n := d.terminal.Code(); n >= 0 {
-		code = n
-	}
-	c.Push(code)
-}
-
-// choice is a case of a wait.
-type choice struct {
-	pattern Pattern
-	value   lua.LValue
-}
-
-// positional takes the items of the list out of argument n, a table that has
-// options besides, and leaves it these.
-func positional(c *luahost.Call, n int) []lua.LValue {
-	table := c.Table(n)
-	items, rest := make([]lua.LValue, table.Len()), c.L.NewTable()
-	for i := range items {
-		items[i] = table.RawGetInt(i + 1)
-	}
-	table.ForEach(func(k, v lua.LValue) {
-		if i, ok := k.(lua.LNumber); !ok || i < 1 || int(i) > len(items) {
-			rest.RawSet(k, v)
-		}
-	})
-	c.L.Replace(n, rest)
-	return items
-}
-
-// words are the items of a list as strings.
-func words(c *luahost.Call, items []lua.LValue) []string {
-	list := make([]string, len(items))
-	for i, item := range items {
-		if err := luahost.Decode(item, &list[i]); err != nil {
-			c.Fail("item %d: %v", i+1, err)
-		}
-	}
-	return list
-}
-
-// choices takes the cases out of argument n and leaves it the options.
-func choices(c *luahost.Call, n int) []choice {
-	if _, one := c.Value(n).(lua.LString); one {
-		list := []choice{takeChoice(c, 1, c.Value(n))}
-		c.L.Replace(n, lua.LNil)
-		return list
-	}
-	if table := c.Table(n); table.RawGetString("text") != lua.LNil {
-		c.L.Replace(n, lua.LNil)
-		return []choice{takeChoice(c, 1, table)}
-	}
-	items := positional(c, n)
-	list := make([]choice, len(items))
-	for i, item := range items {
-		list[i] = takeChoice(c, i+1, item)
-	}
-	return list
-}
-
-// takeChoice reads the case at place i: "pattern", {"pattern", value} or
-// {text = "plain", value}.
-func takeChoice(c *luahost.Call, i int, v lua.LValue) choice {
-	pattern, value := v, lua.LValue(lua.LNil)
-	if table, ok := v.(*lua.LTable); ok {
-		if text, ok := table.RawGetString("text").(lua.LString); ok {
-			return choice{Text(string(text)), table.RawGetInt(1)}
-		}
-		pattern, value = table.RawGetInt(1), table.RawGetInt(2)
-	}
-	expr, ok := pattern.(lua.LString)
-	if !ok {
-		c.Fail(`case %d: a pattern expected: "…", {"…", value} or {text = "…", value}`, i)
-	}
-	p, err := Regexp(string(expr))
-	if err != nil {
-		c.Fail("case %d: %s", i, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-	}
-	return choice{p, value}
 }

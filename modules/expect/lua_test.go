@@ -1,6 +1,8 @@
 package expect
 
 import (
+	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"syscall"
@@ -11,15 +13,35 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/luahosttest"
+	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/local"
 )
+
+// machine is a host that is this machine.
+type machine struct{ local.Shell }
+
+func (machine) Name() string { return "web1" }
+
+func (machine) Terminal(_ context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
+	if o.Term == "none" {
+		return nil, errors.New("web1: no terminal is to be had")
+	}
+	return Start(Program{Args: []string{"sh"}, Env: map[string]string{"PS1": "$ "}, Terminal: o})
+}
+
+// modules are expect, and here, of which host is a host with sessions.
+func modules(config Config) []luahost.Module {
+	return []luahost.Module{Module(config), luahosttest.Host(&machine{}, Methods(config))}
+}
 
 func TestLua(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	luahosttest.Files(t, "testdata/expect.lua", luahost.Config{Modules: []luahost.Module{Module(Config{})}})
+	luahosttest.Files(t, "testdata/expect.lua", luahost.Config{Modules: modules(Config{})})
+	luahosttest.Files(t, "testdata/session.lua", luahost.Config{Modules: modules(Config{})})
 }
 
 func TestDryRun(t *testing.T) {
-	luahosttest.Files(t, "testdata/dry.lua", luahost.Config{Modules: []luahost.Module{Module(Config{DryRun: true})}})
+	luahosttest.Files(t, "testdata/dry.lua", luahost.Config{Modules: modules(Config{DryRun: true})})
 }
 
 // endless are dialogues that never end by themselves. Each begins with a

@@ -1,7 +1,6 @@
 package expect
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"farmrun/luahost/remote"
 )
 
 // Program is a local program to talk with.
@@ -19,16 +20,12 @@ type Program struct {
 	Args []string          // the program and its arguments
 	Dir  string            // where it starts; "" is the current directory
 	Env  map[string]string // added to this process's environment
-	// Term is the terminal's type; "" is "dumb", for which most programs use
-	// no escapes.
-	Term string
-	// Rows and Columns are its size; 0 is 24 and 1000. Many programs wrap what
-	// they say, and their echo, at its width.
-	Rows, Columns int
+	// Terminal is the one that it gets.
+	Terminal remote.TerminalOptions
 }
 
-// Terminal is a local program and the terminal it runs in: a stream for New.
-// Its Close ends the program.
+// Terminal is a local program and the terminal it runs in, a remote.Terminal
+// that is not remote. Its Close ends the program.
 type Terminal struct {
 	file *os.File
 	cmd  *exec.Cmd
@@ -45,12 +42,12 @@ func Start(p Program) (*Terminal, error) {
 	}
 	cmd := exec.Command(p.Args[0], p.Args[1:]...)
 	cmd.Dir = p.Dir
-	cmd.Env = append(os.Environ(), "TERM="+cmp.Or(p.Term, "dumb"))
+	o := p.Terminal.WithDefaults()
+	cmd.Env = append(os.Environ(), "TERM="+o.Term)
 	for name, value := range p.Env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	size := &pty.Winsize{Rows: uint16(cmp.Or(p.Rows, 24)), Cols: uint16(cmp.Or(p.Columns, 1000))}
-	opened, err := pty.StartWithSize(cmd, size)
+	opened, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: uint16(o.Rows), Cols: uint16(o.Columns)})
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +87,17 @@ func (t *Terminal) SetReadDeadline(d time.Time) error { return t.file.SetReadDea
 
 // SetWriteDeadline bounds Write.
 func (t *Terminal) SetWriteDeadline(d time.Time) error { return t.file.SetWriteDeadline(d) }
+
+// Resize tells the program, by SIGWINCH, how large its terminal is now.
+func (t *Terminal) Resize(rows, columns int) error {
+	conn, err := t.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	size := &unix.Winsize{Row: uint16(rows), Col: uint16(columns)}
+	control := conn.Control(func(fd uintptr) { err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, size) })
+	return errors.Join(control, err)
+}
 
 const (
 	exitWithin   = 500 * time.Millisecond // for a program that is on its way out

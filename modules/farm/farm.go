@@ -22,7 +22,7 @@ import (
 )
 
 // Conn is a login on a host. It may be used by several goroutines at once.
-// What else it can do it shows by Dialer and Listener.
+// What else it can do it shows by Dialer, Listener and Terminals.
 type Conn interface {
 	Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 	Close() error
@@ -36,6 +36,12 @@ type Dialer interface {
 // Listener is a Conn that listens on the host's side.
 type Listener interface {
 	Listen(ctx context.Context, network, addr string) (net.Listener, error)
+}
+
+// Terminals is a Conn that opens terminals on the host.
+type Terminals interface {
+	// Terminal opens one; the caller closes it. ctx bounds the opening only.
+	Terminal(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error)
 }
 
 // Login says how to log in to a host. The zero value leaves all to the login's

@@ -160,6 +160,19 @@ func (h *Host) Listen(ctx context.Context, network, addr string) (net.Listener, 
 	return nil, h.unsupported("forward ports")
 }
 
+// Terminal opens a terminal on the host, in which a shell runs; the caller
+// closes it. It fails with ErrUnsupported where the login cannot do it.
+func (h *Host) Terminal(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
+	conn, err := h.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := conn.(Terminals); ok {
+		return t.Terminal(ctx, o)
+	}
+	return nil, h.unsupported("open terminals")
+}
+
 func (h *Host) unsupported(what string) error {
 	return fmt.Errorf("%s: cannot %s: %w (%s)", h.name, what, ErrUnsupported, cmp.Or(h.settings.Login.Login, "ssh"))
 }

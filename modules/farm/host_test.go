@@ -332,7 +332,8 @@ func TestUnsupported(t *testing.T) {
 		h := host(t, f, "web1")
 		_, err := h.DialContext(t.Context(), "tcp", "localhost:80")
 		_, err2 := h.Listen(t.Context(), "tcp", "localhost:80")
-		for _, err := range []error{err, err2} {
+		_, err3 := h.Terminal(t.Context(), remote.TerminalOptions{})
+		for _, err := range []error{err, err2, err3} {
 			if !errors.Is(err, farm.ErrUnsupported) {
 				t.Errorf("got %v", err)
 			}

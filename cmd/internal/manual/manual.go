@@ -3,8 +3,8 @@
 // this package makes modules/MANUAL.md (go generate), what farmrun help says,
 // and what editors know of farmrun's functions.
 //
-// What a lua.go keeps to, and a lua_host.go beside it, where the methods of a
-// type are many:
+// What a lua.go keeps to, and a file such as lua_host.go beside it, where the
+// methods of a type are many:
 //
 //   - The doc comment of func Module is the module's chapter. Its first
 //     paragraph is for readers of Go and is left out if it begins with

@@ -19,6 +19,8 @@ var arguments = map[string]string{
 	"code":    "integer",
 	"count":   "integer",
 	"port":    "integer",
+	"rows":    "integer",
+	"columns": "integer",
 	"seconds": "number",
 	"time":    "string", // "90s"
 

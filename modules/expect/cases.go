@@ -1,0 +1,83 @@
+package expect
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost"
+)
+
+// choice is a case of a wait.
+type choice struct {
+	pattern Pattern
+	value   lua.LValue
+}
+
+// positional takes the items of the list out of argument n, a table that has
+// options besides, and leaves it these.
+func positional(c *luahost.Call, n int) []lua.LValue {
+	table := c.Table(n)
+	items, rest := make([]lua.LValue, table.Len()), c.L.NewTable()
+	for i := range items {
+		items[i] = table.RawGetInt(i + 1)
+	}
+	table.ForEach(func(k, v lua.LValue) {
+		if i, ok := k.(lua.LNumber); !ok || i < 1 || int(i) > len(items) {
+			rest.RawSet(k, v)
+		}
+	})
+	c.L.Replace(n, rest)
+	return items
+}
+
+// words are the items of a list as strings.
+func words(c *luahost.Call, items []lua.LValue) []string {
+	list := make([]string, len(items))
+	for i, item := range items {
+		if err := luahost.Decode(item, &list[i]); err != nil {
+			c.Fail("item %d: %v", i+1, err)
+		}
+	}
+	return list
+}
+
+// choices takes the cases out of argument n and leaves it the options.
+func choices(c *luahost.Call, n int) []choice {
+	if _, one := c.Value(n).(lua.LString); one {
+		list := []choice{takeChoice(c, 1, c.Value(n))}
+		c.L.Replace(n, lua.LNil)
+		return list
+	}
+	if table := c.Table(n); table.RawGetString("text") != lua.LNil {
+		c.L.Replace(n, lua.LNil)
+		return []choice{takeChoice(c, 1, table)}
+	}
+	items := positional(c, n)
+	list := make([]choice, len(items))
+	for i, item := range items {
+		list[i] = takeChoice(c, i+1, item)
+	}
+	return list
+}
+
+// takeChoice reads the case at place i: "pattern", {"pattern", value} or
+// {text = "plain", value}.
+func takeChoice(c *luahost.Call, i int, v lua.LValue) choice {
+	pattern, value := v, lua.LValue(lua.LNil)
+	if table, ok := v.(*lua.LTable); ok {
+		if text, ok := table.RawGetString("text").(lua.LString); ok {
+			return choice{Text(string(text)), table.RawGetInt(1)}
+		}
+		pattern, value = table.RawGetInt(1), table.RawGetInt(2)
+	}
+	expr, ok := pattern.(lua.LString)
+	if !ok {
+		c.Fail(`case %d: a pattern expected: "…", {"…", value} or {text = "…", value}`, i)
+	}
+	p, err := Regexp(string(expr))
+	if err != nil {
+		c.Fail("case %d: %s", i, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return choice{p, value}
+}

@@ -1,0 +1,232 @@
+package expect
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost"
+	"farmrun/luahost/remote"
+)
+
+// goOn is expect.continue.
+type goOn struct{}
+
+var goOnType = &luahost.Type[goOn]{Name: "expect.continue", Intern: true}
+
+// dialogue is a session with what Lua has set for it.
+type dialogue struct {
+	*Session
+	terminal remote.Terminal
+	host     string // "" for expect.spawn
+	name     string
+	timeout  time.Duration
+	before   string
+	always   []choice
+}
+
+// sessionType is how sessions look in Lua.
+var sessionType = &luahost.Type[*dialogue]{
+	Name: "session",
+	Methods: map[string]luahost.Func{
+		"send": send, "expect": await, "always": setAlways, "resize": resize, "close": closeSession,
+	},
+	Fields: []string{"before"},
+	Field: func(d *dialogue, name string) (any, bool) {
+		return d.before, name == "before"
+	},
+	String: func(d *dialogue) string { return d.name },
+}
+
+const (
+	resizeTimeout = 10 * time.Second
+	closeTimeout  = 10 * time.Second
+)
+
+// onHost is an error of a session that says on which host it is.
+type onHost struct {
+	error
+	host string
+}
+
+func (e *onHost) Host() string  { return e.host }
+func (e *onHost) Unwrap() error { return e.error }
+
+// try is Call.Try for what is done in the session; doing is for errors.
+func (d *dialogue) try(c *luahost.Call, doing string, timeout time.Duration, do func(ctx context.Context) error) error {
+	err := c.Try(c.Name()+" "+doing+" "+d.name, timeout, do)
+	if err != nil && d.host != "" {
+		return &onHost{err, d.host}
+	}
+	return err
+}
+
+// wait is try for those who do not look at the error themselves.
+func (d *dialogue) wait(c *luahost.Call, doing string, timeout time.Duration, do func(ctx context.Context) error) {
+	if err := d.try(c, doing, timeout, do); err != nil {
+		c.Raise(err)
+	}
+}
+
+// session:send(text)
+//
+// Types text; end a line with "\n". It fails if the program has not taken it
+// within the session's timeout.
+func send(c *luahost.Call) {
+	d, text := luahost.Arg[*dialogue](c, 1, "a session"), c.String(2)
+	d.wait(c, "to", d.timeout, func(ctx context.Context) error { return d.Send(ctx, text) })
+}
+
+// waitOptions are those of session:expect.
+type waitOptions struct {
+	Timeout, Silence *time.Duration
+	OnTimeout, OnEnd lua.LValue
+}
+
+// session:expect(cases) -> value, match
+//
+// Waits for the first of several cases to come. Each is a list of a pattern and a value,
+// which is returned; without a value, it is the text that matched. A function in
+// the value's place is called with the match and returns the value. Where
+// several patterns match, the first in the list wins. A single pattern, or a
+// { text = "…" }, can stand for the list. The match is a table: text, what matched; groups, a list of what
+// matched the parentheses; before, what was said before. Besides the cases the
+// table may have:
+//
+//   - timeout: the deadline of the whole wait, however much is said; by default
+//     that of the session
+//   - silence: a deadline for saying nothing at all
+//   - on_timeout: the value, or function, for when one of both has passed
+//   - on_end: the same for when the program has ended, or said goodbye
+//
+// The functions of on_timeout and on_end get a match with before only. What was
+// said stays, for the next wait.
+func await(c *luahost.Call) {
+	d := luahost.Arg[*dialogue](c, 1, "a session")
+	cases := choices(c, 2)
+	o := luahost.Options[waitOptions](c, 2)
+	w := Wait{Timeout: d.timeout, Began: time.Now()}
+	if o.Timeout != nil {
+		w.Timeout = *o.Timeout
+	}
+	if o.Silence != nil {
+		w.Silence = *o.Silence
+	}
+	for {
+		m, value := d.next(c, w, cases, o)
+		result := outcome(c, value, m)
+		if !isGoOn(result) {
+			c.Push(result, matchTable(m))
+			return
+		}
+		if m.Pattern < 0 && time.Since(w.Began) >= w.Timeout {
+			c.Fail("the deadline of the wait has passed, so it cannot go on")
+		}
+	}
+}
+
+// next waits once, and returns what came and what the script has for it.
+func (d *dialogue) next(c *luahost.Call, w Wait, cases []choice, o waitOptions) (Match, lua.LValue) {
+	all := append(d.always[:len(d.always):len(d.always)], cases...)
+	for _, a := range all {
+		w.Patterns = append(w.Patterns, a.pattern)
+	}
+	var m Match
+	err := d.try(c, "of", 0, func(ctx context.Context) (err error) {
+		m, err = d.Expect(ctx, w)
+		return err
+	})
+	d.before = m.Before
+	if err == nil {
+		return m, all[m.Pattern].value
+	}
+	var value lua.LValue
+	switch {
+	case errors.Is(err, ErrTimeout), errors.Is(err, ErrSilence):
+		value = o.OnTimeout
+	case errors.Is(err, ErrEnd):
+		value = o.OnEnd
+	}
+	if value == nil || value == lua.LNil {
+		c.Raise(err)
+	}
+	if isGoOn(value) && errors.Is(err, ErrEnd) {
+		c.Fail("on_end: the wait cannot go on")
+	}
+	return m, value
+}
+
+// outcome is what a case comes to.
+func outcome(c *luahost.Call, value lua.LValue, m Match) lua.LValue {
+	switch v := value.(type) {
+	case *lua.LFunction:
+		return c.Invoke(v, matchTable(m))
+	case nil, *lua.LNilType:
+		return lua.LString(m.Text)
+	}
+	return value
+}
+
+func matchTable(m Match) map[string]any {
+	return map[string]any{"text": m.Text, "before": m.Before, "groups": m.Groups}
+}
+
+func isGoOn(v lua.LValue) bool {
+	ud, ok := v.(*lua.LUserData)
+	if !ok {
+		return false
+	}
+	_, ok = ud.Value.(goOn)
+	return ok
+}
+
+// session:always(cases)
+//
+// Sets cases that hold in every wait of the session, before those of the wait
+// itself; they replace what was set before. A function that answers such a
+// case returns expect.continue.
+func setAlways(c *luahost.Call) {
+	d := luahost.Arg[*dialogue](c, 1, "a session")
+	cases := choices(c, 2)
+	luahost.Options[struct{}](c, 2)
+	d.always = cases
+}
+
+// code is the exit status of the program whose terminal was closed; nil if
+// that cannot be told.
+func (d *dialogue) code() any {
+	if t, tells := d.terminal.(interface{ Code() int }); tells && t.Code() >= 0 {
+		return t.Code()
+	}
+	return nil
+}
+
+// session:resize(rows, columns)
+//
+// Tells the other end that its terminal has another size now.
+func resize(c *luahost.Call) {
+	d, rows, columns := luahost.Arg[*dialogue](c, 1, "a session"), c.Int(2), c.Int(3)
+	if !isSize(rows) || !isSize(columns) {
+		c.Fail("rows and columns from 1 to %d expected", mostRows)
+	}
+	d.wait(c, "of", resizeTimeout, func(context.Context) error { return d.terminal.Resize(rows, columns) })
+}
+
+// mostRows is what the terminals of systems and protocols can have.
+const mostRows = 1<<16 - 1
+
+func isSize(n int) bool { return 0 < n && n <= mostRows }
+
+// session:close() -> code
+//
+// Ends the program that expect.spawn started and returns its exit status, or
+// nil where it had to be ended. A program that has said goodbye has half a
+// second to exit by itself. A session on a host hangs up and returns nil.
+func closeSession(c *luahost.Call) {
+	d := luahost.Arg[*dialogue](c, 1, "a session")
+	c.Disown(d)
+	d.wait(c, "of", closeTimeout, func(context.Context) error { return d.Close() })
+	c.Push(d.code())
+}

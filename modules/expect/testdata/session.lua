@@ -1,0 +1,36 @@
+--- a shell on a host
+local s = require("here").host:session { timeout = "10s" }
+print(s)                                            --= the session on web1
+s:expect { text = "$ " }
+s:send "cd /; pwd; stty size; echo $TERM\n"
+s:expect [[/\r\n24 1000\r\ndumb\r\n]]
+s:expect { text = "$ " }
+s:send "exit 3\n"
+print((s:expect { on_end = "over" }), s:close())    --= over	3
+
+--- the size of its terminal
+local s = require("here").host:session { rows = 50, columns = 132, term = "vt100" }
+s:expect { text = "$ " }
+s:send "echo $TERM; stty size\n"
+s:expect [[vt100\r\n50 132\r\n]]
+s:resize(25, 80)
+s:send "stty size\n"
+s:expect { text = "25 80" }
+
+--- no size
+require("here").host:session():resize(0, 80)        --! rows and columns from 1 to 65535 expected
+
+--- no terminal
+local ok, e = pcall(function() require("here").host:session { term = "none" } end)
+print(e.message)                                    --= web1: no terminal is to be had
+
+--- an error says on which host it was
+local s = require("here").host:session()
+local ok, e = pcall(s.expect, s, { "never", timeout = "10ms" })
+print(e.host, e.kind, e.message)                    --= web1	expect	waited 10ms for "never"
+
+--- a misspelt option
+require("here").host:session { colums = 80 }        --! did you mean "columns"?
+
+--- not a host
+require("here").host.session {}                     --! call it with a colon, as in host:session(…)
