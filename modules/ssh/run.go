@@ -182,7 +182,7 @@ func (r *run) wait() error {
 		return r.giveUp(ErrClosed)
 	}
 	if r.err != nil {
-		return r.fail(r.openError())
+		return r.fail(r.client.openError(r.err))
 	}
 	for open := true; open; {
 		var request *ssh.Request
@@ -201,7 +201,7 @@ func (r *run) wait() error {
 		return r.stop(context.Cause(r.ctx), time.Now())
 	}
 	if r.code < 0 && r.signal == "" {
-		return r.fail(r.lost())
+		return r.fail(r.client.lost())
 	}
 	return nil
 }
@@ -242,24 +242,24 @@ func (r *run) result() remote.Result {
 	}
 }
 
-// openError explains why no command could be started.
-func (r *run) openError() error {
+// openError explains why no session could be started.
+func (c *Client) openError(err error) error {
 	var refused *ssh.OpenChannelError
-	if errors.As(r.err, &refused) {
+	if errors.As(err, &refused) {
 		return fmt.Errorf("the host opens no further session: %s (its MaxSessions may be reached)", refused.Message)
 	}
-	if err := r.client.broken(); err != nil {
-		return err
+	if why := c.broken(); why != nil {
+		return why
 	}
-	return r.err
+	return err
 }
 
-// lost explains a command that ended without telling how.
-func (r *run) lost() error {
-	if err := r.client.broken(); err != nil {
+// lost explains a session that ended without telling how.
+func (c *Client) lost() error {
+	if err := c.broken(); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: the host ended the session and did not tell how the command ended", ErrLost)
+	return fmt.Errorf("%w: the host ended the session and did not tell how what ran in it ended", ErrLost)
 }
 
 // broken returns why the connection ended, if it has or is about to: its

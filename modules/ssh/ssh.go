@@ -19,8 +19,9 @@
 // with patience.go as the clock; hostkey.go, algorithms.go, auth.go, keys.go and
 // agent.go log in; client.go, wire.go, mux.go and keepalive.go are the
 // connection; run.go and output.go a command's life and kill.go its end;
-// forward.go and hostconn.go have connections through the host; errors.go and
-// explain.go say what went wrong.
+// terminal.go has interactive sessions, forward.go and hostconn.go connections
+// through the host, and timed.go the deadlines of both; errors.go and explain.go
+// say what went wrong.
 package ssh
 
 import (

@@ -17,12 +17,30 @@ type Exec struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
+	// Terminal is the terminal that the client wants; nil is none. Where there
+	// is one, what goes to Stderr should go to Stdout.
+	Terminal *Terminal
+
 	// Signals are those the client sends, without "SIG". It is never closed; a
 	// signal that finds it full is dropped.
 	Signals <-chan ssh.Signal
 
 	conn *conn
 }
+
+// Terminal is what a client says of its terminal (RFC 4254, 6.2).
+type Terminal struct {
+	Term          string
+	Rows, Columns int
+
+	// Resized are its later sizes. It is never closed; of sizes that nobody
+	// takes only the last is kept.
+	Resized <-chan Size
+	resized chan Size
+}
+
+// Size is the size of a terminal in characters.
+type Size struct{ Rows, Columns int }
 
 // session serves one session channel: it collects the environment, starts the
 // command, and passes signals on, until the client has closed the channel.
@@ -53,7 +71,11 @@ func (c *conn) session(nc ssh.NewChannel) {
 			}
 		case "signal":
 			passOn(signals, r.Payload)
-		default: // pty-req, subsystem, window-change, keepalive@openssh.com, …
+		case "pty-req":
+			r.Reply(!started && c.server.Terminals && x.setTerminal(r.Payload), nil)
+		case "window-change":
+			x.resize(r.Payload)
+		default: // subsystem, keepalive@openssh.com, …
 			r.Reply(false, nil)
 		}
 	}
@@ -76,6 +98,33 @@ func (x *Exec) setCommand(r *ssh.Request) bool {
 	err := ssh.Unmarshal(r.Payload, &v)
 	x.Command = v.Command
 	return err == nil
+}
+
+func (x *Exec) setTerminal(payload []byte) bool {
+	var v struct {
+		Term                         string
+		Columns, Rows, Width, Height uint32
+		Modes                        string
+	}
+	if ssh.Unmarshal(payload, &v) != nil {
+		return false
+	}
+	resized := make(chan Size, 1)
+	x.Terminal = &Terminal{Term: v.Term, Rows: int(v.Rows), Columns: int(v.Columns), Resized: resized, resized: resized}
+	return true
+}
+
+// resize is called by one goroutine only.
+func (x *Exec) resize(payload []byte) {
+	var v struct{ Columns, Rows, Width, Height uint32 }
+	if x.Terminal == nil || ssh.Unmarshal(payload, &v) != nil {
+		return
+	}
+	select {
+	case <-x.Terminal.resized:
+	default:
+	}
+	x.Terminal.resized <- Size{int(v.Rows), int(v.Columns)}
 }
 
 func passOn(signals chan<- ssh.Signal, payload []byte) {

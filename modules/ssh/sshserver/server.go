@@ -14,7 +14,7 @@
 //
 // It speaks what OpenSSH's client asks of a server: exec, shell, env and
 // signal requests, forwards of TCP ports and unix sockets in both directions,
-// keepalives. It gives no terminal and has no subsystems. Fault makes it as
+// keepalives, and terminals where Exec gives them. It has no subsystems. Fault makes it as
 // rude as a broken or frozen host.
 //
 // Beyond what x/crypto/ssh needs, a connection costs one goroutine and a
@@ -47,6 +47,10 @@ type Server struct {
 	// closes; Exec must return soon after. nil refuses all commands. Shell
 	// makes one.
 	Exec func(ctx context.Context, x *Exec) int
+
+	// Terminals says that Exec heeds Exec.Terminal, as that of Shell does. false
+	// refuses terminals.
+	Terminals bool
 
 	// Dial connects to where a client wants a connection to, seen from the
 	// server: network is "tcp" (ssh -L, -W, -J) or "unix". nil prohibits it.

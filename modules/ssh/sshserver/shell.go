@@ -42,7 +42,7 @@ func nameOf(s syscall.Signal) ssh.Signal {
 }
 
 // killGrace is how long the processes of a client that has gone have between
-// TERM and KILL.
+// TERM, or HUP, and KILL.
 const killGrace = 300 * time.Millisecond
 
 // Shell returns an Exec that really runs commands, with sh -c in dir, as the
@@ -50,7 +50,8 @@ const killGrace = 300 * time.Millisecond
 // that of the client is added; nil is this process's own. A command is a
 // session of its own, as under sshd: signals go to its process group, and when
 // the client goes, the group gets TERM and soon KILL. What a command leaves in
-// the background with its output closed lives on.
+// the background with its output closed lives on. In a terminal it runs where
+// the client wants one.
 func Shell(dir string, env []string) func(context.Context, *Exec) int {
 	return func(ctx context.Context, x *Exec) int {
 		code, err := x.runShell(ctx, dir, env)
@@ -73,6 +74,9 @@ func (x *Exec) runShell(ctx context.Context, dir string, env []string) (int, err
 	cmd := exec.Command("/bin/sh")
 	cmd.Args, cmd.Dir = args, dir
 	cmd.Env = slices.Concat(env, []string{"PWD=" + dir}, x.Env)
+	if x.Terminal != nil {
+		return x.runInTerminal(ctx, cmd)
+	}
 	cmd.Stdout, cmd.Stderr = x.Stdout, x.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	stdin, err := cmd.StdinPipe()
@@ -104,7 +108,7 @@ func (x *Exec) forwardSignals(ctx context.Context, group int, ended <-chan struc
 				syscall.Kill(-group, number)
 			}
 		case <-ctx.Done():
-			endGroup(group, ended)
+			endGroup(group, syscall.SIGTERM, ended)
 			return
 		case <-ended:
 			return
@@ -112,8 +116,8 @@ func (x *Exec) forwardSignals(ctx context.Context, group int, ended <-chan struc
 	}
 }
 
-func endGroup(group int, ended <-chan struct{}) {
-	syscall.Kill(-group, syscall.SIGTERM)
+func endGroup(group int, first syscall.Signal, ended <-chan struct{}) {
+	syscall.Kill(-group, first)
 	select {
 	case <-ended:
 	case <-time.After(killGrace):

@@ -1,0 +1,145 @@
+package ssh
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/crypto/ssh"
+
+	"farmrun/luahost/remote"
+)
+
+// Terminal opens a terminal on the host and in it the login shell (RFC 4254,
+// 6.2 and 6.5). ctx bounds the opening, not the terminal.
+//
+// A Read fails with io.EOF when the shell has ended, and with an *Error that
+// wraps ErrLost when the connection broke. Close hangs the terminal up, so that
+// the shell and what it runs get HUP; so does Client.Close. A Write that its
+// deadline ends leaves open what the host got, so every later one fails too.
+func (c *Client) Terminal(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
+	if err := c.begin(false); err != nil {
+		return nil, c.fail(StageRun, err)
+	}
+	defer c.finish()
+	type answer struct {
+		t   *terminal
+		err error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		t, err := c.openTerminal(o.WithDefaults())
+		got <- answer{t, err}
+	}()
+	select {
+	case a := <-got:
+		if a.err != nil {
+			return nil, c.fail(StageRun, c.openError(a.err))
+		}
+		return a.t, nil
+	case <-ctx.Done():
+		go func() {
+			if a := <-got; a.t != nil {
+				a.t.Close()
+			}
+		}()
+		return nil, c.fail(StageRun, context.Cause(ctx))
+	}
+}
+
+// openTerminal takes three round trips.
+func (c *Client) openTerminal(o remote.TerminalOptions) (*terminal, error) {
+	ch, requests, err := c.conn.OpenChannel("session", nil)
+	if err != nil {
+		return nil, err
+	}
+	t := &terminal{timed: newTimed(ch, ch, ch.Stderr()), client: c, channel: ch, told: make(chan struct{})}
+	go t.follow(requests)
+	wish := ptyRequest{Term: o.Term, Columns: uint32(o.Columns), Rows: uint32(o.Rows), Modes: ttyOpEnd}
+	err = t.request("pty-req", ssh.Marshal(wish), "the host gives no terminal")
+	if err == nil {
+		err = t.request("shell", nil, "the host refuses to start a shell")
+	}
+	if err != nil {
+		ch.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// terminal is a session with a terminal.
+type terminal struct {
+	*timed
+	client  *Client
+	channel ssh.Channel
+	told    chan struct{} // closed when the host will ask nothing more
+	ended   atomic.Bool   // the host said that the shell has ended
+}
+
+// ptyRequest is RFC 4254's, 6.2, and windowChange 6.7's. The size is in
+// characters, and then in pixels, which nobody knows.
+type (
+	ptyRequest struct {
+		Term                         string
+		Columns, Rows, Width, Height uint32
+		Modes                        string
+	}
+	windowChange struct{ Columns, Rows, Width, Height uint32 }
+)
+
+// ttyOpEnd are no terminal modes (RFC 4254, 8): the host's own are kept.
+const ttyOpEnd = "\x00"
+
+// request asks the host for something that it may refuse.
+func (t *terminal) request(name string, payload []byte, refusal string) error {
+	ok, err := t.channel.SendRequest(name, true, payload)
+	if err == nil && !ok {
+		err = errors.New(refusal)
+	}
+	return err
+}
+
+// follow hears how the shell ends (RFC 4254, 6.10).
+func (t *terminal) follow(requests <-chan *ssh.Request) {
+	defer close(t.told)
+	for r := range requests {
+		if r.Type == "exit-status" || r.Type == "exit-signal" {
+			t.ended.Store(true)
+		}
+		if r.WantReply {
+			r.Reply(false, nil)
+		}
+	}
+}
+
+// Read tells the end of the shell from that of the connection, which x/crypto
+// does not.
+func (t *terminal) Read(p []byte) (int, error) {
+	n, err := t.timed.Read(p)
+	if err != io.EOF {
+		return n, err
+	}
+	select {
+	case <-t.told:
+	case <-t.closed:
+		return 0, net.ErrClosed
+	case <-t.readEnd.wait():
+		return 0, os.ErrDeadlineExceeded
+	}
+	if t.ended.Load() {
+		return 0, io.EOF
+	}
+	return 0, t.client.fail(StageRun, t.client.lost())
+}
+
+// Resize sends a window-change (RFC 4254, 6.7).
+func (t *terminal) Resize(rows, columns int) error {
+	_, err := t.channel.SendRequest("window-change", false, ssh.Marshal(windowChange{Columns: uint32(columns), Rows: uint32(rows)}))
+	if err == io.EOF {
+		return t.client.fail(StageRun, t.client.lost())
+	}
+	return err
+}

@@ -1,0 +1,165 @@
+package ssh_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"farmrun/luahost/remote"
+	"farmrun/modules/ssh"
+	"farmrun/modules/ssh/sshserver"
+)
+
+func TestTerminal(t *testing.T) {
+	w := newWorld(t)
+	w.serve("h", &sshserver.Server{Terminals: true})
+	c := w.dial(w.dialer(), "h")
+	tryTerminal(t, openTerminal(t, c, remote.TerminalOptions{Term: "vt100", Columns: 132}))
+}
+
+// tryTerminal talks with a shell in a terminal of 132 columns, and has it exit.
+func tryTerminal(t *testing.T, term remote.Terminal) {
+	t.Helper()
+	say(t, term, "PS1= exec sh\nstty -echo; echo be''gun\n")
+	hear(t, term, "begun\r\n")
+	say(t, term, "echo \"$TERM $(stty size) to err\" >&2\n")
+	hear(t, term, "vt100 24 132 to err\r\n")
+	check(t, term.Resize(50, 90))
+	say(t, term, "until [ \"$(stty size)\" = '50 90' ]; do :; done; echo re''sized\n")
+	hear(t, term, "resized\r\n")
+	check(t, term.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
+	if _, err := term.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a read with nothing to read: %v", err)
+	}
+	check(t, term.SetReadDeadline(time.Time{}))
+	say(t, term, "printf 'a%.0s' $(seq 100000); exit 3\n")
+	all, err := io.ReadAll(term)
+	if check(t, err); strings.Count(string(all), "a") != 100000 {
+		t.Errorf("%d bytes came", len(all))
+	}
+	check(t, term.Close())
+	if _, err := term.Read(make([]byte, 1)); err == nil {
+		t.Error("a read after close succeeds")
+	}
+}
+
+// TestTerminalCloses has Close end the shell and what it runs.
+func TestTerminalCloses(t *testing.T) {
+	w := newWorld(t)
+	w.serve("h", &sshserver.Server{Terminals: true})
+	d := w.dialer()
+	for name, end := range map[string]func(*ssh.Client, remote.Terminal) error{
+		"terminal": func(_ *ssh.Client, term remote.Terminal) error { return term.Close() },
+		"client":   func(c *ssh.Client, _ remote.Terminal) error { return c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := w.dial(d, "h")
+			fifo := w.path(name)
+			r, err := run(t, c, remote.Cmd{Line: "mkfifo " + name}, 5*time.Second)
+			check(t, err)
+			check(t, r.Err(remote.Cmd{}))
+			term := openTerminal(t, c, remote.TerminalOptions{})
+			read := make(chan error, 1)
+			say(t, term, "exec sh -c 'trap \"echo hung >"+name+"\" HUP; echo r''eady; while :; do sleep 0.01; done'\n")
+			hear(t, term, "ready")
+			go func() {
+				_, err := io.Copy(io.Discard, term)
+				read <- err
+			}()
+			check(t, end(c, term))
+			if got, err := os.ReadFile(fifo); err != nil || string(got) != "hung\n" {
+				t.Errorf("the shell says %q, %v", got, err)
+			}
+			if err := <-read; !errors.Is(err, net.ErrClosed) && !errors.Is(err, ssh.ErrClosed) {
+				t.Errorf("the read ended with %v", err)
+			}
+		})
+	}
+}
+
+func TestTerminalFailures(t *testing.T) {
+	w := newWorld(t)
+	w.serve("none", &sshserver.Server{})
+	w.serve("silent", &sshserver.Server{Terminals: true, Fault: func(int) sshserver.Fault { return sshserver.SilentChannel }})
+	cut := &sshserver.Server{Terminals: true}
+	cut.Exec = func(_ context.Context, x *sshserver.Exec) int {
+		io.WriteString(x.Stdout, "hello")
+		go cut.Close()
+		io.Copy(io.Discard, x.Stdin)
+		return 0
+	}
+	w.serve("cut", cut)
+	d := w.dialer()
+	_, err := w.dial(d, "none").Terminal(context.Background(), remote.TerminalOptions{})
+	if err == nil || !strings.Contains(err.Error(), "the host gives no terminal") {
+		t.Errorf("without a terminal: %v", err)
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	_, err = w.dial(d, "silent").Terminal(ctx, remote.TerminalOptions{})
+	expect(t, err, ssh.StageRun, ssh.ErrTimeout, "")
+
+	term := openTerminal(t, w.dial(d, "cut"), remote.TerminalOptions{})
+	_, err = io.Copy(io.Discard, term)
+	expect(t, err, ssh.StageRun, ssh.ErrLost, "")
+	err = term.Resize(1, 1)
+	expect(t, err, ssh.StageRun, ssh.ErrLost, "")
+}
+
+func TestFarmTerminal(t *testing.T) {
+	c := dialFarm(t, onFarm(t, ""), "webserv1", "web")
+	tryTerminal(t, openTerminal(t, c, remote.TerminalOptions{Term: "vt100", Columns: 132}))
+
+	farm := openTerminal(t, c, remote.TerminalOptions{})
+	say(t, farm, "exec sleep 1800042\n")
+	waitRunning(t, "1800042", true)
+	check(t, farm.Close())
+	waitRunning(t, "1800042", false)
+}
+
+// waitRunning waits until a process is on webserv1, or is not.
+func waitRunning(t *testing.T, mark string, want bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); (running(t, "webserv1")(mark) != "") != want; {
+		if time.Now().After(end) {
+			t.Fatalf("running is not %v", want)
+		}
+	}
+}
+
+func openTerminal(t *testing.T, c *ssh.Client, o remote.TerminalOptions) remote.Terminal {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	term, err := c.Terminal(ctx, o)
+	check(t, err)
+	t.Cleanup(func() { term.Close() })
+	return term
+}
+
+func say(t *testing.T, term remote.Terminal, text string) {
+	t.Helper()
+	check(t, term.SetWriteDeadline(time.Now().Add(10*time.Second)))
+	_, err := term.Write([]byte(text))
+	check(t, err)
+}
+
+// hear reads until text has come.
+func hear(t *testing.T, term remote.Terminal, text string) {
+	t.Helper()
+	check(t, term.SetReadDeadline(time.Now().Add(10*time.Second)))
+	var all []byte
+	buf := make([]byte, 4096)
+	for !strings.Contains(string(all), text) {
+		n, err := term.Read(buf)
+		if all = append(all, buf[:n]...); err != nil {
+			t.Fatalf("no %q: %v, after %q", text, err, all)
+		}
+	}
+}
