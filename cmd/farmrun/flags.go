@@ -37,8 +37,9 @@ Exit status: 0 all well; 1 some host failed; 2 the command or the script is wron
 
 // flags are the options of farmrun itself.
 type flags struct {
-	command  string // -c
-	line     string // -e
+	typed    []string // all that farmrun was called with
+	command  string   // -c
+	line     string   // -e
 	dir      string
 	site     string
 	dryRun   bool
@@ -96,7 +97,7 @@ func usageError(format string, args ...any) error {
 
 // parse reads the command line.
 func parse(args []string) (job, error) {
-	var f flags
+	f := flags{typed: args}
 	set := f.set()
 	if err := set.Parse(args); err != nil {
 		return nil, usageError("%v", cli.FlagError(set, err))

@@ -19,7 +19,7 @@ import (
 // realModules returns what scripts can require.
 func realModules(t *testing.T) []luahost.Module {
 	t.Helper()
-	w := newWorld(flags{}, &console.Console{})
+	w := newWorld(flags{}, "", &console.Console{})
 	t.Cleanup(w.close)
 	return modules(w, "test")
 }

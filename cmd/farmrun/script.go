@@ -22,26 +22,46 @@ type script struct {
 }
 
 // run makes the farm, runs the script, and logs out everywhere.
-func (s script) run(ctx context.Context, out *console.Console) error {
-	w := newWorld(s.flags, out)
+func (s script) run(ctx context.Context, out *console.Console) (err error) {
+	w := newWorld(s.flags, s.name, out)
 	defer w.close()
+	defer func() { w.remember(err) }()
+	w.chronicle.read("", s.path, []byte(s.source))
 	ctx, stop := interruptible(ctx, atWork{w}, out)
 	defer stop()
 	whole, _ := luahost.ParseDuration(s.flags.whole) // 0 where none was given; flags.check has read it
 	rt := luahost.New(ctx, luahost.Config{
 		Timeout: whole,
 		Modules: append(modules(w, s.name), s.extra...),
-		Find:    s.find.find,
+		Find:    w.remembering(s.find),
 		Args:    s.args,
 		Print:   out.Print,
 		Log:     func(text string) { note(out, "%s", text) },
 	})
 	defer rt.Close()
-	err := rt.Run(s.source, s.path)
+	err = rt.Run(s.source, s.path)
 	if err == nil && s.flags.dryRun {
 		note(out, "this was a dry run: nothing was changed on the hosts")
 	}
 	return err
+}
+
+// remember writes down how the run ended.
+func (w *world) remember(ended error) {
+	if err := w.chronicle.close(ended); err != nil {
+		note(w.out, "%v", err)
+	}
+}
+
+// remembering is f.find for a run that remembers which files it has read.
+func (w *world) remembering(f finder) func(name string) ([]byte, string, error) {
+	return func(name string) (source []byte, path string, err error) {
+		source, path, err = f.find(name)
+		if err == nil {
+			w.chronicle.read(name, path, source)
+		}
+		return source, path, err
+	}
 }
 
 // newScript finds a script by its path or name.

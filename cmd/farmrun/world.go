@@ -22,14 +22,18 @@ type world struct {
 	ssh      *ssh.Dialer
 	farm     *farm.Farm
 	tunnels  tunnel.Set
+	// chronicle remembers the run: who writes something into its directory, such
+	// as a recording, gets that by open.
+	chronicle *chronicle
 }
 
-func newWorld(f flags, out *console.Console) *world {
+func newWorld(f flags, script string, out *console.Console) *world {
 	w := &world{flags: f, out: out, operator: &terminal.Terminal{}}
 	w.keyring = &secret.Keyring{Ask: func(ctx context.Context, account string) (secret.Secret, error) {
 		return w.operator.Secret(ctx, fmt.Sprintf("Password for %s: ", account))
 	}}
 	out.Mask = w.keyring.Mask
+	w.chronicle = newChronicle(f, script, w.keyring.Mask)
 	w.ssh = newDialer(w)
 	w.farm = farm.New(farm.Config{
 		Dial:     w.login,

@@ -1,0 +1,167 @@
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrInUse is returned for a journal that a run writes which is under way.
+var ErrInUse = errors.New("the run is under way")
+
+// WriteError is a record that could not be written: whatever it announces must
+// not begin.
+type WriteError struct {
+	Path string
+	Err  error
+}
+
+func (e *WriteError) Error() string {
+	var cause *fs.PathError
+	if errors.As(e.Err, &cause) {
+		return fmt.Sprintf("the journal %s cannot be written: %v", e.Path, cause.Err)
+	}
+	return fmt.Sprintf("the journal %s cannot be written: %v", e.Path, e.Err)
+}
+
+// Unwrap returns the cause, such as syscall.ENOSPC.
+func (e *WriteError) Unwrap() error { return e.Err }
+
+// Hint says what to do.
+func (e *WriteError) Hint() string {
+	return "make room for it on this machine; nothing begins on a host that is not written down first"
+}
+
+// File is a journal on a local disk. While it is open no other process can
+// open it (flock(2)); the kernel lets go of it with the process, however that
+// ends. Its methods may be called from many goroutines.
+type File struct {
+	path string
+	mask func([]byte) []byte
+	file *os.File
+
+	mu   sync.Mutex
+	size int64 // the end of the last whole record
+}
+
+// Create makes a journal, which must not be there yet, for this user's eyes
+// only. mask blots out secrets; nil leaves all as it is. Close it.
+func Create(path string, mask func([]byte) []byte) (*File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, &WriteError{path, err}
+	}
+	f := &File{path: path, mask: mask, file: file}
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX) // InUse may be looking, and is gone in no time
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		file.Close()
+		return nil, &WriteError{path, err}
+	}
+	return f, nil
+}
+
+// Open opens a journal to go on with it and returns its records. A last line
+// that is torn is taken off. It fails with ErrInUse while its run is under way.
+func Open(path string, mask func([]byte) []byte) (*File, []Record, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := &File{path: path, mask: mask, file: file}
+	err = f.lock()
+	var records []Record
+	if err == nil {
+		records, f.size, err = read(file)
+	}
+	if err == nil {
+		err = file.Truncate(f.size)
+	}
+	if err != nil {
+		file.Close()
+		return nil, nil, err
+	}
+	return f, records, nil
+}
+
+// lock makes this process the one that writes the journal. Who only looks by
+// InUse has it for a moment, so one refusal does not count.
+func (f *File) lock() error {
+	for range 5 {
+		err := unix.Flock(int(f.file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return ErrInUse
+}
+
+// InUse tells whether the run that writes the journal is under way.
+func InUse(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	return errors.Is(unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// Append writes a record down. When it returns nil the record outlives the
+// process, and the machine's power as well if its kind announces something. The
+// error is a *WriteError; what part of the record was written is taken off again.
+func (f *File) Append(r Record) error {
+	if f.mask != nil {
+		r = r.masked(f.mask)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r.Time.IsZero() {
+		r.Time = time.Now()
+	}
+	line, err := json.Marshal(r)
+	if err == nil {
+		err = f.write(append(line, '\n'), r.Kind.Announces())
+	}
+	if err != nil {
+		return &WriteError{f.path, err}
+	}
+	return nil
+}
+
+func (f *File) write(line []byte, sync bool) error {
+	n, err := f.file.Write(line)
+	if err == nil && sync {
+		err = f.file.Sync()
+	}
+	if err != nil {
+		if n > 0 {
+			err = errors.Join(err, f.file.Truncate(f.size))
+		}
+		return err
+	}
+	f.size += int64(n)
+	return nil
+}
+
+// Close lets go of the journal.
+func (f *File) Close() error { return f.file.Close() }
+
+// syncDir has the name of a new file outlive the machine's power.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -1,0 +1,125 @@
+// Package journal writes down what a run does, so that whoever comes after it,
+// though it was killed, knows where every host stands.
+//
+// A journal is a file of records, one a line, each a JSON object (RFC 8259).
+// A record that announces something (Kind.Announces) is on stable storage
+// before what it announces begins, so that a host without such a record was
+// not touched. The first record is RunBegan and says what the run is.
+//
+//	f, err := journal.Create(path, keyring.Mask)
+//	err = f.Append(journal.Record{Kind: journal.StepBegan, Host: "web1", Step: "drain"})
+//
+// Read returns the records of a file, and StateOf what they come to. The
+// package knows no Lua and no network. Who writes rollouts down needs only
+// Append; that is the interface by which a store shared by several operators
+// could take the place of File.
+package journal
+
+import "time"
+
+// Kind says what a record tells. In the file it is these words.
+type Kind string
+
+// The kinds of records. Those marked (host) name a host. All from RolloutBegan
+// to RolloutEnded carry the number of their rollout.
+const (
+	RunBegan   Kind = "run began"   // Run says what run it is
+	RunResumed Kind = "run resumed" // Run says who goes on with it
+	RunEnded   Kind = "run ended"   // Error is why it did not end well
+
+	LockTaken    Kind = "lock taken"    // (host) Name is the lock's path there
+	LockReleased Kind = "lock released" // (host)
+
+	RolloutBegan Kind = "rollout began" // Hosts are all of it, in order
+	Sick         Kind = "sick"          // (host) it is out of service for another reason than its turn
+	Well         Kind = "well"          // (host) it no longer is
+	Waiting      Kind = "waiting"       // for sick hosts that use the budget up (Error)
+	TurnBegan    Kind = "turn began"    // (host) from now on it may be out of service
+	StepBegan    Kind = "step began"    // (host)
+	StepEnded    Kind = "step ended"    // (host) Error is "" if it did its work
+	TurnEnded    Kind = "turn ended"    // (host) Error is "" if it did its work
+	Verifying    Kind = "verifying"     // (host) it is asked whether it is healthy
+	Healthy      Kind = "healthy"       // (host) it said yes after its turn
+	Settling     Kind = "settling"      // (host) it stays on the air for a while
+	HostDone     Kind = "host done"     // (host) it is through
+	HostFailed   Kind = "host failed"   // (host) Error says why
+	UndoBegan    Kind = "undo began"    // (host) its steps are taken back
+	UndoEnded    Kind = "undo ended"    // (host) Error is "" if it is as it was before its turn
+	HostBack     Kind = "host back"     // (host) a rollback has taken it back, and it is healthy
+	HostUnknown  Kind = "host unknown"  // (host) what ran on it was ended; nobody has looked since
+	Halting      Kind = "halting"       // no further turn begins; Error is why
+	RolloutEnded Kind = "rollout ended" // Error is "" if all hosts are done
+
+	Fact Kind = "fact" // (host) something to remember: Name and Value
+)
+
+// Announces tells whether something begins after the record that the record
+// has to be on stable storage for. Others may be lost with the machine's power;
+// with the process they are not.
+func (k Kind) Announces() bool {
+	switch k {
+	case RunBegan, RunResumed, LockTaken, RolloutBegan, TurnBegan, StepBegan, UndoBegan, Fact, RunEnded:
+		return true
+	}
+	return false
+}
+
+// Record is one line of a journal. Fields that do not matter to its kind are
+// zero and left out of the line.
+type Record struct {
+	Time    time.Time `json:"time"` // when it was written; Append fills it in
+	Kind    Kind      `json:"kind"`
+	Rollout int       `json:"rollout,omitempty"` // which of the run's rollouts, from 1
+	Host    string    `json:"host,omitempty"`
+	Step    string    `json:"step,omitempty"` // "drain"; of a step within a step "switch/check"
+	Name    string    `json:"name,omitempty"`
+	Value   string    `json:"value,omitempty"`
+	Hosts   []string  `json:"hosts,omitempty"`
+	Error   string    `json:"error,omitempty"`  // what went wrong, in a line
+	Output  string    `json:"output,omitempty"` // the last lines that the host said before it did
+	Run     *Run      `json:"run,omitempty"`
+}
+
+// Run says what a run is and who began it or went on with it.
+type Run struct {
+	ID      string    `json:"id"`
+	Script  string    `json:"script"`  // the script's name: "cutover"
+	Command []string  `json:"command"` // what farmrun was called with, its own name left out
+	Dir     string    `json:"dir"`     // the working directory
+	User    string    `json:"user"`    // who
+	Machine string    `json:"machine"` // from where
+	PID     int       `json:"pid"`
+	Version string    `json:"version,omitempty"` // farmrun's
+	Sources []Source  `json:"sources,omitempty"` // the Lua files that were read before it began
+	Began   time.Time `json:"began"`
+}
+
+// Source is a Lua file as a run has read it.
+type Source struct {
+	Name   string `json:"name"` // as require has it; "" is the script
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"` // in hexadecimal
+}
+
+// masked returns r with mask applied to all that hosts and scripts have said.
+func (r Record) masked(mask func([]byte) []byte) Record {
+	text := func(s *string) { *s = string(mask([]byte(*s))) }
+	for _, s := range []*string{&r.Host, &r.Step, &r.Name, &r.Value, &r.Error, &r.Output} {
+		text(s)
+	}
+	r.Hosts = maskedAll(mask, r.Hosts)
+	if r.Run != nil {
+		run := *r.Run
+		run.Command = maskedAll(mask, run.Command)
+		r.Run = &run
+	}
+	return r
+}
+
+func maskedAll(mask func([]byte) []byte, texts []string) []string {
+	masked := make([]string, len(texts))
+	for i, t := range texts {
+		masked[i] = string(mask([]byte(t)))
+	}
+	return masked
+}

@@ -1,0 +1,179 @@
+package journal
+
+import (
+	"slices"
+	"time"
+)
+
+// State is what the records of a run come to.
+type State struct {
+	Run      Run   // who began it
+	Resumed  []Run // who went on with it, in order
+	Ended    bool  // by itself; a run that was killed has not
+	Error    string
+	Last     time.Time // of the last record
+	Rollouts []*Rollout
+	Facts    map[string]map[string]string // by host and name; the last counts
+}
+
+// Rollout is where one rollout of a run stands.
+type Rollout struct {
+	Number int // from 1
+	Began  time.Time
+	Order  []string // the hosts, as they were given
+	Hosts  map[string]*Host
+	Ended  bool
+	Error  string // why it did not end well
+}
+
+// Progress is how far a host has come in a rollout.
+type Progress string
+
+// How far a host can be. In State these are words as the operator reads them.
+const (
+	Untried Progress = "not tried"
+	Middle  Progress = "in the middle" // its turn began and nothing says how it ended
+	Failed  Progress = "failed"
+	Unknown Progress = "unknown" // what ran on it was ended
+	Back    Progress = "back"    // as it was before its turn
+	Done    Progress = "done"
+)
+
+// Host is where a host stands in a rollout.
+type Host struct {
+	Progress Progress
+	Step     string    // the last step that began; "" if none did
+	StepDone bool      // that step did its work
+	Began    time.Time // its turn; zero if it has had none
+	Ended    time.Time // when it was done, had failed or was back; zero before
+	Error    string    // what it failed of
+}
+
+// StateOf reads records in the order in which they were written.
+func StateOf(records []Record) *State {
+	s := &State{Facts: map[string]map[string]string{}}
+	for _, r := range records {
+		s.Last = r.Time
+		s.note(r)
+	}
+	return s
+}
+
+// note adds one record.
+func (s *State) note(r Record) {
+	switch r.Kind {
+	case RunBegan:
+		if r.Run != nil {
+			s.Run = *r.Run
+		}
+	case RunResumed:
+		if r.Run != nil {
+			s.Resumed = append(s.Resumed, *r.Run)
+		}
+		s.Ended, s.Error = false, ""
+	case RunEnded:
+		s.Ended, s.Error = true, r.Error
+	case Fact:
+		if s.Facts[r.Host] == nil {
+			s.Facts[r.Host] = map[string]string{}
+		}
+		s.Facts[r.Host][r.Name] = r.Value
+	case RolloutBegan:
+		s.begin(r)
+	default:
+		if rollout := s.Rollout(r.Rollout); rollout != nil {
+			rollout.note(r)
+		}
+	}
+}
+
+// begin notes that a rollout began, or goes on in a run that was resumed.
+func (s *State) begin(r Record) {
+	rollout := s.Rollout(r.Rollout)
+	if rollout == nil {
+		rollout = &Rollout{Number: r.Rollout, Began: r.Time, Hosts: map[string]*Host{}}
+		s.Rollouts = append(s.Rollouts, rollout)
+	}
+	rollout.Order, rollout.Ended, rollout.Error = r.Hosts, false, ""
+	for _, name := range r.Hosts {
+		if rollout.Hosts[name] == nil {
+			rollout.Hosts[name] = &Host{Progress: Untried}
+		}
+	}
+}
+
+// Rollout returns the run's rollout of that number, nil if it never began.
+func (s *State) Rollout(number int) *Rollout {
+	for _, r := range s.Rollouts {
+		if r.Number == number {
+			return r
+		}
+	}
+	return nil
+}
+
+func (r *Rollout) note(rec Record) {
+	if rec.Kind == RolloutEnded {
+		r.Ended, r.Error = true, rec.Error
+		return
+	}
+	if h := r.Hosts[rec.Host]; h != nil {
+		h.note(rec)
+	}
+}
+
+func (h *Host) note(r Record) {
+	end := func(p Progress) { h.Progress, h.Ended, h.Error = p, r.Time, r.Error }
+	switch r.Kind {
+	case TurnBegan:
+		*h = Host{Progress: Middle, Began: r.Time}
+	case StepBegan:
+		h.Step, h.StepDone = r.Step, false
+	case StepEnded:
+		h.StepDone = r.Error == "" && r.Step == h.Step
+	case HostDone:
+		end(Done)
+	case HostFailed:
+		if h.Progress != Unknown { // which says more
+			end(Failed)
+		}
+	case HostUnknown:
+		end(Unknown)
+	case UndoBegan:
+		h.Progress = Middle
+	case UndoEnded:
+		if r.Error != "" {
+			end(Failed)
+		} else {
+			end(Back)
+		}
+	case HostBack:
+		end(Back)
+	}
+}
+
+// Resumable tells whether the run left hosts that it has not done with.
+func (s *State) Resumable() bool {
+	return slices.ContainsFunc(s.Rollouts, func(r *Rollout) bool { return len(r.Open()) > 0 })
+}
+
+// Open returns the hosts that a rollout is not done with, those in the middle
+// first, and of the rest in the order of the rollout.
+func (r *Rollout) Open() []string {
+	var middle, rest []string
+	for _, name := range r.Order {
+		switch r.Hosts[name].Progress {
+		case Done:
+		case Untried, Back:
+			rest = append(rest, name)
+		default:
+			middle = append(middle, name)
+		}
+	}
+	return append(middle, rest...)
+}
+
+// With returns the hosts of a rollout that have come so far, in its order.
+func (r *Rollout) With(p Progress) []string {
+	return slices.DeleteFunc(slices.Clone(r.Order), func(name string) bool { return r.Hosts[name].Progress != p })
+}
