@@ -129,7 +129,10 @@ func (t *terminal) Read(p []byte) (int, error) {
 	case <-t.readEnd.wait():
 		return 0, os.ErrDeadlineExceeded
 	}
-	if t.ended.Load() {
+	switch {
+	case isDone(t.closed): // which ends the rest
+		return 0, net.ErrClosed
+	case t.ended.Load():
 		return 0, io.EOF
 	}
 	return 0, t.client.fail(StageRun, t.client.lost())

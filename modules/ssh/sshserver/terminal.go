@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 
 	"github.com/creack/pty"
@@ -21,10 +22,12 @@ func (x *Exec) runInTerminal(ctx context.Context, cmd *exec.Cmd) (int, error) {
 	defer file.Close()
 	x.conn.busy.Go(func() { io.Copy(file, x.Stdin) }) // ends with the channel
 	ended := make(chan struct{})
-	x.conn.busy.Go(func() { x.followTerminal(ctx, file, cmd.Process.Pid, ended) })
+	var follower sync.WaitGroup
+	follower.Go(func() { x.followTerminal(ctx, file, cmd.Process.Pid, ended) })
 	io.Copy(x.Stdout, file) // until nobody has the terminal open
 	err = cmd.Wait()
 	close(ended)
+	follower.Wait() // it uses file
 	return status(cmd, err)
 }
 
