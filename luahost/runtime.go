@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/deadline"
 )
 
 // Config says what a Runtime offers to its scripts. The zero value is a Lua
@@ -146,7 +148,7 @@ func (rt *Runtime) compile(source, path string) (*lua.LFunction, error) {
 type Task struct {
 	Host    string        // whose part it is; "" is none
 	What    string        // what its deadline bounds, for the error: "the turn of web3"
-	Timeout time.Duration // 0 is as long as ctx allows
+	Timeout time.Duration // 0 is as long as ctx allows; see deadline.Pause
 }
 
 // Call calls fn on a Lua thread of its own and waits for it; args are as for
@@ -158,7 +160,7 @@ type Task struct {
 func (rt *Runtime) Call(ctx context.Context, task Task, fn *lua.LFunction, args ...any) (lua.LValue, error) {
 	if task.Timeout > 0 {
 		var done context.CancelFunc
-		ctx, done = context.WithTimeoutCause(ctx, task.Timeout, &TimeoutError{What: task.What, After: task.Timeout})
+		ctx, done = deadline.With(ctx, task.Timeout, &TimeoutError{What: task.What, After: task.Timeout})
 		defer done()
 	}
 	t := newThread(ctx, rt, task.Host)

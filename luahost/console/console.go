@@ -23,7 +23,8 @@ type Console struct {
 	// Mask blots secrets out of a line; nil leaves all as it is.
 	Mask func(line []byte) []byte
 
-	mu sync.Mutex
+	mu   sync.Mutex
+	held *held // what waits for the screen; nil while nobody has it
 }
 
 // Stream says where a line belongs.
@@ -88,6 +89,10 @@ func (c *Console) write(s Stream, text []byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.held != nil && c.terminal(s) {
+		c.held.add(w, text)
+		return
+	}
 	w.Write(text)
 }
 

@@ -55,7 +55,8 @@ type Config struct {
 	HealthParallel int
 
 	// TurnTimeout is how long a turn may take, without the checks that follow
-	// it. 0 is 10 m.
+	// it and without the time for which the turn stops the clock by
+	// deadline.Pause. 0 is 10 m.
 	TurnTimeout time.Duration
 	// Grace is how long a turn whose context has ended has to return before it
 	// is given up. 0 is 5 s.

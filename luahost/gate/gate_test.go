@@ -381,7 +381,7 @@ func TestATurnThatOutlivesItsDeadline(t *testing.T) {
 		{"says what it was at", func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			return fmt.Errorf("waiting for a prompt: %w", ctx.Err())
-		}, "the turn took longer than 10m0s: waiting for a prompt: context deadline exceeded", "10m0s"},
+		}, "the turn took longer than 10m0s: waiting for a prompt: context canceled", "10m0s"},
 		{"is done too late", func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			time.Sleep(time.Second)

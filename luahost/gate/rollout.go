@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"farmrun/luahost/deadline"
 )
 
 // state is where a host stands with the budget.
@@ -163,7 +165,7 @@ func (r *rollout) begin(ctx context.Context, m *member) {
 // if the function is not.
 func (r *rollout) takeTurn(ctx context.Context, host string) error {
 	late := timeoutError(fmt.Sprintf("the turn took longer than %v", r.cfg.TurnTimeout))
-	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.TurnTimeout, late)
+	ctx, cancel := deadline.With(ctx, r.cfg.TurnTimeout, late)
 	defer cancel()
 	answer, _ := call(func() error {
 		defer r.gate.turnReturned()

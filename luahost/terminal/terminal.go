@@ -1,10 +1,12 @@
 // Package terminal asks the operator: questions, confirmations, and passwords
-// without echo. It speaks to the controlling terminal (/dev/tty), not to
+// without echo; and it gives somebody else his keyboard and screen (Take). It
+// speaks to the controlling terminal (/dev/tty), not to
 // standard input, so that a script may be fed by a pipe and still ask.
 package terminal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,8 +26,12 @@ var ErrNone = errors.New("there is no terminal to ask on")
 // zero value is the controlling terminal of the process.
 type Terminal struct {
 	Path string // "" is /dev/tty
+	// Hold keeps others from writing on the screen until release is called; see
+	// console.Console.Hold. nil does nothing.
+	Hold func() (release func())
 
 	mu     sync.Mutex
+	turn   chan struct{} // has one place: whoever holds it has the terminal
 	asking atomic.Bool
 }
 
@@ -62,19 +68,43 @@ func (t *Terminal) Secret(ctx context.Context, question string) (secret.Secret, 
 	return secret.New(string(line)), err
 }
 
-func (t *Terminal) dialogue(ctx context.Context, question string, hidden bool) ([]byte, error) {
+// lock waits until nobody else has the terminal.
+func (t *Terminal) lock(ctx context.Context) (release func(), err error) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	if t.turn == nil {
+		t.turn = make(chan struct{}, 1)
+	}
+	turn := t.turn
+	t.mu.Unlock()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	path := t.Path
-	if path == "" {
-		path = "/dev/tty"
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
-	tty, err := os.OpenFile(path, os.O_RDWR, 0)
+}
+
+// open opens the terminal.
+func (t *Terminal) open() (*os.File, error) {
+	tty, err := os.OpenFile(cmp.Or(t.Path, "/dev/tty"), os.O_RDWR, 0)
 	if err != nil {
 		return nil, ErrNone
+	}
+	return tty, nil
+}
+
+func (t *Terminal) dialogue(ctx context.Context, question string, hidden bool) ([]byte, error) {
+	release, err := t.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	tty, err := t.open()
+	if err != nil {
+		return nil, err
 	}
 	defer tty.Close()
 	if hidden {

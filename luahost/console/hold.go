@@ -1,0 +1,66 @@
+package console
+
+import (
+	"fmt"
+	"io"
+)
+
+// mostHeld is how much is held back for the screen, in bytes.
+const mostHeld = 1 << 20
+
+// held is what would have appeared on a screen that somebody else had.
+type held struct {
+	holders int
+	pieces  []piece
+	size    int
+	dropped int // bytes of the oldest, which were too much
+}
+
+// piece is one write.
+type piece struct {
+	to   io.Writer
+	text []byte
+}
+
+// Hold keeps from the screen what comes until release is called, and shows it
+// then: the operator answers a question, or works in a session, and no line of
+// another host shall come between. Of more than 1 MiB only the end is shown.
+// What goes to files and pipes is not held back. Several may hold at once;
+// release may be called once.
+func (c *Console) Hold() (release func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held == nil {
+		c.held = &held{}
+	}
+	c.held.holders++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.held.holders--; c.held.holders == 0 {
+			c.held.show(c.Err)
+			c.held = nil
+		}
+	}
+}
+
+func (h *held) add(to io.Writer, text []byte) {
+	h.pieces = append(h.pieces, piece{to, text})
+	for h.size += len(text); h.size > mostHeld; {
+		n := len(h.pieces[0].text)
+		h.pieces[0].text = nil
+		h.pieces = h.pieces[1:]
+		h.size -= n
+		h.dropped += n
+	}
+}
+
+// show writes all that was held back, and to note how much was too much.
+func (h *held) show(note io.Writer) {
+	if h.dropped > 0 && note != nil {
+		fmt.Fprintf(note, "farmrun: %d bytes that were said meanwhile are not shown\n", h.dropped)
+	}
+	for _, p := range h.pieces {
+		p.to.Write(p.text)
+	}
+}
