@@ -24,15 +24,18 @@ func endsAfter(t *testing.T, ctx context.Context, began time.Time, d time.Durati
 	}
 }
 
+// key is of a value that a context has.
+type key struct{}
+
 func TestWith(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		ctx, cancel := deadline.With(t.Context(), time.Minute, errTurn)
 		defer cancel()
-		below, cancelBelow := context.WithCancel(context.WithValue(ctx, "key", "value"))
+		below, cancelBelow := context.WithCancel(context.WithValue(ctx, key{}, "value"))
 		defer cancelBelow()
 		endsAfter(t, below, began, time.Minute, errTurn)
-		if below.Value("key") != "value" {
+		if below.Value(key{}) != "value" {
 			t.Error("a value is lost")
 		}
 	})
