@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrRejected is wrapped by the error of every Take that follows a rejection.
@@ -38,6 +38,7 @@ type Keyring struct {
 
 	mu       sync.Mutex
 	accounts map[string]*entry
+	hidden   atomic.Pointer[hidden] // what Mask and a Masker look for; replaced under mu
 }
 
 // entry is the state of one account's password. turn has one place: whoever
@@ -78,38 +79,18 @@ func (k *Keyring) Take(ctx context.Context, account string) (Secret, Report, err
 		<-e.turn
 		return Secret{}, nil, err
 	}
+	k.Hide(s)
 	var once sync.Once
 	return s, func(o Outcome) { once.Do(func() { e.report(account, o) }) }, nil
 }
 
 // Put sets the password for account without asking, untried as yet.
 func (k *Keyring) Put(account string, s Secret) {
+	k.Hide(s)
 	e := k.entry(account)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.secret, e.known, e.verified, e.failed = s, true, false, nil
-}
-
-// Mask returns line with every password of the ring blotted out.
-func (k *Keyring) Mask(line []byte) []byte {
-	for _, s := range k.secrets() {
-		line = s.maskIn(line)
-	}
-	return line
-}
-
-// secrets returns the passwords, the longest first: one may be part of another.
-func (k *Keyring) secrets() []Secret {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	var all []Secret
-	for _, e := range k.accounts {
-		e.mu.Lock()
-		all = append(all, e.secret)
-		e.mu.Unlock()
-	}
-	slices.SortFunc(all, func(a, b Secret) int { return len(b.Reveal()) - len(a.Reveal()) })
-	return all
 }
 
 func (k *Keyring) entry(account string) *entry {

@@ -1,12 +1,14 @@
 // Package secret keeps passwords from being seen and from being used more than
 // is safe: a Secret does not print, and a Keyring asks for each password once,
 // when the first host wants it, and lets one host try it before any other does.
+//
+// What a host echoes all the same is blotted out on its way: Keyring.Mask does
+// it for a line that the operator reads, and a Masker for what goes into a
+// file of a run, where no piece of a secret may stand either, however the host
+// has wrapped it.
 package secret
 
-import (
-	"bytes"
-	"fmt"
-)
+import "fmt"
 
 // Secret is a password or passphrase. It prints as "(secret)" whatever the
 // verb, and has no other way out than Reveal. The zero value is the empty
@@ -35,16 +37,3 @@ func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, mask) }
 func (s Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
 
 const mask = "(secret)"
-
-// shortest is the length below which a password is not looked for in output:
-// masking every "a" would hide nothing and spoil much.
-const shortest = 4
-
-// maskIn returns line with every appearance of s replaced.
-func (s Secret) maskIn(line []byte) []byte {
-	text := s.Reveal()
-	if len(text) < shortest {
-		return line
-	}
-	return bytes.ReplaceAll(line, []byte(text), []byte(mask))
-}
