@@ -12,8 +12,8 @@
 //		Settle:  30 * time.Second,
 //	}, hosts, func(ctx context.Context, host string) error { … })
 //
-// Before each turn every host that is not in a turn is asked whether it is
-// healthy. A host counts against the budget from the moment its turn begins
+// Before each turn, and now and then during one, every host that is not in a
+// turn is asked whether it is healthy. A host counts against the budget from the moment its turn begins
 // until Healthy has said yes for it and says so again after the settle time; a
 // host that is sick counts as long as it is. A sick host whose turn is still
 // to come is taken first, for it costs nothing. The rest go in the order given.
@@ -25,6 +25,7 @@ package gate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -40,6 +41,16 @@ type Config struct {
 	// budget until Healthy says yes for it.
 	MaxFailures int
 
+	// Batches is how many hosts the first batch has, the second, and so on; the
+	// last number holds for all that follow. A batch begins when every host of
+	// the one before has left the budget or failed. However large a batch is, no
+	// more of its hosts are out of service at once than MaxOffline. nil is one
+	// batch of all hosts.
+	Batches []int
+	// Watched are hosts that have no turn, but are asked how they are and count
+	// against the budget as long as they are sick.
+	Watched []string
+
 	// Mend lets the turn of a sick host begin although other sick hosts use up
 	// the budget: a rollback has to, on a farm that a bad release has broken.
 	Mend bool
@@ -51,6 +62,12 @@ type Config struct {
 	Healthy func(ctx context.Context, host string) error
 	// HealthTimeout is how long one answer may take. 0 is 30 s.
 	HealthTimeout time.Duration
+	// Times is how many times in a row Healthy has to say yes for a host after
+	// its turn, Interval apart. 0 is 1.
+	Times int
+	// Recheck is how often hosts that are not in a turn are asked while others
+	// are, besides before each turn. 0 is 15 s.
+	Recheck time.Duration
 	// HealthParallel is how many hosts are asked at once. 0 is 32.
 	HealthParallel int
 
@@ -90,6 +107,8 @@ const (
 	DefaultMaxOffline     = 1
 	DefaultHealthTimeout  = 30 * time.Second
 	DefaultHealthParallel = 32
+	DefaultTimes          = 1
+	DefaultRecheck        = 15 * time.Second
 	DefaultTurnTimeout    = 10 * time.Minute
 	DefaultGrace          = 5 * time.Second
 	DefaultWithin         = time.Minute
@@ -124,6 +143,9 @@ func (c Config) withDefaults() (Config, error) {
 		count("MaxOffline", &c.MaxOffline, DefaultMaxOffline),
 		count("MaxFailures", &c.MaxFailures, 0),
 		count("HealthParallel", &c.HealthParallel, DefaultHealthParallel),
+		count("Times", &c.Times, DefaultTimes),
+		fill("Recheck", &c.Recheck, DefaultRecheck),
+		checkBatches(c.Batches),
 		fill("HealthTimeout", &c.HealthTimeout, DefaultHealthTimeout),
 		fill("TurnTimeout", &c.TurnTimeout, DefaultTurnTimeout),
 		fill("Grace", &c.Grace, DefaultGrace),
@@ -137,6 +159,15 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	return c, nil
+}
+
+func checkBatches(batches []int) error {
+	for _, n := range batches {
+		if n < 1 {
+			return fmt.Errorf("gate: a batch has at least 1 host, not %d", n)
+		}
+	}
+	return nil
 }
 
 // Gate lets one rollout at a time through to one farm. The zero value is an
@@ -195,7 +226,10 @@ func (g *Gate) Reopen() {
 func (g *Gate) Run(ctx context.Context, cfg Config, hosts []string, turn Turn) (Report, error) {
 	cfg, err := cfg.withDefaults()
 	if err == nil {
-		err = checkHosts(hosts)
+		err = checkHosts(slices.Concat(hosts, cfg.Watched))
+	}
+	if err == nil && len(hosts) == 0 {
+		err = ErrNoHosts
 	}
 	if err == nil {
 		err = g.enter(hosts)
@@ -210,9 +244,6 @@ func (g *Gate) Run(ctx context.Context, cfg Config, hosts []string, turn Turn) (
 }
 
 func checkHosts(hosts []string) error {
-	if len(hosts) == 0 {
-		return ErrNoHosts
-	}
 	seen := make(map[string]bool, len(hosts))
 	for _, h := range hosts {
 		if h == "" {

@@ -17,6 +17,36 @@ var (
 // askIdle asks every host that is not in a turn whether it is healthy, and
 // notes who is sick.
 func (r *rollout) askIdle(ctx context.Context) {
+	if r.look != nil { // a host is not asked while it is being asked
+		r.noteAll(ctx, <-r.look.answers)
+	}
+	r.beginLook(ctx)
+	r.noteAll(ctx, <-r.look.answers)
+}
+
+// look is all hosts that are not in a turn being asked.
+type look struct {
+	answers chan []answer
+	cancel  context.CancelFunc
+}
+
+// answer is what a host said.
+type answer struct {
+	member *member
+	err    error
+}
+
+// over returns where the answers come from; nil if nobody is asked.
+func (l *look) over() <-chan []answer {
+	if l == nil {
+		return nil
+	}
+	return l.answers
+}
+
+// beginLook has the hosts asked that are not in a turn. None of them may begin
+// one before their answers are there.
+func (r *rollout) beginLook(ctx context.Context) {
 	r.emit(Event{Kind: Checking})
 	var idle []*member
 	for _, m := range r.members {
@@ -24,12 +54,32 @@ func (r *rollout) askIdle(ctx context.Context) {
 			idle = append(idle, m)
 		}
 	}
-	answers := r.askAll(ctx, idle)
+	ctx, cancel := context.WithCancel(ctx)
+	l := &look{answers: make(chan []answer, 1), cancel: cancel}
+	r.look = l
+	go func() {
+		defer cancel()
+		l.answers <- r.askAll(ctx, idle)
+	}()
+}
+
+// endLook calls off what beginLook began.
+func (r *rollout) endLook() {
+	if r.look != nil {
+		r.look.cancel()
+		<-r.look.answers
+		r.look = nil
+	}
+}
+
+// noteAll keeps what the hosts answered that a look was for.
+func (r *rollout) noteAll(ctx context.Context, answers []answer) {
+	r.look, r.asked = nil, time.Now()
 	if ctx.Err() != nil { // who was not asked to the end is not sick for it
 		return
 	}
-	for i, m := range idle {
-		r.note(m, answers[i])
+	for _, a := range answers {
+		r.note(a.member, a.err)
 	}
 }
 
@@ -52,14 +102,14 @@ func (r *rollout) note(m *member, answer error) {
 
 // askAll asks the members at once, as many as the Config allows, and returns
 // their answers in order.
-func (r *rollout) askAll(ctx context.Context, members []*member) []error {
-	answers := make([]error, len(members))
+func (r *rollout) askAll(ctx context.Context, members []*member) []answer {
+	answers := make([]answer, len(members))
 	places := make(chan struct{}, r.cfg.HealthParallel)
 	var wg sync.WaitGroup
 	for i, m := range members {
 		places <- struct{}{}
 		wg.Go(func() {
-			answers[i] = r.ask(ctx, m)
+			answers[i] = answer{m, r.ask(ctx, m)}
 			<-places
 		})
 	}
@@ -111,14 +161,24 @@ func (r *rollout) verify(ctx context.Context, m *member) error {
 	return nil
 }
 
-// askUntilYes returns the last answer of a host that is not healthy within
-// the time that the Config gives it.
+// askUntilYes asks until Healthy has said yes as many times in a row as the
+// Config wants, and returns the last answer of a host that has not within the
+// time that it has.
 func (r *rollout) askUntilYes(ctx context.Context, m *member) error {
 	patience := time.Now().Add(r.cfg.Within)
-	for {
+	for yes := 0; ; {
 		err := r.ask(ctx, m)
-		if err == nil || time.Until(patience) < r.cfg.Interval || !sleep(ctx, r.cfg.Interval, nil) {
+		switch {
+		case err != nil && yes > 0:
+			err, yes = fmt.Errorf("it said yes %d of %d times, and then: %w", yes, r.cfg.Times, err), 0
+		case err == nil:
+			yes++
+		}
+		if yes == r.cfg.Times || err != nil && time.Until(patience) < r.cfg.Interval {
 			return err
+		}
+		if !sleep(ctx, r.cfg.Interval, nil) {
+			return context.Cause(ctx)
 		}
 	}
 }

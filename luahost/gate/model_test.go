@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -52,7 +53,8 @@ type modelHost struct {
 	said    error // what Healthy answered last
 	inTurn  bool
 	ended   time.Time // when its turn ended; zero before that
-	backAt  time.Time // when it first said yes after its turn; zero before that
+	yes     int       // how often in a row it has said yes since then
+	backAt  time.Time // when it had first said yes often enough after its turn; zero before that
 	settled bool      // it has said yes again since the settle time passed
 	failed  bool      // so the gate told: it is like any other sick host then
 	turns   int
@@ -60,7 +62,7 @@ type modelHost struct {
 
 // counts tells whether the host uses the budget, by what the gate was told.
 func (h *modelHost) counts() bool {
-	back := h.settled || h.failed && !h.backAt.IsZero()
+	back := h.settled || h.failed && h.yes > 0
 	return h.inTurn || h.said != nil || !h.ended.IsZero() && !back
 }
 
@@ -74,7 +76,7 @@ func (m *model) healthy(_ context.Context, host string) error {
 	if m.oneIn(60) {
 		time.Sleep(m.cfg.HealthTimeout - time.Nanosecond) // deaf to ctx; noted just before the gate may go on
 		m.mu.Lock()
-		h.said = errSick // for the gate it was silent
+		h.said, h.yes = errSick, 0 // for the gate it was silent
 		m.mu.Unlock()
 		time.Sleep(m.seconds(1, 20))
 		return nil
@@ -85,7 +87,7 @@ func (m *model) healthy(_ context.Context, host string) error {
 	h.asked = true
 	h.said = nil
 	if h.sick {
-		h.said = errSick
+		h.said, h.yes = errSick, 0
 		return errSick
 	}
 	m.saidYes(h)
@@ -94,6 +96,10 @@ func (m *model) healthy(_ context.Context, host string) error {
 
 func (m *model) saidYes(h *modelHost) {
 	if h.ended.IsZero() {
+		return
+	}
+	h.yes++
+	if h.yes < m.cfg.Times {
 		return
 	}
 	if h.backAt.IsZero() {
@@ -134,10 +140,31 @@ func (m *model) begin(host string) {
 	if others >= m.cfg.MaxOffline && !mends {
 		m.t.Errorf("%s: its turn begins with %d others out (%d sick) and a budget of %d", host, others, sick, m.cfg.MaxOffline)
 	}
+	m.checkBatch(host)
 	h.inTurn = true
 	m.begun++
 	if !mends {
 		m.most = max(m.most, others+1)
+	}
+}
+
+// checkBatch checks that nothing of the batch before is under way when the first
+// turn of a batch begins. The caller holds m.mu.
+func (m *model) checkBatch(host string) {
+	if len(m.cfg.Batches) == 0 {
+		return
+	}
+	begin := 0
+	for i := 0; begin < m.begun; i++ {
+		begin += m.cfg.Batches[min(i, len(m.cfg.Batches)-1)]
+	}
+	if begin != m.begun { // not the first
+		return
+	}
+	for name, o := range m.hosts {
+		if o.inTurn || !o.ended.IsZero() && !o.failed && !o.settled {
+			m.t.Errorf("%s begins a batch while %s of the one before is not back", host, name)
+		}
 	}
 }
 
@@ -230,6 +257,11 @@ func (m *model) interfere(g *Gate, cancel context.CancelFunc) {
 }
 
 func (m *model) checkReport(names []string, rep Report, err error) {
+	for _, name := range m.cfg.Watched {
+		if m.hosts[name].turns != 0 {
+			m.t.Errorf("%s had a turn and was only to be watched", name)
+		}
+	}
 	if n := len(rep.Done) + len(rep.Failed) + len(rep.Left); n != len(names) {
 		m.t.Errorf("%d hosts in the report, %d in the rollout", n, len(names))
 	}
@@ -263,6 +295,7 @@ func runModel(t *testing.T, seed uint64) *model {
 			MaxOffline: 1 + d.IntN(3), MaxFailures: d.IntN(3), Mend: d.IntN(4) == 0, Healthy: m.healthy, Events: m.event,
 			Settle: m.seconds(0, 2) * 20, Wait: m.seconds(0, 2) * 60,
 			TurnTimeout: time.Minute, Grace: 5 * time.Second, HealthTimeout: 10 * time.Second, HealthParallel: 1 + d.IntN(4),
+			Times: 1 + d.IntN(3), Recheck: m.seconds(1, 30), Batches: [][]int{nil, {1}, {1, 2}, {1, 3, 2}, {5}}[d.IntN(5)],
 		}
 		var names []string
 		for i := range 1 + d.IntN(8) {
@@ -270,11 +303,16 @@ func runModel(t *testing.T, seed uint64) *model {
 			names = append(names, name)
 			m.hosts[name] = &modelHost{sick: m.oneIn(12)}
 		}
+		for i := range d.IntN(3) {
+			name := fmt.Sprint("w", i)
+			m.cfg.Watched = append(m.cfg.Watched, name)
+			m.hosts[name] = &modelHost{sick: m.oneIn(12)}
+		}
 		var g Gate
 		ctx, cancel := context.WithCancel(t.Context())
 		m.interfere(&g, cancel)
 		fate, endFate := context.WithCancel(t.Context())
-		go m.meddle(fate, names)
+		go m.meddle(fate, slices.Concat(names, m.cfg.Watched))
 		rep, err := g.Run(ctx, m.cfg, names, m.turn)
 		m.mu.Lock()
 		m.checkReport(names, rep, err)

@@ -28,11 +28,12 @@ const (
 	taken            // its turn has begun
 	done
 	failed
+	watched // it has no turn
 )
 
 // member is one host of a rollout. Its fields belong to the goroutine of run,
 // but for asking, which belongs to whoever asks the host: run while it is
-// idle, its own verify while it is out.
+// idle (or the look that it has sent out), its own verify while it is out.
 type member struct {
 	name     string
 	state    state
@@ -54,11 +55,15 @@ type rollout struct {
 
 	ended    chan phase
 	running  int // members that are out
+	batch    int // how many batches have begun
+	left     int // turns that may still begin in this one
 	done     []string
 	failed   []Failure
 	usedUp   time.Time     // since when sick hosts have used up the budget; zero if they do not
 	halt     *HaltError    // why no further turn begins; nil as long as some may
 	over     chan struct{} // closed when no further turn will begin
+	look     *look         // the hosts are being asked while turns are under way; nil if not
+	asked    time.Time     // when they were last
 	emitting sync.Mutex
 }
 
@@ -76,6 +81,9 @@ func newRollout(g *Gate, cfg Config, hosts []string, turn Turn) *rollout {
 	for _, h := range hosts {
 		r.members = append(r.members, &member{name: h})
 	}
+	for _, h := range cfg.Watched {
+		r.members = append(r.members, &member{name: h, progress: watched})
+	}
 	r.ended = make(chan phase, len(hosts))
 	r.over = make(chan struct{})
 	return r
@@ -89,8 +97,10 @@ func (r *rollout) run(ctx context.Context) {
 			r.shut("", context.Cause(ctx))
 		case isClosed(r.stop):
 			r.shut("", ErrStopped)
-		case r.running == r.cfg.MaxOffline:
+		case r.running == r.cfg.MaxOffline, r.left == 0 && r.running > 0:
 			r.await(ctx)
+		case r.left == 0:
+			r.nextBatch()
 		default:
 			r.advance(ctx)
 		}
@@ -98,7 +108,17 @@ func (r *rollout) run(ctx context.Context) {
 	for r.running > 0 {
 		r.await(ctx)
 	}
+	r.endLook()
 	r.emit(Event{Kind: Finished, Err: r.err()})
+}
+
+// nextBatch lets the turns of another batch begin.
+func (r *rollout) nextBatch() {
+	r.left = len(r.members)
+	if sizes := r.cfg.Batches; len(sizes) > 0 {
+		r.left = sizes[min(r.batch, len(sizes)-1)]
+	}
+	r.batch++
 }
 
 // advance asks the hosts how they are and begins the next turn if the budget
@@ -106,7 +126,7 @@ func (r *rollout) run(ctx context.Context) {
 func (r *rollout) advance(ctx context.Context) {
 	r.askIdle(ctx)
 	for r.halt == nil && len(r.ended) > 0 { // a turn may have failed while the hosts were asked
-		r.await(ctx)
+		r.phaseEnded(ctx, <-r.ended)
 	}
 	m := r.next()
 	switch {
@@ -156,6 +176,7 @@ func (r *rollout) begin(ctx context.Context, m *member) {
 	}
 	m.state, m.progress = out, taken
 	r.running++
+	r.left--
 	r.usedUp = time.Time{}
 	r.emit(Event{Kind: TurnBegan, Host: m.name})
 	go func() { r.ended <- phase{member: m, turn: true, err: r.takeTurn(ctx, m.name)} }()
@@ -210,25 +231,41 @@ type causedError struct {
 
 func (e *causedError) Unwrap() []error { return []error{e.cause, e.error} }
 
-// await waits for the end of a phase, or for the operator's word, and acts on it.
+// await waits for the end of a phase, for the operator's word, or for the hosts
+// that are not in a turn to be asked again, and acts on it.
 func (r *rollout) await(ctx context.Context) {
 	stop := r.stop
 	if isClosed(r.over) {
 		stop = nil // known
 	}
+	var recheck <-chan time.Time
+	if r.look == nil && r.halt == nil { // else they are being asked, or nobody needs to know
+		timer := time.NewTimer(time.Until(r.asked.Add(r.cfg.Recheck)))
+		defer timer.Stop()
+		recheck = timer.C
+	}
 	select {
+	case answers := <-r.look.over():
+		r.noteAll(ctx, answers)
+	case <-recheck:
+		r.beginLook(ctx)
 	case p := <-r.ended:
-		if p.turn {
-			r.turnEnded(ctx, p.member, p.err)
-		} else {
-			r.verified(p.member, p.err)
-		}
+		r.phaseEnded(ctx, p)
 	case <-stop:
 		if r.next() != nil {
 			r.shut("", ErrStopped)
 		} else {
 			close(r.over)
 		}
+	}
+}
+
+// phaseEnded acts on the end of a phase.
+func (r *rollout) phaseEnded(ctx context.Context, p phase) {
+	if p.turn {
+		r.turnEnded(ctx, p.member, p.err)
+	} else {
+		r.verified(p.member, p.err)
 	}
 }
 
