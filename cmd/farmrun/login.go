@@ -87,6 +87,11 @@ func (c sshConn) Listen(ctx context.Context, network, addr string) (net.Listener
 	return l, explain(err)
 }
 
+func (c sshConn) Terminal(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
+	t, err := c.Client.Terminal(ctx, o)
+	return t, explain(err)
+}
+
 // explain gives an error of package ssh the kind that a script can decide by.
 func explain(err error) error {
 	var e *ssh.Error

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"maps"
 
 	"farmrun/luahost"
@@ -39,4 +40,9 @@ func methods(w *world) map[string]luahost.Func {
 }
 
 // dialogues is what package expect has to know.
-func dialogues(w *world) expect.Config { return expect.Config{DryRun: w.flags.dryRun} }
+func dialogues(w *world) expect.Config {
+	return expect.Config{
+		DryRun: w.flags.dryRun,
+		Screen: func(ctx context.Context) (expect.TakenScreen, error) { return w.operator.Take(ctx) },
+	}
+}

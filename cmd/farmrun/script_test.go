@@ -181,9 +181,10 @@ func (s *stage) host(name, fault, password string) (port int, err error) {
 		return 0, err
 	}
 	h := &server{Server: &sshserver.Server{
-		HostKeys: []ssh.Signer{s.key},
-		Auth:     sshserver.Auth{Key: sshserver.Keys(s.operator)},
-		Exec:     sshserver.Shell(home, append(os.Environ(), "HOME="+home, "WORK="+s.dir)),
+		HostKeys:  []ssh.Signer{s.key},
+		Auth:      sshserver.Auth{Key: sshserver.Keys(s.operator)},
+		Exec:      sshserver.Shell(home, append(os.Environ(), "HOME="+home, "WORK="+s.dir)),
+		Terminals: true,
 	}}
 	if password != "" {
 		h.Auth = sshserver.Auth{Password: func(_, tried string) bool {

@@ -28,7 +28,7 @@ type world struct {
 }
 
 func newWorld(f flags, script string, out *console.Console) *world {
-	w := &world{flags: f, out: out, operator: &terminal.Terminal{}}
+	w := &world{flags: f, out: out, operator: &terminal.Terminal{Hold: out.Hold}}
 	w.keyring = &secret.Keyring{Ask: func(ctx context.Context, account string) (secret.Secret, error) {
 		return w.operator.Secret(ctx, fmt.Sprintf("Password for %s: ", account))
 	}}

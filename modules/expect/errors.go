@@ -108,6 +108,16 @@ func (t *tail) add(text []byte) {
 	}
 }
 
+// last returns the last lines as they are.
+func (t *tail) last() []byte {
+	lines := bytes.SplitAfter(t.text, []byte("\n"))
+	first := max(0, len(lines)-tailLines)
+	if len(t.text) == tailSize && len(lines) > 1 {
+		first = max(1, first) // the first is cut
+	}
+	return bytes.Join(lines[first:], nil)
+}
+
 // lines returns the last lines, made printable.
 func (t *tail) lines() string {
 	text := bytes.ReplaceAll(t.text, []byte("\r\n"), []byte("\n"))

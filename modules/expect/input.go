@@ -31,10 +31,12 @@ type input struct {
 	given   []byte       // what Read has given out and is not yet stored
 	waiting bytes.Buffer // what is stored and not yet matched
 	said    tail
-	early   int  // how much was matched before stored could note it
-	fresh   int  // how much was stored since news was last called
-	failed  bool // the stream has ended
-	ended   bool // and all that came before is stored
+	early   int          // how much was matched before stored could note it
+	fresh   int          // how much was stored since news was last called
+	tapped  bool         // what is read goes to tap, as it is, and not to the matcher
+	tap     bytes.Buffer // what untap or drawn has yet to take
+	failed  bool         // the stream has ended
+	ended   bool         // and all that came before is stored
 }
 
 func newInput(stream Stream, o Options) *input {
@@ -87,7 +89,11 @@ func (in *input) stored() {
 func (in *input) pass(raw []byte, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.rest = in.filter.pass(in.rest[:0], raw)
+	if in.tapped {
+		in.pour(raw)
+	} else {
+		in.rest = in.filter.pass(in.rest[:0], raw)
+	}
 	if err == nil {
 		return
 	}
@@ -108,7 +114,7 @@ func (in *input) pass(raw []byte, err error) {
 func (in *input) awaitRoom() bool {
 	for {
 		in.mu.Lock()
-		full := in.waiting.Len() >= in.keep+queueLimit
+		full := in.waiting.Len()+in.tap.Len() >= in.keep+queueLimit
 		in.mu.Unlock()
 		if !full {
 			return true

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"farmrun/luahost"
@@ -13,6 +14,15 @@ import (
 // Config is what the module has to know of the run.
 type Config struct {
 	DryRun bool // no dialogue is begun
+	// Screen takes the operator's terminal for a session; nil, or an error that
+	// is luahost/terminal's ErrNone, is nobody there.
+	Screen func(ctx context.Context) (TakenScreen, error)
+}
+
+// TakenScreen is a Screen that Close gives back to the operator.
+type TakenScreen interface {
+	Screen
+	io.Closer
 }
 
 // Module is the Lua half of this package:
@@ -101,13 +111,16 @@ func (b binding) spawn(c *luahost.Call) {
 	args := words(c, positional(c, 1))
 	o := luahost.Options[spawnOptions](c, 1)
 	b.allow(c, o.Query)
-	t, err := Start(Program{Args: args, Dir: o.Dir, Env: o.Env, Terminal: remote.TerminalOptions{Term: o.Term, Rows: o.Rows, Columns: o.Columns}})
+	size := remote.TerminalOptions{Term: o.Term, Rows: o.Rows, Columns: o.Columns}.WithDefaults()
+	t, err := Start(Program{Args: args, Dir: o.Dir, Env: o.Env, Terminal: size})
 	if err != nil {
 		c.Raise(fmt.Errorf("%s: %w", c.Name(), err))
 	}
 	d := &dialogue{
 		Session:  New(t, Options{Keep: o.Keep, Strip: o.Strip, Echo: echoOption(o.Echo)}),
 		terminal: t,
+		size:     size,
+		take:     b.Screen,
 		name:     remote.QuoteAll(args),
 		timeout:  cmp.Or(o.Timeout, waitTimeout),
 	}
@@ -129,8 +142,9 @@ type spawnOptions struct {
 // host:session([options]) -> session
 //
 // Opens a terminal on the host with the user's shell in it; on farm.here() it
-// is that of this machine. The session is closed when the function that opened
-// it ends. Options, of which expect.spawn tells more:
+// is that of this machine. Wait for its prompt before you send anything. The
+// session is closed when the function that opened it ends. Options, of which
+// expect.spawn tells more:
 //
 //   - timeout ("30s"): the deadline of each wait that has none of its own
 //   - term ("dumb"), rows (24), columns (1000): the type of the terminal and its
@@ -139,14 +153,17 @@ type spawnOptions struct {
 func (b binding) session(c *luahost.Call) {
 	host, o := luahost.Arg[Host](c, 1, "a host"), luahost.Options[sessionOptions](c, 2)
 	b.allow(c, o.Query)
+	size := remote.TerminalOptions{Term: o.Term, Rows: o.Rows, Columns: o.Columns}.WithDefaults()
 	var t remote.Terminal
 	c.Wait("host:session on "+host.Name(), openTimeout, func(ctx context.Context) (err error) {
-		t, err = host.Terminal(ctx, remote.TerminalOptions{Term: o.Term, Rows: o.Rows, Columns: o.Columns})
+		t, err = host.Terminal(ctx, size)
 		return err
 	})
 	d := &dialogue{
 		Session:  New(t, Options{Keep: o.Keep, Strip: o.Strip, Echo: echoOption(o.Echo)}),
 		terminal: t,
+		size:     size,
+		take:     b.Screen,
 		host:     host.Name(),
 		name:     "the session on " + host.Name(),
 		timeout:  cmp.Or(o.Timeout, waitTimeout),

@@ -1,6 +1,7 @@
 package expect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/terminal"
 )
 
 // goOn is expect.continue.
@@ -20,10 +22,13 @@ var goOnType = &luahost.Type[goOn]{Name: "expect.continue", Intern: true}
 type dialogue struct {
 	*Session
 	terminal remote.Terminal
-	host     string // "" for expect.spawn
+	size     remote.TerminalOptions
+	take     func(ctx context.Context) (TakenScreen, error) // Config.Screen
+	host     string                                         // "" for expect.spawn
 	name     string
 	timeout  time.Duration
 	before   string
+	away     time.Duration // for how long an operator has had it
 	always   []choice
 }
 
@@ -31,7 +36,7 @@ type dialogue struct {
 var sessionType = &luahost.Type[*dialogue]{
 	Name: "session",
 	Methods: map[string]luahost.Func{
-		"send": send, "expect": await, "always": setAlways, "resize": resize, "close": closeSession,
+		"send": send, "expect": await, "always": setAlways, "resize": resize, "interact": interact, "close": closeSession,
 	},
 	Fields: []string{"before"},
 	Field: func(d *dialogue, name string) (any, bool) {
@@ -116,7 +121,9 @@ func await(c *luahost.Call) {
 	}
 	for {
 		m, value := d.next(c, w, cases, o)
+		away := d.away
 		result := outcome(c, value, m)
+		w.Began = w.Began.Add(d.away - away)
 		if !isGoOn(result) {
 			c.Push(result, matchTable(m))
 			return
@@ -212,12 +219,63 @@ func resize(c *luahost.Call) {
 		c.Fail("rows and columns from 1 to %d expected", mostRows)
 	}
 	d.wait(c, "of", resizeTimeout, func(context.Context) error { return d.terminal.Resize(rows, columns) })
+	d.size.Rows, d.size.Columns = rows, columns
 }
 
 // mostRows is what the terminals of systems and protocols can have.
 const mostRows = 1<<16 - 1
 
 func isSize(n int) bool { return 0 < n && n <= mostRows }
+
+// interactOptions are those of session:interact.
+type interactOptions struct{ Escape string }
+
+// session:interact([options]) -> boolean
+//
+// Gives the session to the operator: his keyboard and his screen, until he types
+// ~. at the beginning of a line, as in ssh. ~~ types a single ~, and ~? shows
+// what there is. Meanwhile the other end is told the size of his screen, what
+// other hosts say waits, and no deadline passes: neither that of the turn nor
+// that of the run.
+//
+// The script goes on as after a match of all that was said: nothing of it is
+// left for the next wait. To see a prompt again, send "\n" first. It returns
+// false if the other end has gone meanwhile. Without a terminal it raises an
+// error. Options:
+//
+//   - escape ("~."): what ends it: a character that counts at the beginning of a
+//     line and one more, or a single control character, such as "\29" (^])
+func interact(c *luahost.Call) {
+	d, o := luahost.Arg[*dialogue](c, 1, "a session"), luahost.Options[interactOptions](c, 2)
+	escape, err := NewEscape(cmp.Or(o.Escape, "~."))
+	if err != nil {
+		c.Fail("option \"escape\": %v", err)
+	}
+	began := time.Now()
+	err = d.try(c, "of", 0, func(ctx context.Context) error { return d.giveTo(ctx, d.take, escape) })
+	d.away += time.Since(began)
+	d.before = ""
+	if err != nil && !errors.Is(err, ErrEnd) {
+		c.Raise(err)
+	}
+	c.Push(err == nil)
+}
+
+// giveTo gives the session to the operator whose screen take gets.
+func (d *dialogue) giveTo(ctx context.Context, take func(ctx context.Context) (TakenScreen, error), escape Escape) error {
+	if take == nil {
+		return &luahost.Error{Kind: luahost.Usage, Message: "there is nobody to give the session to", Hint: "run it on a terminal"}
+	}
+	screen, err := take(ctx)
+	if errors.Is(err, terminal.ErrNone) {
+		return &luahost.Error{Kind: luahost.Usage, Message: "there is no terminal to give the session to", Hint: "run it on a terminal", Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	defer screen.Close()
+	return d.Interact(ctx, screen, Takeover{Name: d.name, Escape: escape, Rows: d.size.Rows, Columns: d.size.Columns})
+}
 
 // session:close() -> code
 //

@@ -60,11 +60,12 @@ func (f *Farm) addHost(name string) (err error) {
 	}
 	f.hosts[name] = h
 	h.ssh = &sshserver.Server{
-		HostKeys: []ssh.Signer{h.key.signer},
-		Auth:     sshserver.Auth{Key: sshserver.Keys(f.key.signer.PublicKey())},
-		Exec:     sshserver.Shell(h.home(), h.env()),
-		Dial:     h.dial,
-		Listen:   h.listen,
+		HostKeys:  []ssh.Signer{h.key.signer},
+		Auth:      sshserver.Auth{Key: sshserver.Keys(f.key.signer.PublicKey())},
+		Exec:      sshserver.Shell(h.home(), h.env()),
+		Terminals: true,
+		Dial:      h.dial,
+		Listen:    h.listen,
 	}
 	h.served = make(chan struct{})
 	go func() {

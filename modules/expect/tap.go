@@ -1,0 +1,46 @@
+package expect
+
+// While an operator has the session, what the other end says goes past the
+// filter and the matcher, as it is: he wants to see his echo and the colours,
+// and nothing of it is for the script to match.
+
+// openTap begins that. It returns the end of what was said up to now, for the
+// operator to see where he is, and how much of it the matcher has, or is about
+// to get.
+func (in *input) openTap() (said []byte, stored int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.tapped = true
+	in.tap.Reset()
+	in.pour(nil) // what was held back
+	return in.said.last(), in.waiting.Len()
+}
+
+// pour adds to the tap. The caller holds in.mu.
+func (in *input) pour(raw []byte) {
+	in.tap.Write(in.filter.release(nil))
+	in.tap.Write(raw)
+	in.said.add(raw)
+	signal(in.more)
+}
+
+// drawn returns what has come to the tap since it was last called, and whether
+// the stream has ended.
+func (in *input) drawn() (text []byte, ended bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	text = append(text, in.tap.Bytes()...)
+	in.tap.Reset()
+	signal(in.room)
+	return text, in.ended
+}
+
+// closeTap ends it.
+func (in *input) closeTap() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.tapped = false
+	in.tap.Reset()
+	in.filter.escape = escapes{} // the operator may have left in the middle of one
+	signal(in.room)
+}
