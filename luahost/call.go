@@ -180,6 +180,10 @@ func (c *Call) Step(name string) (end func()) {
 	return func() { t.steps = t.steps[:depth] }
 }
 
+// StepName returns the steps under way: "drain", or "switch/check" for one
+// within another, or "".
+func (c *Call) StepName() string { return c.thread.step() }
+
 // Invoke calls a Lua function on the thread of this call and returns its first
 // value; an error in it passes through to whoever called this primitive.
 func (c *Call) Invoke(fn *lua.LFunction, args ...any) lua.LValue {

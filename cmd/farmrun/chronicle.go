@@ -60,6 +60,18 @@ func (c *chronicle) open() (*runs.Run, error) {
 	return c.run, c.err
 }
 
+// record writes down what a rollout does; the first one makes the directory.
+func (c *chronicle) record(r journal.Record) error {
+	if r.Rollout == 0 {
+		return nil
+	}
+	run, err := c.open()
+	if err != nil {
+		return err
+	}
+	return run.Journal.Append(r)
+}
+
 // close writes down how the run ended, if anything is remembered of it.
 func (c *chronicle) close(ended error) error {
 	c.mu.Lock()

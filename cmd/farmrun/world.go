@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"farmrun/luahost/console"
+	"farmrun/luahost/journal"
 	"farmrun/luahost/secret"
 	"farmrun/luahost/terminal"
 	"farmrun/modules/farm"
@@ -41,8 +42,17 @@ func newWorld(f flags, script string, out *console.Console) *world {
 		Here:     here(),
 		Console:  out,
 		DryRun:   f.dryRun,
+		Record:   w.record,
 	})
 	return w
+}
+
+// record is farm.Config.Record. Of a dry run nothing is to be remembered.
+func (w *world) record(r journal.Record) error {
+	if w.flags.dryRun {
+		return nil
+	}
+	return w.chronicle.record(r)
 }
 
 // close logs out everywhere and lets go of ssh-agents.

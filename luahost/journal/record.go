@@ -21,7 +21,8 @@ import "time"
 type Kind string
 
 // The kinds of records. Those marked (host) name a host. All from RolloutBegan
-// to RolloutEnded carry the number of their rollout.
+// to RolloutEnded carry the number of their rollout, all from EachBegan to
+// EachEnded that of their each, and of the rollout that it is a part of.
 const (
 	RunBegan   Kind = "run began"   // Run says what run it is
 	RunResumed Kind = "run resumed" // Run says who goes on with it
@@ -51,6 +52,11 @@ const (
 	RolloutEnded Kind = "rollout ended" // Error is "" if all hosts are done
 
 	Fact Kind = "fact" // (host) something to remember: Name and Value
+
+	EachBegan Kind = "each began" // Hosts are to do their parts side by side
+	PartBegan Kind = "part began" // (host)
+	PartEnded Kind = "part ended" // (host) Error is "" if it did its part
+	EachEnded Kind = "each ended" // Error is "" if all did
 )
 
 // Announces tells whether something begins after the record that the record
@@ -76,8 +82,15 @@ type Record struct {
 	Value   string    `json:"value,omitempty"`
 	Hosts   []string  `json:"hosts,omitempty"`
 	Error   string    `json:"error,omitempty"`  // what went wrong, in a line
+	Reason  string    `json:"reason,omitempty"` // what sort of failure that is: "timeout", "exit"
+	Code    int       `json:"code,omitempty"`   // the exit status, of reason "exit"
 	Output  string    `json:"output,omitempty"` // the last lines that the host said before it did
 	Run     *Run      `json:"run,omitempty"`
+
+	Each       int     `json:"each,omitempty"`        // which of the run's farm.each, from 1
+	MaxOffline int     `json:"max_offline,omitempty"` // of RolloutBegan: how many hosts may be out of service at once
+	Wait       float64 `json:"wait,omitempty"`        // how many seconds the wait that begins may last
+	Seconds    float64 `json:"seconds,omitempty"`     // how long what ended took
 }
 
 // Run says what a run is and who began it or went on with it.
@@ -104,7 +117,7 @@ type Source struct {
 // masked returns r with mask applied to all that hosts and scripts have said.
 func (r Record) masked(mask func([]byte) []byte) Record {
 	text := func(s *string) { *s = string(mask([]byte(*s))) }
-	for _, s := range []*string{&r.Host, &r.Step, &r.Name, &r.Value, &r.Error, &r.Output} {
+	for _, s := range []*string{&r.Host, &r.Step, &r.Name, &r.Value, &r.Error, &r.Reason, &r.Output} {
 		text(s)
 	}
 	r.Hosts = maskedAll(mask, r.Hosts)

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"farmrun/luahost"
+	"farmrun/luahost/journal"
 	"farmrun/modules/farm/nodeset"
 )
 
@@ -41,13 +43,19 @@ func (f *Farm) Each(ctx context.Context, hosts []*Host, opts EachOptions, work f
 	f.busy.Add(1)
 	defer f.busy.Add(-1)
 	e := &each{farm: f, opts: opts, work: work, errs: make([]error, len(hosts))}
+	e.part = part{partOf(ctx).rollout, int(f.eachs.Add(1))}
+	if err := f.record(e.part, journal.Record{Kind: journal.EachBegan, Hosts: Names(hosts)}); err != nil {
+		return err
+	}
 	begin := 0
 	if opts.First {
 		e.errs[0], begin = e.do(ctx, hosts[0]), 1
 		e.over.Store(e.errs[0] != nil)
 	}
 	e.parallel(ctx, hosts, begin)
-	return e.err(hosts)
+	err := e.err(hosts)
+	f.record(e.part, failed(journal.Record{Kind: journal.EachEnded}, err))
+	return err
 }
 
 // parallel has the hosts from the given one on do their parts, and waits.
@@ -71,6 +79,7 @@ func (e *each) parallel(ctx context.Context, hosts []*Host, begin int) {
 // each is one Each under way.
 type each struct {
 	farm *Farm
+	part part
 	opts EachOptions
 	work func(context.Context, *Host) error
 	errs []error     // of each host, in their order
@@ -89,10 +98,23 @@ func (e *each) do(ctx context.Context, h *Host) error {
 	}
 	h.use()
 	defer h.release()
-	err := e.work(begin(ctx), h)
+	err := e.perform(ctx, h)
 	if _, exit := errors.AsType[*luahost.ExitRequest](err); exit || err != nil && e.opts.StopOnFailure {
 		e.over.Store(true)
 	}
+	return err
+}
+
+// perform does one host's part between its records.
+func (e *each) perform(ctx context.Context, h *Host) error {
+	began := time.Now()
+	err := e.farm.record(e.part, journal.Record{Kind: journal.PartBegan, Time: began, Host: h.name})
+	if err != nil {
+		return err
+	}
+	err = e.work(e.part.context(ctx), h)
+	r := journal.Record{Kind: journal.PartEnded, Host: h.name, Seconds: time.Since(began).Seconds()}
+	e.farm.record(e.part, failed(r, err))
 	return err
 }
 
@@ -101,14 +123,6 @@ func (e *each) do(ctx context.Context, h *Host) error {
 type notBegun struct{ Err error }
 
 func (e *notBegun) Error() string { return "not begun" }
-
-// workKey marks the context of a host's part: what is begun within it belongs
-// to it, and Stop does not stop it.
-type workKey struct{}
-
-func begin(ctx context.Context) context.Context { return context.WithValue(ctx, workKey{}, true) }
-
-func atWork(ctx context.Context) bool { return ctx.Value(workKey{}) != nil }
 
 // Failure is a host and what was wrong with it.
 type Failure struct {

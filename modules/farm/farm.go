@@ -18,6 +18,7 @@ import (
 
 	"farmrun/luahost/console"
 	"farmrun/luahost/gate"
+	"farmrun/luahost/journal"
 	"farmrun/luahost/remote"
 )
 
@@ -64,6 +65,10 @@ type Config struct {
 	LoggedIn func(ctx context.Context, h *Host) error
 	// Here runs commands on this machine; nil is a farm without farm.here.
 	Here Conn
+	// Record is told what Each and Rollout do, as they do it; nil is nobody. No
+	// two calls overlap. What a record announces (journal.Kind.Announces) begins
+	// after it has returned, and does not if it fails.
+	Record func(journal.Record) error
 	// Console shows what hosts say; nil shows nothing.
 	Console *console.Console
 	// DryRun prints commands that are no queries and does not run them.
@@ -85,6 +90,9 @@ type Farm struct {
 	config Config
 	gate   gate.Gate
 	busy   atomic.Int32 // how many of Each and Rollout are under way
+
+	recording       sync.Mutex   // held while Config.Record is called
+	rollouts, eachs atomic.Int32 // how many have begun
 
 	mu    sync.Mutex
 	site  *site

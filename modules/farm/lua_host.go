@@ -217,11 +217,25 @@ func (b *binding) step(c *luahost.Call) {
 	if c.Has(4) {
 		b.undos[h] = append(b.undos[h], undo{name, c.Function(4)})
 	}
-	b.note(c, h, name)
 	defer c.Step(name)()
-	if _, err := c.Protect(work, b.host.Value(h)); err != nil {
+	end := b.beginStep(c, h, name)
+	_, err := c.Protect(work, b.host.Value(h))
+	end(err)
+	if err != nil {
 		c.Raise(err)
 	}
+}
+
+// beginStep tells the operator and the records of a step, and returns how to
+// tell them of its end.
+func (b *binding) beginStep(c *luahost.Call, h *Host, name string) (end func(error)) {
+	path := c.StepName()
+	c.Wait(c.Name(), 0, func(ctx context.Context) (err error) {
+		b.farm.config.Console.Note(h.name, "%s", name)
+		end, err = b.farm.beginStep(ctx, h.name, path)
+		return err
+	})
+	return end
 }
 
 // note tells the operator something about h. It gives the lock away meanwhile,

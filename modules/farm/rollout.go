@@ -1,6 +1,7 @@
 package farm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"farmrun/luahost/gate"
+	"farmrun/luahost/journal"
 )
 
 // Rollout says how a rollout takes its hosts. Where a field's zero value is not
@@ -50,8 +52,14 @@ func (f *Farm) Rollout(ctx context.Context, hosts []*Host, r Rollout, turn func(
 	if f.config.DryRun {
 		settle = 0
 	}
-	log := &rolloutLog{farm: f, total: len(hosts), began: map[string]time.Time{}}
-	_, err := f.gate.Run(ctx, gate.Config{
+	log := &rolloutLog{farm: f, part: part{rollout: int(f.rollouts.Add(1))}, total: len(hosts), began: map[string]time.Time{}}
+	err := f.record(log.part, journal.Record{
+		Kind: journal.RolloutBegan, Hosts: Names(hosts), MaxOffline: cmp.Or(r.MaxOffline, gate.DefaultMaxOffline),
+	})
+	if err != nil {
+		return err
+	}
+	_, err = f.gate.Run(ctx, gate.Config{
 		MaxOffline:  r.MaxOffline,
 		MaxFailures: r.MaxFailures,
 		Mend:        r.Mend,
@@ -63,7 +71,10 @@ func (f *Farm) Rollout(ctx context.Context, hosts []*Host, r Rollout, turn func(
 		Healthy:     func(ctx context.Context, name string) error { return r.Healthy(ctx, byName[name]) },
 		Events:      log.event,
 	}, Names(hosts), func(ctx context.Context, name string) error {
-		err := turn(begin(ctx), byName[name])
+		if err := log.failure(); err != nil {
+			return err
+		}
+		err := turn(log.part.context(ctx), byName[name])
 		if err != nil && r.Undo != nil {
 			return f.undo(ctx, byName[name], err, r.Undo)
 		}
@@ -97,21 +108,45 @@ func (f *Farm) undo(ctx context.Context, h *Host, cause error, undo func(context
 // rolloutLog tells the operator how a rollout goes.
 type rolloutLog struct {
 	farm  *Farm
+	part  part
 	total int
 
 	mu    sync.Mutex
 	turns int
 	began map[string]time.Time
+	lost  error // the first record that failed: no turn does anything after it
+}
+
+// failure returns why a record failed, nil if none has.
+func (l *rolloutLog) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
+}
+
+// record records an event of the gate. The caller holds l.mu.
+func (l *rolloutLog) record(e gate.Event) {
+	r, ok := recordOf(e)
+	if !ok {
+		return
+	}
+	if e.Kind == gate.HostDone || e.Kind == gate.HostFailed || e.Kind == gate.TurnEnded {
+		r.Seconds = e.Time.Sub(l.began[e.Host]).Seconds()
+	}
+	l.lost = cmp.Or(l.lost, l.farm.record(l.part, r))
 }
 
 func (l *rolloutLog) event(e gate.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	say := l.farm.config.Console.Note
-	switch e.Kind {
-	case gate.TurnBegan:
+	if e.Kind == gate.TurnBegan {
 		l.turns++
 		l.began[e.Host] = e.Time
+	}
+	l.record(e)
+	switch e.Kind {
+	case gate.TurnBegan:
 		say(e.Host, "turn %d of %d", l.turns, l.total)
 	case gate.Sick:
 		say(e.Host, "sick: %s", alone(e))

@@ -1,0 +1,83 @@
+package farm
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"farmrun/luahost"
+	"farmrun/luahost/gate"
+	"farmrun/luahost/journal"
+)
+
+// part is whose work a context belongs to, in the numbers of the records. What
+// is begun within it belongs to it, and Stop does not stop it.
+type part struct{ rollout, each int }
+
+type partKey struct{}
+
+// partOf returns the zero part for what belongs to no host's work.
+func partOf(ctx context.Context) part {
+	p, _ := ctx.Value(partKey{}).(part)
+	return p
+}
+
+func (p part) context(ctx context.Context) context.Context {
+	return context.WithValue(ctx, partKey{}, p)
+}
+
+func atWork(ctx context.Context) bool { return partOf(ctx) != part{} }
+
+// record tells what happens, or happens next, in a part.
+func (f *Farm) record(p part, r journal.Record) error {
+	if f.config.Record == nil {
+		return nil
+	}
+	r.Rollout, r.Each = p.rollout, p.each
+	if r.Time.IsZero() {
+		r.Time = time.Now()
+	}
+	f.recording.Lock()
+	defer f.recording.Unlock()
+	return f.config.Record(r)
+}
+
+// beginStep records that a host begins a step, and returns how to record its
+// end. The step must not begin if that fails.
+func (f *Farm) beginStep(ctx context.Context, host, step string) (end func(error), err error) {
+	p, began := partOf(ctx), time.Now()
+	err = f.record(p, journal.Record{Kind: journal.StepBegan, Time: began, Host: host, Step: step})
+	return func(err error) {
+		r := journal.Record{Kind: journal.StepEnded, Host: host, Step: step, Seconds: time.Since(began).Seconds()}
+		f.record(p, failed(r, err))
+	}, err
+}
+
+// failed returns r with what err says, if anything.
+func failed(r journal.Record, err error) journal.Record {
+	if err == nil {
+		return r
+	}
+	r.Error, r.Output = strings.TrimPrefix(err.Error(), r.Host+": "), luahost.OutputOf(err)
+	if e, ok := errors.AsType[*luahost.Error](err); ok {
+		r.Reason, r.Code, r.Output = string(e.Kind), e.Code, cmp.Or(e.Output, r.Output)
+	}
+	return r
+}
+
+// recordKinds are the gate's events that are recorded.
+var recordKinds = map[gate.Kind]journal.Kind{
+	gate.Sick: journal.Sick, gate.Well: journal.Well, gate.Waiting: journal.Waiting,
+	gate.TurnBegan: journal.TurnBegan, gate.TurnEnded: journal.TurnEnded,
+	gate.Verifying: journal.Verifying, gate.Healthy: journal.Healthy, gate.Settling: journal.Settling,
+	gate.HostDone: journal.HostDone, gate.HostFailed: journal.HostFailed,
+	gate.Halting: journal.Halting, gate.Finished: journal.RolloutEnded,
+}
+
+// recordOf returns the record of an event of the gate.
+func recordOf(e gate.Event) (_ journal.Record, ok bool) {
+	kind, ok := recordKinds[e.Kind]
+	return failed(journal.Record{Time: e.Time, Kind: kind, Host: e.Host, Wait: e.Wait.Seconds()}, e.Err), ok
+}
