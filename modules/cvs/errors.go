@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
 )
 
@@ -37,7 +38,7 @@ var (
 
 // clue is a text by which cvs gives itself away.
 type clue struct {
-	text   *regexp.Regexp
+	text   func() *regexp.Regexp
 	reason error
 	// spoke says that the server had checked who we are when it said that.
 	spoke bool
@@ -45,22 +46,20 @@ type clue struct {
 
 // clues are tried in order: what explains another comes before it.
 var clues = []clue{
-	{re(`No space left on device|[Dd]isk quota exceeded`), ErrDiskFull, true},
-	{re(`no such tag|is not a branch tag`), ErrNoTag, true},
-	{re(`cannot find module|cannot expand modules`), ErrNoModule, true},
-	{re(`Can't parse date`), ErrBadDate, true},
-	{re(`there is no version here|No CVSROOT specified`), ErrNotCheckout, false},
-	{re(`(?m)^.*: (line )?\d+: cd: |can't cd to|^\S*sh: cd: `), ErrNoDirectory, false},
-	{re(`authorization failed|no such user|rejected access|I HATE YOU`), ErrAuth, false},
-	{re(`connect to .* failed|Unknown host|unknown host|No route to host|Network is unreachable`), ErrUnreachable, false},
-	{re(`unrecognized auth response|Bad CVSROOT|CVSROOT must be|no such repository`), ErrBadRoot, false},
-	{re(`end of file from server|reading from server|writing to server|received broken pipe|Connection reset by peer`), ErrLost, false},
-	{re(`waiting for .* lock in`), ErrLocked, true},
-	{re(`correct the above errors first`), ErrModified, true},
-	{re(`cvs: (command )?not found|env: .*cvs`), ErrNoCVS, false},
+	{lazyregexp.New(`No space left on device|[Dd]isk quota exceeded`), ErrDiskFull, true},
+	{lazyregexp.New(`no such tag|is not a branch tag`), ErrNoTag, true},
+	{lazyregexp.New(`cannot find module|cannot expand modules`), ErrNoModule, true},
+	{lazyregexp.New(`Can't parse date`), ErrBadDate, true},
+	{lazyregexp.New(`there is no version here|No CVSROOT specified`), ErrNotCheckout, false},
+	{lazyregexp.New(`(?m)^.*: (line )?\d+: cd: |can't cd to|^\S*sh: cd: `), ErrNoDirectory, false},
+	{lazyregexp.New(`authorization failed|no such user|rejected access|I HATE YOU`), ErrAuth, false},
+	{lazyregexp.New(`connect to .* failed|Unknown host|unknown host|No route to host|Network is unreachable`), ErrUnreachable, false},
+	{lazyregexp.New(`unrecognized auth response|Bad CVSROOT|CVSROOT must be|no such repository`), ErrBadRoot, false},
+	{lazyregexp.New(`end of file from server|reading from server|writing to server|received broken pipe|Connection reset by peer`), ErrLost, false},
+	{lazyregexp.New(`waiting for .* lock in`), ErrLocked, true},
+	{lazyregexp.New(`correct the above errors first`), ErrModified, true},
+	{lazyregexp.New(`cvs: (command )?not found|env: .*cvs`), ErrNoCVS, false},
 }
-
-func re(s string) *regexp.Regexp { return regexp.MustCompile(s) }
 
 // kinds and hints are what luahost asks an error for, by its reason.
 var kinds = map[error]string{
@@ -179,7 +178,7 @@ func explain(cmd remote.Cmd, res remote.Result, said []byte) *Error {
 	e := &Error{Do: cmd.Title, Err: res.Err(cmd), Said: remote.LastLines(said, 3)}
 	text := string(said)
 	for _, c := range clues {
-		if at := c.text.FindStringIndex(text); at != nil {
+		if at := c.text().FindStringIndex(text); at != nil {
 			e.Reason, e.spoke, e.Said = c.reason, c.spoke, lineAt(text, at[0], at[1])
 			break
 		}
@@ -199,11 +198,11 @@ func lineAt(text string, from, to int) string {
 	return strings.TrimSpace(text[from:])
 }
 
-var rejected = re(`authorization failed: server (\S+) rejected access to (\S+) for user (\S+)`)
+var rejected = lazyregexp.New(`authorization failed: server (\S+) rejected access to (\S+) for user (\S+)`)
 
 // account names the account that the server rejected for its password, or "".
 func account(said string) string {
-	m := rejected.FindStringSubmatch(said)
+	m := rejected().FindStringSubmatch(said)
 	if m == nil {
 		return ""
 	}
@@ -225,16 +224,16 @@ func (c *Client) explain(ctx context.Context, cmd remote.Cmd, res remote.Result,
 }
 
 // free is the line by which a script says how much room there was.
-var free = re(`(?m)^farmrun: (\d+) kB free$`)
+var free = lazyregexp.New(`(?m)^farmrun: (\d+) kB free$`)
 
 func (c *Client) diskFull(ctx context.Context, dir string, said []byte) bool {
-	m := free.FindSubmatch(said)
+	m := free().FindSubmatch(said)
 	if m == nil {
 		res, err := c.Runner.Run(ctx, remote.Cmd{Line: freeLine, Dir: dir, Query: true, Quiet: true})
 		if err != nil {
 			return false
 		}
-		m = free.FindSubmatch(res.Stdout)
+		m = free().FindSubmatch(res.Stdout)
 	}
 	if m == nil {
 		return false
@@ -246,11 +245,11 @@ func (c *Client) diskFull(ctx context.Context, dir string, said []byte) bool {
 // freeLine says how much room there is where it runs, as free reads it.
 const freeLine = `df -Pk . | awk 'NR == 2 { print "farmrun: " $4 " kB free" }'`
 
-var waiting = re(`waiting for (.*)'s lock in (.*)`)
+var waiting = lazyregexp.New(`waiting for (.*)'s lock in (.*)`)
 
 // interrupted explains a command that was ended, or whose connection broke.
 func interrupted(do string, said []byte, err error) error {
-	all := waiting.FindAllSubmatch(said, -1)
+	all := waiting().FindAllSubmatch(said, -1)
 	if all == nil {
 		return fmt.Errorf("%s: %w", do, err)
 	}

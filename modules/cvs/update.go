@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
 )
 
@@ -162,16 +163,16 @@ type updated struct {
 }
 
 var (
-	fileLine   = re(`^([UPMARC?]) (.+)$`)
-	newDirLine = re("^cvs [a-z]+: New directory `(.*)' -- ignored$")
+	fileLine   = lazyregexp.New(`^([UPMARC?]) (.+)$`)
+	newDirLine = lazyregexp.New("^cvs [a-z]+: New directory `(.*)' -- ignored$")
 	// noise is what cvs says of its progress and of merges, whose outcome is in
 	// the file's line.
-	noise = re(`^cvs [a-z]+: Updating |^rcsmerge: warning: conflicts|^cvs [a-z]+: conflicts found in `)
+	noise = lazyregexp.New(`^cvs [a-z]+: Updating |^rcsmerge: warning: conflicts|^cvs [a-z]+: conflicts found in `)
 )
 
 // stdout takes a line of standard output; what is no file's is about merging.
 func (u *updated) stdout(line string) {
-	if m := fileLine.FindStringSubmatch(line); m != nil {
+	if m := fileLine().FindStringSubmatch(line); m != nil {
 		u.files = append(u.files, File{m[1], m[2]})
 	}
 }
@@ -179,13 +180,13 @@ func (u *updated) stdout(line string) {
 func (u *updated) stderr(text []byte) {
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)
-		if m := newDirLine.FindStringSubmatch(line); m != nil {
+		if m := newDirLine().FindStringSubmatch(line); m != nil {
 			if u.newDir == nil {
 				u.newDir = map[string]bool{}
 			}
 			u.newDir[m[1]] = true
 		}
-		if line != "" && !noise.MatchString(line) {
+		if line != "" && !noise().MatchString(line) {
 			u.notes = append(u.notes, line)
 		}
 	}

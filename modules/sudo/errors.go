@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
 )
@@ -81,17 +82,17 @@ func (e *Error) Hint() string {
 
 // refusals are the words of sudo for what it does not do, and those of sudo-rs.
 var refusals = []struct {
-	line   *regexp.Regexp
+	line   func() *regexp.Regexp
 	reason error
 }{
-	{regexp.MustCompile(`^sudo: (\d+ incorrect password attempts?|Maximum \d+ incorrect authentication attempts.*)$`), errWrong},
-	{regexp.MustCompile(`^Sorry, user .* (is not allowed to execute|may not run sudo).*`), ErrNotAllowed},
-	{regexp.MustCompile(`^.* is not in the sudoers file\..*|^sudo: I'm sorry .*\. I'm afraid I can't do that$`), ErrNotAllowed},
-	{regexp.MustCompile(`^sudo: sorry, you are not allowed to .*`), ErrNotAllowed},
-	{regexp.MustCompile(`^sudo: sorry, you must have a tty.*|^sudo: a terminal is required.*`), ErrNoTTY},
-	{regexp.MustCompile(`^sudo: (a password is required|no password was provided|interactive authentication is required)$`), ErrNoPassword},
-	{regexp.MustCompile(`^sudo: (unknown user|account validation failure|.*: command not found).*`), ErrNotRun},
-	{regexp.MustCompile(`.*\bsudo: (command )?not found$`), ErrNoSudo},
+	{lazyregexp.New(`^sudo: (\d+ incorrect password attempts?|Maximum \d+ incorrect authentication attempts.*)$`), errWrong},
+	{lazyregexp.New(`^Sorry, user .* (is not allowed to execute|may not run sudo).*`), ErrNotAllowed},
+	{lazyregexp.New(`^.* is not in the sudoers file\..*|^sudo: I'm sorry .*\. I'm afraid I can't do that$`), ErrNotAllowed},
+	{lazyregexp.New(`^sudo: sorry, you are not allowed to .*`), ErrNotAllowed},
+	{lazyregexp.New(`^sudo: sorry, you must have a tty.*|^sudo: a terminal is required.*`), ErrNoTTY},
+	{lazyregexp.New(`^sudo: (a password is required|no password was provided|interactive authentication is required)$`), ErrNoPassword},
+	{lazyregexp.New(`^sudo: (unknown user|account validation failure|.*: command not found).*`), ErrNotRun},
+	{lazyregexp.New(`.*\bsudo: (command )?not found$`), ErrNoSudo},
 }
 
 // explain looks in what was said for a reason why nothing was run. about is
@@ -103,7 +104,7 @@ func explain(res remote.Result, said string) (about string, reason error) {
 	for _, r := range refusals {
 		for line := range strings.Lines(said) {
 			line = strings.TrimSpace(line)
-			if !r.line.MatchString(line) || (r.reason == ErrNoSudo) != (res.Code == 127) {
+			if !r.line().MatchString(line) || (r.reason == ErrNoSudo) != (res.Code == 127) {
 				continue
 			}
 			if r.reason == errWrong || r.reason == ErrNoPassword || r.reason == ErrNoSudo {

@@ -35,7 +35,7 @@ func (m *Manual) Gaps() []string {
 // named returns the prose of the other entries that the prose of e names.
 func (m *Manual) named(e Entry, text string) string {
 	var b strings.Builder
-	for _, at := range call.FindAllStringSubmatch(text, -1) {
+	for _, at := range call().FindAllStringSubmatch(text, -1) {
 		if other, ok := m.entry(at[1]); ok && other.FullName() != e.FullName() {
 			b.WriteString("\n" + plain(other.Text.Content...))
 		}

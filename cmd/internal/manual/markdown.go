@@ -3,10 +3,11 @@ package manual
 import (
 	"fmt"
 	"go/doc/comment"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+
+	"farmrun/luahost/lazyregexp"
 )
 
 // Markdown returns the manual as one file.
@@ -177,22 +178,22 @@ func (p *page) list(list *comment.List) {
 
 var (
 	// special are the characters that would mean something to Markdown.
-	special = regexp.MustCompile("[*<`\\\\]")
+	special = lazyregexp.New("[*<`\\\\]")
 	// call matches what may be the name of an entry, with arguments or without.
-	call = regexp.MustCompile(`\b([a-z]\w*[.:][a-z]\w*)(\([^()]*\)|\{[^{}]*\})?`)
+	call = lazyregexp.New(`\b([a-z]\w*[.:][a-z]\w*)(\([^()]*\)|\{[^{}]*\})?`)
 )
 
 // inline makes Markdown of a line of plain text and links the names in it.
 func (p *page) inline(text string) string {
 	var b strings.Builder
 	end := 0
-	for _, at := range call.FindAllStringSubmatchIndex(text, -1) {
+	for _, at := range call().FindAllStringSubmatchIndex(text, -1) {
 		name := text[at[2]:at[3]]
 		link, known := p.links[name]
 		if !known {
 			continue
 		}
-		b.WriteString(special.ReplaceAllString(text[end:at[0]], `\$0`))
+		b.WriteString(special().ReplaceAllString(text[end:at[0]], `\$0`))
 		if name == p.self {
 			fmt.Fprintf(&b, "`%s`", text[at[0]:at[1]])
 		} else {
@@ -200,16 +201,16 @@ func (p *page) inline(text string) string {
 		}
 		end = at[1]
 	}
-	return b.String() + special.ReplaceAllString(text[end:], `\$0`)
+	return b.String() + special().ReplaceAllString(text[end:], `\$0`)
 }
 
 // subjects matches the names that an item of a list is about: those before its
 // colon, or before what stands in parentheses there.
-var subjects = regexp.MustCompile(`^([a-z][\w.]*)((?:, [a-z][\w.]*)*)( \([^)]*\))?: `)
+var subjects = lazyregexp.New(`^([a-z][\w.]*)((?:, [a-z][\w.]*)*)( \([^)]*\))?: `)
 
 // item is inline for an item of a list.
 func (p *page) item(text string) string {
-	m := subjects.FindStringSubmatch(text)
+	m := subjects().FindStringSubmatch(text)
 	if m == nil {
 		return p.inline(text)
 	}
@@ -222,7 +223,7 @@ const markdownWidth = 80
 
 // starter matches a word that would begin a list or a heading at the start of
 // a line.
-var starter = regexp.MustCompile(`^([-+#>]+|\d+[.)])$`)
+var starter = lazyregexp.New(`^([-+#>]+|\d+[.)])$`)
 
 // wrap breaks a line of words; indent begins the lines after the first.
 func wrap(text, indent string) string {
@@ -232,7 +233,7 @@ func wrap(text, indent string) string {
 		width := len([]rune(word))
 		switch {
 		case i == 0:
-		case column+1+width > markdownWidth && !starter.MatchString(word):
+		case column+1+width > markdownWidth && !starter().MatchString(word):
 			b.WriteString("\n" + indent)
 			column = len(indent)
 		default:

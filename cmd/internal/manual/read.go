@@ -9,9 +9,10 @@ import (
 	"go/token"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"farmrun/luahost/lazyregexp"
 )
 
 // Read reads the manual out of the */lua.go files of fsys, and what their
@@ -85,7 +86,7 @@ func (m *Module) read(f *ast.FuncDecl, structs structs) error {
 		}
 		m.Chapter = forScripts(new(comment.Parser).Parse(rest), f)
 		m.Fields = append(m.Fields, fields(m.Chapter)...)
-	case likely.MatchString(first):
+	case likely().MatchString(first):
 		s, err := parseSignature(first)
 		if err != nil {
 			return err
@@ -113,7 +114,7 @@ func forScripts(doc *comment.Doc, module *ast.FuncDecl) *comment.Doc {
 }
 
 // field matches the beginning of a list item that describes a field.
-var field = regexp.MustCompile(`^([a-z]\w*)\.([a-z]\w*) \(([^)]+)\): `)
+var field = lazyregexp.New(`^([a-z]\w*)\.([a-z]\w*) \(([^)]+)\): `)
 
 // fields finds the fields that a text describes.
 func fields(doc *comment.Doc) []Field {
@@ -125,7 +126,7 @@ func fields(doc *comment.Doc) []Field {
 		}
 		for _, item := range items.Items {
 			text := plain(item.Content...)
-			if m := field.FindStringSubmatch(text); m != nil {
+			if m := field().FindStringSubmatch(text); m != nil {
 				list = append(list, Field{Owner: m[1], Name: m[2], Type: m[3], Text: text[len(m[0]):]})
 			}
 		}

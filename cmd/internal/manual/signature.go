@@ -3,9 +3,10 @@ package manual
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"farmrun/luahost/lazyregexp"
 )
 
 // Signature is the line that shows how a function is called and what comes
@@ -39,14 +40,14 @@ func (s Signature) takes(name string) bool {
 }
 
 var (
-	signature = regexp.MustCompile(`^([a-z]\w*)([.:])([a-z]\w*)(\(.*?\)|\{.*\})( -> (.+))?$`)
-	likely    = regexp.MustCompile(`^[a-z]\w*[.:][a-z]\w*[({]`)
-	word      = regexp.MustCompile(`^([a-z]\w*|\.\.\.)$`)
+	signature = lazyregexp.New(`^([a-z]\w*)([.:])([a-z]\w*)(\(.*?\)|\{.*\})( -> (.+))?$`)
+	likely    = lazyregexp.New(`^[a-z]\w*[.:][a-z]\w*[({]`)
+	word      = lazyregexp.New(`^([a-z]\w*|\.\.\.)$`)
 )
 
 // parseSignature reads a signature.
 func parseSignature(line string) (Signature, error) {
-	m := signature.FindStringSubmatch(line)
+	m := signature().FindStringSubmatch(line)
 	if m == nil {
 		return Signature{}, fmt.Errorf("%q is no signature: want MODULE.NAME(ARGUMENTS) -> RESULTS", line)
 	}
@@ -75,7 +76,7 @@ func parseParams(list string, params *[]Param) error {
 	for item := range strings.SplitSeq(list, ",") {
 		at := strings.IndexFunc(item, func(r rune) bool { return !strings.ContainsRune(" []", r) })
 		before, name := item[:max(at, 0)], strings.Trim(item, " []")
-		if !word.MatchString(name) {
+		if !word().MatchString(name) {
 			return fmt.Errorf("%q cannot be the name of an argument", name)
 		}
 		*params = append(*params, Param{name, depth+nested(before) > 0})

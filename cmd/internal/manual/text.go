@@ -3,9 +3,10 @@ package manual
 import (
 	"fmt"
 	"go/doc/comment"
-	"regexp"
 	"slices"
 	"strings"
+
+	"farmrun/luahost/lazyregexp"
 )
 
 // Help returns what the manual says of a function, a method, a field, a
@@ -103,7 +104,7 @@ func (m *Manual) chapterText(name string) string {
 }
 
 // sentenceEnd matches where a sentence ends within a text.
-var sentenceEnd = regexp.MustCompile(`[^.]{2}[.:] `)
+var sentenceEnd = lazyregexp.New(`[^.]{2}[.:] `)
 
 // synopsis is the first sentence of an entry.
 func (e Entry) synopsis() string {
@@ -111,7 +112,7 @@ func (e Entry) synopsis() string {
 		return ""
 	}
 	text := plain(e.Text.Content[0])
-	if end := sentenceEnd.FindStringIndex(text); end != nil {
+	if end := sentenceEnd().FindStringIndex(text); end != nil {
 		return text[:end[1]-2] + "."
 	}
 	return text
