@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/user"
 	"strings"
 
 	"farmrun/luahost"
@@ -22,6 +23,15 @@ func here() farm.Conn { return ownMachine{} }
 
 // ownMachine is the machine that farmrun runs on.
 type ownMachine struct{ local.Shell }
+
+// User returns who runs farmrun, "" if the system does not know.
+func (ownMachine) User() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.Username
+}
 
 // Terminal starts the operator's shell.
 func (ownMachine) Terminal(_ context.Context, o remote.TerminalOptions) (remote.Terminal, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"maps"
 
 	"farmrun/luahost"
@@ -19,7 +20,7 @@ import (
 // modules are what scripts can require.
 func modules(w *world, script string) []luahost.Module {
 	return []luahost.Module{
-		cli.Module(cli.Config{Script: script, Operator: w.operator, Yes: w.flags.yes}),
+		cli.Module(cli.Config{Script: script, Operator: w.operator, Passwords: w.keyring, Yes: w.flags.yes}),
 		farm.Module(w.farm, methods(w)),
 		cvs.Module(&cvs.Passwords{Take: w.keyring.Take}),
 		symlink.Module(),
@@ -44,5 +45,6 @@ func dialogues(w *world) expect.Config {
 	return expect.Config{
 		DryRun: w.flags.dryRun,
 		Screen: func(ctx context.Context) (expect.TakenScreen, error) { return w.operator.Take(ctx) },
+		Mask:   func(to io.Writer) expect.Masker { return w.keyring.Masker(to) },
 	}
 }

@@ -1,12 +1,16 @@
 package cli_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"farmrun/luahost"
 	"farmrun/luahost/luahosttest"
+	"farmrun/luahost/secret"
+	"farmrun/luahost/terminal"
 	"farmrun/modules/cli"
 )
 
@@ -15,7 +19,46 @@ func TestLua(t *testing.T) {
 		Modules: []luahost.Module{cli.Module(cli.Config{Script: "test"})},
 		Args:    []string{"--pull", "--tries=5", "2000-09-19", "a", "b"},
 	}
-	luahosttest.Files(t, "testdata/*.lua", config)
+	luahosttest.Files(t, "testdata/parse.lua", config)
+}
+
+// typist is an operator who types lines.
+type typist struct {
+	cli.Operator // nil
+	lines        []string
+	asked        []string
+}
+
+func (o *typist) Secret(_ context.Context, question string) (secret.Secret, error) {
+	o.asked = append(o.asked, question)
+	if len(o.lines) == 0 {
+		return secret.Secret{}, terminal.ErrNone
+	}
+	line := o.lines[0]
+	o.lines = o.lines[1:]
+	return secret.New(line), nil
+}
+
+// reader is a module that shows what a script cannot: read.secret(secret).
+func reader(asked *typist) luahost.Module {
+	return luahost.Module{Name: "read", Funcs: map[string]luahost.Func{
+		"secret": func(c *luahost.Call) { c.Push(luahost.Arg[interface{ Reveal() string }](c, 1, "a secret").Reveal()) },
+		"asked":  func(c *luahost.Call) { c.Push(strings.Join(asked.asked, "|")) },
+	}}
+}
+
+func TestSecrets(t *testing.T) {
+	luahosttest.FilesWith(t, "testdata/secret.lua", func(*testing.T) luahost.Config {
+		o := &typist{lines: []string{"xyzzy", "xyzzy", "plugh", "plover", "plover"}}
+		ring := &secret.Keyring{Ask: func(ctx context.Context, account string) (secret.Secret, error) {
+			return o.Secret(ctx, account)
+		}}
+		return luahost.Config{Modules: []luahost.Module{
+			cli.Module(cli.Config{Operator: o, Passwords: ring}), reader(o), {Name: "mask", Funcs: map[string]luahost.Func{
+				"line": func(c *luahost.Call) { c.Push(string(ring.Mask([]byte(c.String(1))))) },
+			}},
+		}}
+	})
 }
 
 func TestCheckDate(t *testing.T) {

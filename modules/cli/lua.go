@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost"
+	"farmrun/luahost/secret"
 	"farmrun/luahost/terminal"
 )
 
@@ -18,13 +19,23 @@ import (
 type Operator interface {
 	Ask(ctx context.Context, question string) (string, error)
 	Confirm(ctx context.Context, question string) (bool, error)
+	Secret(ctx context.Context, question string) (secret.Secret, error)
+}
+
+// Passwords are those of the run; a *secret.Keyring is one.
+type Passwords interface {
+	Take(ctx context.Context, account string) (secret.Secret, secret.Report, error)
+	Hide(s secret.Secret)
 }
 
 // Config says what the Lua half works with.
 type Config struct {
 	Script   string // the script's name, for messages
 	Operator Operator
-	Yes      bool // answers every cli.confirm with yes
+	// Passwords are what cli.password takes from, and what has to know what
+	// cli.secret was answered, so that nobody shows it.
+	Passwords Passwords
+	Yes       bool // answers every cli.confirm with yes
 }
 
 // Module is the Lua half of this package:
@@ -47,7 +58,9 @@ func Module(config Config) luahost.Module {
 		Name: "cli",
 		Funcs: map[string]luahost.Func{
 			"parse": b.parse, "confirm": b.confirm, "ask": b.ask, "check_date": b.checkDate, "sleep": b.sleep,
+			"secret": b.secret, "password": b.password,
 		},
+		Types: []luahost.Methods{secretType},
 		Values: map[string]any{
 			"string": string(String), "flag": string(Flag), "int": string(Int),
 			"date": string(Date), "duration": string(Duration), "list": string(List),

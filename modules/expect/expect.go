@@ -26,8 +26,10 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // Pattern is something to wait for. Make it by Regexp or Text.
@@ -63,6 +65,17 @@ type Options struct {
 	// then no part of what it said. EchoUnknown asks the stream, if that is an
 	// Echoer.
 	Echo Echo
+	// Mask makes what blots secrets out of what is said, once SendSecret was
+	// called and for the operator's screen; nil leaves them there.
+	Mask func(to io.Writer) Masker
+}
+
+// Masker is a writer that passes on what it is sure about, and by Flush the
+// rest; as many bytes as it got, with others in the place of secrets. That of a
+// secret.Keyring is one.
+type Masker interface {
+	io.Writer
+	Flush() error
 }
 
 // DefaultKeep is 64 KiB.
@@ -227,6 +240,17 @@ func (s *Session) Send(ctx context.Context, text string) error {
 		return errors.Join(context.Cause(ctx), ErrStuck)
 	}
 	return sendError(err)
+}
+
+// SendSecret is Send for what nobody may see, and a line end. Wherever the
+// other end says it again, it is masked, if there is an Options.Mask that knows
+// the secret.
+func (s *Session) SendSecret(ctx context.Context, secret string) error {
+	if strings.ContainsFunc(secret, unicode.IsControl) {
+		return errors.New("the secret has a control character in it, which a terminal would obey")
+	}
+	s.in.mask()
+	return s.Send(ctx, secret+"\n")
 }
 
 // echoes tells whether what is sent now will come back.

@@ -19,6 +19,7 @@ const queueLimit = 64 << 10
 type input struct {
 	stream Stream
 	keep   int
+	masker func(to io.Writer) Masker // Options.Mask
 
 	more chan struct{} // has one place; filled when something was stored, or at the end
 	room chan struct{} // has one place; filled when something was taken
@@ -34,7 +35,8 @@ type input struct {
 	early   int          // how much was matched before stored could note it
 	fresh   int          // how much was stored since news was last called
 	tapped  bool         // what is read goes to tap, as it is, and not to the matcher
-	tap     bytes.Buffer // what untap or drawn has yet to take
+	tap     bytes.Buffer // what drawn has yet to take
+	tapMask *mask        // blots secrets out of it; nil leaves them there
 	failed  bool         // the stream has ended
 	ended   bool         // and all that came before is stored
 }
@@ -47,6 +49,7 @@ func newInput(stream Stream, o Options) *input {
 		room:   make(chan struct{}, 1),
 		stop:   make(chan struct{}),
 		filter: filter{strip: o.Strip},
+		masker: o.Mask,
 	}
 }
 
@@ -221,6 +224,15 @@ func (in *input) sent(text string, e Echo) bool {
 
 // release gives out what was held back and was no echo after all.
 func (in *input) release() { in.stream.SetReadDeadline(time.Unix(1, 0)) }
+
+// mask has secrets blotted out from now on.
+func (in *input) mask() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.masker != nil && in.filter.mask == nil {
+		in.filter.mask = newMask(in.masker)
+	}
+}
 
 func (in *input) close() { close(in.stop) }
 

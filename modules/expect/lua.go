@@ -17,6 +17,8 @@ type Config struct {
 	// Screen takes the operator's terminal for a session; nil, or an error that
 	// is luahost/terminal's ErrNone, is nobody there.
 	Screen func(ctx context.Context) (TakenScreen, error)
+	// Mask is Options.Mask of all sessions.
+	Mask func(to io.Writer) Masker
 }
 
 // TakenScreen is a Screen that Close gives back to the operator.
@@ -117,7 +119,7 @@ func (b binding) spawn(c *luahost.Call) {
 		c.Raise(fmt.Errorf("%s: %w", c.Name(), err))
 	}
 	d := &dialogue{
-		Session:  New(t, Options{Keep: o.Keep, Strip: o.Strip, Echo: echoOption(o.Echo)}),
+		Session:  New(t, Options{Keep: o.Keep, Strip: o.Strip, Echo: echoOption(o.Echo), Mask: b.Mask}),
 		terminal: t,
 		size:     size,
 		take:     b.Screen,
@@ -160,7 +162,7 @@ func (b binding) session(c *luahost.Call) {
 		return err
 	})
 	d := &dialogue{
-		Session:  New(t, Options{Keep: o.Keep, Strip: o.Strip, Echo: echoOption(o.Echo)}),
+		Session:  New(t, Options{Keep: o.Keep, Strip: o.Strip, Echo: echoOption(o.Echo), Mask: b.Mask}),
 		terminal: t,
 		size:     size,
 		take:     b.Screen,

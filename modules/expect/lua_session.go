@@ -36,7 +36,7 @@ type dialogue struct {
 var sessionType = &luahost.Type[*dialogue]{
 	Name: "session",
 	Methods: map[string]luahost.Func{
-		"send": send, "expect": await, "always": setAlways, "resize": resize, "interact": interact, "close": closeSession,
+		"send": send, "send_secret": sendSecret, "expect": await, "always": setAlways, "resize": resize, "interact": interact, "close": closeSession,
 	},
 	Fields: []string{"before"},
 	Field: func(d *dialogue, name string) (any, bool) {
@@ -82,6 +82,17 @@ func (d *dialogue) wait(c *luahost.Call, doing string, timeout time.Duration, do
 func send(c *luahost.Call) {
 	d, text := luahost.Arg[*dialogue](c, 1, "a session"), c.String(2)
 	d.wait(c, "to", d.timeout, func(ctx context.Context) error { return d.Send(ctx, text) })
+}
+
+// session:send_secret(secret)
+//
+// Types a secret and Enter. cli.password gives the password of an account, and
+// cli.secret what the operator types. Whatever the other end makes of it, the
+// secret is not in what is matched, shown or recorded.
+func sendSecret(c *luahost.Call) {
+	d := luahost.Arg[*dialogue](c, 1, "a session")
+	secret := luahost.Arg[interface{ Reveal() string }](c, 2, "a secret, such as cli.password gives,")
+	d.wait(c, "to", d.timeout, func(ctx context.Context) error { return d.SendSecret(ctx, secret.Reveal()) })
 }
 
 // waitOptions are those of session:expect.

@@ -3,6 +3,7 @@ package expect
 import (
 	"context"
 	"errors"
+	"io"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"farmrun/luahost/luahosttest"
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/local"
+	"farmrun/luahost/secret"
 )
 
 // machine is a host that is this machine.
@@ -29,10 +31,17 @@ func (machine) Terminal(_ context.Context, o remote.TerminalOptions) (remote.Ter
 	return Start(Program{Args: []string{"sh"}, Env: map[string]string{"PS1": "$ "}, Terminal: o})
 }
 
-// modules are expect, and here, of which host is a host with sessions.
+// modules are expect; here, of which host is a host with sessions; and word, of
+// which secret is one.
 func modules(config Config) []luahost.Module {
-	return []luahost.Module{Module(config), luahosttest.Host(&machine{}, Methods(config))}
+	var ring secret.Keyring
+	ring.Hide(hunter)
+	config.Mask = func(to io.Writer) Masker { return ring.Masker(to) }
+	word := luahost.Module{Name: "word", Values: map[string]any{"secret": (&luahost.Type[secret.Secret]{Name: "secret"}).Value(hunter)}}
+	return []luahost.Module{Module(config), luahosttest.Host(&machine{}, Methods(config)), word}
 }
+
+var hunter = secret.New("hunter2!")
 
 func TestLua(t *testing.T) {
 	defer goleak.VerifyNone(t)

@@ -12,13 +12,21 @@ func (in *input) openTap() (said []byte, stored int) {
 	defer in.mu.Unlock()
 	in.tapped = true
 	in.tap.Reset()
+	if in.masker != nil {
+		in.tapMask = newMask(in.masker)
+	}
 	in.pour(nil) // what was held back
 	return in.said.last(), in.waiting.Len()
 }
 
-// pour adds to the tap. The caller holds in.mu.
+// pour adds to the tap. Nothing of a secret but its first three characters is
+// in it, since these cannot be held back where somebody types. The caller holds
+// in.mu.
 func (in *input) pour(raw []byte) {
 	in.tap.Write(in.filter.release(nil))
+	if in.tapMask != nil {
+		raw = in.tapMask.flush(in.tapMask.pass(nil, raw))
+	}
 	in.tap.Write(raw)
 	in.said.add(raw)
 	signal(in.more)

@@ -113,7 +113,7 @@ func (l lent) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 
 // User returns who is logged in, "" if the login cannot tell.
 func (l lent) User() string {
-	if u, ok := l.conn.(interface{ User() string }); ok {
+	if u, ok := l.conn.(user); ok {
 		return u.User()
 	}
 	return ""
@@ -172,6 +172,22 @@ func (h *Host) Terminal(ctx context.Context, o remote.TerminalOptions) (remote.T
 	}
 	return nil, h.unsupported("open terminals")
 }
+
+// User returns who is logged in on the host, logging in first if need be. It
+// fails with ErrUnsupported where the login cannot tell.
+func (h *Host) User(ctx context.Context) (string, error) {
+	conn, err := h.Conn(ctx)
+	if err != nil {
+		return "", err
+	}
+	if u, ok := conn.(user); ok && u.User() != "" {
+		return u.User(), nil
+	}
+	return "", h.unsupported("tell who is logged in")
+}
+
+// user is a Conn that knows who is logged in.
+type user interface{ User() string }
 
 func (h *Host) unsupported(what string) error {
 	return fmt.Errorf("%s: cannot %s: %w (%s)", h.name, what, ErrUnsupported, cmp.Or(h.settings.Login.Login, "ssh"))

@@ -22,7 +22,7 @@ import (
 func hostType(b *binding, methods map[string]luahost.Func) *luahost.Type[*Host] {
 	all := map[string]luahost.Func{
 		"run": b.run, "query": b.query, "tell": b.tell, "ask": b.ask,
-		"step": b.step, "log": b.log, "disconnect": b.disconnect,
+		"step": b.step, "log": b.log, "user": b.user, "disconnect": b.disconnect,
 	}
 	maps.Copy(all, methods)
 	return &luahost.Type[*Host]{
@@ -253,6 +253,19 @@ func (b *binding) note(c *luahost.Call, h *Host, text string) {
 func (b *binding) log(c *luahost.Call) {
 	h, text := luahost.Arg[*Host](c, 1, "a host"), c.String(2)
 	b.note(c, h, text)
+}
+
+// host:user() -> name
+//
+// Returns who is logged in on the host, logging in first if need be.
+func (b *binding) user(c *luahost.Call) {
+	h := luahost.Arg[*Host](c, 1, "a host")
+	var name string
+	c.Wait("host:user of "+h.name, queryTimeout, func(ctx context.Context) (err error) {
+		name, err = h.User(ctx)
+		return err
+	})
+	c.Push(name)
 }
 
 // host:disconnect()

@@ -1,0 +1,42 @@
+package expect
+
+import (
+	"bytes"
+	"io"
+)
+
+// mask blots secrets out of a text that comes in pieces.
+type mask struct {
+	masker Masker
+	passed bytes.Buffer
+	held   int // how many bytes the masker holds back
+}
+
+func newMask(masker func(to io.Writer) Masker) *mask {
+	m := &mask{}
+	m.masker = masker(&m.passed)
+	return m
+}
+
+// pass appends to out what may be seen of text and what came before.
+func (m *mask) pass(out, text []byte) []byte {
+	m.masker.Write(text) // a buffer never fails
+	m.held += len(text)
+	return m.take(out)
+}
+
+// flush appends to out what was held back.
+func (m *mask) flush(out []byte) []byte {
+	m.masker.Flush()
+	return m.take(out)
+}
+
+func (m *mask) take(out []byte) []byte {
+	m.held -= m.passed.Len()
+	out = append(out, m.passed.Bytes()...)
+	m.passed.Reset()
+	return out
+}
+
+// holds tells whether something is held back.
+func (m *mask) holds() bool { return m.held > 0 }
