@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,6 +71,12 @@ func (l *login) do(ctx context.Context) (*Client, error) {
 	if err != nil {
 		return nil, l.fail(nil, err)
 	}
+	if err := l.takeTurn(); err != nil {
+		nc.Close()
+		release()
+		return nil, l.fail(nil, err)
+	}
+	defer l.dialer.logins.leave()
 	w := newWire(nc)
 	l.wire = w
 	l.patience.watch(w)
@@ -82,6 +89,13 @@ func (l *login) do(ctx context.Context) (*Client, error) {
 	client.release = release
 	l.letGo()
 	return client, nil
+}
+
+// takeTurn waits until few enough others are logging in. A login that waits
+// for its jump host holds no turn, since that has to log in before it.
+func (l *login) takeTurn() error {
+	defer l.patience.hold()()
+	return l.dialer.logins.enter(l.ctx, cmp.Or(l.dialer.AtOnce, DefaultAtOnce))
 }
 
 // letGo gives up what only the login itself needed: x/crypto holds on to it as

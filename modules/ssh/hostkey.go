@@ -158,7 +158,7 @@ func (l *login) trustUnknown(remote net.Addr, key ssh.PublicKey) error {
 // turn its key may have become known.
 func (l *login) askAbout(remote net.Addr, key ssh.PublicKey) error {
 	defer l.patience.hold()()
-	if err := l.dialer.asking.enter(l.ctx); err != nil {
+	if err := l.dialer.asking.enter(l.ctx, 1); err != nil {
 		return err
 	}
 	defer l.dialer.asking.leave()

@@ -243,7 +243,7 @@ func (f *fileSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm st
 func (id *identity) unlock(l *login) (ssh.Signer, error) {
 	resume := l.patience.hold()
 	defer resume()
-	if err := id.unlocking.enter(l.ctx); err != nil {
+	if err := id.unlocking.enter(l.ctx, 1); err != nil {
 		return nil, err
 	}
 	defer id.unlocking.leave()

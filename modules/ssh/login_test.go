@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -360,4 +362,67 @@ func TestOperatorThinks(t *testing.T) {
 		}
 	}}
 	w.dial(d, "h")
+}
+
+// TestTurns has one host wait until another is logged in, for longer than its
+// own login may take.
+func TestTurns(t *testing.T) {
+	w := newWorld(t)
+	w.serve("first", &sshserver.Server{Auth: pam(sshserver.Passwords{"web": "pw"})})
+	second, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer second.Close()
+	w.write(".ssh/config", w.read(".ssh/config")+fmt.Sprintf("Host second\n HostName 127.0.0.1\n Port %d\n", second.Addr().(*net.TCPAddr).Port))
+
+	asked, answer := make(chan bool), make(chan bool)
+	d := w.dialer()
+	d.AtOnce = 1
+	d.Set = append(d.Set, "ConnectTimeout=1")
+	d.Passwords = &secret.Keyring{Ask: func(context.Context, string) (secret.Secret, error) {
+		asked <- true
+		<-answer
+		return secret.New("pw"), nil
+	}}
+	var both sync.WaitGroup
+	defer both.Wait()
+	both.Go(func() {
+		if c, err := d.Dial(context.Background(), "first", ssh.Options{User: "web"}); err != nil {
+			t.Error(err)
+		} else {
+			c.Close()
+		}
+	})
+	<-asked
+	both.Go(func() { d.Dial(context.Background(), "second", ssh.Options{User: "web"}) })
+	conn, err := second.Accept()
+	check(t, err)
+	defer conn.Close()
+	said := make([]byte, 4)
+	conn.SetReadDeadline(time.Now().Add(1300 * time.Millisecond))
+	if n, err := conn.Read(said); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("it did not wait for its turn: it says %q, %v", said[:n], err)
+	}
+	close(answer)
+	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.ReadFull(conn, said); err != nil || string(said) != "SSH-" {
+		t.Errorf("when its turn had come, it said %q, %v", said, err)
+	}
+}
+
+// TestNoTurn cancels a login that waits for its turn, which another has that
+// waits for it: it would wait for ever.
+func TestNoTurn(t *testing.T) {
+	w := newWorld(t)
+	w.serve("first", &sshserver.Server{Auth: pam(sshserver.Passwords{"web": "pw"})})
+	w.serve("second", &sshserver.Server{})
+	d := w.dialer()
+	d.AtOnce = 1
+	d.Passwords = &secret.Keyring{Ask: func(ctx context.Context, _ string) (secret.Secret, error) {
+		ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+		defer cancel()
+		_, err := d.Dial(ctx, "second", ssh.Options{User: "web"})
+		expect(t, err, ssh.StageConnect, ssh.ErrTimeout, "deadline")
+		return secret.New("pw"), nil
+	}}
+	w.dial(d, "first")
 }

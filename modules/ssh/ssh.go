@@ -66,6 +66,10 @@ type Dialer struct {
 	// Warn takes what the operator should see of host: its banner, an added
 	// key. nil drops it. It may be called by several goroutines.
 	Warn func(host, text string)
+	// AtOnce is how many hosts may be logging in at the same time; 0 is
+	// DefaultAtOnce. The others have to wait once they are connected, which
+	// does not count as time of theirs.
+	AtOnce int
 
 	load   sync.Once
 	config *sshconfig.Config
@@ -75,6 +79,7 @@ type Dialer struct {
 	agents agents
 	jumps  jumps
 	asking gate
+	logins gate
 }
 
 // Options are what the caller knows better than the configuration. The zero
@@ -114,14 +119,21 @@ func (d *Dialer) warn(host, text string) {
 	}
 }
 
-// gate lets one through at a time, and no waiter longer than its context.
+// DefaultAtOnce is enough to keep all processors busy although each login
+// mostly waits for its host. More of them would only share the processors, so
+// that of ten thousand the first took as long as the last, and the memory
+// that logging in takes would be needed for all of them at the same time.
+const DefaultAtOnce = 256
+
+// gate lets a few through at a time, the same number whenever it is asked, and
+// makes no one wait for longer than its context.
 type gate struct {
 	once sync.Once
 	slot chan struct{}
 }
 
-func (g *gate) enter(ctx context.Context) error {
-	g.once.Do(func() { g.slot = make(chan struct{}, 1) })
+func (g *gate) enter(ctx context.Context, few int) error {
+	g.once.Do(func() { g.slot = make(chan struct{}, few) })
 	select {
 	case g.slot <- struct{}{}:
 		return nil
