@@ -1,0 +1,104 @@
+package rlogin_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"testing"
+	"time"
+
+	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
+	"farmrun/modules/rlogin"
+	"farmrun/testdata/farm"
+)
+
+func TestMain(m *testing.M) { farm.Main(m, 2) }
+
+func dialFarm(t *testing.T, o rlogin.Options) (*rlogin.Conn, *remotetest.Typist) {
+	t.Helper()
+	farm.Need(t)
+	noLeaks(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c, err := rlogin.Dial(ctx, "tcp", "webserv1:513", o)
+	check(t, err)
+	return c, remotetest.NewTypist(t, c)
+}
+
+// logIn logs in to webserv1 and puts a plain shell in place of bash.
+func logIn(t *testing.T, o rlogin.Options) (*rlogin.Conn, *remotetest.Typist) {
+	t.Helper()
+	o.User = "web"
+	c, p := dialFarm(t, o)
+	p.Await("Password: ")
+	p.Type(farm.Password + "\r")
+	p.Await("web@webserv1:~$ ")
+	p.Type("PS1='sh> ' exec sh\r")
+	p.Await("exec sh\r\n")
+	p.Await("sh> ")
+	return c, p
+}
+
+// TestFarmTerminal has the host ask for the window's size out of band, twice at
+// once, as it does.
+func TestFarmTerminal(t *testing.T) {
+	c, p := logIn(t, rlogin.Options{Terminal: remote.TerminalOptions{Term: "vt100", Rows: 30, Columns: 255}})
+	p.Type("echo $TERM $(stty size; stty speed)\r")
+	p.Await("vt100 30 255 38400\r\nsh> ")
+	check(t, c.Resize(50, 511))
+	p.Type("stty size\r")
+	p.Await("\r\n50 511\r\nsh> ")
+	p.Type("/bin/sh -c 'echo \"go\"ing; exec sleep 1000'\r")
+	p.Await("going\r\n")
+	p.Type("\x03")
+	p.Await("sh> ")
+	p.Type("exit\r")
+	p.AwaitEnd()
+}
+
+// TestFarmNothingAdded has all that the host says be text, with no byte of what
+// it says out of band in it.
+func TestFarmNothingAdded(t *testing.T) {
+	for range 10 {
+		_, p := dialFarm(t, rlogin.Options{User: "web"})
+		p.Await("Password: ")
+		p.Type(farm.Password + "\r")
+		if got := p.Await("Welcome"); got != "\n\r" {
+			t.Errorf("before the welcome came %q", got)
+		}
+	}
+}
+
+// TestFarmBytes has every byte there is, and 100 KB, go both ways unchanged.
+func TestFarmBytes(t *testing.T) {
+	_, p := logIn(t, rlogin.Options{})
+	text := make([]byte, 100<<10)
+	rand.Read(text)
+	for b := range 256 {
+		text[b] = byte(b)
+	}
+	p.Type("stty raw -echo; echo \"re\"ady; head -c 102400 >file; stty sane -echo; echo \"do\"ne\r")
+	p.Await("ready\n")
+	p.Type(string(text))
+	p.Await("done\r\n")
+	if got := farm.Exec(t, "webserv1", "base64", "-w0", "/home/web/file"); got != base64.StdEncoding.EncodeToString(text) {
+		t.Error("the host got something else")
+	}
+	p.Type("stty -opost; echo \"be\"gin; cat file; echo end\r")
+	p.Await("begin\n")
+	if got := p.Await("end\n"); got != string(text) {
+		t.Errorf("something else came back: %d bytes", len(got))
+	}
+}
+
+// TestFarmRejected has a wrong password end the connection as a good login's
+// end does.
+func TestFarmRejected(t *testing.T) {
+	_, p := dialFarm(t, rlogin.Options{User: "web"})
+	p.Await("Password: ")
+	p.Type("wrong\r")
+	if got := p.AwaitEnd(); got != "\n\rAuthentication failure\n" {
+		t.Errorf("the host says %q", got)
+	}
+}
