@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"farmrun/luahost/remote/sweep"
 )
 
 // The sentinels for decisions. Every error of a connection is an *Error that
@@ -71,15 +73,7 @@ func (e *Error) Unwrap() []error {
 }
 
 // Process is one process on a host.
-type Process struct {
-	PID     int
-	User    string
-	Command string
-}
-
-func (p Process) String() string {
-	return fmt.Sprintf("%d %s (%s)", p.PID, p.Command, p.User)
-}
+type Process = sweep.Process
 
 // ended makes an error of a context that is done: a timeout, or else that
 // somebody called the wait off.

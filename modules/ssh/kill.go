@@ -1,16 +1,15 @@
 package ssh
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"farmrun/luahost/remote/sweep"
 )
 
 // When the time of a command is over, it has grace to end by itself after
@@ -168,99 +167,12 @@ func (c *Client) sweep(pid int, busy chan<- struct{}) sweeping {
 		return sweeping{}
 	}
 	close(busy)
-	fmt.Fprintf(ch, "P=%d\n%s", pid, sweeper)
+	io.WriteString(ch, sweep.Script(pid))
 	ch.CloseWrite()
 	var out bytes.Buffer
 	if _, err := io.Copy(&out, io.LimitReader(ch, 64<<10)); err != nil {
 		return sweeping{}
 	}
-	return parseSweep(&out)
+	left, done := sweep.Parse(&out)
+	return sweeping{done, left}
 }
-
-// parseSweep reads what the sweeper says: a line "PID USER COMMAND" for each
-// process that is left, and "done".
-func parseSweep(text io.Reader) (s sweeping) {
-	for lines := bufio.NewScanner(text); lines.Scan(); {
-		f := strings.Fields(lines.Text())
-		if len(f) == 1 && f[0] == "done" {
-			s.done = true
-		}
-		if len(f) < 2 {
-			continue
-		}
-		if pid, err := strconv.Atoi(f[0]); err == nil {
-			s.left = append(s.left, Process{PID: pid, User: f[1], Command: strings.Join(f[2:], " ")})
-		}
-	}
-	return s
-}
-
-// sweeper is the script of sweep, read by a shell from its standard input. Its
-// parts: procs lists all processes, as Linux has them or as "pid ppid pgid
-// sid"; ours picks those that belong to $P, and that were seen to before; look
-// keeps them in $left, or makes do with the process group where they cannot be
-// listed; put sends them a signal, by sudo to those of other users. What
-// follows is SIGTERM, a wait, SIGKILL, and a list of who is left.
-const sweeper = `
-procs() {
-	if [ -r /proc/self/stat ]; then
-		cat /proc/[0-9]*/stat 2>/dev/null
-	else
-		ps -A -o pid= -o ppid= -o pgid= -o sid= 2>/dev/null || ps -A -o pid= -o ppid= -o pgid=
-	fi
-}
-ours() {
-	procs | awk -v P="$P" -v SEEN="$left" '
-		{ p = $1 }
-		sub(/^[0-9]+ [(].*[)] /, "") { if ($1 == "Z" || $1 == "X") next; $0 = p " " $2 " " $3 " " $4 }
-		{ parent[$1] = $2; group[$1] = $3; session[$1] = $4 }
-		END {
-			if (NR == 0) exit
-			printf "seen"
-			if (group[P] == P || session[P] == P) in_[P] = 1
-			for (n = split(SEEN, seen, " "); n > 0; n--) if (seen[n] in parent) in_[seen[n]] = 1
-			do {
-				more = 0
-				for (p in parent) if (!(p in in_) && (group[p] == P || session[p] == P || parent[p] in in_)) {
-					in_[p] = 1; more = 1
-				}
-			} while (more)
-			for (p in in_) printf " %s", p
-		}' 2>/dev/null
-}
-nap() { sleep "$1" 2>/dev/null || sleep 1; }
-finish() { echo "done"; exit 0; }
-look() {
-	seen=$(ours)
-	case $seen in
-	seen) finish ;;
-	seen*) left=${seen#seen} ;;
-	*) kill -TERM "-$P"; nap 0.1; kill -KILL "-$P"; finish ;;
-	esac
-}
-put() {
-	kill "-$1" $left 2>/dev/null && return
-	foreign=
-	for p in $left; do [ ! -d "/proc/$p" ] || [ -O "/proc/$p" ] || foreign="$foreign $p"; done
-	[ -n "$foreign" ] && [ -z "$refused" ] || return
-	case $(sudo -n kill "-$1" $foreign 2>&1) in
-	sudo:* | Sorry*) refused=yes ;; # and asking again would only fill its log
-	esac
-}
-settle() {
-	for i in "$@"; do nap "$i"; look; done
-}
-left=
-refused=
-look
-put TERM
-settle 0.01 0.04 0.06
-for i in 0.01 0.02 0.04; do
-	put KILL
-	settle "$i" # a shell may have begun its next command meanwhile
-done
-for p in $left; do
-	ps -o pid= -o user= -o args= -p "$p" 2>/dev/null || echo "$p ? ?"
-done
-finish
-`

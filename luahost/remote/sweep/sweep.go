@@ -1,0 +1,64 @@
+// Package sweep ends what a command has left running on a host whose time for
+// it is over. Script is run there, by whatever login there is, and Parse reads
+// what it says.
+package sweep
+
+import (
+	"bufio"
+	_ "embed"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// sweeper is the script; see the file.
+//
+//go:embed sweep.sh
+var sweeper string
+
+// Script returns what a POSIX shell has to do to end the process pid and all
+// that belongs to it: its session, its process group, its descendants. It sends
+// SIGTERM and, a moment later, SIGKILL, to processes of other users by sudo -n
+// where that needs no password, and takes a quarter of a second at most on a
+// host that is well. The process must not be one that the shell descends from.
+func Script(pid int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "P=%d\n", pid)
+	for line := range strings.Lines(sweeper) {
+		if !strings.HasPrefix(line, "#") { // it has to go over slow lines
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// Process is one process on a host.
+type Process struct {
+	PID     int
+	User    string
+	Command string
+}
+
+func (p Process) String() string {
+	return fmt.Sprintf("%d %s (%s)", p.PID, p.Command, p.User)
+}
+
+// Parse reads what the script says to its end: which processes it could not
+// end, since they belong to somebody else. done is false if it did not come to
+// its own end.
+func Parse(r io.Reader) (left []Process, done bool) {
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		f := strings.Fields(lines.Text())
+		if len(f) == 1 && f[0] == "done" {
+			done = true
+		}
+		if len(f) < 2 {
+			continue
+		}
+		if pid, err := strconv.Atoi(f[0]); err == nil {
+			left = append(left, Process{PID: pid, User: f[1], Command: strings.Join(f[2:], " ")})
+		}
+	}
+	return left, done
+}

@@ -1,0 +1,72 @@
+# shellcheck shell=sh disable=SC2046,SC2086,SC2154 # lists of numbers; P is set before
+#
+# Ends the process $P and whatever belongs to it: what is in its session or its
+# process group, or descends from it. It prints a line "PID USER COMMAND" for
+# each process that is left, and "done".
+#
+# procs lists all processes, as Linux has them or as "pid ppid pgid sid"; ours
+# picks those that belong to $P, and that were seen to before; look keeps them
+# in $left, or makes do with the process group where they cannot be listed; put
+# sends them a signal, by sudo to those of other users. What follows is SIGTERM,
+# a wait, SIGKILL, and a list of who is left.
+procs() {
+	if [ -r /proc/self/stat ]; then
+		cat /proc/[0-9]*/stat 2>/dev/null
+	else
+		ps -A -o pid= -o ppid= -o pgid= -o sid= 2>/dev/null || ps -A -o pid= -o ppid= -o pgid=
+	fi
+}
+ours() {
+	procs | awk -v P="$P" -v SEEN="$left" '
+		{ p = $1 }
+		sub(/^[0-9]+ [(].*[)] /, "") { if ($1 == "Z" || $1 == "X") next; $0 = p " " $2 " " $3 " " $4 }
+		{ parent[$1] = $2; group[$1] = $3; session[$1] = $4 }
+		END {
+			if (NR == 0) exit
+			printf "seen"
+			if (group[P] == P || session[P] == P) in_[P] = 1
+			for (n = split(SEEN, seen, " "); n > 0; n--) if (seen[n] in parent) in_[seen[n]] = 1
+			do {
+				more = 0
+				for (p in parent) if (!(p in in_) && (group[p] == P || session[p] == P || parent[p] in in_)) {
+					in_[p] = 1; more = 1
+				}
+			} while (more)
+			for (p in in_) printf " %s", p
+		}' 2>/dev/null
+}
+nap() { sleep "$1" 2>/dev/null || sleep 1; }
+finish() { echo "done"; exit 0; }
+look() {
+	seen=$(ours)
+	case $seen in
+	seen) finish ;;
+	seen*) left=${seen#seen} ;;
+	*) kill -TERM "-$P"; nap 0.1; kill -KILL "-$P"; finish ;;
+	esac
+}
+put() {
+	kill "-$1" $left 2>/dev/null && return
+	foreign=
+	for p in $left; do [ ! -d "/proc/$p" ] || [ -O "/proc/$p" ] || foreign="$foreign $p"; done
+	[ -n "$foreign" ] && [ -z "$refused" ] || return
+	case $(sudo -n kill "-$1" $foreign 2>&1) in
+	sudo:* | Sorry*) refused=yes ;; # and asking again would only fill its log
+	esac
+}
+settle() {
+	for i in "$@"; do nap "$i"; look; done
+}
+left=
+refused=
+look
+put TERM
+settle 0.01 0.04 0.06
+for i in 0.01 0.02 0.04; do
+	put KILL
+	settle "$i" # a shell may have begun its next command meanwhile
+done
+for p in $left; do
+	ps -o pid= -o user= -o args= -p "$p" 2>/dev/null || echo "$p ? ?"
+done
+finish

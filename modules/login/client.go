@@ -1,0 +1,297 @@
+package login
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/sweep"
+)
+
+// Client is a login on one host. Its methods may be called by many goroutines.
+// Whoever got it from Dial closes it.
+//
+// Each command has a terminal of the host to itself, and each terminal is a
+// login of its own. There is one as a rule; when several commands run at once,
+// up to mostShells are opened, and the last of them only to end what runs by
+// another.
+type Client struct {
+	host, user string
+	dial       func(ctx context.Context) (*shell, error)
+	done       chan struct{} // closed when the login is lost or closed
+
+	closing context.Context // done when Close was called
+	close   context.CancelFunc
+	running sync.WaitGroup // commands
+
+	mu     sync.Mutex
+	shells map[*shell]bool // those that are open
+	places chan struct{}   // one is taken for each
+	idle   chan *shell
+	why    error
+	once   sync.Once
+}
+
+const (
+	mostShells = 4
+	keepIdle   = 2 // of those that no command needs
+)
+
+func newClient(host, user string, first *shell, dial func(ctx context.Context) (*shell, error)) *Client {
+	c := &Client{
+		host: host, user: user, dial: dial,
+		done:   make(chan struct{}),
+		shells: map[*shell]bool{},
+		places: make(chan struct{}, mostShells),
+		idle:   make(chan *shell, mostShells),
+	}
+	c.closing, c.close = context.WithCancel(context.Background())
+	c.places <- struct{}{}
+	c.add(first)
+	c.idle <- first
+	return c
+}
+
+// Host returns the name of the host.
+func (c *Client) Host() string { return c.host }
+
+// User returns the name of the user that is logged in.
+func (c *Client) User() string { return c.user }
+
+// Done is closed when a terminal was lost, and with it the login.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// Run runs cmd on the host and waits until it has ended and all that it said
+// is read. It is run by /bin/sh in a process session of its own, so that it
+// cannot ask on the terminal, as with an ssh that has none; neither its
+// directory nor its variables are those of the next one. A command that a
+// signal ended has the status that the shell gives it, 128 and the number.
+//
+// The error is nil whatever the exit status. When ctx is done first, Run ends
+// the command on the host with all its children and returns an *Error that
+// wraps context.Cause(ctx); what the command had said until then is in the
+// Result. When the terminal is lost the *Error wraps ErrLost, after Close
+// ErrClosed.
+func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	ctx, stop, err := c.begin(ctx)
+	if err != nil {
+		return remote.Result{}, c.fail(err, nil)
+	}
+	defer stop()
+	s, err := c.take(ctx, mostShells-1)
+	if err != nil {
+		return remote.Result{}, c.fail(err, nil)
+	}
+	result, left, good, err := s.run(ctx, cmd, c.sweep)
+	if good {
+		c.release(s)
+	} else {
+		c.drop(s)
+	}
+	if err == nil {
+		return result, nil
+	}
+	e := c.fail(err, s)
+	e.Left = left
+	return result, e
+}
+
+// begin counts a command, whose context Close ends.
+func (c *Client) begin(ctx context.Context) (context.Context, func(), error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing.Err() != nil {
+		return nil, nil, ErrClosed
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.closing, func() { cancel(ErrClosed) })
+	c.running.Add(1)
+	return ctx, func() {
+		stop()
+		cancel(nil)
+		c.running.Done()
+	}, nil
+}
+
+func (c *Client) fail(err error, s *shell) *Error {
+	var e *Error
+	if errors.As(err, &e) { // another login failed
+		return e
+	}
+	e = &Error{On: c.host, During: duringRun, Reason: err}
+	if s != nil && isClosed(s.gone) {
+		e.Said = s.said()
+	}
+	return e
+}
+
+// take returns a shell that runs nothing, of at most so many.
+func (c *Client) take(ctx context.Context, most int) (*shell, error) {
+	for {
+		select {
+		case <-c.done:
+			return nil, c.lost()
+		default:
+		}
+		select {
+		case s := <-c.idle:
+			return s, nil
+		default:
+		}
+		if s, err, open := c.open(ctx, most); open {
+			return s, err
+		}
+		select {
+		case s := <-c.idle:
+			return s, nil
+		case <-c.done:
+			return nil, c.lost()
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// open opens one more shell, unless there are enough. Where the host lets in
+// no more, those have to do that there are.
+func (c *Client) open(ctx context.Context, most int) (s *shell, err error, opened bool) {
+	if !c.place(most) {
+		return nil, nil, false
+	}
+	s, err = c.dial(ctx)
+	if err == nil {
+		c.add(s)
+		return s, nil, true
+	}
+	<-c.places
+	c.mu.Lock()
+	others := len(c.shells) > 0
+	c.mu.Unlock()
+	return nil, err, !others || ctx.Err() != nil
+}
+
+func (c *Client) place(most int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.places) >= most {
+		return false
+	}
+	c.places <- struct{}{}
+	return true
+}
+
+// add watches a new shell: the loss of one is that of the login.
+func (c *Client) add(s *shell) {
+	c.mu.Lock()
+	c.shells[s] = true
+	c.mu.Unlock()
+	if isClosed(c.done) {
+		s.close()
+	}
+	go func() {
+		<-s.gone
+		c.mu.Lock()
+		mine := c.shells[s]
+		c.mu.Unlock()
+		if mine {
+			c.end(s.err)
+		}
+	}()
+}
+
+// release takes a shell back.
+func (c *Client) release(s *shell) {
+	if len(c.idle) >= keepIdle {
+		c.drop(s)
+		return
+	}
+	c.idle <- s
+}
+
+// drop closes a shell that is not wanted, or out of step.
+func (c *Client) drop(s *shell) {
+	c.mu.Lock()
+	lost := isClosed(s.gone) // which is for end to tell
+	if !lost {
+		delete(c.shells, s)
+	}
+	c.mu.Unlock()
+	s.close()
+	<-c.places
+}
+
+// sweepWithin is how long a sweep by another terminal may take, which may have
+// to log in first.
+const sweepWithin = 5 * time.Second
+
+// sweep ends a process by a terminal that is free, and returns what it could
+// not end.
+func (c *Client) sweep(ctx context.Context, pid int) (left []sweep.Process, done bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sweepWithin)
+	defer cancel()
+	s, err := c.take(ctx, mostShells)
+	if err != nil {
+		return nil, false
+	}
+	no := func(context.Context, int) ([]sweep.Process, bool) { return nil, false }
+	result, _, good, err := s.run(ctx, remote.Cmd{Line: sweep.Script(pid)}, no)
+	if good {
+		c.release(s)
+	} else {
+		c.drop(s)
+	}
+	if err != nil {
+		return nil, false
+	}
+	return sweep.Parse(bytes.NewReader(result.Stdout))
+}
+
+// lost returns why the login ended.
+func (c *Client) lost() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.why
+}
+
+// end closes all terminals for a reason.
+func (c *Client) end(why error) {
+	c.once.Do(func() {
+		c.mu.Lock()
+		c.why = why
+		close(c.done)
+		var open []*shell
+		for s := range c.shells {
+			open = append(open, s)
+		}
+		c.mu.Unlock()
+		for _, s := range open {
+			s.close()
+		}
+	})
+}
+
+// closeWithin is how long Close waits for commands to end.
+const closeWithin = 2 * time.Second
+
+// Close ends the commands that are running on the host as if their time were
+// over, and logs out. It takes two seconds at most. Further calls do nothing.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	c.close() // begin adds no more after that
+	c.mu.Unlock()
+	idle := make(chan struct{})
+	go func() {
+		c.running.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+	case <-c.done:
+	case <-time.After(closeWithin):
+	}
+	c.end(ErrClosed)
+	return nil
+}

@@ -1,0 +1,105 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"farmrun/luahost/remote/sweep"
+	"farmrun/luahost/secret"
+)
+
+// The reasons for which there is no login, or none any more.
+var (
+	// ErrName: the host asked for the name again and for no password, as it
+	// does while logins are forbidden there.
+	ErrName = errors.New("the host does not take the user's name")
+	// ErrExpired: the host wants the password changed before it lets the user in.
+	ErrExpired = errors.New("the password has expired")
+	// ErrRefused: the host said that it lets the user in by no means.
+	ErrRefused = errors.New("the host refuses the login")
+	// ErrNoPrompt: nothing was said that any case knows.
+	ErrNoPrompt = errors.New("the host says nothing that leads to a shell")
+	// ErrNoShell: what followed the login does not obey as a shell does.
+	ErrNoShell = errors.New("what the login leads to is no shell")
+	// ErrLost: the terminal is gone, or says what nobody can read.
+	ErrLost = errors.New("connection lost")
+	// ErrClosed: the Client was closed by its owner.
+	ErrClosed = errors.New("connection closed")
+
+	errGarbled = errors.New("what the host says is garbled on its way")
+)
+
+// Error is what went wrong with a login. It wraps Reason.
+type Error struct {
+	On     string // the host
+	During string // "login" or "run"
+	Reason error  // one of the sentinels, secret.ErrRejected, or a context's cause
+	Said   string // the last lines that the host said, made printable
+	// Left are the processes that a command left running on the host although
+	// its time was over, because this user may not end them.
+	Left []sweep.Process
+}
+
+func (e *Error) Error() string {
+	text := e.On + ": " + e.During + ": " + e.Reason.Error()
+	for i, p := range e.Left {
+		sep := ", "
+		if i == 0 {
+			sep = "; still running there: "
+		}
+		text += sep + p.String()
+	}
+	return text
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Reason }
+
+// Host returns the name of the host.
+func (e *Error) Host() string { return e.On }
+
+// Output returns the last lines that the host said.
+func (e *Error) Output() string { return strings.TrimSpace(e.Said) }
+
+// Kind is for scripts.
+func (e *Error) Kind() string {
+	switch {
+	case errors.Is(e, context.DeadlineExceeded):
+		return "timeout"
+	case errors.Is(e, context.Canceled):
+		return "cancelled"
+	case errors.Is(e, ErrLost), errors.Is(e, ErrClosed):
+		return "unreachable"
+	case e.During == duringRun:
+		return "failed"
+	}
+	return "login"
+}
+
+// Where an Error happens.
+const (
+	duringLogin = "login"
+	duringRun   = "run"
+)
+
+// Hint says what to do next.
+func (e *Error) Hint() string {
+	switch {
+	case errors.Is(e, ErrName):
+		return "is the name right? while there is an /etc/nologin, hosts let nobody in"
+	case errors.Is(e, ErrExpired):
+		return "log in by hand once and change it, or change it everywhere by farmrun passmass"
+	case errors.Is(e, ErrNoPrompt):
+		return `teach the site file what the host says: dialogue = { { "PATTERN$", "shell" } }; farmrun help farm.site`
+	case errors.Is(e, ErrNoShell):
+		return `if it is a menu, the site file can choose from it: dialogue = { { "PATTERN$", send = "…" } }; farmrun help farm.site`
+	case errors.Is(e, secret.ErrNoTerminal):
+		return "run farmrun on a terminal, where it can ask"
+	case len(e.Left) > 0:
+		return "this user may not end them; end them on the host, or give sudo's command a time limit of its own"
+	case errors.Is(e, ErrLost) && e.During == duringRun:
+		return "the command may still be running on the host"
+	}
+	return ""
+}

@@ -1,0 +1,360 @@
+package login
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/sweep"
+)
+
+// run is one command in a shell.
+type run struct {
+	shell *shell
+	cmd   remote.Cmd
+
+	stdout, stderr sink
+	begun          chan struct{} // closed when pid is set
+	pid            int
+	ended          chan struct{} // closed when the status and all output are there
+	code           int
+	open           int // which of O, E and X have yet to come to their end
+
+	sweeping  chan struct{} // closed when the host has begun to sweep
+	swept     chan struct{} // closed when it has done
+	sweepSaid bytes.Buffer
+
+	feeding sync.Mutex      // whoever gives input holds it
+	fed     bool            // no more input, for the command is over
+	input   context.Context // ends when input that is stuck is given up
+	stuck   context.CancelFunc
+	failed  atomic.Pointer[error]
+}
+
+// sink is one of the outputs of a command.
+type sink struct {
+	mu   sync.Mutex
+	kept remote.Output
+	live io.Writer
+	off  atomic.Bool
+}
+
+func (s *sink) write(p []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.off.Load() {
+		return
+	}
+	s.kept.Write(p)
+	if s.live != nil {
+		if _, err := s.live.Write(p); err != nil {
+			s.live = nil
+		}
+	}
+}
+
+// shut ends the passing on, so that nothing is written when the caller has its
+// result. A writer that blocks for longer than that is left behind.
+func (s *sink) shut() {
+	s.off.Store(true)
+	for end := time.Now().Add(shutWithin); !s.mu.TryLock(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return
+		}
+	}
+	s.mu.Unlock()
+}
+
+const shutWithin = 50 * time.Millisecond
+
+func newRun(s *shell, cmd remote.Cmd) *run {
+	r := &run{
+		shell: s, cmd: cmd, code: -1, open: 3,
+		begun: make(chan struct{}), ended: make(chan struct{}),
+		sweeping: make(chan struct{}), swept: make(chan struct{}),
+	}
+	r.stdout.kept.Keep, r.stderr.kept.Keep = cmd.Keep, cmd.Keep
+	r.stdout.live, r.stderr.live = cmd.Stdout, cmd.Stderr
+	return r
+}
+
+// do runs the command. sweep ends a process by other means than this terminal;
+// good tells whether the shell can be used again.
+func (r *run) do(ctx context.Context, script string, sweep func(ctx context.Context, pid int) ([]sweep.Process, bool)) (left []sweep.Process, good bool, err error) {
+	r.shell.hear(r.took)
+	defer r.shell.hear(nil)
+	r.input, r.stuck = context.WithCancel(context.WithoutCancel(ctx))
+	defer r.stuck()
+	order := "r\n"
+	if r.cmd.Stdin != nil {
+		order = "ri\n"
+	}
+	if err := r.shell.send(ctx, append(scriptOrders(script), order...)); err != nil {
+		return nil, false, err
+	}
+	select {
+	case <-r.begun:
+		if r.cmd.Stdin != nil {
+			go r.feed()
+		}
+		err = r.wait(ctx)
+	case <-r.ended: // it could not even begin
+	case <-r.shell.gone:
+		err = r.shell.err
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	if err != nil && !isClosed(r.shell.gone) {
+		left, good = r.stop(ctx, sweep)
+		return left, good, err
+	}
+	return nil, err == nil && r.settle(ctx), err
+}
+
+// wait waits for the end of a command that has begun.
+func (r *run) wait(ctx context.Context) error {
+	select {
+	case <-r.ended:
+		if bad := r.failed.Load(); bad != nil {
+			return *bad
+		}
+		return nil
+	case <-r.shell.gone:
+		return r.shell.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// took takes what the driver says of the command.
+func (r *run) took(f frame) bool {
+	switch f.kind {
+	case 'P':
+		r.began(f.body)
+	case 'O':
+		r.output(&r.stdout, f.body)
+	case 'E':
+		r.output(&r.stderr, f.body)
+	case 'X':
+		if code, err := strconv.Atoi(string(f.body)); err == nil {
+			r.code = code
+		}
+		r.closed()
+	case 'k':
+		closeOnce(r.sweeping)
+	case 'K':
+		r.heard(f.body)
+	default:
+		return false
+	}
+	return true
+}
+
+// began notes the process id. A second one is the command's own affair.
+func (r *run) began(id []byte) {
+	pid, err := strconv.Atoi(string(id))
+	if err == nil && pid > 1 && !isClosed(r.begun) {
+		r.pid = pid
+		close(r.begun)
+	}
+}
+
+// output takes a piece of output; an empty one is its end.
+func (r *run) output(to *sink, body []byte) {
+	if len(body) == 0 {
+		r.closed()
+		return
+	}
+	to.write(r.decode(body))
+}
+
+// heard takes what the sweep says; an empty piece is its end.
+func (r *run) heard(body []byte) {
+	switch {
+	case isClosed(r.swept):
+	case len(body) == 0:
+		close(r.swept)
+	default:
+		r.sweepSaid.Write(r.decode(body))
+	}
+}
+
+func (r *run) decode(body []byte) []byte {
+	text, err := r.shell.encoding.decode(body)
+	if err != nil {
+		r.failed.CompareAndSwap(nil, &err)
+	}
+	return text
+}
+
+// closed notes that one of those that the command's end consists of has come.
+func (r *run) closed() {
+	if r.open--; r.open == 0 {
+		close(r.ended)
+	}
+}
+
+func closeOnce(c chan struct{}) {
+	if !isClosed(c) {
+		close(c)
+	}
+}
+
+// mostInput is how much input goes at once; what is to end the command has to
+// wait behind it.
+const mostInput = 12 << 10
+
+// feed types the input of the command, until it or the command ends.
+func (r *run) feed() {
+	buf := make([]byte, mostInput)
+	for {
+		n, err := r.cmd.Stdin.Read(buf)
+		orders := inputOrders(buf[:n], r.shell.base64s)
+		if err != nil {
+			orders = append(orders, ".\n"...)
+		}
+		if !r.give(orders) || err != nil {
+			return
+		}
+	}
+}
+
+// give types orders unless the command is over.
+func (r *run) give(orders []byte) bool {
+	r.feeding.Lock()
+	defer r.feeding.Unlock()
+	return !r.fed && r.shell.send(r.input, orders) == nil
+}
+
+// settleWithin is how long the driver has to be ready again after a command.
+const settleWithin = 2 * time.Second
+
+// settle tells the driver that the command is over, and returns whether it is
+// ready for another.
+func (r *run) settle(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleWithin)
+	defer cancel()
+	if !r.starve(ctx) || r.shell.send(ctx, []byte("q\n")) != nil {
+		return false
+	}
+	for {
+		f, err := r.shell.next(ctx, settleWithin)
+		if err != nil || f.kind == 'R' {
+			return err == nil
+		}
+	}
+}
+
+// starve ends the input when what is under way of it is typed. It fails if that
+// is not so before ctx is done: then an order may be left half typed.
+func (r *run) starve(ctx context.Context) bool {
+	defer context.AfterFunc(ctx, r.stuck)()
+	r.feeding.Lock()
+	defer r.feeding.Unlock()
+	r.fed = true
+	return r.input.Err() == nil
+}
+
+// How long the end of a command may take whose time is over: a driver that
+// does not listen, since input is stuck before it, is told from one that does
+// after heedWithin; endWithin is for all.
+const (
+	heedWithin = 300 * time.Millisecond
+	endWithin  = 1500 * time.Millisecond
+)
+
+// stop ends the command and all that it started: by its own terminal if the
+// driver heeds it, or else by another.
+func (r *run) stop(ctx context.Context, otherwise func(ctx context.Context, pid int) ([]sweep.Process, bool)) (left []sweep.Process, good bool) {
+	defer r.stdout.shut()
+	defer r.stderr.shut()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
+	defer cancel()
+	select {
+	case <-r.begun:
+	case <-r.ended:
+	case <-r.shell.gone:
+		return nil, false
+	case <-time.After(r.shell.patience()): // nobody knows what there is to end
+		return nil, false
+	}
+	left, done := r.sweep(ctx)
+	if !done {
+		left, done = otherwise(ctx, r.pid)
+	}
+	if !done || len(left) > 0 {
+		return left, false
+	}
+	select {
+	case <-r.ended:
+		return nil, r.settle(ctx)
+	case <-ctx.Done():
+	case <-r.shell.gone:
+	}
+	return nil, false
+}
+
+// patience is how long the driver may take to show that it listens.
+func (s *shell) patience() time.Duration { return heedWithin + 2*s.slow }
+
+// sweep has the driver sweep while the command runs.
+func (r *run) sweep(ctx context.Context) (left []sweep.Process, done bool) {
+	heed, cancel := context.WithTimeout(ctx, r.shell.patience())
+	defer cancel()
+	if !r.starve(heed) || r.shell.send(heed, append(scriptOrders(sweep.Script(r.pid)), "k\n"...)) != nil {
+		return nil, false
+	}
+	select {
+	case <-r.sweeping:
+	case <-heed.Done():
+		return nil, false
+	}
+	select {
+	case <-r.swept:
+		return sweep.Parse(&r.sweepSaid)
+	case <-ctx.Done():
+		return nil, false
+	}
+}
+
+// hear has into take the frames of a command; nil is that there is none.
+func (s *shell) hear(into func(frame) bool) {
+	s.mu.Lock()
+	s.into = into
+	s.mu.Unlock()
+}
+
+// result is what came of the command.
+func (r *run) result(began time.Time) remote.Result {
+	result := remote.Result{
+		Stdout:   r.stdout.kept.Bytes(),
+		Stderr:   r.stderr.kept.Bytes(),
+		Code:     -1,
+		Duration: time.Since(began),
+	}
+	if isClosed(r.ended) {
+		result.Code = r.code
+	}
+	return result
+}
+
+// run runs cmd, and tells whether the shell can be used again.
+func (s *shell) run(ctx context.Context, cmd remote.Cmd, sweep func(ctx context.Context, pid int) ([]sweep.Process, bool)) (remote.Result, []sweep.Process, bool, error) {
+	script, err := cmd.Script()
+	if err != nil {
+		return remote.Result{}, nil, true, err
+	}
+	began := time.Now()
+	r := newRun(s, cmd)
+	left, good, err := r.do(ctx, script, sweep)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("ended after %v: %w", time.Since(began).Round(time.Millisecond), err)
+	}
+	return r.result(began), left, good, err
+}

@@ -1,0 +1,246 @@
+package login
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"farmrun/luahost/console"
+	"farmrun/luahost/remote"
+)
+
+// Stream is a terminal on a host; remote.Terminal is one.
+type Stream interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+// driver is what the shell on the host becomes; see the file.
+//
+//go:embed driver.sh
+var driver string
+
+// driverOrders is driver without its comments.
+func driverOrders() string {
+	var b strings.Builder
+	for line := range strings.Lines(driver) {
+		if text := strings.TrimSpace(line); text != "" && !strings.HasPrefix(text, "#") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// shell is a terminal whose shell has become a driver: it runs one command at
+// a time.
+type shell struct {
+	stream   Stream
+	encoding encoding
+	base64s  bool          // of input, too
+	slow     time.Duration // how long it took to answer
+
+	frames frames
+	got    chan frame    // what the driver says, for whoever waits for it
+	gone   chan struct{} // closed when nothing more comes
+	err    error         // why; set before gone is closed
+	once   sync.Once
+	over   chan struct{} // closed by close
+
+	typing sync.Mutex // whoever types holds it
+
+	mu   sync.Mutex
+	into func(frame) bool // takes the frames of a command; false is for those that go to got
+}
+
+// newShell makes a driver of the shell that waits for a line in stream. When
+// it fails, the stream is closed.
+func newShell(ctx context.Context, stream Stream) (*shell, error) {
+	nonce := rand.Text()[:12]
+	s := &shell{
+		stream: stream,
+		frames: frames{mark: []byte("@" + nonce)},
+		got:    make(chan frame, 1),
+		gone:   make(chan struct{}),
+		over:   make(chan struct{}),
+	}
+	go s.listen()
+	if err := s.boot(ctx, nonce); err != nil {
+		s.close()
+		<-s.gone
+		return nil, err
+	}
+	return s, nil
+}
+
+// bootstrap has any login shell become a plain one, one that does not edit
+// lines nor shows a prompt, reads the driver line by line up to a "." and
+// becomes that. csh and fish take the quotes as sh does; the mark is such that
+// its echo is none; a second one, sent because the first was slow, is ignored.
+const bootstrap = `exec /bin/sh -c 'stty raw -echo icrnl;printf %%s @"%s"A\;;n=${IFS#??};s=;` +
+	`while IFS= read -r l;do case $l in .)break;;exec\ /*)continue;esac;s=$s$l$n;done;eval "$s"'`
+
+// How long a shell has to obey before it is told again, and in all. A login
+// may throw away what is typed before it shows its prompt.
+const (
+	obeysWithin = 3 * time.Second
+	obeysTimes  = 3
+)
+
+func (s *shell) boot(ctx context.Context, nonce string) error {
+	for try := 1; ; try++ {
+		if err := s.send(ctx, fmt.Appendf(nil, bootstrap+"\r", nonce)); err != nil {
+			return err
+		}
+		ready, err := s.next(ctx, obeysWithin)
+		if err == nil && ready.kind == 'A' {
+			break
+		}
+		if err != errNothing || try == obeysTimes {
+			return cmpErr(err, ErrNoShell)
+		}
+	}
+	asked := time.Now()
+	if err := s.send(ctx, fmt.Appendf(nil, "_m=@'%s'\n%s.\n", nonce, driverOrders())); err != nil {
+		return err
+	}
+	ready, err := s.next(ctx, obeysTimes*obeysWithin)
+	if err != nil || ready.kind != 'R' {
+		return cmpErr(err, ErrNoShell)
+	}
+	s.slow = time.Since(asked)
+	codings := strings.Fields(string(ready.body))
+	if len(codings) != 2 {
+		return ErrNoShell
+	}
+	s.encoding, s.base64s = encoding(codings[0]), codings[1] == string(inBase64)
+	return nil
+}
+
+// cmpErr returns err, or instead of the mere lack of an answer what that means.
+func cmpErr(err, otherwise error) error {
+	if err == nil || err == errNothing {
+		return otherwise
+	}
+	return err
+}
+
+// errNothing is that no frame came in time.
+var errNothing = errors.New("no answer")
+
+// next waits for a frame that is of no command.
+func (s *shell) next(ctx context.Context, within time.Duration) (frame, error) {
+	late := time.NewTimer(within)
+	defer late.Stop()
+	select {
+	case f := <-s.got:
+		return f, nil
+	case <-s.gone:
+		return frame{}, s.err
+	case <-ctx.Done():
+		return frame{}, context.Cause(ctx)
+	case <-late.C:
+		return frame{}, errNothing
+	}
+}
+
+// listen reads what the driver says, until the end.
+func (s *shell) listen() {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := s.stream.Read(buf)
+		if bad := s.frames.add(buf[:n], s.took); bad != nil {
+			err = bad
+		}
+		if err != nil {
+			s.lose(err)
+			return
+		}
+	}
+}
+
+// took gives a frame to whom it is for.
+func (s *shell) took(f frame) {
+	s.mu.Lock()
+	into := s.into
+	s.mu.Unlock()
+	if into != nil && into(f) {
+		return
+	}
+	f.body = bytes.Clone(f.body)
+	select {
+	case s.got <- f:
+	case <-s.over:
+	}
+}
+
+// lose notes why nothing more comes.
+func (s *shell) lose(err error) {
+	switch {
+	case isClosed(s.over):
+		s.err = ErrClosed
+	case errors.Is(err, errGarbled):
+		s.err = fmt.Errorf("%w: %w", ErrLost, err)
+	default: // a terminal ends in more ways than tell anything
+		s.err = fmt.Errorf("%w: the host ended it", ErrLost)
+	}
+	s.close()
+	close(s.gone)
+}
+
+// send types text; it fails when ctx is done before all of it is with the
+// terminal, which is of no use then.
+func (s *shell) send(ctx context.Context, text []byte) error {
+	s.typing.Lock()
+	defer s.typing.Unlock()
+	late := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		s.stream.SetWriteDeadline(time.Unix(1, 0))
+		close(late)
+	})
+	_, err := s.stream.Write(text)
+	if !stop() {
+		<-late
+		s.stream.SetWriteDeadline(time.Time{})
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case isClosed(s.over):
+		return ErrClosed
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
+}
+
+// close ends the terminal. Further calls do nothing.
+func (s *shell) close() {
+	s.once.Do(func() {
+		close(s.over)
+		s.stream.Close()
+	})
+}
+
+// said is the end of what the host said besides frames; call it when the shell
+// is gone.
+func (s *shell) said() string {
+	text := bytes.ReplaceAll(append(s.frames.noise, s.frames.part...), []byte("\r\n"), []byte("\n"))
+	return remote.LastLines(console.Printable(bytes.TrimSpace(text)), 10)
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
