@@ -46,6 +46,9 @@ func Regexp(expr string) (Pattern, error) {
 	return Pattern{re, strconv.Quote(expr)}, err
 }
 
+// Compiled returns the pattern of a regular expression that is compiled already.
+func Compiled(re *regexp.Regexp) Pattern { return Pattern{re, strconv.Quote(re.String())} }
+
 // Text returns a pattern that is the text itself.
 func Text(text string) Pattern {
 	return Pattern{regexp.MustCompile(regexp.QuoteMeta(text)), strconv.Quote(text)}
@@ -260,6 +263,10 @@ func (s *Session) echoes() Echo {
 	}
 	return s.echo
 }
+
+// Said returns the last lines that the other end said, matched or not, made
+// printable.
+func (s *Session) Said() string { return s.in.lastLines() }
 
 // Close ends the dialogue and closes the stream. A wait or a send that is under
 // way ends. Further calls do nothing.

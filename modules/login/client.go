@@ -19,9 +19,8 @@ import (
 // up to mostShells are opened, and the last of them only to end what runs by
 // another.
 type Client struct {
-	host, user string
-	dial       func(ctx context.Context) (*shell, error)
-	done       chan struct{} // closed when the login is lost or closed
+	options Options
+	done    chan struct{} // closed when the login is lost or closed
 
 	closing context.Context // done when Close was called
 	close   context.CancelFunc
@@ -40,13 +39,13 @@ const (
 	keepIdle   = 2 // of those that no command needs
 )
 
-func newClient(host, user string, first *shell, dial func(ctx context.Context) (*shell, error)) *Client {
+func newClient(o Options, first *shell) *Client {
 	c := &Client{
-		host: host, user: user, dial: dial,
-		done:   make(chan struct{}),
-		shells: map[*shell]bool{},
-		places: make(chan struct{}, mostShells),
-		idle:   make(chan *shell, mostShells),
+		options: o,
+		done:    make(chan struct{}),
+		shells:  map[*shell]bool{},
+		places:  make(chan struct{}, mostShells),
+		idle:    make(chan *shell, mostShells),
 	}
 	c.closing, c.close = context.WithCancel(context.Background())
 	c.places <- struct{}{}
@@ -56,10 +55,10 @@ func newClient(host, user string, first *shell, dial func(ctx context.Context) (
 }
 
 // Host returns the name of the host.
-func (c *Client) Host() string { return c.host }
+func (c *Client) Host() string { return c.options.Host }
 
 // User returns the name of the user that is logged in.
-func (c *Client) User() string { return c.user }
+func (c *Client) User() string { return c.options.User }
 
 // Done is closed when a terminal was lost, and with it the login.
 func (c *Client) Done() <-chan struct{} { return c.done }
@@ -121,7 +120,7 @@ func (c *Client) fail(err error, s *shell) *Error {
 	if errors.As(err, &e) { // another login failed
 		return e
 	}
-	e = &Error{On: c.host, During: duringRun, Reason: err}
+	e = &Error{On: c.options.Host, During: duringRun, Reason: err}
 	if s != nil && isClosed(s.gone) {
 		e.Said = s.said()
 	}
@@ -161,7 +160,7 @@ func (c *Client) open(ctx context.Context, most int) (s *shell, err error, opene
 	if !c.place(most) {
 		return nil, nil, false
 	}
-	s, err = c.dial(ctx)
+	s, err = c.options.shell(ctx)
 	if err == nil {
 		c.add(s)
 		return s, nil, true

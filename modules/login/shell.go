@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"time"
@@ -15,13 +14,6 @@ import (
 	"farmrun/luahost/console"
 	"farmrun/luahost/remote"
 )
-
-// Stream is a terminal on a host; remote.Terminal is one.
-type Stream interface {
-	io.ReadWriteCloser
-	SetReadDeadline(time.Time) error
-	SetWriteDeadline(time.Time) error
-}
 
 // driver is what the shell on the host becomes; see the file.
 //
@@ -42,7 +34,7 @@ func driverOrders() string {
 // shell is a terminal whose shell has become a driver: it runs one command at
 // a time.
 type shell struct {
-	stream   Stream
+	stream   remote.Terminal
 	encoding encoding
 	base64s  bool          // of input, too
 	slow     time.Duration // how long it took to answer
@@ -62,7 +54,7 @@ type shell struct {
 
 // newShell makes a driver of the shell that waits for a line in stream. When
 // it fails, the stream is closed.
-func newShell(ctx context.Context, stream Stream) (*shell, error) {
+func newShell(ctx context.Context, stream remote.Terminal) (*shell, error) {
 	nonce := rand.Text()[:12]
 	s := &shell{
 		stream: stream,

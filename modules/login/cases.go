@@ -1,0 +1,88 @@
+package login
+
+import (
+	"context"
+	"regexp"
+)
+
+// Case is something that a host may say in a dialogue, and what follows.
+type Case struct {
+	Pattern *regexp.Regexp
+	Do      Do
+	// Send is typed, for Answer.
+	Send string
+	// Talk goes on with the dialogue, for Talk; groups are what the pattern
+	// and its groups matched.
+	Talk func(ctx context.Context, s Session, groups []string) error
+}
+
+// Do says what a Case means.
+type Do int
+
+// What a Case means.
+const (
+	Name     Do = iota + 1 // the host asks who logs in
+	Password               // it asks for the password
+	Rejected               // it has rejected the password
+	Expired                // it wants the password changed first
+	Refused                // it lets the user in by no means; the match says why
+	Shell                  // it waits for commands
+	Continue               // it says something that is no question
+	Answer                 // it asks what Send answers
+	Talk                   // it asks something that Talk answers
+)
+
+// Word returns the word by which site files have d; "" for Answer and Talk.
+func (d Do) Word() string {
+	return map[Do]string{
+		Name: "name", Password: "password", Rejected: "rejected", Expired: "expired",
+		Refused: "refused", Shell: "shell", Continue: "continue",
+	}[d]
+}
+
+// Words are all that Word returns.
+func Words() []string {
+	var words []string
+	for d := Name; d <= Continue; d++ {
+		words = append(words, d.Word())
+	}
+	return words
+}
+
+// DefaultCases are what the telnetd, rlogind, login and PAM of the usual
+// systems say, and most routers and terminal servers. An earlier case wins.
+func DefaultCases() []Case {
+	cases := make([]Case, len(usual))
+	for i, u := range usual {
+		cases[i] = Case{Pattern: u.pattern, Do: u.do, Send: u.send}
+	}
+	return cases
+}
+
+// begins is where a prompt begins that is to be told from the same words in the
+// middle of a line.
+const begins = `(?:^|[\r\n])`
+
+var usual = []struct {
+	pattern *regexp.Regexp
+	do      Do
+	send    string
+}{
+	// What has the words of a question in it and is none.
+	{regexp.MustCompile(`(?i)last (?:(?:un)?successful |failed |interactive )?login(?:$|:| )[^\r\n]*`), Continue, ""},
+	{regexp.MustCompile(`(?i)(?:login incorrect|authentication (?:failure|failed)|access denied|permission denied|bad passwords?|` +
+		`(?:login|password|username)[^\r\n]{0,20} (?:invalid|incorrect|failed)|(?:invalid|incorrect|wrong) (?:login|password|username))[^\r\n]*`), Rejected, ""},
+	{regexp.MustCompile(`(?i)(?:(?:you are )?required to change your password|password (?:has|is) expired|your password has been expired|` +
+		`must change your password|choose a new password|` + begins + `(?:\([^)\r\n]*\) ?)?(?:current|old|new)[^\r\n]{0,20} password: ?$)[^\r\n]*`), Expired, ""},
+	{regexp.MustCompile(`(?i)(?:this account is currently not available|account[^\r\n]{0,20} (?:locked|disabled|expired|suspended)|` +
+		`too many (?:users|failures|tries|logins)|maximum number of tries|logins? (?:is|are) (?:disabled|not allowed)|host key verification failed|` +
+		`could not make a connection|connection (?:refused|timed out)|no route to host)[^\r\n]*`), Refused, ""},
+	{regexp.MustCompile(`Are you sure you want to continue connecting \([^)]*\)\? $`), Refused, ""},
+	// Questions.
+	{regexp.MustCompile(`(?i)(?:password|passcode|passwd)[^\r\n:]{0,60}: ?$`), Password, ""},
+	{regexp.MustCompile(`(?i)` + begins + `[^\r\n]{0,80}(?:login|logon|user ?name|userid|user|account)(?: name)?: ?$`), Name, ""},
+	{regexp.MustCompile(`(?i)--more--[^\r\n]{0,20}$|` + begins + `:$|press (?:the )?(?:space|any key)[^\r\n]*$`), Answer, " "},
+	{regexp.MustCompile(`(?i)(?:press|hit|strike) (?:the )?<?(?:return|enter)>?[^\r\n]*$|` + begins + `term(?:inal)?(?: type)? ?=? ?[(\[][^)\]]*[)\]]\??:? ?$`), Answer, "\r"},
+	// A shell, once nothing follows.
+	{regexp.MustCompile(begins + `[^\r\n]{0,200}[$#%>] ?$`), Shell, ""},
+}

@@ -1,0 +1,171 @@
+package login
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"farmrun/luahost/console"
+	"farmrun/luahost/secret"
+)
+
+// dialogue is one try to get to a shell.
+type dialogue struct {
+	Options
+	session Session
+
+	cases    []Case
+	patterns []*regexp.Regexp
+	named    bool          // the host has the name, and has asked for nothing since
+	shown    bool          // it has the password
+	when     time.Time     // since then
+	report   secret.Report // of the password, if its outcome is open
+}
+
+const (
+	mostTurns = 100                   // more than any dialogue has
+	quietFor  = 60 * time.Millisecond // what looks like a prompt is one if nothing follows
+	sureAfter = 10 * time.Second      // who has not said no by then says no more
+)
+
+// hold holds the dialogue and returns the shell's prompt.
+func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
+	d.cases = append(append(d.cases, d.Cases...), DefaultCases()...)
+	for _, c := range d.cases {
+		d.patterns = append(d.patterns, c.Pattern)
+	}
+	for range mostTurns {
+		which, groups, err := d.session.Await(ctx, d.patterns, cmp.Or(d.Silence, DefaultSilence))
+		if err != nil {
+			return "", d.noMore(ctx, err)
+		}
+		done, err := d.turn(ctx, d.cases[which], groups)
+		if err != nil {
+			d.settle(secret.Unknown)
+			return "", err
+		}
+		if done {
+			d.settle(secret.Accepted)
+			return strings.TrimLeft(groups[0], "\r\n"), nil
+		}
+	}
+	d.settle(secret.Unknown)
+	return "", fmt.Errorf("%w: it has asked %d times", ErrNoPrompt, mostTurns)
+}
+
+// turn does what a case says, and tells whether that is the shell.
+func (d *dialogue) turn(ctx context.Context, c Case, groups []string) (done bool, err error) {
+	switch c.Do {
+	case Name:
+		return false, d.name(ctx)
+	case Password:
+		return false, d.password(ctx)
+	case Rejected:
+		return false, d.rejected(groups[0])
+	case Expired:
+		d.settle(secret.Accepted)
+		return false, ErrExpired
+	case Refused:
+		d.settle(secret.Unknown)
+		return false, fmt.Errorf("%w: %s", ErrRefused, printable(groups[0]))
+	case Shell:
+		return d.quiet(ctx)
+	case Answer:
+		return false, d.session.Send(ctx, c.Send)
+	case Talk:
+		return false, c.Talk(ctx, d.session, groups)
+	}
+	return false, nil
+}
+
+func printable(text string) string {
+	return strings.TrimSpace(string(console.Printable([]byte(text))))
+}
+
+// name types the name: once. A host that asks again has not taken it, or not
+// the password, and must not get either a second time.
+func (d *dialogue) name(ctx context.Context) error {
+	switch {
+	case d.shown:
+		return d.rejected("")
+	case d.named:
+		return ErrName
+	}
+	d.named = true
+	return d.session.Send(ctx, d.User+"\r")
+}
+
+// password types the password: once.
+func (d *dialogue) password(ctx context.Context) error {
+	if d.shown {
+		return d.rejected("")
+	}
+	if d.Passwords == nil {
+		return fmt.Errorf("the host asks for a password: %w", secret.ErrNoTerminal)
+	}
+	word, report, err := d.Passwords.Take(ctx, cmp.Or(d.Account, d.User))
+	if err != nil {
+		return err
+	}
+	d.shown, d.when, d.report = true, time.Now(), report
+	return d.session.Send(ctx, word.Reveal()+"\r")
+}
+
+// rejected is that the host has said no: to the password, or, before it had
+// that, to the user.
+func (d *dialogue) rejected(said string) error {
+	switch {
+	case !d.shown && d.named:
+		return fmt.Errorf("%w: %s", ErrName, printable(said))
+	case !d.shown:
+		return fmt.Errorf("%w: %s", ErrRefused, printable(said))
+	}
+	d.settle(secret.Rejected)
+	return fmt.Errorf("password for %s: %w", cmp.Or(d.Account, d.User), secret.ErrRejected)
+}
+
+// quiet tells whether what looks like a prompt is the end of what is said.
+func (d *dialogue) quiet(ctx context.Context) (bool, error) {
+	_, more, err := d.session.Await(ctx, nil, quietFor)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return strings.TrimSpace(more[0]) == "", nil
+	}
+	return false, d.noMore(ctx, err)
+}
+
+// noMore says why the dialogue has ended too early. A host that hangs up when
+// it has the password may mean that by it, and so may one that is slow to say
+// anything: it is not to be tried elsewhere.
+func (d *dialogue) noMore(ctx context.Context, err error) error {
+	gone := errors.Is(err, io.EOF)
+	early := ctx.Err() != nil && d.shown && time.Since(d.when) < sureAfter
+	if d.report != nil && (gone || early) {
+		d.settle(secret.Rejected)
+	}
+	d.settle(secret.Unknown)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case gone && d.shown:
+		return fmt.Errorf("password for %s: %w: the host has closed the connection", cmp.Or(d.Account, d.User), secret.ErrRejected)
+	case gone:
+		return fmt.Errorf("%w: it has closed the connection", ErrRefused)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("%w, for %v", ErrNoPrompt, cmp.Or(d.Silence, DefaultSilence))
+	}
+	return err
+}
+
+// settle tells the keyring what became of the password, if that is open.
+func (d *dialogue) settle(o secret.Outcome) {
+	if d.report != nil {
+		d.report(o)
+		d.report = nil
+	}
+}

@@ -1,0 +1,193 @@
+package login_test
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"farmrun/luahost"
+	"farmrun/luahost/remote"
+	"farmrun/luahost/secret"
+	"farmrun/modules/expect"
+	"farmrun/modules/login"
+)
+
+// passwords has one password and notes what became of it.
+type passwords struct {
+	word     string
+	outcomes []secret.Outcome
+}
+
+func (p *passwords) Take(_ context.Context, account string) (secret.Secret, secret.Report, error) {
+	if account != "web" {
+		return secret.Secret{}, nil, errors.New("whose password?")
+	}
+	return secret.New(p.word), func(o secret.Outcome) { p.outcomes = append(p.outcomes, o) }, nil
+}
+
+// hosts are what hosts say, as scripts; ask and hidden ask for a line.
+var hosts = map[string]string{
+	"telnetd": `printf '\0\0\r\nLinux 6.1 (web1) (pts/0)\r\n\r\n'; ask 'web1 login: '; hidden 'Password: '; echo
+		[ "$name/$word" = 'web/s3cret pw' ] || { printf 'Login incorrect\r\nweb1 login: '; read -r x; exit; }
+		echo 'Last login: Mon Sep 18 09:14:01 UTC 2000 from ctl on pts/0'; echo '# all is #'; exec sh`,
+	"slow and coloured": `for c in 'w' 'eb' '1 lo' 'gin' ': '; do printf "\033[1m$c\033[0m"; sleep 0.02; done; read -r name
+		hidden 'Password:'; printf 'Last '; sleep 0.02; printf 'login: '; sleep 0.1; echo never; PS1='web1> ' exec sh`,
+	"rlogind":        `hidden 'Password: '; [ "$word" = 's3cret pw' ] || { echo 'Authentication failure'; exit 0; }; exec sh`,
+	"hangs up":       `hidden 'Password: '; exit 0`,
+	"nologin":        `ask 'web1 login: '; echo; echo 'Down for repairs'; printf 'Login incorrect\n'; ask 'web1 login: '; echo "typed $name"; exit`,
+	"asks for names": `while :; do ask 'web1 login: '; done`,
+	"expired": `ask 'login: '; hidden 'Password: '; echo 'You are required to change your password immediately (administrator enforced).'
+		hidden 'Current password: '`,
+	"no shell":         `ask 'login: '; hidden 'Password: '; echo 'This account is currently not available.'`,
+	"closed":           `echo 'Trying 10.0.0.1...'; echo 'Connection closed by foreign host.'`,
+	"silent":           `read -r x`,
+	"menu":             `ask 'Username: '; hidden 'PASSCODE: '; printf '1 mail\r\n2 shell\r\nSelect a service: '; read -r x; [ "$x" = 2 ] && exec sh; read -r x`,
+	"not a shell":      `while printf 'router> '; do read -r x || exit; echo '% Unknown command'; done`,
+	"pager":            `ask 'login: '; hidden 'Password: '; seq 3; printf -- '--More--(50%%)'; stty raw; dd bs=1 count=1 >/dev/null 2>&1; stty -raw; echo; printf 'TERM = (vt100) '; read -r x; exec sh`,
+	"access is denied": `ask 'Username: '; hidden 'Password: '; echo; echo '% Access denied'; ask 'Username: '`,
+	"host key":         `printf 'The authenticity of host can not be established.\nAre you sure you want to continue connecting (yes/no/[fingerprint])? '; read -r x`,
+	"no password":      `ask 'login: '; exec sh`,
+	"two prompts":      `ask 'login: '; hidden 'Password: '; printf '$ '; sleep 0.02; printf '$ '; exec sh`,
+}
+
+const asking = `ask() { printf '%s' "$1"; read -r name; }
+hidden() { stty -echo; printf '%s' "$1"; read -r word; stty echo; }
+`
+
+func TestDialogue(t *testing.T) {
+	accepted, rejected, unknown := []secret.Outcome{secret.Accepted}, []secret.Outcome{secret.Rejected}, []secret.Outcome{secret.Unknown}
+	service := login.Case{Pattern: regexp.MustCompile(`Select a service: $`), Do: login.Answer, Send: "2\r"}
+	for _, test := range []struct {
+		host     string
+		word     string
+		cases    []login.Case
+		says     string // in the error; "" for none
+		reason   error
+		outcomes []secret.Outcome
+	}{
+		{host: "telnetd", outcomes: accepted},
+		{host: "telnetd", word: "wrong", says: "password for web: the password was rejected", reason: secret.ErrRejected, outcomes: rejected},
+		{host: "slow and coloured", outcomes: accepted},
+		{host: "rlogind", outcomes: accepted},
+		{host: "rlogind", word: "wrong", reason: secret.ErrRejected, outcomes: rejected},
+		{host: "hangs up", says: "has closed the connection", reason: secret.ErrRejected, outcomes: rejected},
+		{host: "nologin", says: "login incorrect", reason: login.ErrName},
+		{host: "asks for names", reason: login.ErrName},
+		{host: "expired", reason: login.ErrExpired, outcomes: accepted},
+		{host: "no shell", says: "not available", reason: login.ErrRefused, outcomes: unknown},
+		{host: "closed", reason: login.ErrRefused},
+		{host: "silent", says: "for 500ms", reason: login.ErrNoPrompt},
+		{host: "menu", cases: []login.Case{service}, outcomes: accepted},
+		{host: "menu", reason: login.ErrNoPrompt, outcomes: unknown},
+		{host: "menu", cases: []login.Case{{Pattern: service.Pattern, Do: login.Talk, Talk: choose}}, outcomes: accepted},
+		{host: "pager", outcomes: accepted},
+		{host: "access is denied", word: "wrong", reason: secret.ErrRejected, outcomes: rejected},
+		{host: "host key", says: "are you sure", reason: login.ErrRefused},
+		{host: "no password"},
+		{host: "two prompts", outcomes: accepted},
+	} {
+		t.Run(test.host, func(t *testing.T) {
+			p := &passwords{word: "s3cret pw"}
+			if test.word != "" {
+				p.word = test.word
+			}
+			o := options(expect.Program{Args: []string{"sh", "-c", asking + hosts[test.host]}})
+			o.Passwords, o.Cases, o.Silence = p, test.cases, 500*time.Millisecond
+			c, err := login.Dial(t.Context(), o)
+			if err == nil {
+				defer c.Close()
+				var r remote.Result
+				if r, err = run(t, c, remote.Cmd{Line: "echo $((6*7))"}, 10*time.Second); string(r.Stdout) != "42\n" {
+					t.Errorf("got %q, %v", r.Stdout, err)
+				}
+			}
+			if !errors.Is(err, test.reason) || err != nil && !strings.Contains(strings.ToLower(err.Error()), test.says) {
+				t.Errorf("got %v\n%s", err, luahost.OutputOf(err))
+			}
+			if err != nil && strings.Contains(err.Error()+luahost.OutputOf(err), p.word) {
+				t.Errorf("the password is shown: %v\n%s", err, luahost.OutputOf(err))
+			}
+			if diff := cmp.Diff(test.outcomes, p.outcomes); diff != "" {
+				t.Errorf("outcomes: %s", diff)
+			}
+		})
+	}
+}
+
+func choose(ctx context.Context, s login.Session, groups []string) error {
+	if groups[0] != "Select a service: " {
+		return errors.New("it selects " + groups[0])
+	}
+	return s.Send(ctx, "2\r")
+}
+
+// TestNotAShell is a router, whose prompt looks as a shell's does.
+func TestNotAShell(t *testing.T) {
+	o := options(expect.Program{Args: []string{"sh", "-c", hosts["not a shell"]}})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := login.Dial(ctx, o); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestTimeUp has the time end at each stage of a dialogue.
+func TestTimeUp(t *testing.T) {
+	for script, want := range map[string][]secret.Outcome{
+		"read -r x":                      nil,
+		"hidden 'Password: '; read -r x": {secret.Rejected},
+	} {
+		p := &passwords{word: "s3cret pw"}
+		o := options(expect.Program{Args: []string{"sh", "-c", asking + script}})
+		o.Passwords = p
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		_, err := login.Dial(ctx, o)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: got %v", script, err)
+		}
+		if diff := cmp.Diff(want, p.outcomes); diff != "" {
+			t.Errorf("%s: %s", script, diff)
+		}
+	}
+}
+
+// TestTerminal opens a terminal of one's own, at which the prompt stands.
+func TestTerminal(t *testing.T) {
+	c := dialLocal(t, "sh")
+	terminal, err := c.Terminal(t.Context(), remote.TerminalOptions{Rows: 33})
+	check(t, err)
+	s := expect.New(terminal, expect.Options{})
+	defer s.Close()
+	for _, step := range []struct{ pattern, answer string }{{`[$#] $`, "stty size\n"}, {`33 \d+`, "exit\n"}} {
+		p, _ := expect.Regexp(step.pattern)
+		if _, err := s.Expect(t.Context(), expect.Wait{Patterns: []expect.Pattern{p}, Timeout: 5 * time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		check(t, s.Send(t.Context(), step.answer))
+	}
+}
+
+// FuzzDefaultCases has no text match in more ways than it says: a password is
+// typed for a question only.
+func FuzzDefaultCases(f *testing.F) {
+	for _, script := range hosts {
+		f.Add(script)
+	}
+	f.Fuzz(func(t *testing.T, said string) {
+		for _, c := range login.DefaultCases() {
+			at := c.Pattern.FindStringIndex(said)
+			if at != nil && c.Do == login.Password && !strings.HasSuffix(strings.TrimSuffix(said, " "), ":") {
+				t.Errorf("%q asks for the password", said)
+			}
+			if at != nil {
+				return
+			}
+		}
+	})
+}

@@ -1,0 +1,124 @@
+// Package login gets commands run on hosts that are reached by a terminal only:
+// by telnet, rlogin, or any program that leads to one. It knows neither Lua nor
+// those protocols; whoever calls Dial opens the terminals.
+//
+//	client, err := login.Dial(ctx, login.Options{
+//		Host: "webserv7", User: "web",
+//		Open: func(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
+//			return telnet.Dial(ctx, "tcp", "webserv7:23", o)
+//		},
+//		Converse:  converse, // expect.New, in the words of Session
+//		Passwords: keyring,
+//	})
+//	defer client.Close()
+//	result, err := client.Run(ctx, remote.Cmd{Line: "uptime"})
+//
+// A login has two parts. The first is the dialogue: the host asks for a name
+// and a password, or chooses to ask something else, and a table of cases says
+// what to answer, until there is a shell (dialogue.go, cases.go). In the second
+// that shell becomes a driver, a script that knows how to run commands and to
+// frame what they say, so that nothing that the terminal or the login adds gets
+// mixed up with it (shell.go, driver.sh; orders.go is what it is told, frames.go
+// what it says). A command's life is in run.go; client.go has the terminals of
+// one host, of which each command has one to itself; relay.go connects through
+// the host.
+package login
+
+import (
+	"context"
+	"regexp"
+	"time"
+
+	"farmrun/luahost/remote"
+	"farmrun/luahost/secret"
+)
+
+// Options say how to get at a host. Open and Converse are required.
+type Options struct {
+	Host string // its name, for errors
+	User string // whom to log in as
+	// Account is the name under which Passwords knows the password; "" is
+	// the name of the user, so that one password serves the farm.
+	Account string
+	// Open opens a terminal on the host, which belongs to the Client. It is
+	// called again when several commands run at once.
+	Open func(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error)
+	// Converse begins a dialogue over a terminal.
+	Converse func(t remote.Terminal) Session
+	// Cases are what the site knows of the host's dialogue. They are tried
+	// before DefaultCases.
+	Cases []Case
+	// Passwords is asked when the host asks for a password; nil has none.
+	Passwords Passwords
+	// Silence is for how long a host may say nothing that a case knows; 0 is
+	// DefaultSilence.
+	Silence time.Duration
+}
+
+// DefaultSilence is 30 seconds: some hosts look names up before they ask.
+const DefaultSilence = 30 * time.Second
+
+// Passwords gives out passwords, and is told what became of them.
+// *secret.Keyring is one.
+type Passwords interface {
+	Take(ctx context.Context, account string) (secret.Secret, secret.Report, error)
+}
+
+// Session is a dialogue over a terminal.
+type Session interface {
+	// Await waits until one of the patterns matches what was said since the
+	// last match, and tells which, what its groups matched and, as groups[0],
+	// all of it. What was said before the match is gone, what came after stays,
+	// and so does everything when it fails: with os.ErrDeadlineExceeded after
+	// within, and io.EOF where the other end is gone; groups[0] is then all
+	// that was said.
+	Await(ctx context.Context, patterns []*regexp.Regexp, within time.Duration) (which int, groups []string, err error)
+	// Send types text.
+	Send(ctx context.Context, text string) error
+	// Said returns the last lines that were said, made printable.
+	Said() string
+	// Close ends the dialogue, and closes the terminal.
+	Close() error
+}
+
+// Dial logs in to a host. Its errors are of type *Error, or those of
+// Options.Open. The caller closes the Client.
+func Dial(ctx context.Context, o Options) (*Client, error) {
+	first, err := o.shell(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newClient(o, first), nil
+}
+
+// shell logs in and makes a driver of the shell.
+func (o Options) shell(ctx context.Context) (*shell, error) {
+	t, _, err := o.logIn(ctx, remote.TerminalOptions{})
+	if err != nil {
+		return nil, err
+	}
+	s, err := newShell(ctx, t)
+	if err != nil {
+		return nil, &Error{On: o.Host, During: duringLogin, Reason: err}
+	}
+	return s, nil
+}
+
+// logIn opens a terminal and holds the dialogue. prompt is what the shell said
+// at last.
+func (o Options) logIn(ctx context.Context, how remote.TerminalOptions) (t remote.Terminal, prompt string, err error) {
+	t, err = o.Open(ctx, how)
+	if err != nil {
+		return nil, "", err
+	}
+	l := lend(t)
+	d := &dialogue{Options: o, session: o.Converse(l)}
+	prompt, err = d.hold(ctx)
+	said := d.session.Said()
+	d.session.Close()
+	if err != nil {
+		t.Close()
+		return nil, "", &Error{On: o.Host, During: duringLogin, Reason: err, Said: said}
+	}
+	return t, prompt, nil
+}
