@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"io"
 	"slices"
 )
@@ -45,6 +46,15 @@ const most = 4 << 10
 // Masker returns a Masker that writes to w what it lets pass.
 func (k *Keyring) Masker(w io.Writer) *Masker { return &Masker{ring: k, to: w} }
 
+// MaskPieces returns text as a Masker lets it pass.
+func (k *Keyring) MaskPieces(text []byte) []byte {
+	var out bytes.Buffer
+	m := k.Masker(&out)
+	m.Write(text)
+	m.Flush()
+	return out.Bytes()
+}
+
 // Write passes p on, except for what is held back. It fails when the writer
 // below does.
 func (m *Masker) Write(p []byte) (int, error) {
@@ -70,6 +80,9 @@ func (m *Masker) Write(p []byte) (int, error) {
 // at its end; what comes afterwards is masked as if Flush had not been called,
 // only that what was passed on stays.
 func (m *Masker) Flush() error { return m.release(len(m.held)) }
+
+// Holds tells whether something is held back.
+func (m *Masker) Holds() bool { return len(m.held) > 0 }
 
 // put takes the next byte.
 func (m *Masker) put(b byte) {

@@ -1,0 +1,166 @@
+// Package recorder keeps what is said in terminals: each gets a file of its own
+// in the run's directory, in the asciicast format, from its first byte on.
+//
+//	r := &recorder.Recorder{Dir: …, Secrets: keyring, Warn: …}
+//	t = r.Record("web1", "host:session", t, size)
+//
+// The first terminal of web1 is recorded in web1.cast, the next in web1+2.cast.
+// What a host says goes to the file at once, so that a run that is killed leaves
+// what was said until then; only what may be the beginning of a secret waits for
+// what follows. Nothing that is typed is recorded, but what the host echoes of it.
+//
+// Recording never stands in the way of what is recorded: when a file cannot be
+// written, there is one warning and the terminal goes on.
+package recorder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"farmrun/luahost/remote"
+	"farmrun/luahost/secret"
+)
+
+// Recorder records the terminals of one run. It may be used by many goroutines.
+type Recorder struct {
+	// Dir returns the directory for the recordings. It is asked when there is
+	// something to record, so that a run which opens no terminal needs none.
+	Dir func() (string, error)
+	// Secrets are blotted out before anything is written.
+	Secrets *secret.Keyring
+	// Warn tells the operator, once in a run, that something is not recorded;
+	// nil tells nobody.
+	Warn func(text string)
+
+	warned sync.Once
+}
+
+// Record returns t such that what is read from it, and how it is resized, is
+// recorded under name, which is a host's or a program's. title, if it is not
+// "", says in the recording what t is for. t then belongs to what is returned,
+// whose Close closes both.
+func (r *Recorder) Record(name, title string, t remote.Terminal, o remote.TerminalOptions) remote.Terminal {
+	return &terminal{Terminal: t, tape: &tape{recorder: r, name: name, title: title, size: o.WithDefaults()}}
+}
+
+// terminal is a terminal that is recorded.
+type terminal struct {
+	remote.Terminal
+	tape *tape
+}
+
+func (t *terminal) Read(p []byte) (int, error) {
+	n, err := t.Terminal.Read(p)
+	if n > 0 {
+		t.tape.output(p[:n])
+	}
+	return n, err
+}
+
+func (t *terminal) Resize(rows, columns int) error {
+	err := t.Terminal.Resize(rows, columns)
+	if err == nil {
+		t.tape.resize(rows, columns)
+	}
+	return err
+}
+
+func (t *terminal) Close() error {
+	err := t.Terminal.Close()
+	t.tape.close()
+	return err
+}
+
+func (r *Recorder) warn(name string, err error) {
+	var cause *fs.PathError
+	if errors.As(err, &cause) {
+		err = fmt.Errorf("%s: %w", cause.Path, cause.Err)
+	}
+	if r.Warn != nil {
+		r.warned.Do(func() { r.Warn(fmt.Sprintf("%s is not recorded any more: %v", name, err)) })
+	}
+}
+
+// extension is that of recordings.
+const extension = ".cast"
+
+// create makes the file for the next recording of name.
+func create(dir, name string) (*os.File, error) {
+	base := filepath.Join(dir, fileName(name))
+	for n := 1; ; n++ {
+		path := base + extension
+		if n > 1 {
+			path = base + "+" + strconv.Itoa(n) + extension
+		}
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
+		if !errors.Is(err, fs.ErrExist) {
+			return file, err
+		}
+	}
+}
+
+// fileName returns name such that it stays in its directory.
+func fileName(name string) string {
+	safe := strings.Map(func(r rune) rune {
+		if r == '/' || r == '+' || r < ' ' {
+			return '_'
+		}
+		return r
+	}, name)
+	if strings.HasPrefix(safe, ".") || safe == "" {
+		safe = "_" + safe
+	}
+	return safe[:min(len(safe), 200)]
+}
+
+// List returns the paths of the recordings in dir that are of name, in the order
+// in which they were begun; of every name, if that is "". A name may have the
+// number of one recording: "web1+2".
+func List(dir, name string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var found []recording
+	for _, e := range entries {
+		rec, is := parse(e.Name())
+		if is && (name == "" || rec.name == fileName(name) || rec.file == name+extension) {
+			found = append(found, rec)
+		}
+	}
+	slices.SortFunc(found, func(a, b recording) int {
+		if a.name != b.name {
+			return strings.Compare(a.name, b.name)
+		}
+		return a.number - b.number
+	})
+	var paths []string
+	for _, rec := range found {
+		paths = append(paths, filepath.Join(dir, rec.file))
+	}
+	return paths, nil
+}
+
+// recording is the file of one.
+type recording struct {
+	file, name string
+	number     int
+}
+
+func parse(file string) (recording, bool) {
+	name, is := strings.CutSuffix(file, extension)
+	rec := recording{file: file, name: name, number: 1}
+	if before, number, numbered := strings.Cut(name, "+"); numbered {
+		if n, err := strconv.Atoi(number); err == nil {
+			rec.name, rec.number = before, n
+		}
+	}
+	return rec, is
+}
