@@ -22,6 +22,7 @@ const usage = `Usage:
   farmrun demo [-n N] [SCRIPT.lua ARG...]  try a script on a practice farm in this process
   farmrun init DIR                         make editable copies of the scripts
   farmrun check FILE...                    look for errors in scripts
+  farmrun show RUN HOST                    replay what was said in the sessions of a run
   farmrun help NAME                        what a function or a script does: farmrun help farm.each
 
 A bare word that is no command is looked up as a script: farmrun cutover 2000-09-19.
@@ -131,6 +132,8 @@ func (f flags) job(args []string) (job, error) {
 		return initJob(args[1:])
 	case "check":
 		return checkJob(args[1:])
+	case "show":
+		return showJob(args[1:])
 	case "help":
 		return helpJob(f, args[1:])
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"farmrun/luahost"
+	"farmrun/luahost/recorder"
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/local"
 	"farmrun/modules/expect"
@@ -19,10 +20,13 @@ import (
 )
 
 // here is the login on this machine.
-func here() farm.Conn { return ownMachine{} }
+func (w *world) here() farm.Conn { return ownMachine{w: w} }
 
 // ownMachine is the machine that farmrun runs on.
-type ownMachine struct{ local.Shell }
+type ownMachine struct {
+	local.Shell
+	w *world
+}
 
 // User returns who runs farmrun, "" if the system does not know.
 func (ownMachine) User() string {
@@ -34,8 +38,12 @@ func (ownMachine) User() string {
 }
 
 // Terminal starts the operator's shell.
-func (ownMachine) Terminal(_ context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
-	return expect.Start(expect.Program{Args: []string{cmp.Or(os.Getenv("SHELL"), "/bin/sh")}, Terminal: o})
+func (m ownMachine) Terminal(_ context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
+	t, err := expect.Start(expect.Program{Args: []string{cmp.Or(os.Getenv("SHELL"), "/bin/sh")}, Terminal: o})
+	if err != nil {
+		return nil, err
+	}
+	return m.w.recordProgram("here", t, o), nil
 }
 
 func newDialer(w *world) *ssh.Dialer {
@@ -67,7 +75,7 @@ func (w *world) login(ctx context.Context, host string, l farm.Login) (farm.Conn
 	if err != nil {
 		return nil, dialFailed(ctx, host, err)
 	}
-	return sshConn{client}, nil
+	return sshConn{client, host, w.recorder}, nil
 }
 
 // dialFailed words why there is no login. What package ssh does not call an
@@ -80,7 +88,11 @@ func dialFailed(ctx context.Context, host string, err error) error {
 }
 
 // sshConn is an ssh login whose errors say what luahost wants to know.
-type sshConn struct{ *ssh.Client }
+type sshConn struct {
+	*ssh.Client
+	host     string
+	recorder *recorder.Recorder
+}
 
 func (c sshConn) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	r, err := c.Client.Run(ctx, cmd)
@@ -99,7 +111,10 @@ func (c sshConn) Listen(ctx context.Context, network, addr string) (net.Listener
 
 func (c sshConn) Terminal(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
 	t, err := c.Client.Terminal(ctx, o)
-	return t, explain(err)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return c.recorder.Record(c.host, "", t, o), nil
 }
 
 // explain gives an error of package ssh the kind that a script can decide by.

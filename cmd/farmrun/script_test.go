@@ -101,6 +101,7 @@ func setup(env *testscript.Env) error {
 	env.Defer(s.close)
 	env.Setenv("HOME", home)
 	env.Setenv("XDG_CONFIG_HOME", "")
+	env.Setenv("XDG_STATE_HOME", "")
 	env.Setenv("SSH_AUTH_SOCK", "")
 	env.Setenv("NO_COLOR", "1")
 	if err := os.MkdirAll(filepath.Join(home, ".ssh"), 0o700); err != nil {

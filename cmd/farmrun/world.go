@@ -6,6 +6,7 @@ import (
 
 	"farmrun/luahost/console"
 	"farmrun/luahost/journal"
+	"farmrun/luahost/recorder"
 	"farmrun/luahost/secret"
 	"farmrun/luahost/terminal"
 	"farmrun/modules/farm"
@@ -26,6 +27,7 @@ type world struct {
 	// chronicle remembers the run: who writes something into its directory, such
 	// as a recording, gets that by open.
 	chronicle *chronicle
+	recorder  *recorder.Recorder
 }
 
 func newWorld(f flags, script string, out *console.Console) *world {
@@ -35,11 +37,12 @@ func newWorld(f flags, script string, out *console.Console) *world {
 	}}
 	out.Mask = w.keyring.Mask
 	w.chronicle = newChronicle(f, script, w.keyring.Mask)
+	w.recorder = newRecorder(w)
 	w.ssh = newDialer(w)
 	w.farm = farm.New(farm.Config{
 		Dial:     w.login,
 		LoggedIn: w.forward,
-		Here:     here(),
+		Here:     w.here(),
 		Console:  out,
 		DryRun:   f.dryRun,
 		Record:   w.record,

@@ -84,7 +84,7 @@ func (r *Recorder) warn(name string, err error) {
 		err = fmt.Errorf("%s: %w", cause.Path, cause.Err)
 	}
 	if r.Warn != nil {
-		r.warned.Do(func() { r.Warn(fmt.Sprintf("%s is not recorded any more: %v", name, err)) })
+		r.warned.Do(func() { r.Warn(fmt.Sprintf("%s is not recorded: %v", name, err)) })
 	}
 }
 

@@ -245,7 +245,7 @@ func TestNoSpace(t *testing.T) {
 				}
 				h.end.Close()
 			}
-			if len(w.all) != 1 || !strings.HasPrefix(w.all[0], "web1 is not recorded any more: ") || strings.Contains(w.all[0], "open /") {
+			if len(w.all) != 1 || !strings.HasPrefix(w.all[0], "web1 is not recorded: ") || strings.Contains(w.all[0], "open /") {
 				t.Errorf("%q", w.all)
 			}
 		})

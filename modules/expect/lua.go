@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
 	"farmrun/luahost"
@@ -17,6 +18,9 @@ type Config struct {
 	// Screen takes the operator's terminal for a session; nil, or an error that
 	// is luahost/terminal's ErrNone, is nobody there.
 	Screen func(ctx context.Context) (TakenScreen, error)
+	// Record returns the terminal of a program such that what it says is
+	// recorded under name; nil leaves it as it is.
+	Record func(name string, t *Terminal, o remote.TerminalOptions) remote.Terminal
 	// Mask is Options.Mask of all sessions.
 	Mask func(to io.Writer) Masker
 }
@@ -114,9 +118,13 @@ func (b binding) spawn(c *luahost.Call) {
 	o := luahost.Options[spawnOptions](c, 1)
 	b.allow(c, o.Query)
 	size := remote.TerminalOptions{Term: o.Term, Rows: o.Rows, Columns: o.Columns}.WithDefaults()
-	t, err := Start(Program{Args: args, Dir: o.Dir, Env: o.Env, Terminal: size})
+	program, err := Start(Program{Args: args, Dir: o.Dir, Env: o.Env, Terminal: size})
 	if err != nil {
 		c.Raise(fmt.Errorf("%s: %w", c.Name(), err))
+	}
+	var t remote.Terminal = program
+	if b.Record != nil {
+		t = b.Record(filepath.Base(args[0]), program, size)
 	}
 	d := &dialogue{
 		Session:  New(t, Options{Keep: o.Keep, Strip: o.Strip, Echo: echoOption(o.Echo), Mask: b.Mask}),

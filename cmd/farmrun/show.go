@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"farmrun/luahost"
+	"farmrun/luahost/asciicast"
+	"farmrun/luahost/console"
+	"farmrun/luahost/recorder"
+	"farmrun/luahost/runs"
+	"farmrun/luahost/terminal"
+	"farmrun/modules/cli"
+)
+
+const showUsage = "farmrun show [--speed N] [--idle TIME] RUN HOST"
+
+// replay is the recordings of a host in a run that are to be shown again.
+type replay struct {
+	id, host string // id is of the run, or its beginning
+	player   asciicast.Player
+}
+
+// showJob reads the command line of "farmrun show".
+func showJob(args []string) (job, error) {
+	set := pflag.NewFlagSet("show", pflag.ContinueOnError)
+	set.Usage = func() {}
+	speed := set.Float64("speed", 1, "so many times as fast")
+	idle := set.String("idle", "2s", "the longest pause")
+	if err := set.Parse(args); err != nil {
+		return nil, usageError("%v", cli.FlagError(set, err))
+	}
+	longest, err := luahost.ParseDuration(*idle)
+	switch {
+	case err != nil:
+		return nil, usageError("--idle: %v", err)
+	case *speed <= 0:
+		return nil, usageError("--speed: it takes a number above 0")
+	case set.NArg() != 2:
+		return nil, usageError("it is called so: %s", showUsage)
+	}
+	return replay{set.Arg(0), set.Arg(1), asciicast.Player{Speed: *speed, Idle: longest}}, nil
+}
+
+// run replays: on a terminal at the pace at which things happened, elsewhere at
+// once.
+func (r replay) run(ctx context.Context, out *console.Console) error {
+	paths, err := r.find()
+	if err != nil {
+		return err
+	}
+	if out.OutTerminal {
+		if err := r.toScreen(ctx, paths); !errors.Is(err, terminal.ErrNone) {
+			return err
+		}
+	}
+	r.player.Untimed = true
+	r.player.To = &lines{to: out.Out}
+	return r.play(ctx, paths, out.Err, "\n")
+}
+
+// find returns the files of the recordings.
+func (r replay) find() ([]string, error) {
+	dir, err := runs.DefaultDir()
+	if err != nil {
+		return nil, err
+	}
+	store := runs.Store{Dir: dir}
+	id, err := store.Find(r.id)
+	if err != nil {
+		return nil, &luahost.Error{Kind: luahost.Usage, Message: err.Error(), Err: err}
+	}
+	paths, err := recorder.List(store.Path(id), r.host)
+	if err != nil || len(paths) > 0 {
+		return paths, err
+	}
+	there, err := recorder.List(store.Path(id), "")
+	if err != nil {
+		return nil, err
+	}
+	none := &luahost.Error{Kind: luahost.Usage, Message: fmt.Sprintf("%s: no session on %s was recorded", id, r.host)}
+	if len(there) > 0 {
+		none.Hint = "there are recordings of " + strings.Join(names(there), ", ")
+	}
+	return nil, none
+}
+
+// name is what the recording in a file is called.
+func name(path string) string {
+	base := filepath.Base(path)
+	return strings.TrimSuffix(base, filepath.Ext(base))
+}
+
+func names(paths []string) []string {
+	all := make([]string, len(paths))
+	for i, p := range paths {
+		all[i] = name(p)
+	}
+	return all
+}
+
+// toScreen replays to the operator, who can stop it by ^C or q, and have it wait
+// by the space bar.
+func (r replay) toScreen(ctx context.Context, paths []string) error {
+	screen, err := (&terminal.Terminal{}).Take(ctx)
+	if err != nil {
+		return err
+	}
+	defer screen.Close()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	paused, read := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(read)
+		keys(ctx, screen, paused)
+		stop()
+	}()
+	r.player.To, r.player.Paused = screen, paused
+	err = r.play(ctx, paths, screen, "\r\n")
+	stop()
+	screen.SetReadDeadline(time.Unix(1, 0))
+	<-read
+	if errors.Is(err, context.Canceled) {
+		return nil // the operator has seen enough
+	}
+	return err
+}
+
+// keys returns when the operator stops the replay.
+func keys(ctx context.Context, screen io.Reader, paused chan<- struct{}) {
+	key := make([]byte, 1)
+	for {
+		if _, err := screen.Read(key); err != nil {
+			return
+		}
+		switch key[0] {
+		case 'q', 0x03, 0x1c: // ^C, ^\
+			return
+		case ' ':
+			select {
+			case paused <- struct{}{}:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// play replays one recording after the other, and says on titles which is which.
+func (r replay) play(ctx context.Context, paths []string, titles io.Writer, newline string) error {
+	for _, path := range paths {
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		err = r.one(ctx, file, titles, newline)
+		file.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r replay) one(ctx context.Context, file *os.File, titles io.Writer, newline string) error {
+	recording, err := asciicast.NewReader(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	h := recording.Header
+	fmt.Fprintf(titles, "farmrun: %s, %s%s", name(file.Name()), h.Began.Format(time.DateTime), newline)
+	err = r.player.Play(ctx, recording)
+	fmt.Fprint(r.player.To, newline)
+	if errors.Is(err, asciicast.ErrFormat) {
+		return fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	return err
+}
+
+// lines writes lines as files have them, without the carriage return of
+// terminals.
+type lines struct {
+	to  io.Writer
+	end bool // a carriage return came last
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	var text []byte
+	for _, b := range p {
+		if l.end && b != '\n' {
+			text = append(text, '\r')
+		}
+		if l.end = b == '\r'; !l.end {
+			text = append(text, b)
+		}
+	}
+	_, err := l.to.Write(text)
+	return len(p), err
+}
