@@ -20,11 +20,15 @@ type Console struct {
 	OutTerminal, ErrTerminal bool
 	// Plain leaves colours off on terminals too.
 	Plain bool
+	// Size returns the size of the terminal that Err is; nil is one on which
+	// the cursor cannot be moved, so that nothing is shown by Live.
+	Size func() (rows, columns int)
 	// Mask blots secrets out of a line; nil leaves all as it is.
 	Mask func(line []byte) []byte
 
 	mu   sync.Mutex
 	held *held // what waits for the screen; nil while nobody has it
+	live *Live // what stands below the lines; nil is nothing
 }
 
 // Stream says where a line belongs.
@@ -80,20 +84,29 @@ func (c *Console) lines(host string, s Stream, text []byte) {
 }
 
 func (c *Console) write(s Stream, text []byte) {
-	w := c.Out
-	if s == Stderr {
-		w = c.Err
-	}
+	w := c.writer(s)
 	if w == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.held != nil && c.terminal(s) {
+	switch {
+	case !c.terminal(s):
+		w.Write(text)
+	case c.held != nil:
 		c.held.add(w, text)
-		return
+	case c.live != nil:
+		c.live.write(s, text)
+	default:
+		w.Write(text)
 	}
-	w.Write(text)
+}
+
+func (c *Console) writer(s Stream) io.Writer {
+	if s == Stderr {
+		return c.Err
+	}
+	return c.Out
 }
 
 func (c *Console) terminal(s Stream) bool {

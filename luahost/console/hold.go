@@ -26,12 +26,15 @@ type piece struct {
 // then: the operator answers a question, or works in a session, and no line of
 // another host shall come between. Of more than 1 MiB only the end is shown.
 // What goes to files and pipes is not held back. Several may hold at once;
-// release may be called once.
+// release may be called once. What Live shows is taken away meanwhile.
 func (c *Console) Hold() (release func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.held == nil {
 		c.held = &held{}
+		if c.live != nil {
+			c.live.clear()
+		}
 	}
 	c.held.holders++
 	return func() {
@@ -40,6 +43,9 @@ func (c *Console) Hold() (release func()) {
 		if c.held.holders--; c.held.holders == 0 {
 			c.held.show(c.Err)
 			c.held = nil
+			if c.live != nil {
+				c.live.Redraw()
+			}
 		}
 	}
 }

@@ -1,0 +1,205 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Live keeps a few lines at the lower end of the terminal, below all that
+// scrolls by. See Console.Live.
+type Live struct {
+	console *Console
+	draw    func(rows, columns int) []string
+	changed chan struct{} // has room for one
+	done    chan struct{} // closed by Close
+	over    sync.WaitGroup
+	once    sync.Once
+
+	// The console's mutex guards the rest.
+	drawn   int               // lines that stand on the screen
+	pending []piece           // what is to scroll by above them
+	size    int               // of pending, in bytes
+	begun   map[Stream][]byte // lines without an end as yet
+	shown   string            // as they stand there
+}
+
+const (
+	// drawEvery is how long a drawing stands at least.
+	drawEvery = 50 * time.Millisecond
+	// clockTick is how often it is drawn anew though nothing has changed, for
+	// the times in it.
+	clockTick = time.Second
+	// mostPending is how many bytes wait for the next drawing; who has more to
+	// say waits for the terminal.
+	mostPending = 256 << 10
+)
+
+// Live shows what draw returns below the lines of the terminal that Err is,
+// and anew every second and after each Redraw, until Close. draw is told the
+// size of the terminal and returns lines without ends, which are cut at its
+// width; it may colour them (ECMA-48 SGR) and must not call the console. While
+// somebody holds the screen (Hold) nothing is shown. Meanwhile lines of hosts
+// appear a little late, together, and a line without its end when that has come.
+//
+// Where Err is no terminal, Size is nil or another Live is shown, it does
+// nothing. Close it.
+func (c *Console) Live(draw func(rows, columns int) []string) *Live {
+	l := &Live{
+		console: c, draw: draw, changed: make(chan struct{}, 1), done: make(chan struct{}),
+		begun: map[Stream][]byte{},
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.live != nil || c.Size == nil || c.Err == nil || !c.ErrTerminal {
+		return l
+	}
+	c.live = l
+	l.over.Go(l.run)
+	return l
+}
+
+// Redraw says that there is something new to show. It does not wait for it.
+func (l *Live) Redraw() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Close takes the lines away. Further calls do nothing.
+func (l *Live) Close() error {
+	l.once.Do(func() {
+		close(l.done)
+		l.over.Wait()
+		c := l.console
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.live == l {
+			l.clear()
+			c.live = nil
+		}
+	})
+	return nil
+}
+
+// run draws when there is reason to, and not too often.
+func (l *Live) run() {
+	tick := time.NewTicker(clockTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.done:
+			return
+		case <-l.changed:
+		case <-tick.C:
+		}
+		l.show()
+		pause := time.NewTimer(drawEvery)
+		select {
+		case <-l.done:
+			pause.Stop()
+			return
+		case <-pause.C:
+		}
+	}
+}
+
+// show draws unless somebody holds the screen.
+func (l *Live) show() {
+	l.console.mu.Lock()
+	defer l.console.mu.Unlock()
+	if l.console.held == nil {
+		l.update()
+	}
+}
+
+// write has text scroll by above the lines. The caller holds the mutex.
+func (l *Live) write(s Stream, text []byte) {
+	text = append(l.begun[s], text...)
+	end := bytes.LastIndexByte(text, '\n') + 1
+	l.begun[s] = bytes.Clone(text[end:])
+	l.add(s, text[:end])
+	if l.size > mostPending {
+		l.update()
+	}
+	l.Redraw()
+}
+
+func (l *Live) add(s Stream, text []byte) {
+	to := l.console.writer(s)
+	if n := len(l.pending); n > 0 && l.pending[n-1].to == to {
+		l.pending[n-1].text = append(l.pending[n-1].text, text...)
+	} else {
+		l.pending = append(l.pending, piece{to, bytes.Clone(text)})
+	}
+	l.size += len(text)
+}
+
+// update shows what is pending and draws the lines below it. The caller holds
+// the mutex.
+func (l *Live) update() {
+	rows, columns := l.console.Size()
+	lines := l.draw(rows, columns)
+	below := drawing(lines)
+	if l.size == 0 && below == l.shown {
+		return
+	}
+	l.scroll(below)
+	l.drawn, l.shown = len(lines), below
+}
+
+// clear shows all that is pending, lines without an end included, and leaves
+// nothing below it. The caller holds the mutex.
+func (l *Live) clear() {
+	for _, s := range []Stream{Stdout, Stderr} {
+		if rest := l.begun[s]; len(rest) > 0 {
+			l.add(s, rest)
+			delete(l.begun, s)
+		}
+	}
+	l.scroll("")
+	l.drawn, l.shown = 0, ""
+}
+
+// scroll takes the lines away, shows what is pending, and then below.
+func (l *Live) scroll(below string) {
+	text := []byte(l.erase())
+	for _, p := range l.pending {
+		if p.to != l.console.Err {
+			l.console.Err.Write(text)
+			text = nil
+			p.to.Write(p.text)
+			continue
+		}
+		text = append(text, p.text...)
+	}
+	l.pending, l.size = nil, 0
+	if text = append(text, below...); len(text) > 0 {
+		l.console.Err.Write(text)
+	}
+}
+
+// erase returns what takes the lines off the screen and leaves the cursor where
+// the first of them began (ECMA-48 CUU and ED).
+func (l *Live) erase() string {
+	switch l.drawn {
+	case 0:
+		return ""
+	case 1:
+		return "\r\x1b[J"
+	}
+	return fmt.Sprintf("\r\x1b[%dA\x1b[J", l.drawn-1)
+}
+
+// drawing returns what shows lines with the cursor at the end of the last. What
+// is wider than the terminal is cut off by it, for only it knows how wide its
+// letters are (DECAWM).
+func drawing(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return "\x1b[?7l" + strings.Join(lines, "\n") + "\x1b[?7h"
+}
