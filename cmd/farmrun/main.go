@@ -21,7 +21,7 @@ func run(ctx context.Context, args []string) int {
 	out := &console.Console{
 		Out: os.Stdout, OutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		Err: os.Stderr, ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
-		Plain: plain(),
+		Plain: plain(), Size: screenSize(),
 	}
 	job, err := parse(args)
 	if err == nil {
@@ -34,3 +34,18 @@ func run(ctx context.Context, args []string) int {
 // plain tells whether the operator wants no colours (https://no-color.org), or
 // the terminal has none.
 func plain() bool { return os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" }
+
+// screenSize returns how to ask for the size of the operator's screen, nil where
+// the cursor cannot be moved on it.
+func screenSize() func() (rows, columns int) {
+	if kind := os.Getenv("TERM"); kind == "" || kind == "dumb" {
+		return nil
+	}
+	return func() (rows, columns int) {
+		columns, rows, err := term.GetSize(int(os.Stderr.Fd()))
+		if err != nil || rows == 0 || columns == 0 {
+			return 24, 80
+		}
+		return rows, columns
+	}
+}

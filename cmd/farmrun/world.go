@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"farmrun/cmd/internal/liveview"
 	"farmrun/luahost/console"
 	"farmrun/luahost/journal"
 	"farmrun/luahost/recorder"
 	"farmrun/luahost/secret"
 	"farmrun/luahost/terminal"
 	"farmrun/modules/farm"
+	"farmrun/modules/farm/nodeset"
 	"farmrun/modules/ssh"
 	"farmrun/modules/tunnel"
 )
@@ -28,6 +30,8 @@ type world struct {
 	// as a recording, gets that by open.
 	chronicle *chronicle
 	recorder  *recorder.Recorder
+	view      *liveview.View
+	live      *console.Live // view on the terminal
 }
 
 func newWorld(f flags, script string, out *console.Console) *world {
@@ -38,6 +42,8 @@ func newWorld(f flags, script string, out *console.Console) *world {
 	out.Mask = w.keyring.Mask
 	w.chronicle = newChronicle(f, script, w.keyring.Mask)
 	w.recorder = newRecorder(w)
+	w.view = &liveview.View{Title: script, Plain: out.Plain, Folded: nodeset.Fold}
+	w.live = out.Live(w.view.Lines)
 	w.ssh = newDialer(w)
 	w.farm = farm.New(farm.Config{
 		Dial:     w.login,
@@ -52,6 +58,8 @@ func newWorld(f flags, script string, out *console.Console) *world {
 
 // record is farm.Config.Record. Of a dry run nothing is to be remembered.
 func (w *world) record(r journal.Record) error {
+	w.view.Record(r)
+	w.live.Redraw()
 	if w.flags.dryRun {
 		return nil
 	}
@@ -62,4 +70,5 @@ func (w *world) record(r journal.Record) error {
 func (w *world) close() {
 	w.farm.Close()
 	w.ssh.Close()
+	w.live.Close()
 }
