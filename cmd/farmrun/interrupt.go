@@ -69,6 +69,7 @@ func interrupt(times int, f stopper, out *console.Console, cancel context.Cancel
 		cancel(&luahost.Error{Kind: luahost.Cancelled, Message: "stopped by the operator", Err: errInterrupt})
 	default:
 		note(out, "leaving at once: hosts at work are left as they are")
+		out.Hold() // so that all was seen, and nothing is left at the lower end of the screen
 		os.Exit(interrupted)
 	}
 }

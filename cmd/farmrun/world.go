@@ -40,6 +40,9 @@ func newWorld(f flags, script string, out *console.Console) *world {
 		return w.operator.Secret(ctx, fmt.Sprintf("Password for %s: ", account))
 	}}
 	out.Mask = w.keyring.Mask
+	if f.plain {
+		out.Plain, out.Size = true, nil
+	}
 	w.chronicle = newChronicle(f, script, w.keyring.Mask)
 	w.recorder = newRecorder(w)
 	w.view = &liveview.View{Title: script, Plain: out.Plain, Folded: nodeset.Fold}

@@ -107,6 +107,9 @@ func (t *Terminal) dialogue(ctx context.Context, question string, hidden bool) (
 		return nil, err
 	}
 	defer tty.Close()
+	if t.Hold != nil {
+		defer t.Hold()()
+	}
 	if hidden {
 		restore, err := hide(tty)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,21 @@ func TestSecret(t *testing.T) {
 	}
 	if s := <-shown; strings.Contains(s, "xyzzy") {
 		t.Errorf("the password was echoed: %q", s)
+	}
+}
+
+// TestHeldForAQuestion: nobody writes between a question and its answer.
+func TestHeldForAQuestion(t *testing.T) {
+	master, tty := screen(t)
+	said := []string{}
+	tty.Hold = func() func() {
+		said = append(said, "held")
+		return func() { said = append(said, "released") }
+	}
+	shown := answer(t, master, "Password: ", "xyzzy")
+	tty.Secret(t.Context(), "Password: ")
+	if s := <-shown; !strings.HasSuffix(s, "\n") || !slices.Equal(said, []string{"held", "released"}) {
+		t.Errorf("%q, shown %q", said, s)
 	}
 }
 
