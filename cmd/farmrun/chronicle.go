@@ -3,13 +3,16 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"os/user"
 	"slices"
 	"sync"
+	"time"
 
 	"farmrun/luahost/journal"
 	"farmrun/luahost/runs"
+	"farmrun/modules/farm"
 )
 
 // chronicle is what is remembered of this run: nothing, and no directory for
@@ -20,8 +23,11 @@ type chronicle struct {
 
 	mu      sync.Mutex
 	sources []journal.Source
-	run     *runs.Run // nil until it is asked for
-	err     error     // why there is none
+	run     *runs.Run      // nil until it is asked for
+	err     error          // why there is none
+	earlier *journal.State // what the runs before this one remember; nil until it is asked for
+
+	past *journal.State // what the run had done before it was resumed; nil if it was not
 }
 
 // newChronicle returns the chronicle of the run that flags and script are of.
@@ -30,7 +36,27 @@ func newChronicle(f flags, script string, mask func([]byte) []byte) *chronicle {
 	about := journal.Run{Script: script, Command: f.typed, PID: os.Getpid(), Version: version(), User: userName()}
 	about.Machine, _ = os.Hostname() // who has no name is shown without
 	about.Dir, _ = os.Getwd()
-	return &chronicle{store: runs.Store{Dir: dir, Mask: mask}, about: about, err: err}
+	c := &chronicle{store: runs.Store{Dir: dir, Mask: mask}, about: about, err: err}
+	if f.resume != nil && err == nil {
+		c.resume(*f.resume)
+	}
+	return c
+}
+
+// resume goes on with an earlier run.
+func (c *chronicle) resume(r resumption) {
+	run, records, err := c.store.Resume(r.id)
+	if err != nil {
+		c.err = err
+		return
+	}
+	about := c.about
+	about.ID, about.Token, about.Began, about.Sources = run.ID, run.About.Token, time.Now(), r.sources
+	c.run, c.past = run, journal.StateOf(records)
+	if err := run.Journal.Append(journal.Record{Kind: journal.RunResumed, Run: &about}); err != nil {
+		c.err = errors.Join(err, run.Close())
+		c.run = nil
+	}
 }
 
 func userName() string {
@@ -42,10 +68,39 @@ func userName() string {
 
 // read notes that a Lua file was read; name is that of require, "" the script.
 func (c *chronicle) read(name, path string, text []byte) {
-	sum := sha256.Sum256(text)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sources = append(c.sources, journal.Source{Name: name, Path: path, SHA256: hex.EncodeToString(sum[:])})
+	c.sources = append(c.sources, sourceOf(name, path, text))
+}
+
+func sourceOf(name, path string, text []byte) journal.Source {
+	sum := sha256.Sum256(text)
+	return journal.Source{Name: name, Path: path, SHA256: hex.EncodeToString(sum[:])}
+}
+
+// runAbout is farm.Config.About: the run as rollouts know it.
+func (c *chronicle) runAbout(practice bool) (farm.About, error) {
+	run, err := c.open()
+	if err != nil {
+		return farm.About{}, err
+	}
+	about := farm.About{Run: c.about}
+	about.ID, about.Token = run.ID, run.About.Token
+	if !practice {
+		about.Resume = "farmrun resume " + run.ID
+	}
+	return about, nil
+}
+
+// recall is farm.Config.Recall: what the newest of the earlier runs remembers.
+func (c *chronicle) recall(host, name string) (string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.earlier == nil {
+		c.earlier = c.store.Facts()
+	}
+	value, ok := c.earlier.Facts[host][name]
+	return value, ok
 }
 
 // open returns the run's directory and journal, made now if there is none yet.
@@ -60,9 +115,10 @@ func (c *chronicle) open() (*runs.Run, error) {
 	return c.run, c.err
 }
 
-// record writes down what a rollout does; the first one makes the directory.
+// record writes down what a rollout does, and what a script has remembered; the
+// first of it makes the directory.
 func (c *chronicle) record(r journal.Record) error {
-	if r.Rollout == 0 {
+	if r.Rollout == 0 && r.Kind != journal.Fact {
 		return nil
 	}
 	run, err := c.open()

@@ -63,7 +63,7 @@ func (d demo) run(ctx context.Context, out *console.Console) (err error) {
 	if d.flags.site, err = d.site(farm); err != nil {
 		return err
 	}
-	d.flags.ssh = farm.SSHConfig
+	d.flags.ssh, d.flags.practice = farm.SSHConfig, true
 	if d.script == "" {
 		return d.wait(ctx, out, farm)
 	}

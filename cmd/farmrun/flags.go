@@ -22,7 +22,10 @@ const usage = `Usage:
   farmrun demo [-n N] [SCRIPT.lua ARG...]  try a script on a practice farm in this process
   farmrun init DIR                         make editable copies of the scripts
   farmrun check FILE...                    look for errors in scripts
-  farmrun show RUN HOST                    replay what was said in the sessions of a run
+  farmrun runs                             the rollouts of late, and what became of them
+  farmrun show [RUN [HOST]]                what a run did on each host; replay what was said there
+  farmrun resume [--changed] [RUN]         go on with a run that was halted or killed
+  farmrun unlock                           show who holds the farm's lock, and take it away
   farmrun help NAME                        what a function or a script does: farmrun help farm.each
 
 A bare word that is no command is looked up as a script: farmrun cutover 2000-09-19.
@@ -33,7 +36,7 @@ Flags:
 
 const statuses = `
 Exit status: 0 all well; 1 some host failed; 2 the command or the script is wrong;
-3 a rollout halted; 130 interrupted.
+3 a rollout halted and can be resumed; 130 interrupted.
 `
 
 // flags are the options of farmrun itself.
@@ -46,6 +49,7 @@ type flags struct {
 	dryRun   bool
 	timeout  string
 	whole    string // --run-timeout
+	lockWait string
 	yes      bool
 	keep     bool // --keep-going
 	serial   bool
@@ -56,6 +60,9 @@ type flags struct {
 	plain    bool
 	help     bool
 	version  bool
+
+	resume   *resumption // the run to go on with; nil is a new one
+	practice bool        // the farm is gone with the run
 }
 
 func (f *flags) set() *pflag.FlagSet {
@@ -71,6 +78,7 @@ func (f *flags) set() *pflag.FlagSet {
 	set.IntVar(&f.parallel, "parallel", 0, "with -c: on so many hosts at once (default 32)")
 	set.StringVarP(&f.timeout, "timeout", "t", "", `with -c: the time each host has (default "10m")`)
 	set.StringVar(&f.whole, "run-timeout", "", `the time that the whole run has (default "24h")`)
+	set.StringVar(&f.lockWait, "lock-wait", "", `how long to wait for the lock of another rollout (default: not at all)`)
 	set.BoolVarP(&f.dryRun, "dry-run", "n", false, "only look; print what would be changed")
 	set.StringVar(&f.site, "site", "", "the site file (default: site.lua here, beside the script, or in ~/.config/farmrun)")
 	set.StringVarP(&f.user, "user", "l", "", "the user to log in as (default: as ssh does)")
@@ -134,10 +142,16 @@ func (f flags) job(args []string) (job, error) {
 		return initJob(args[1:])
 	case "check":
 		return checkJob(args[1:])
-	case "show":
-		return showJob(args[1:])
 	case "help":
 		return helpJob(f, args[1:])
+	case "runs":
+		return runsJob(args[1:])
+	case "show":
+		return showJob(args[1:])
+	case "resume":
+		return resumeJob(f, args[1:])
+	case "unlock":
+		return unlockJob(f, args[1:])
 	}
 	return scriptJob(f, args[0], args[1:])
 }
@@ -167,13 +181,19 @@ func (f flags) check(set *pflag.FlagSet) error {
 	if f.parallel < 0 || set.Changed("parallel") && f.parallel == 0 {
 		return usageError("--parallel takes a number above zero")
 	}
-	for _, name := range []string{"timeout", "run-timeout"} {
+	for _, name := range []string{"timeout", "run-timeout", "lock-wait"} {
 		text := set.Lookup(name).Value.String()
 		if d, err := luahost.ParseDuration(text); set.Changed(name) && (err != nil || d < time.Millisecond) {
 			return usageError(`--%s takes a time such as "90s"`, name)
 		}
 	}
 	return nil
+}
+
+// lockPatience is --lock-wait; check has read it.
+func (f flags) lockPatience() time.Duration {
+	d, _ := luahost.ParseDuration(f.lockWait)
+	return d
 }
 
 func version() string {

@@ -25,6 +25,9 @@ type script struct {
 func (s script) run(ctx context.Context, out *console.Console) (err error) {
 	w := newWorld(s.flags, s.name, out)
 	defer w.close()
+	if s.flags.resume != nil && w.chronicle.err != nil {
+		return w.chronicle.err
+	}
 	defer func() { w.remember(err) }()
 	w.chronicle.read("", s.path, []byte(s.source))
 	ctx, stop := interruptible(ctx, atWork{w}, out)

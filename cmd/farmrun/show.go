@@ -21,7 +21,7 @@ import (
 	"farmrun/modules/cli"
 )
 
-const showUsage = "farmrun show [--speed N] [--idle TIME] RUN HOST"
+const showUsage = "farmrun show [--speed N] [--idle TIME] [RUN [HOST]]"
 
 // replay is the recordings of a host in a run that are to be shown again.
 type replay struct {
@@ -44,7 +44,9 @@ func showJob(args []string) (job, error) {
 		return nil, usageError("--idle: %v", err)
 	case *speed <= 0:
 		return nil, usageError("--speed: it takes a number above 0")
-	case set.NArg() != 2:
+	case set.NArg() < 2:
+		return jobFunc(func(_ context.Context, out *console.Console) error { return showRun(out, set.Arg(0)) }), nil
+	case set.NArg() > 2:
 		return nil, usageError("it is called so: %s", showUsage)
 	}
 	return replay{set.Arg(0), set.Arg(1), asciicast.Player{Speed: *speed, Idle: longest}}, nil

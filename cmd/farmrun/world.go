@@ -55,6 +55,10 @@ func newWorld(f flags, script string, out *console.Console) *world {
 		Console:  out,
 		DryRun:   f.dryRun,
 		Record:   w.record,
+		About:    func() (farm.About, error) { return w.chronicle.runAbout(f.practice) },
+		Past:     w.chronicle.past,
+		Recall:   w.chronicle.recall,
+		LockWait: f.lockPatience(),
 	})
 	return w
 }

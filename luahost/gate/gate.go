@@ -201,8 +201,15 @@ func (g *Gate) stopping() chan struct{} {
 	return g.stop
 }
 
+// Halt closes the gate as a rollout that halts does.
+func (g *Gate) Halt() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.halted = true
+}
+
 // Reopen lets rollouts through again after one has halted. Only the operator's
-// word is a reason to call it; a gate that was told to Stop stays closed.
+// word, or that hosts are to be put back, is a reason to call it; a gate that was told to Stop stays closed.
 func (g *Gate) Reopen() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

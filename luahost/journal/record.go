@@ -48,6 +48,7 @@ const (
 	UndoEnded    Kind = "undo ended"    // (host) Error is "" if it is as it was before its turn
 	HostBack     Kind = "host back"     // (host) a rollback has taken it back, and it is healthy
 	HostUnknown  Kind = "host unknown"  // (host) what ran on it was ended; nobody has looked since
+	GoingBack    Kind = "going back"    // the hosts of the rollout are taken back, those in Hosts
 	Halting      Kind = "halting"       // no further turn begins; Error is why
 	RolloutEnded Kind = "rollout ended" // Error is "" if all hosts are done
 
@@ -64,7 +65,7 @@ const (
 // with the process they are not.
 func (k Kind) Announces() bool {
 	switch k {
-	case RunBegan, RunResumed, LockTaken, RolloutBegan, TurnBegan, StepBegan, UndoBegan, Fact, RunEnded:
+	case RunBegan, RunResumed, LockTaken, RolloutBegan, TurnBegan, StepBegan, UndoBegan, GoingBack, Fact, RunEnded:
 		return true
 	}
 	return false
@@ -96,6 +97,7 @@ type Record struct {
 // Run says what a run is and who began it or went on with it.
 type Run struct {
 	ID      string    `json:"id"`
+	Token   string    `json:"token"`   // tells it from runs elsewhere; no secret
 	Script  string    `json:"script"`  // the script's name: "cutover"
 	Command []string  `json:"command"` // what farmrun was called with, its own name left out
 	Dir     string    `json:"dir"`     // the working directory

@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,12 +20,13 @@ type State struct {
 
 // Rollout is where one rollout of a run stands.
 type Rollout struct {
-	Number int // from 1
-	Began  time.Time
-	Order  []string // the hosts, as they were given
-	Hosts  map[string]*Host
-	Ended  bool
-	Error  string // why it did not end well
+	Number    int // from 1
+	Began     time.Time
+	Order     []string // the hosts, as they were given
+	Hosts     map[string]*Host
+	GoingBack bool // its hosts are being taken back
+	Ended     bool
+	Error     string // why it did not end well
 }
 
 // Progress is how far a host has come in a rollout.
@@ -31,11 +34,11 @@ type Progress string
 
 // How far a host can be. In State these are words as the operator reads them.
 const (
-	Untried Progress = "not tried"
+	Untried Progress = "not touched"
 	Middle  Progress = "in the middle" // its turn began and nothing says how it ended
 	Failed  Progress = "failed"
-	Unknown Progress = "unknown" // what ran on it was ended
-	Back    Progress = "back"    // as it was before its turn
+	Unknown Progress = "unknown"  // what ran on it was ended
+	Back    Progress = "put back" // as it was before its turn
 	Done    Progress = "done"
 )
 
@@ -51,16 +54,16 @@ type Host struct {
 
 // StateOf reads records in the order in which they were written.
 func StateOf(records []Record) *State {
-	s := &State{Facts: map[string]map[string]string{}}
+	s := &State{}
 	for _, r := range records {
-		s.Last = r.Time
-		s.note(r)
+		s.Add(r)
 	}
 	return s
 }
 
-// note adds one record.
-func (s *State) note(r Record) {
+// Add adds one record.
+func (s *State) Add(r Record) {
+	s.Last = r.Time
 	switch r.Kind {
 	case RunBegan:
 		if r.Run != nil {
@@ -74,10 +77,7 @@ func (s *State) note(r Record) {
 	case RunEnded:
 		s.Ended, s.Error = true, r.Error
 	case Fact:
-		if s.Facts[r.Host] == nil {
-			s.Facts[r.Host] = map[string]string{}
-		}
-		s.Facts[r.Host][r.Name] = r.Value
+		s.remember(r)
 	case RolloutBegan:
 		s.begin(r)
 	default:
@@ -85,6 +85,16 @@ func (s *State) note(r Record) {
 			rollout.note(r)
 		}
 	}
+}
+
+func (s *State) remember(r Record) {
+	if s.Facts == nil {
+		s.Facts = map[string]map[string]string{}
+	}
+	if s.Facts[r.Host] == nil {
+		s.Facts[r.Host] = map[string]string{}
+	}
+	s.Facts[r.Host][r.Name] = r.Value
 }
 
 // begin notes that a rollout began, or goes on in a run that was resumed.
@@ -113,9 +123,11 @@ func (s *State) Rollout(number int) *Rollout {
 }
 
 func (r *Rollout) note(rec Record) {
-	if rec.Kind == RolloutEnded {
+	switch rec.Kind {
+	case RolloutEnded:
 		r.Ended, r.Error = true, rec.Error
-		return
+	case GoingBack:
+		r.GoingBack = true
 	}
 	if h := r.Hosts[rec.Host]; h != nil {
 		h.note(rec)
@@ -134,7 +146,7 @@ func (h *Host) note(r Record) {
 	case HostDone:
 		end(Done)
 	case HostFailed:
-		if h.Progress != Unknown { // which says more
+		if h.Progress != Unknown && h.Progress != Back { // which say more
 			end(Failed)
 		}
 	case HostUnknown:
@@ -158,22 +170,46 @@ func (s *State) Resumable() bool {
 }
 
 // Open returns the hosts that a rollout is not done with, those in the middle
-// first, and of the rest in the order of the rollout.
+// first, and of the rest in the order of the rollout. Of one that takes its
+// hosts back it is those that are not back.
 func (r *Rollout) Open() []string {
+	over := map[Progress]bool{Done: true}
+	if r.GoingBack {
+		over = map[Progress]bool{Untried: true, Back: true}
+	}
 	var middle, rest []string
 	for _, name := range r.Order {
-		switch r.Hosts[name].Progress {
-		case Done:
-		case Untried, Back:
-			rest = append(rest, name)
-		default:
+		switch p := r.Hosts[name].Progress; {
+		case over[p]:
+		case p.Begun():
 			middle = append(middle, name)
+		default:
+			rest = append(rest, name)
 		}
 	}
 	return append(middle, rest...)
 }
 
+// Begun tells whether a host's turn began and has not come to a good end.
+func (p Progress) Begun() bool { return p == Middle || p == Failed || p == Unknown }
+
 // With returns the hosts of a rollout that have come so far, in its order.
 func (r *Rollout) With(p Progress) []string {
 	return slices.DeleteFunc(slices.Clone(r.Order), func(name string) bool { return r.Hosts[name].Progress != p })
+}
+
+// Standing says in one line where the hosts stand: "2 done, 1 failed (web3), 4
+// not touched (web[4-7])". names lists hosts.
+func (r *Rollout) Standing(names func(hosts []string) string) string {
+	parts := []string{fmt.Sprintf("%d done", len(r.With(Done)))}
+	for _, p := range []Progress{Back, Middle, Unknown, Failed, Untried} {
+		hosts := r.With(p)
+		switch always := p == Failed || p == Untried; {
+		case len(hosts) > 0:
+			parts = append(parts, fmt.Sprintf("%d %s (%s)", len(hosts), p, names(hosts)))
+		case always:
+			parts = append(parts, fmt.Sprintf("0 %s", p))
+		}
+	}
+	return strings.Join(parts, ", ")
 }

@@ -14,6 +14,7 @@
 package runs
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -58,6 +59,7 @@ func DefaultDir() (string, error) {
 type Run struct {
 	ID      string
 	Dir     string
+	About   journal.Run // who began it
 	Journal *journal.File
 }
 
@@ -66,14 +68,14 @@ func (r *Run) Close() error { return r.Journal.Close() }
 
 const journalName = "journal"
 
-// Create makes a run and writes down that it has begun. about.ID and Began are
-// filled in. Older runs that are of no use any more are removed.
+// Create makes a run and writes down that it has begun. about.ID, Token and
+// Began are filled in. Older runs that are of no use any more are removed.
 func (s Store) Create(about journal.Run) (*Run, error) {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return nil, &journal.WriteError{Path: s.Dir, Err: err}
 	}
 	s.prune()
-	about.Began = time.Now()
+	about.Began, about.Token = time.Now(), rand.Text()
 	dir, err := s.mkdir(about.Began, idName(about.Script))
 	if err != nil {
 		return nil, &journal.WriteError{Path: s.Dir, Err: err}
@@ -87,7 +89,7 @@ func (s Store) Create(about journal.Run) (*Run, error) {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	return &Run{ID: about.ID, Dir: dir, Journal: file}, nil
+	return &Run{ID: about.ID, Dir: dir, About: about, Journal: file}, nil
 }
 
 // mkdir makes the directory of a run, behind all others in order.
@@ -198,7 +200,26 @@ func (s Store) Resume(id string) (*Run, []journal.Record, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", id, err)
 	}
-	return &Run{ID: id, Dir: s.Path(id), Journal: file}, records, nil
+	return &Run{ID: id, Dir: s.Path(id), About: journal.StateOf(records).Run, Journal: file}, records, nil
+}
+
+// List returns the ids of all runs, oldest first.
+func (s Store) List() ([]string, error) { return s.ids() }
+
+// Facts returns a state with what all runs together remember; of several values
+// that of the newest run counts. A run that cannot be read is passed over.
+func (s Store) Facts() *journal.State {
+	all := &journal.State{}
+	ids, _ := s.ids()
+	for _, id := range ids {
+		records, _ := s.Records(id)
+		for _, r := range records {
+			if r.Kind == journal.Fact {
+				all.Add(r)
+			}
+		}
+	}
+	return all
 }
 
 // InUse tells whether a run is under way.

@@ -15,6 +15,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"farmrun/luahost/console"
 	"farmrun/luahost/gate"
@@ -71,6 +72,17 @@ type Config struct {
 	Record func(journal.Record) error
 	// Console shows what hosts say; nil shows nothing.
 	Console *console.Console
+	// About says what run this is, when the first rollout begins; nil is one
+	// that cannot be resumed.
+	About func() (About, error)
+	// Past is what the run had done before it was resumed; nil if it was not.
+	// The farm goes on with it.
+	Past *journal.State
+	// Recall returns what an earlier run has been given to remember; nil knows
+	// of none.
+	Recall func(host, name string) (value string, ok bool)
+	// LockWait is how long a rollout waits for a lock that another has.
+	LockWait time.Duration
 	// DryRun prints commands that are no queries and does not run them.
 	DryRun bool
 	// Idle is how many logins stay open for later while no function is at work
@@ -91,8 +103,9 @@ type Farm struct {
 	gate   gate.Gate
 	busy   atomic.Int32 // how many of Each and Rollout are under way
 
-	recording       sync.Mutex   // held while Config.Record is called
-	rollouts, eachs atomic.Int32 // how many have begun
+	recording       sync.Mutex     // held while Config.Record is called
+	state           *journal.State // what the records come to; guarded by recording
+	rollouts, eachs atomic.Int32   // how many have begun
 
 	mu    sync.Mutex
 	site  *site
@@ -100,6 +113,8 @@ type Farm struct {
 	here  *Host         // this machine; nil until it is wanted
 	open  int           // logins
 	stop  chan struct{} // closed by Stop
+
+	rollout *rollout // the one under way, or nil
 }
 
 // New returns a farm without a site: every host name is good.
@@ -110,7 +125,11 @@ func New(config Config) *Farm {
 	if config.Idle == 0 {
 		config.Idle = DefaultIdle
 	}
-	return &Farm{config: config, hosts: map[string]*Host{}, stop: make(chan struct{})}
+	state := config.Past
+	if state == nil {
+		state = &journal.State{}
+	}
+	return &Farm{config: config, state: state, hosts: map[string]*Host{}, stop: make(chan struct{})}
 }
 
 // Stop lets no further host begin: neither a turn of a rollout nor a part of
@@ -127,6 +146,18 @@ func (f *Farm) Stop() {
 // Busy tells whether an Each or a Rollout is under way, so that there is
 // something that Stop lets come to its end.
 func (f *Farm) Busy() bool { return f.busy.Load() > 0 }
+
+// Standing says where the hosts of the rollout that is under way stand, a line
+// each for the rollout and for those in the middle; nothing if none is.
+func (f *Farm) Standing() []string {
+	f.mu.Lock()
+	run := f.rollout
+	f.mu.Unlock()
+	if run == nil {
+		return nil
+	}
+	return run.standing()
+}
 
 func (f *Farm) stopped() bool {
 	select {

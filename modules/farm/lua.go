@@ -11,7 +11,6 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost"
-	"farmrun/luahost/gate"
 	"farmrun/modules/farm/nodeset"
 )
 
@@ -46,6 +45,10 @@ func Module(f *Farm, methods map[string]luahost.Func) luahost.Module {
 			"each":    b.each,
 			"rollout": b.rollout,
 			"dry_run": b.dryRun,
+			"resumed": b.resumed,
+			"once":    b.once,
+			"holder":  b.holder,
+			"unlock":  b.unlock,
 		},
 		Types: []luahost.Methods{b.host},
 	}
@@ -83,6 +86,10 @@ type undo struct {
 //   - user, port: as whom and where to log in
 //   - options: keywords of ssh_config(5) with their values
 //   - vars: a table of your own, which scripts find as host.vars
+//
+// lock = { host = "lb1", path = "farmrun.lock" } is where rollouts on this farm
+// lock each other out, from whatever machine they are started: a file on one of
+// its hosts, which all operators can write. See farm.rollout.
 func (b *binding) site(c *luahost.Call) {
 	type settings struct {
 		Login, Address, User string
@@ -93,8 +100,9 @@ func (b *binding) site(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Groups map[string]string
 		Hosts  map[string]settings
+		Lock   struct{ Host, Path string }
 	}](c, 1)
-	s := Site{Groups: opts.Groups, Hosts: map[string]Settings{}}
+	s := Site{Groups: opts.Groups, Hosts: map[string]Settings{}, Lock: SiteLock(opts.Lock)}
 	for set, o := range opts.Hosts {
 		vars := map[string]any{}
 		for k, v := range o.Vars {
@@ -268,8 +276,13 @@ func optionsAt(c *luahost.Call) int {
 //   - healthy (required): the function that tells whether a host does its work;
 //     it raises an error, or returns false, for one that does not
 //   - max_offline (1): how many hosts may be out of service at once
+//   - batches: how many hosts to take together, as in { 1, 5, "25%" }: first one,
+//     then five, then a quarter of all at a time. A batch begins when all of the
+//     one before are done; it never has more out of service than max_offline
+//   - watch: hosts that have no turn here, but count as long as they are sick
 //   - turn ("10m"): the time for a whole turn
 //   - within ("1m"): how long a host may take to get well after its turn
+//   - times (1): how many times in a row it has to be healthy then
 //   - settle ("0s"): how long it is back before the next leaves
 //   - wait ("0s"): how long to wait when hosts that are sick for another reason
 //     use up the budget
@@ -277,36 +290,37 @@ func optionsAt(c *luahost.Call) int {
 //   - mend (false): true lets the turns of sick hosts begin although other sick
 //     ones use up the budget, for a farm that is broken
 //   - on_failure ("halt"): what becomes of a host whose turn failed: "halt"
-//     leaves it as it is, "undo" calls the undo of each of its steps, last first
+//     leaves it as it is; "undo" calls the undo of each of its steps, last first;
+//     "rollback" halts, and then takes all hosts whose turns have begun through
+//     back(host), the last first, with the same budget and health checks
+//   - back: the function that is a host's turn on its way back
+//   - look: the function that says how a host stands, as text, when a run is
+//     resumed that was at work on it; without it, it is whether it is healthy
+//   - lock: where the rollout's lock lies if not where the site file says: a table
+//     of host and path, or a path on the host of the site's lock
+//
+// Each turn and each step is in the run's journal before it begins. Where a
+// rollout has halted, or farmrun was killed, farmrun resume runs the script anew
+// from its begin, with the arguments that it had: its first rollout goes on with
+// the first of the journal, the second with the second. Hosts that are done are
+// left out, and are only watched; those that were in the middle are looked at and
+// have their turn again from its begin, so steps have to bear being done twice.
+//
+// While the rollout lasts it holds its lock, so that no other begins on this
+// farm, from wherever it is started; farmrun --lock-wait 10m waits for that of
+// another. The lock is given back however the rollout ends, a halt included, so
+// that whoever mends the farm has none to break. Only a farmrun that was killed
+// leaves its lock: farmrun resume knows it for its own, and farmrun unlock takes
+// it away.
 func (b *binding) rollout(c *luahost.Call) {
-	opts := luahost.Options[struct {
-		Healthy     *lua.LFunction `lua:"healthy,required"`
-		MaxOffline  int
-		MaxFailures int
-		Mend        bool
-		Turn        time.Duration
-		Within      time.Duration
-		Settle      time.Duration
-		Wait        time.Duration
-		OnFailure   string
-	}](c, 2)
+	opts := luahost.Options[rolloutOptions](c, 2)
 	hosts, turn := b.take(c, 1), c.Function(3)
-	r := Rollout{
-		MaxOffline: opts.MaxOffline, MaxFailures: opts.MaxFailures, Mend: opts.Mend,
-		Turn: opts.Turn, Within: opts.Within, Settle: opts.Settle, Wait: opts.Wait,
-		Healthy: func(ctx context.Context, h *Host) error { return b.healthy(ctx, c.Runtime(), opts.Healthy, h) },
-	}
-	if c.Choice("on_failure", opts.OnFailure, "halt", "undo") == "undo" {
-		r.Undo = func(ctx context.Context, h *Host) error { return b.undo(ctx, c.Runtime(), h) }
-	}
+	r := b.rolloutOf(c, hosts, opts)
 	err := c.Try("farm.rollout", 0, func(ctx context.Context) error {
 		err := b.farm.Rollout(ctx, hosts, r, func(ctx context.Context, h *Host) error {
-			task := luahost.Task{Host: h.name, What: "the turn of " + h.name, Timeout: cmp.Or(opts.Turn, gate.DefaultTurnTimeout)}
-			c.Runtime().Locked(func() { delete(b.undos, h) })
-			_, err := c.Runtime().Call(ctx, task, turn, b.host.Value(h))
-			return err
+			return b.turn(ctx, c.Runtime(), opts.Turn, turn, h)
 		})
-		if halt, ok := errors.AsType[*gate.HaltError](err); ok && ctx.Err() != nil {
+		if halt, ok := errors.AsType[*HaltError](err); ok && ctx.Err() != nil {
 			b.tellHalt(haltError(halt, err)) // the run ends, and what is raised is not seen
 		}
 		return err
@@ -345,12 +359,12 @@ func (b *binding) undo(ctx context.Context, rt *luahost.Runtime, h *Host) error 
 // rolloutFailed raises what ended a rollout. A turn that called os.exit ends
 // the script, but not without a word on the hosts that are left.
 func (b *binding) rolloutFailed(c *luahost.Call, err error) {
-	var halt *gate.HaltError
+	var halt *HaltError
 	if !errors.As(err, &halt) {
 		c.Raise(err)
 	}
 	e := haltError(halt, err)
-	if exit, ok := errors.AsType[*luahost.ExitRequest](halt.Err); ok {
+	if exit, ok := errors.AsType[*luahost.ExitRequest](halt.HaltError.Err); ok {
 		c.Wait(c.Name(), 0, func(context.Context) error {
 			b.tellHalt(e)
 			return nil
@@ -367,10 +381,10 @@ func (b *binding) tellHalt(e *luahost.Error) {
 }
 
 // haltError words why a rollout halted.
-func haltError(halt *gate.HaltError, err error) *luahost.Error {
-	e := &luahost.Error{Kind: luahost.Halted, Host: halt.Host, Message: "the rollout halted: " + halt.Err.Error(), Err: err}
+func haltError(halt *HaltError, err error) *luahost.Error {
+	e := &luahost.Error{Kind: luahost.Halted, Host: halt.Host, Message: "the rollout halted: " + halt.HaltError.Err.Error(), Err: err}
 	var inner *luahost.Error
-	if halt.Host != "" && errors.As(halt.Err, &inner) { // of one host, not of several that are sick
+	if halt.Host != "" && errors.As(halt.HaltError.Err, &inner) { // of one host, not of several that are sick
 		e.Step, e.Output, e.Where, e.Code = inner.Step, inner.Output, inner.Where, inner.Code
 		e.Message = "the rollout halted: " + inner.Message
 		if inner.Host != "" && inner.Host != halt.Host { // the balancer, say, has let it down
@@ -378,6 +392,6 @@ func haltError(halt *gate.HaltError, err error) *luahost.Error {
 		}
 		e.Hint = inner.Hint
 	}
-	e.Hint = strings.TrimPrefix(e.Hint+"; "+halt.Report.Summary(nodeset.Fold), "; ")
+	e.Hint = strings.TrimPrefix(e.Hint+"; "+halt.Hint(), "; ")
 	return e
 }

@@ -23,6 +23,7 @@ func hostType(b *binding, methods map[string]luahost.Func) *luahost.Type[*Host] 
 	all := map[string]luahost.Func{
 		"run": b.run, "query": b.query, "tell": b.tell, "ask": b.ask,
 		"step": b.step, "log": b.log, "user": b.user, "disconnect": b.disconnect,
+		"remember": b.remember, "recall": b.recall,
 	}
 	maps.Copy(all, methods)
 	return &luahost.Type[*Host]{
@@ -44,8 +45,11 @@ func hostType(b *binding, methods map[string]luahost.Func) *luahost.Type[*Host] 
 }
 
 // take returns the hosts that argument n names: a set, a host, or a list of either.
-func (b *binding) take(c *luahost.Call, n int) []*Host {
-	switch v := c.Value(n).(type) {
+func (b *binding) take(c *luahost.Call, n int) []*Host { return b.hostsOf(c, n, c.Value(n)) }
+
+// hostsOf is take for a value that is in argument n, or is it.
+func (b *binding) hostsOf(c *luahost.Call, n int, v lua.LValue) []*Host {
+	switch v := v.(type) {
 	case lua.LString:
 		return b.expand(c, string(v))
 	case *lua.LTable:
@@ -57,17 +61,17 @@ func (b *binding) take(c *luahost.Call, n int) []*Host {
 			}
 			hosts = append(hosts, hostIn(c, n, v.RawGetInt(i+1)))
 		}
-		hosts = once(hosts)
+		hosts = distinct(hosts)
 		if len(hosts) == 0 {
 			c.Fail("argument %d: there are no hosts in the list", n)
 		}
 		return hosts
 	}
-	return []*Host{hostIn(c, n, c.Value(n))}
+	return []*Host{hostIn(c, n, v)}
 }
 
-// once returns hosts with each at its first place only.
-func once(hosts []*Host) []*Host {
+// distinct returns hosts with each at its first place only.
+func distinct(hosts []*Host) []*Host {
 	seen := make(map[*Host]bool, len(hosts))
 	return slices.DeleteFunc(hosts, func(h *Host) bool {
 		again := seen[h]

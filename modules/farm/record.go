@@ -30,18 +30,22 @@ func (p part) context(ctx context.Context) context.Context {
 
 func atWork(ctx context.Context) bool { return partOf(ctx) != part{} }
 
-// record tells what happens, or happens next, in a part.
+// record tells what happens, or happens next, in a part, and keeps what it comes
+// to.
 func (f *Farm) record(p part, r journal.Record) error {
-	if f.config.Record == nil {
-		return nil
-	}
 	r.Rollout, r.Each = p.rollout, p.each
 	if r.Time.IsZero() {
 		r.Time = time.Now()
 	}
 	f.recording.Lock()
 	defer f.recording.Unlock()
-	return f.config.Record(r)
+	if f.config.Record != nil {
+		if err := f.config.Record(r); err != nil {
+			return err
+		}
+	}
+	f.state.Add(r)
+	return nil
 }
 
 // beginStep records that a host begins a step, and returns how to record its
@@ -73,7 +77,12 @@ var recordKinds = map[gate.Kind]journal.Kind{
 	gate.TurnBegan: journal.TurnBegan, gate.TurnEnded: journal.TurnEnded,
 	gate.Verifying: journal.Verifying, gate.Healthy: journal.Healthy, gate.Settling: journal.Settling,
 	gate.HostDone: journal.HostDone, gate.HostFailed: journal.HostFailed,
-	gate.Halting: journal.Halting, gate.Finished: journal.RolloutEnded,
+	gate.Halting: journal.Halting,
+}
+
+// backKinds are the records of hosts on their way back, by those of others.
+var backKinds = map[journal.Kind]journal.Kind{
+	journal.TurnBegan: journal.UndoBegan, journal.HostDone: journal.HostBack,
 }
 
 // recordOf returns the record of an event of the gate.

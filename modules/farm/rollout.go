@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,69 +24,199 @@ type Rollout struct {
 	Settle      time.Duration // on the air this long before the next leaves it
 	Within      time.Duration // how long a host may take to get well after its turn
 	Wait        time.Duration // how long to wait for sick hosts that use up the budget
+	Batches     []int         // how many hosts to take together at first, then, and so on
+	Times       int           // how often in a row a host has to be healthy after its turn
+	Watched     []*Host       // hosts without a turn that count as long as they are sick
 	// Healthy tells whether a host does its work; required.
 	Healthy func(ctx context.Context, h *Host) error
+	// Look says in a line how a host stands on which an earlier run was at work
+	// when it ended. nil says whether it is healthy.
+	Look func(ctx context.Context, h *Host) (string, error)
 	// Undo puts back what a failed turn did; nil leaves the host as it is. Its
 	// context does not end with the turn's.
 	Undo func(ctx context.Context, h *Host) error
+	// Back is a host's turn on the way back: when a turn has failed, all hosts
+	// whose turns began are taken through it. nil leaves them as they are.
+	Back func(ctx context.Context, h *Host) error
+	// Lock is held while the rollout lasts; the zero Lock is none.
+	Lock Lock
 }
 
 // undoWithin is how long putting a host back may take.
 const undoWithin = 10 * time.Minute
 
+// rollout is one Rollout under way.
+type rollout struct {
+	Rollout
+	farm  *Farm
+	part  part // in the records
+	about About
+	turn  func(ctx context.Context, h *Host) error
+	hosts map[string]*Host // those watched as well
+	held  *held            // its lock; nil if it has none
+}
+
 // Rollout takes the hosts through turn, one after the other, so that never
 // more than r.MaxOffline of them are out of service. A farm has one rollout at
-// a time. The error is as that of gate.Gate.Run.
+// a time. What happens is written down before it does.
+//
+// In a run that is resumed the first rollout goes on with the first one of the
+// run, the second with the second: hosts that are done are only watched, and
+// those that were in the middle of their turns are looked at and go first.
+//
+// The error is as that of gate.Gate.Run, but that a halt is a *HaltError; a
+// *LockedError if another has the lock; or what journal or lock failed of.
 func (f *Farm) Rollout(ctx context.Context, hosts []*Host, r Rollout, turn func(ctx context.Context, h *Host) error) error {
 	if err := unique(hosts); err != nil {
 		return err
 	}
-	f.busy.Add(1)
-	defer f.busy.Add(-1)
-	byName := map[string]*Host{}
-	for _, h := range hosts {
-		byName[h.name] = h
-		h.use()
-		defer h.release()
-	}
-	settle := r.Settle
-	if f.config.DryRun {
-		settle = 0
-	}
-	log := &rolloutLog{farm: f, part: part{rollout: int(f.rollouts.Add(1))}, total: len(hosts), began: map[string]time.Time{}}
-	err := f.record(log.part, journal.Record{
-		Kind: journal.RolloutBegan, Hosts: Names(hosts), MaxOffline: cmp.Or(r.MaxOffline, gate.DefaultMaxOffline),
-	})
+	run, err := f.enter(hosts, r, turn)
 	if err != nil {
 		return err
 	}
-	_, err = f.gate.Run(ctx, gate.Config{
-		MaxOffline:  r.MaxOffline,
-		MaxFailures: r.MaxFailures,
-		Mend:        r.Mend,
-		TurnTimeout: r.Turn,
-		Settle:      settle,
-		Within:      r.Within,
-		Wait:        r.Wait,
-		Grace:       r.grace(),
-		Healthy:     func(ctx context.Context, name string) error { return r.Healthy(ctx, byName[name]) },
-		Events:      log.event,
-	}, Names(hosts), func(ctx context.Context, name string) error {
+	defer f.leave()
+	if f.config.About != nil && !f.config.DryRun {
+		if run.about, err = f.config.About(); err != nil {
+			return err
+		}
+	}
+	for _, h := range run.hosts {
+		h.use()
+		defer h.release()
+	}
+	if err := run.takeLock(ctx); err != nil {
+		return err
+	}
+	defer run.dropLock(ctx)
+	return run.run(ctx, Names(hosts))
+}
+
+// enter makes a rollout the one of the farm.
+func (f *Farm) enter(hosts []*Host, r Rollout, turn func(context.Context, *Host) error) (*rollout, error) {
+	run := &rollout{Rollout: r, farm: f, turn: turn, hosts: map[string]*Host{}}
+	for _, h := range slices.Concat(hosts, r.Watched) {
+		run.hosts[h.name] = h
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rollout != nil {
+		return nil, gate.ErrBusy
+	}
+	f.rollout = run
+	f.busy.Add(1)
+	run.part.rollout = int(f.rollouts.Add(1))
+	return run, nil
+}
+
+func (f *Farm) leave() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rollout = nil
+	f.busy.Add(-1)
+}
+
+// run takes the hosts of that names through their turns, but for those that
+// are done, and records how it ended.
+func (r *rollout) run(ctx context.Context, names []string) error {
+	began := journal.Record{
+		Kind: journal.RolloutBegan, Hosts: names, MaxOffline: cmp.Or(r.MaxOffline, gate.DefaultMaxOffline),
+	}
+	if err := r.record(began); err != nil {
+		return err
+	}
+	err := r.takeTurns(ctx)
+	if unwritten := r.record(failed(journal.Record{Kind: journal.RolloutEnded}, err)); err == nil {
+		err = unwritten
+	}
+	return r.halted(err)
+}
+
+// record is Farm.record for what the rollout does.
+func (r *rollout) record(rec journal.Record) error { return r.farm.record(r.part, rec) }
+
+// look calls f with where the rollout stands, which does not change meanwhile.
+func (r *rollout) look(f func(*journal.Rollout)) {
+	r.farm.recording.Lock()
+	defer r.farm.recording.Unlock()
+	f(r.farm.state.Rollout(r.part.rollout))
+}
+
+// takeTurns takes those hosts through their turns that are still to be.
+func (r *rollout) takeTurns(ctx context.Context) error {
+	var todo, middle []string
+	var goingBack bool
+	r.look(func(s *journal.Rollout) {
+		todo, goingBack = s.Open(), s.GoingBack
+		middle = slices.DeleteFunc(slices.Clone(todo), func(name string) bool { return !s.Hosts[name].Progress.Begun() })
+	})
+	r.lookAt(ctx, middle)
+	switch {
+	case len(todo) == 0:
+		r.tell("", "nothing is left to do of this rollout: the run had done it before")
+		return nil
+	case goingBack && r.Back != nil:
+		return r.goBack(ctx, &gate.HaltError{Err: errWasGoingBack})
+	}
+	cfg, log := r.config(), r.log(len(todo))
+	cfg.Watched, cfg.Events = r.but(todo), log.event
+	_, err := r.farm.gate.Run(ctx, cfg, todo, func(turn context.Context, name string) error {
 		if err := log.failure(); err != nil {
 			return err
 		}
-		err := turn(log.part.context(ctx), byName[name])
-		if err != nil && r.Undo != nil {
-			return f.undo(ctx, byName[name], err, r.Undo)
-		}
-		return err
+		return r.takeTurn(ctx, turn, r.hosts[name])
 	})
+	if r.wantsBack(ctx, err) {
+		return r.goBack(ctx, err)
+	}
+	return err
+}
+
+// errWasGoingBack is why a rollout goes back at once.
+var errWasGoingBack = errors.New("a turn had failed before the run was resumed")
+
+// config is what the gate is told, but for what differs on the way back.
+func (r *rollout) config() gate.Config {
+	cfg := gate.Config{
+		MaxOffline:  r.MaxOffline,
+		MaxFailures: r.MaxFailures,
+		Mend:        r.Mend,
+		Batches:     r.Batches,
+		Times:       r.Times,
+		TurnTimeout: r.Turn,
+		Settle:      r.Settle,
+		Within:      r.Within,
+		Wait:        r.Wait,
+		Grace:       r.grace(),
+		Healthy:     func(ctx context.Context, name string) error { return r.Healthy(ctx, r.hosts[name]) },
+	}
+	if r.farm.config.DryRun {
+		cfg.Settle = 0
+	}
+	return cfg
+}
+
+// takeTurn does a host's turn. all is the context of the rollout, which ends
+// when the operator ends what runs.
+func (r *rollout) takeTurn(all, ctx context.Context, h *Host) error {
+	if err := r.checkLock(ctx); err != nil {
+		return err
+	}
+	err := r.turn(r.part.context(ctx), h)
+	switch {
+	case err == nil:
+		return nil
+	case all.Err() != nil:
+		r.record(failed(journal.Record{Kind: journal.HostUnknown, Host: h.name}, err))
+		r.tell(h.name, "what ran on it was ended: how it stands is unknown")
+	case r.Undo != nil:
+		return r.undo(ctx, h, err)
+	}
 	return err
 }
 
 // grace is how long a turn whose time is up has to return: long enough for
 // its undo.
-func (r Rollout) grace() time.Duration {
+func (r *rollout) grace() time.Duration {
 	if r.Undo == nil {
 		return 0
 	}
@@ -93,16 +224,24 @@ func (r Rollout) grace() time.Duration {
 }
 
 // undo puts a host back after its turn failed with cause.
-func (f *Farm) undo(ctx context.Context, h *Host, cause error, undo func(context.Context, *Host) error) error {
+func (r *rollout) undo(ctx context.Context, h *Host, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer cancel()
-	f.config.Console.Note(h.name, "failed: %s", alone(gate.Event{Host: h.name, Err: cause}))
-	f.config.Console.Note(h.name, "putting it back as it was")
-	if err := undo(ctx, h); err != nil {
+	r.tell(h.name, "failed: %s", alone(gate.Event{Host: h.name, Err: cause}))
+	r.tell(h.name, "putting it back as it was")
+	r.record(journal.Record{Kind: journal.UndoBegan, Host: h.name}) // better undone than written down
+	err := r.Undo(ctx, h)
+	r.record(failed(journal.Record{Kind: journal.UndoEnded, Host: h.name}, err))
+	if err != nil {
 		return errors.Join(cause, fmt.Errorf("and could not be put back: %w", err))
 	}
-	f.config.Console.Note(h.name, "is as it was before its turn")
+	r.tell(h.name, "is as it was before its turn")
 	return cause
+}
+
+// log returns what tells the operator of so many turns.
+func (r *rollout) log(turns int) *rolloutLog {
+	return &rolloutLog{farm: r.farm, part: r.part, total: turns, began: map[string]time.Time{}}
 }
 
 // rolloutLog tells the operator how a rollout goes.
@@ -110,6 +249,7 @@ type rolloutLog struct {
 	farm  *Farm
 	part  part
 	total int
+	back  bool // the turns are those of hosts on their way back
 
 	mu    sync.Mutex
 	turns int
@@ -129,6 +269,9 @@ func (l *rolloutLog) record(e gate.Event) {
 	r, ok := recordOf(e)
 	if !ok {
 		return
+	}
+	if l.back {
+		r.Kind = cmp.Or(backKinds[r.Kind], r.Kind)
 	}
 	if e.Kind == gate.HostDone || e.Kind == gate.HostFailed || e.Kind == gate.TurnEnded {
 		r.Seconds = e.Time.Sub(l.began[e.Host]).Seconds()

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"farmrun/luahost/remote"
 	"farmrun/modules/farm/nodeset"
 )
 
@@ -17,7 +18,13 @@ type Site struct {
 	// Hosts has the settings of sets of hosts. Where two sets share a host,
 	// what the set with fewer hosts says counts, setting by setting.
 	Hosts map[string]Settings
+	// Lock is where rollouts on the site lock each other out, unless a script
+	// says otherwise; without a Path there is no lock.
+	Lock SiteLock
 }
+
+// SiteLock is a file on one of the site's hosts; see Lock.
+type SiteLock struct{ Host, Path string }
 
 // Settings are what a site file says about some hosts. A zero field says
 // nothing.
@@ -33,6 +40,7 @@ var ErrSite = errors.New("site")
 type site struct {
 	groups map[string]string
 	known  map[string]Settings // every host that the site names
+	lock   SiteLock
 }
 
 // Define makes s the farm's site: from now on only the hosts that it names are
@@ -52,12 +60,30 @@ func (f *Farm) Define(s Site) error {
 	if err := built.settle(s.Hosts); err != nil {
 		return err
 	}
+	if err := built.setLock(s.Lock); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.hosts) > 0 {
 		return fmt.Errorf("%w: hosts have been used before the site was defined", ErrSite)
 	}
 	f.site = built
+	return nil
+}
+
+// setLock checks where the site's lock is to lie.
+func (s *site) setLock(l SiteLock) error {
+	if l == (SiteLock{}) {
+		return nil
+	}
+	if _, known := s.known[l.Host]; !known {
+		return fmt.Errorf("%w: lock: %w", ErrSite, &UnknownError{Name: l.Host, Known: s.names()})
+	}
+	if err := remote.CheckPath(l.Path); err != nil {
+		return fmt.Errorf("%w: lock: %w", ErrSite, err)
+	}
+	s.lock = l
 	return nil
 }
 

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"farmrun/luahost"
+	"farmrun/luahost/console"
+	"farmrun/luahost/journal"
+	"farmrun/luahost/runs"
+	"farmrun/modules/cli"
+)
+
+// resumption is an earlier run to go on with.
+type resumption struct {
+	id      string
+	sources []journal.Source // its files as they are now
+}
+
+// resume is farmrun resume.
+type resume struct {
+	flags   flags
+	id      string // "" is the last run that can be resumed
+	changed bool   // go on although files have changed
+}
+
+func resumeJob(f flags, args []string) (job, error) {
+	r := resume{flags: f}
+	set := pflag.NewFlagSet("resume", pflag.ContinueOnError)
+	set.Usage = func() {}
+	set.BoolVar(&r.changed, "changed", false, "although the script or the site file has changed")
+	if err := set.Parse(args); err != nil {
+		return nil, usageError("farmrun resume: %v", cli.FlagError(set, err))
+	}
+	if set.NArg() > 1 {
+		return nil, usageError("farmrun resume takes one run; farmrun runs lists them")
+	}
+	if f.dryRun {
+		return nil, usageError("a run is not resumed dry: farmrun show says where it stands")
+	}
+	r.id = set.Arg(0)
+	return r, nil
+}
+
+// run goes on with the run, in the directory where it was begun.
+func (r resume) run(ctx context.Context, out *console.Console) error {
+	store, err := runStore()
+	if err != nil {
+		return err
+	}
+	id, state, err := r.find(store)
+	if err != nil {
+		return err
+	}
+	if err := os.Chdir(state.Run.Dir); err != nil {
+		return usageError("%s was begun in %s: %v", id, state.Run.Dir, err)
+	}
+	s, err := r.script(state)
+	if err != nil {
+		return err
+	}
+	sources, err := r.compare(s, state)
+	if err != nil {
+		return err
+	}
+	s.flags.resume = &resumption{id, sources}
+	if r.flags.lockWait != "" {
+		s.flags.lockWait = r.flags.lockWait
+	}
+	note(out, "resuming %s: farmrun %s", id, strings.Join(state.Run.Command, " "))
+	return s.run(ctx, out)
+}
+
+// find returns the run to resume.
+func (r resume) find(store runs.Store) (id string, state *journal.State, err error) {
+	if r.id == "" {
+		return lastResumable(store)
+	}
+	if id, err = store.Find(r.id); err != nil {
+		return "", nil, usageError("%v", err)
+	}
+	records, err := store.Records(id)
+	if err != nil {
+		return "", nil, err
+	}
+	state = journal.StateOf(records)
+	if store.InUse(id) {
+		return "", nil, usageError("%s is under way (process %d)", id, state.Run.PID)
+	}
+	if !state.Resumable() {
+		return "", nil, usageError("%s has nothing left to do: %s", id, outcome(state, false))
+	}
+	return id, state, nil
+}
+
+// lastResumable returns the newest run that can be resumed.
+func lastResumable(store runs.Store) (string, *journal.State, error) {
+	ids, err := store.List()
+	if err != nil {
+		return "", nil, err
+	}
+	for _, id := range slices.Backward(ids) {
+		records, err := store.Records(id)
+		if err != nil || store.InUse(id) {
+			continue
+		}
+		if state := journal.StateOf(records); state.Resumable() && !isPractice(state) {
+			return id, state, nil
+		}
+	}
+	return "", nil, usageError("there is no run that was halted or killed")
+}
+
+// isPractice tells whether a run was one on a practice farm, which is gone.
+func isPractice(state *journal.State) bool {
+	j, err := parse(state.Run.Command)
+	_, isDemo := j.(demo)
+	return err == nil && isDemo
+}
+
+// script returns the script that the run was of, as it would be called again.
+func (r resume) script(state *journal.State) (script, error) {
+	j, err := parse(state.Run.Command)
+	if err != nil {
+		return script{}, err
+	}
+	switch j := j.(type) {
+	case script:
+		return j, nil
+	case demo:
+		return script{}, usageError("the practice farm of that run is gone")
+	}
+	return script{}, usageError("farmrun %s cannot be resumed", strings.Join(state.Run.Command, " "))
+}
+
+// compare returns the run's files as they are now. Where they have changed it
+// fails, unless the operator wants it so: what was done with the old ones and what
+// is done with the new may not go together.
+func (r resume) compare(s script, state *journal.State) (now []journal.Source, err error) {
+	was := state.Run.Sources
+	for _, again := range state.Resumed {
+		was = again.Sources
+	}
+	var changed []string
+	for _, old := range was {
+		is, err := s.reread(old)
+		if err != nil {
+			return nil, err
+		}
+		now = append(now, is)
+		if is.SHA256 != old.SHA256 {
+			changed = append(changed, is.Path)
+		}
+	}
+	if len(changed) == 0 || r.changed {
+		return now, nil
+	}
+	return nil, &luahost.Error{
+		Kind: luahost.Refused, Message: strings.Join(changed, ", ") + ": changed since the run began",
+		Hint: "farmrun resume --changed " + state.Run.ID + " goes on with it as it is now",
+	}
+}
+
+// reread reads a file again that the script has read.
+func (s script) reread(old journal.Source) (journal.Source, error) {
+	if old.Name == "" {
+		return sourceOf("", s.path, []byte(s.source)), nil
+	}
+	text, path, err := s.find.find(old.Name)
+	if err != nil {
+		return journal.Source{}, fmt.Errorf("%s: %w", old.Name, err)
+	}
+	return sourceOf(old.Name, path, text), nil
+}
+
+// runStore returns where runs are kept, to read them.
+func runStore() (runs.Store, error) {
+	dir, err := runs.DefaultDir()
+	return runs.Store{Dir: dir}, err
+}
+
+//go:embed unlock.lua
+var unlockSource string
+
+// unlockJob shows who holds the farm's lock and takes it away.
+func unlockJob(f flags, args []string) (job, error) {
+	if len(args) > 0 {
+		return nil, usageError("farmrun unlock takes no arguments; --site names the farm")
+	}
+	return script{flags: f, name: "unlock", source: unlockSource, path: commandPath, find: newFinder(f.site, "")}, nil
+}

@@ -1,0 +1,105 @@
+package farm
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"farmrun/luahost/gate"
+	"farmrun/luahost/journal"
+	"farmrun/modules/farm/nodeset"
+)
+
+// About is what run a farm is worked on in.
+type About struct {
+	journal.Run
+	Resume string // the command that goes on with the run when it halts; "" if none can
+}
+
+// Remember writes down something about a host, or, with host "", about the run:
+// a later Recall returns it, in this run, when it is resumed, and in others of
+// this operator's.
+func (f *Farm) Remember(host, name, value string) error {
+	return f.record(part{}, journal.Record{Kind: journal.Fact, Host: host, Name: name, Value: value})
+}
+
+// Recall returns what Remember was given last, in this run or else in those
+// before it, and whether there is something.
+func (f *Farm) Recall(host, name string) (value string, ok bool) {
+	if value, ok := f.recallOwn(host, name); ok || f.config.Recall == nil {
+		return value, ok
+	}
+	return f.config.Recall(host, name)
+}
+
+// recallOwn is Recall for this run alone, what it did before it was resumed
+// included.
+func (f *Farm) recallOwn(host, name string) (value string, ok bool) {
+	f.recording.Lock()
+	defer f.recording.Unlock()
+	value, ok = f.state.Facts[host][name]
+	return value, ok
+}
+
+// tell is Config.Console.Note, by a shorter name.
+func (r *rollout) tell(host, format string, args ...any) {
+	r.farm.config.Console.Note(host, format, args...)
+}
+
+// lookAt says where the hosts stand on which a run that is resumed was at work.
+func (r *rollout) lookAt(ctx context.Context, names []string) {
+	for _, name := range names {
+		h := r.hosts[name]
+		var was journal.Host
+		r.look(func(s *journal.Rollout) { was = *s.Hosts[h.name] })
+		r.tell(h.name, "was %s", wasDoing(was))
+		found, err := r.inspect(ctx, h)
+		if err != nil {
+			found = "nothing could be found out: " + alone(gate.Event{Host: h.name, Err: err})
+		}
+		r.tell(h.name, "now: %s", found)
+	}
+}
+
+// wasDoing says how far a host had come when the run ended.
+func wasDoing(h journal.Host) string {
+	text := string(h.Progress)
+	switch {
+	case h.Step != "" && h.StepDone:
+		text += ", after " + h.Step
+	case h.Step != "":
+		text += ", at " + h.Step
+	}
+	if h.Error != "" {
+		text += ": " + h.Error
+	}
+	return text
+}
+
+// inspect asks how a host stands.
+func (r *rollout) inspect(ctx context.Context, h *Host) (string, error) {
+	if r.Look != nil {
+		return r.Look(ctx, h)
+	}
+	ctx, cancel := context.WithTimeout(ctx, gate.DefaultHealthTimeout)
+	defer cancel()
+	if err := r.Healthy(ctx, h); err != nil {
+		return "not healthy: " + alone(gate.Event{Host: h.name, Err: err}), nil
+	}
+	return "healthy", nil
+}
+
+// standing is Farm.Standing for a rollout.
+func (r *rollout) standing() (lines []string) {
+	r.look(func(s *journal.Rollout) {
+		if s == nil { // it waits for its lock
+			return
+		}
+		lines = append(lines, s.Standing(nodeset.Fold))
+		for _, name := range s.With(journal.Middle) {
+			h := s.Hosts[name]
+			lines = append(lines, fmt.Sprintf("%s: for %v %s", name, time.Since(h.Began).Round(time.Second), wasDoing(*h)))
+		}
+	})
+	return lines
+}

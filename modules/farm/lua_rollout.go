@@ -1,0 +1,251 @@
+package farm
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost"
+	"farmrun/luahost/gate"
+)
+
+// rolloutOptions are the options of farm.rollout.
+type rolloutOptions struct {
+	Healthy     *lua.LFunction `lua:"healthy,required"`
+	MaxOffline  int
+	MaxFailures int
+	Batches     []lua.LValue
+	Watch       lua.LValue
+	Mend        bool
+	Turn        time.Duration
+	Within      time.Duration
+	Times       int
+	Settle      time.Duration
+	Wait        time.Duration
+	OnFailure   string
+	Back        *lua.LFunction
+	Look        *lua.LFunction
+	Lock        lua.LValue
+}
+
+// rolloutOf returns what opts ask for.
+func (b *binding) rolloutOf(c *luahost.Call, hosts []*Host, opts rolloutOptions) Rollout {
+	r := Rollout{
+		MaxOffline: opts.MaxOffline, MaxFailures: opts.MaxFailures, Mend: opts.Mend, Times: opts.Times,
+		Turn: opts.Turn, Within: opts.Within, Settle: opts.Settle, Wait: opts.Wait,
+		Batches: batches(c, opts.Batches, len(hosts)),
+		Lock:    b.lockOf(c, opts.Lock),
+		Healthy: func(ctx context.Context, h *Host) error { return b.healthy(ctx, c.Runtime(), opts.Healthy, h) },
+	}
+	if opts.Watch != nil {
+		r.Watched = b.hostsOf(c, 2, opts.Watch)
+	}
+	if opts.Look != nil {
+		r.Look = func(ctx context.Context, h *Host) (string, error) { return b.look(ctx, c.Runtime(), opts.Look, h) }
+	}
+	switch c.Choice("on_failure", opts.OnFailure, "halt", "undo", "rollback") {
+	case "undo":
+		r.Undo = func(ctx context.Context, h *Host) error { return b.undo(ctx, c.Runtime(), h) }
+	case "rollback":
+		if opts.Back == nil {
+			c.Fail(`on_failure = "rollback" needs the option "back", a host's turn on the way back`)
+		}
+		r.Back = func(ctx context.Context, h *Host) error { return b.turn(ctx, c.Runtime(), opts.Turn, opts.Back, h) }
+	}
+	return r
+}
+
+// batches reads the option of that name for so many hosts: numbers, and shares
+// such as "25%", of which each is at least one host.
+func batches(c *luahost.Call, values []lua.LValue, hosts int) []int {
+	var sizes []int
+	for _, v := range values {
+		size, err := 0, error(nil)
+		if percent, isShare := strings.CutSuffix(v.String(), "%"); isShare {
+			var share float64
+			share, err = strconv.ParseFloat(percent, 64)
+			size = max(1, int(math.Floor(share*float64(hosts)/100)))
+			if share <= 0 || share > 100 {
+				size = 0
+			}
+		} else {
+			size, err = strconv.Atoi(v.String())
+		}
+		if err != nil || size < 1 {
+			c.Fail(`option "batches": a number of hosts, or a share of them such as "25%%", expected, got %s`, v)
+		}
+		sizes = append(sizes, size)
+	}
+	return sizes
+}
+
+// lockOf returns the lock that the option of that name is about: a table, a
+// path, or nothing, which is the site's.
+func (b *binding) lockOf(c *luahost.Call, v lua.LValue) Lock {
+	l, err := b.farm.SiteLock()
+	if err != nil {
+		c.Raise(err)
+	}
+	switch v := v.(type) {
+	case nil:
+	case lua.LString:
+		l.Path = string(v)
+	default:
+		var opts struct {
+			Host lua.LValue `lua:"host,required"`
+			Path string     `lua:"path,required"`
+		}
+		if err := luahost.Decode(v, &opts); err != nil {
+			c.Fail(`option "lock": %v`, err)
+		}
+		l = Lock{b.hostsOf(c, 2, opts.Host)[0], opts.Path}
+	}
+	if l.Path != "" && l.Host == nil {
+		c.Fail(`option "lock": it is not said on which host; the site file has no lock`)
+	}
+	return l
+}
+
+// turn is a host's turn, by a function of the script.
+func (b *binding) turn(ctx context.Context, rt *luahost.Runtime, timeout time.Duration, fn *lua.LFunction, h *Host) error {
+	task := luahost.Task{Host: h.name, What: "the turn of " + h.name, Timeout: cmp.Or(timeout, gate.DefaultTurnTimeout)}
+	rt.Locked(func() { delete(b.undos, h) })
+	_, err := rt.Call(ctx, task, fn, b.host.Value(h))
+	return err
+}
+
+// look asks the script how a host stands.
+func (b *binding) look(ctx context.Context, rt *luahost.Runtime, fn *lua.LFunction, h *Host) (text string, err error) {
+	answer, err := rt.Call(ctx, luahost.Task{Host: h.name, What: "look", Timeout: lookTime}, fn, b.host.Value(h))
+	if err != nil {
+		return "", err
+	}
+	rt.Locked(func() { text = answer.String() })
+	if answer == lua.LNil {
+		return "", errors.New("look returned nothing")
+	}
+	return text, nil
+}
+
+// lookTime is how long a look at a host may take.
+const lookTime = time.Minute
+
+// farm.resumed() -> boolean
+//
+// Tells whether this run was halted or killed before and goes on now: what
+// stands in the way of a fresh run, such as a sick server, may be what it is to
+// mend.
+func (b *binding) resumed(c *luahost.Call) { c.Push(b.farm.config.Past != nil) }
+
+// farm.once(name, decide) -> text
+//
+// Returns what decide() returns, a text or nil, and remembers it in the run's
+// journal under name: a run that is resumed gets the same answer without calling
+// decide. It is for what must not be decided anew halfway, and for what is to be
+// done once in a run.
+func (b *binding) once(c *luahost.Call) {
+	name, decide := "once "+c.String(1), c.Function(2)
+	if text, ok := b.farm.recallOwn("", name); ok {
+		c.Push(orNil(text))
+		return
+	}
+	text := ""
+	switch v := c.Invoke(decide).(type) {
+	case *lua.LNilType:
+	case lua.LString, lua.LNumber:
+		text = v.String()
+	default:
+		c.Fail("a text or nil expected from the function, got a %s", v.Type())
+	}
+	b.remembered(c, "", name, text)
+	c.Push(orNil(text))
+}
+
+// host:remember(name, value)
+//
+// Writes something about the host into the run's journal, for host:recall.
+// switchrel remembers so which release a server has left.
+func (b *binding) remember(c *luahost.Call) {
+	h, name, value := luahost.Arg[*Host](c, 1, "a host"), c.String(2), c.String(3)
+	b.remembered(c, h.name, name, value)
+}
+
+func (b *binding) remembered(c *luahost.Call, host, name, value string) {
+	c.Wait(c.Name(), 0, func(context.Context) error { return b.farm.Remember(host, name, value) })
+}
+
+// host:recall(name) -> value
+//
+// Returns what host:remember was given last under that name, in this run or in
+// one before it that this operator has started on this machine; nil if nothing.
+func (b *binding) recall(c *luahost.Call) {
+	h, name := luahost.Arg[*Host](c, 1, "a host"), c.String(2)
+	var value string
+	c.Wait(c.Name(), 0, func(context.Context) error {
+		value, _ = b.farm.Recall(h.name, name)
+		return nil
+	})
+	c.Push(orNil(value))
+}
+
+// farm.holder() -> text
+//
+// Returns who holds the site's lock, in words; nil if nobody does.
+func (b *binding) holder(c *luahost.Call) {
+	lock := b.siteLock(c)
+	var text string
+	c.Wait(c.Name(), lockTime, func(ctx context.Context) error {
+		h, err := lock.Holder(ctx)
+		if h != nil {
+			text = h.String()
+		}
+		return err
+	})
+	c.Push(orNil(text))
+}
+
+// farm.unlock(holder)
+//
+// Takes the site's lock away from whom farm.holder has named, if nobody else has
+// it by now. Whoever calls it has made sure that no rollout is under way.
+func (b *binding) unlock(c *luahost.Call) {
+	lock, from := b.siteLock(c), c.String(1)
+	c.Wait(c.Name(), 2*lockTime, func(ctx context.Context) error {
+		h, err := lock.Holder(ctx)
+		switch {
+		case err != nil:
+			return err
+		case h == nil:
+			return nil
+		case h.String() != from:
+			return &luahost.Error{Kind: luahost.Refused, Message: "another has the lock by now: " + h.String()}
+		}
+		return lock.Break(ctx, *h)
+	})
+}
+
+// siteLock returns the site's lock, which must be there.
+func (b *binding) siteLock(c *luahost.Call) Lock {
+	l := b.lockOf(c, nil)
+	if l.Path == "" {
+		c.Raise(&luahost.Error{
+			Kind: luahost.Usage, Message: "the site has no lock",
+			Hint: `the site file names one: farm.site { lock = { host = "lb1", path = "farmrun.lock" }, … }`,
+		})
+	}
+	return l
+}
+
+// orNil returns nil for an empty text.
+func orNil(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
