@@ -128,5 +128,6 @@ func (d demo) wait(ctx context.Context, out *console.Console, farm *practice.Far
 // idle is a farm on which nobody works.
 type idle struct{}
 
-func (idle) Busy() bool { return false }
-func (idle) Stop()      {}
+func (idle) Busy() bool         { return false }
+func (idle) Standing() []string { return nil }
+func (idle) Stop()              {}

@@ -19,33 +19,39 @@ var errInterrupt = errors.New("interrupted")
 // not want that those who wait for the answer go on.
 type atWork struct{ *world }
 
-func (w atWork) Busy() bool { return w.farm.Busy() && !w.operator.Asking() }
-func (w atWork) Stop()      { w.farm.Stop() }
+func (w atWork) Busy() bool         { return w.farm.Busy() && !w.operator.Asking() }
+func (w atWork) Standing() []string { return w.farm.Standing() }
+func (w atWork) Stop()              { w.farm.Stop() }
 
 // stopper is a farm that can let those at work go on to their end.
 type stopper interface {
-	Busy() bool // there are some
+	Busy() bool         // there are some
+	Standing() []string // where the hosts of a rollout stand; nothing if none is under way
 	Stop()
 }
 
-// interruptible returns a context that ends when the operator says "stop now".
+// interruptible returns a context that ends when the operator says "end now".
 //
-// ^C once lets no further host begin, if hosts are at work, and ends the run
-// otherwise, and where the operator is being asked; twice ends what runs; three times leaves at once. SIGTERM and
-// SIGHUP are as ^C once. Call stop at the end.
+// ^C once, in a rollout, tells where the hosts stand; twice lets the turn that is
+// under way come to its end, its host back on the air, and no other begin; three
+// times ends what runs on the host; four times leaves at once. SIGTERM and SIGHUP,
+// after which nobody is there to press it again, are as ^C twice. Where hosts are
+// at work outside of a rollout, ^C once is as twice; where none is, or the
+// operator is being asked, it ends the run. Call stop at the end.
 func interruptible(ctx context.Context, f stopper, out *console.Console) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	signals := make(chan os.Signal, 3)
+	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})
 	go func() {
-		for times := 1; ; times++ {
+		i := interrupts{farm: f, out: out, cancel: cancel}
+		for {
 			select {
 			case <-done:
 				return
-			case <-signals:
+			case s := <-signals:
+				i.take(s)
 			}
-			interrupt(times, f, out, cancel)
 		}
 	}()
 	var once sync.Once
@@ -58,18 +64,50 @@ func interruptible(ctx context.Context, f stopper, out *console.Console) (_ cont
 	}
 }
 
-// interrupt does what the operator's nth signal asks for.
-func interrupt(times int, f stopper, out *console.Console, cancel context.CancelCauseFunc) {
-	switch {
-	case times == 1 && f.Busy():
-		f.Stop()
-		note(out, "stopping: no further host is begun; those at work go on to their end (^C again ends them now)")
-	case times <= 2:
-		note(out, "stopping now")
-		cancel(&luahost.Error{Kind: luahost.Cancelled, Message: "stopped by the operator", Err: errInterrupt})
+// urgency is what the operator's signals ask for so far.
+type urgency int
+
+const (
+	goOn    urgency = iota
+	tell            // where the hosts stand
+	finish          // what is under way, and stop
+	endNow          // what runs on hosts
+	leaveIt         // as it is
+)
+
+// interrupts are the operator's signals to one run.
+type interrupts struct {
+	farm    stopper
+	out     *console.Console
+	cancel  context.CancelCauseFunc
+	urgency urgency
+}
+
+// take does what one more signal asks for.
+func (i *interrupts) take(s os.Signal) {
+	i.urgency++
+	standing := i.farm.Standing()
+	if s != os.Interrupt || len(standing) == 0 {
+		i.urgency = max(i.urgency, finish)
+	}
+	if !i.farm.Busy() {
+		i.urgency = max(i.urgency, endNow)
+	}
+	switch i.urgency {
+	case tell:
+		for _, line := range standing {
+			note(i.out, "%s", line)
+		}
+		note(i.out, "^C again stops when the turn that is under way has come to its end")
+	case finish:
+		i.farm.Stop()
+		note(i.out, "stopping: no further host is begun; those at work go on to their end (^C again ends them now)")
+	case endNow:
+		note(i.out, "stopping now: what runs on hosts is ended")
+		i.cancel(&luahost.Error{Kind: luahost.Cancelled, Message: "stopped by the operator", Err: errInterrupt})
 	default:
-		note(out, "leaving at once: hosts at work are left as they are")
-		out.Hold() // so that all was seen, and nothing is left at the lower end of the screen
+		note(i.out, "leaving at once: hosts at work are left as they are")
+		i.out.Hold() // so that all was seen, and nothing is left at the lower end of the screen
 		os.Exit(interrupted)
 	}
 }

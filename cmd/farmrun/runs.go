@@ -149,7 +149,7 @@ func began(h *journal.Host) int64 {
 func hostLine(h *journal.Host) string {
 	text := string(h.Progress)
 	if h.Step != "" && h.Progress != journal.Done {
-		text += " at " + h.Step
+		text += ", step " + h.Step + ","
 	}
 	if !h.Began.IsZero() && !h.Ended.IsZero() {
 		text += " in " + h.Ended.Sub(h.Began).Round(100*time.Millisecond).String()

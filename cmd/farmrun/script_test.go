@@ -381,7 +381,7 @@ func (s *stage) types(_ *testscript.TestScript, args []string) error {
 
 // signal is signal NAME SIGNAL.
 func (s *stage) signal(_ *testscript.TestScript, args []string) error {
-	number, ok := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[args[1]]
+	number, ok := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}[args[1]]
 	if !ok {
 		return fmt.Errorf("no signal %s", args[1])
 	}

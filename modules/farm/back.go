@@ -36,7 +36,7 @@ func (e *HaltError) Hint() string {
 		hint = fmt.Sprintf("they could not all be put back (%v): %s", e.Back, hint)
 	}
 	if e.Resume != "" {
-		hint += "; when that is mended: " + e.Resume
+		hint += "; " + e.Resume + " goes on"
 	}
 	return hint
 }

@@ -66,9 +66,9 @@ func wasDoing(h journal.Host) string {
 	text := string(h.Progress)
 	switch {
 	case h.Step != "" && h.StepDone:
-		text += ", after " + h.Step
+		text += ", after step " + h.Step
 	case h.Step != "":
-		text += ", at " + h.Step
+		text += ", step " + h.Step
 	}
 	if h.Error != "" {
 		text += ": " + h.Error
