@@ -66,7 +66,7 @@ func (d duel) impossible() string {
 
 // duels are all that is compared.
 func (w *world) duels() []duel {
-	plain := map[string]float64{"processor": 1.25, "wall": 1.10, "memory": 1.3}
+	plain := map[string]float64{"processor": 1.25, "wall": 1.10, "memory": 1.3, "private": 1.3}
 	other := map[string]float64{"processor": 1. / 20, "wall": 1}
 	some := w.hosts(100)
 	duels := []duel{

@@ -16,12 +16,13 @@
 // after 50 ms. All log in with one ed25519 key and check an ed25519 host key.
 //
 // Processor time is that of the program and its children, user and system;
-// memory is the most that was resident. In each round the two that are compared
+// memory is the most that was resident, and private what of it is no file's.
+// In each round the two that are compared
 // run one after the other, in turn first, so that what else goes on on the
 // machine hits both. The ratio is the median of the rounds' ratios, beside the
 // medians themselves. The exit status is 1 when a target is missed.
 //
-// Of farmrun's memory 13 MiB are there before the first host, most of them its
+// Of farmrun's memory 12 MiB are there before the first host, ten of them its
 // own code as far as the machine has it in its cache, and of the plain
 // program's 6; so what 100 hosts cost says little of what a host costs.
 package main

@@ -16,6 +16,7 @@ import (
 type usage struct {
 	wall, processor time.Duration
 	memory          int64 // bytes: the most that were resident, in it or in one of its children
+	private         int64 // bytes: of those the most that were no file's, in it alone, as far as was seen
 }
 
 // run runs a program and says what it took, its children included as far as
@@ -33,8 +34,12 @@ func run(ctx context.Context, dir string, argv []string) (usage, error) {
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	began := time.Now()
-	err := cmd.Run()
-	u := usage{wall: time.Since(began)}
+	if err := cmd.Start(); err != nil {
+		return usage{}, err
+	}
+	private := watchPrivate(cmd.Process.Pid)
+	err := cmd.Wait()
+	u := usage{wall: time.Since(began), private: private()}
 	if err != nil {
 		return u, fmt.Errorf("%s: %w\n%s", argv[0], err, last(said.Bytes(), 2000))
 	}
@@ -43,6 +48,37 @@ func run(ctx context.Context, dir string, argv []string) (usage, error) {
 		u.memory = r.Maxrss << 10
 	}
 	return u, nil
+}
+
+// watchPrivate looks at a process a few hundred times a second until the
+// function that it returns is called, which tells how many bytes of its memory
+// were no file's at most. Where there is no /proc there are 0.
+func watchPrivate(pid int) (most func() int64) {
+	stop, result := make(chan struct{}), make(chan int64)
+	go func() {
+		ticker := time.NewTicker(3 * time.Millisecond)
+		defer ticker.Stop()
+		var most int64
+		for {
+			select {
+			case <-ticker.C:
+				most = max(most, privateNow(pid))
+			case <-stop:
+				result <- most
+				return
+			}
+		}
+	}()
+	return func() int64 { close(stop); return <-result }
+}
+
+// privateNow is what a process has in memory that is no file's, in bytes
+// (proc_pid_statm(5)).
+func privateNow(pid int) int64 {
+	var size, resident, shared int64
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	fmt.Sscan(string(text), &size, &resident, &shared)
+	return (resident - shared) * int64(os.Getpagesize())
 }
 
 func last(text []byte, n int) []byte { return text[max(0, len(text)-n):] }

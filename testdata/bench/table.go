@@ -51,6 +51,7 @@ var figures = []figure{
 	{"processor", func(u usage) float64 { return u.processor.Seconds() }, seconds},
 	{"wall", func(u usage) float64 { return u.wall.Seconds() }, seconds},
 	{"memory", func(u usage) float64 { return float64(u.memory) }, mebibytes},
+	{"private", func(u usage) float64 { return float64(u.private) }, mebibytes},
 }
 
 func seconds(s float64) string {

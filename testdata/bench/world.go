@@ -235,8 +235,9 @@ func awaitGreeting(ctx context.Context, address string) error {
 	}
 }
 
-// name writes the ssh_config that gives a server its many names. Ten thousand
-// logins at once take two processors longer than ConnectTimeout usually is.
+// name writes the ssh_config that gives a server its many names. Its
+// ConnectTimeout is a usual one, although ten thousand logins at once take two
+// processors longer than that.
 func (w *world) name(name string, addresses []string) (farm, error) {
 	public, err := os.ReadFile(w.hostKey + ".pub")
 	if err != nil {
@@ -267,7 +268,7 @@ func (w *world) name(name string, addresses []string) (farm, error) {
 	PasswordAuthentication no
 	KbdInteractiveAuthentication no
 	GSSAPIAuthentication no
-	ConnectTimeout 600
+	ConnectTimeout 10
 	ControlMaster no
 `, w.user, w.key, knownHosts)
 	f := farm{addresses: addresses, config: filepath.Join(w.dir, name+"_config")}
