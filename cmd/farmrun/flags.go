@@ -58,6 +58,7 @@ type flags struct {
 	ssh      string // -F
 	options  []string
 	plain    bool
+	json     bool
 	help     bool
 	version  bool
 
@@ -85,6 +86,7 @@ func (f *flags) set() *pflag.FlagSet {
 	set.StringVarP(&f.ssh, "ssh-config", "F", "", "an ssh_config instead of the usual ones")
 	set.StringArrayVarP(&f.options, "option", "o", nil, "an ssh_config option for all hosts: -o Port=2222")
 	set.BoolVarP(&f.yes, "yes", "y", false, "answer yes to what a script asks to confirm")
+	set.BoolVar(&f.json, "json", false, "what happens as JSON, an object a line: farmrun help json")
 	set.BoolVar(&f.plain, "plain", false, "on a terminal, too, a line for each event and no colours")
 	set.BoolVarP(&f.help, "help", "h", false, "show this help")
 	set.BoolVar(&f.version, "version", false, "show the version")

@@ -33,6 +33,8 @@ func helpJob(f flags, args []string) (job, error) {
 	switch {
 	case len(args) == 0 || slices.Contains(commands, args[0]):
 		return usageJob(f), nil
+	case args[0] == "json":
+		return say(jsonHelp), nil
 	case len(args) > 1:
 		return nil, usageError("farmrun help takes one name")
 	}

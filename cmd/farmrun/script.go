@@ -29,6 +29,7 @@ func (s script) run(ctx context.Context, out *console.Console) (err error) {
 		return w.chronicle.err
 	}
 	defer func() { w.remember(err) }()
+	defer func() { w.json.ended(err) }()
 	w.chronicle.read("", s.path, []byte(s.source))
 	ctx, stop := interruptible(ctx, atWork{w}, out)
 	defer stop()

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"farmrun/cmd/internal/liveview"
 	"farmrun/luahost/console"
 	"farmrun/luahost/journal"
 	"farmrun/luahost/recorder"
+	"farmrun/luahost/runs"
 	"farmrun/luahost/secret"
 	"farmrun/luahost/terminal"
 	"farmrun/modules/farm"
@@ -32,6 +34,8 @@ type world struct {
 	recorder  *recorder.Recorder
 	view      *liveview.View
 	live      *console.Live // view on the terminal
+	json      *jsonLines    // nil unless it is wanted
+	logging   sync.Once     // begins to keep what hosts say
 }
 
 func newWorld(f flags, script string, out *console.Console) *world {
@@ -42,6 +46,11 @@ func newWorld(f flags, script string, out *console.Console) *world {
 	out.Mask = w.keyring.Mask
 	if f.plain {
 		out.Plain, out.Size = true, nil
+	}
+	if f.json {
+		w.json = &jsonLines{to: out.Out, mask: w.keyring.Mask}
+		out.Out = nil
+		out.Listen(w.json.said)
 	}
 	w.chronicle = newChronicle(f, script, w.keyring.Mask)
 	w.recorder = newRecorder(w)
@@ -67,10 +76,29 @@ func newWorld(f flags, script string, out *console.Console) *world {
 func (w *world) record(r journal.Record) error {
 	w.view.Record(r)
 	w.live.Redraw()
+	w.json.record(r)
 	if w.flags.dryRun {
 		return nil
 	}
-	return w.chronicle.record(r)
+	err := w.chronicle.record(r)
+	if err == nil && r.Kind == journal.RolloutBegan {
+		w.logging.Do(w.keepLog)
+	}
+	return err
+}
+
+// keepLog keeps what hosts say from now on in the run's directory.
+func (w *world) keepLog() {
+	run, err := w.chronicle.open()
+	if err != nil {
+		return // who goes on without it has been told
+	}
+	log := &runs.Log{Dir: run.Dir, Warn: func(err error) { note(w.out, "%v", err) }}
+	w.out.Listen(func(s console.Saying) {
+		if s.Host != "" {
+			log.Add(s.Host, speakers[s.By], string(s.Text))
+		}
+	})
 }
 
 // close logs out everywhere and lets go of ssh-agents.

@@ -8,7 +8,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Console writes to the operator. The zero value discards everything. Its
@@ -29,6 +31,8 @@ type Console struct {
 	mu   sync.Mutex
 	held *held // what waits for the screen; nil while nobody has it
 	live *Live // what stands below the lines; nil is nothing
+
+	listeners atomic.Pointer[[]func(Saying)] // nil as long as there are none
 }
 
 // Stream says where a line belongs.
@@ -39,6 +43,57 @@ const (
 	Stdout Stream = iota // results: what hosts and scripts say
 	Stderr               // what hosts complain about, and what farmrun says
 )
+
+// Speaker says who said a line.
+type Speaker int
+
+// The speakers, and where their lines appear.
+const (
+	HostOutput    Speaker = iota // a host, on Stdout
+	HostComplaint                // a host, on Stderr
+	Script                       // a script's print, on Stdout
+	Farmrun                      // what farmrun has to say of it, on Stderr
+)
+
+func (s Speaker) stream() Stream {
+	if s == HostOutput || s == Script {
+		return Stdout
+	}
+	return Stderr
+}
+
+// Saying is lines that were said, secrets blotted out.
+type Saying struct {
+	Host string // that it is about, or ""
+	By   Speaker
+	// Text is the lines without their last end; of a script that prints about
+	// no host whatever it has printed.
+	Text []byte
+}
+
+// Listen has f told, too, of what is said from now on, before it is shown. f may
+// be called by several goroutines at once and may use the console. It is not
+// told what it may keep: Text is good until it returns.
+func (c *Console) Listen(f func(Saying)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	listeners := []func(Saying){f}
+	if before := c.listeners.Load(); before != nil {
+		listeners = append(slices.Clone(*before), f)
+	}
+	c.listeners.Store(&listeners)
+}
+
+// tell tells the listeners what is said.
+func (c *Console) tell(host string, by Speaker, text []byte) {
+	listeners := c.listeners.Load()
+	if listeners == nil {
+		return
+	}
+	for _, f := range *listeners {
+		f(Saying{host, by, text})
+	}
+}
 
 // longest is how much of a line is held back until its end comes; what is
 // longer is broken into lines.
@@ -52,13 +107,17 @@ const overlap = 1 << 10
 // host's name before it, when it is complete, and Close shows a last line that
 // has no end. A Writer belongs to one goroutine at a time.
 func (c *Console) Host(name string, s Stream) *Writer {
-	return &Writer{console: c, host: name, stream: s}
+	by := HostOutput
+	if s == Stderr {
+		by = HostComplaint
+	}
+	return &Writer{console: c, host: name, by: by}
 }
 
 // Note tells the operator something about a host, or, with host "", about the
 // run, on standard error.
 func (c *Console) Note(host, format string, args ...any) {
-	c.lines(host, Stderr, []byte(fmt.Sprintf(format, args...)))
+	c.lines(host, Farmrun, []byte(fmt.Sprintf(format, args...)))
 }
 
 // Print shows what a script prints, on standard output, with the host's name
@@ -66,19 +125,30 @@ func (c *Console) Note(host, format string, args ...any) {
 // where a host's name stands before it.
 func (c *Console) Print(host, text string) {
 	if host == "" {
-		c.write(Stdout, c.clean([]byte(text), Stdout))
+		masked := c.masked([]byte(text))
+		c.tell(host, Script, masked)
+		c.write(Stdout, c.printable(masked, Stdout))
 		return
 	}
-	c.lines(host, Stdout, bytes.TrimSuffix([]byte(text), []byte("\n")))
+	c.lines(host, Script, bytes.TrimSuffix([]byte(text), []byte("\n")))
 }
 
 // lines writes text, which lacks its last line end, line by line.
-func (c *Console) lines(host string, s Stream, text []byte) {
-	var out []byte
+func (c *Console) lines(host string, by Speaker, text []byte) {
+	s := by.stream()
+	var out, said []byte
+	heard := c.listeners.Load() != nil
 	for line := range bytes.SplitSeq(text, []byte("\n")) {
+		masked := c.masked(bytes.TrimSuffix(line, []byte("\r")))
+		if heard {
+			said = append(append(said, masked...), '\n')
+		}
 		out = append(out, c.prefix(host, s)...)
-		out = append(out, c.clean(bytes.TrimSuffix(line, []byte("\r")), s)...)
+		out = append(out, c.printable(masked, s)...)
 		out = append(out, '\n')
+	}
+	if heard {
+		c.tell(host, by, said[:len(said)-1])
 	}
 	c.write(s, out)
 }
@@ -136,9 +206,8 @@ func colour(host string) string {
 	return fmt.Sprintf("\x1b[%dm", colours[uint(sum)%uint(len(colours))])
 }
 
-// clean blots out secrets and, for a terminal, what could move its cursor.
-func (c *Console) clean(line []byte, s Stream) []byte {
-	line = c.masked(line)
+// printable makes visible what could move a terminal's cursor.
+func (c *Console) printable(line []byte, s Stream) []byte {
 	if c.terminal(s) {
 		return Printable(line)
 	}
@@ -156,7 +225,7 @@ func (c *Console) masked(line []byte) []byte {
 type Writer struct {
 	console *Console
 	host    string
-	stream  Stream
+	by      Speaker
 	partial []byte
 }
 
@@ -165,13 +234,13 @@ func (w *Writer) Write(p []byte) (int, error) {
 	n := len(p)
 	w.partial = append(w.partial, p...)
 	if end := bytes.LastIndexByte(w.partial, '\n'); end >= 0 {
-		w.console.lines(w.host, w.stream, w.partial[:end])
+		w.console.lines(w.host, w.by, w.partial[:end])
 		w.partial = append(w.partial[:0], w.partial[end+1:]...)
 	}
 	for len(w.partial) > longest+overlap {
 		w.partial = w.console.masked(w.partial) // before a secret is cut in two
 		end := min(longest, len(w.partial))
-		w.console.lines(w.host, w.stream, w.partial[:end])
+		w.console.lines(w.host, w.by, w.partial[:end])
 		w.partial = append(w.partial[:0], w.partial[end:]...)
 	}
 	return n, nil
@@ -180,7 +249,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 // Close shows what came after the last line end.
 func (w *Writer) Close() error {
 	if len(w.partial) > 0 {
-		w.console.lines(w.host, w.stream, w.partial)
+		w.console.lines(w.host, w.by, w.partial)
 		w.partial = nil
 	}
 	return nil

@@ -150,3 +150,32 @@ func FuzzPrintable(f *testing.F) {
 		}
 	})
 }
+
+// TestListen: who listens is told what is said, without secrets, and without
+// what makes it fit for a terminal.
+func TestListen(t *testing.T) {
+	c := console.Console{OutTerminal: true, Mask: func(l []byte) []byte { return bytes.ReplaceAll(l, []byte("s3cret"), []byte("***")) }}
+	c.Note("web1", "nobody listens yet")
+	var told, other []string
+	c.Listen(func(s console.Saying) { told = append(told, fmt.Sprintf("%d %s %q", s.By, s.Host, s.Text)) })
+	c.Listen(func(s console.Saying) { other = append(other, s.Host) })
+	w := c.Host("web1", console.Stdout)
+	fmt.Fprint(w, "one s3")
+	fmt.Fprint(w, "cret\r\n\x1b[2J\nthree")
+	w.Close()
+	fmt.Fprint(c.Host("web1", console.Stderr), "bad\n")
+	c.Print("web2", "printed\n")
+	c.Print("", "s3cret, no end")
+	c.Note("web2", "noted")
+	want := []string{
+		fmt.Sprintf("%d web1 %q", console.HostOutput, "one ***\n\x1b[2J"), fmt.Sprintf("%d web1 %q", console.HostOutput, "three"),
+		fmt.Sprintf("%d web1 %q", console.HostComplaint, "bad"), fmt.Sprintf("%d web2 %q", console.Script, "printed"),
+		fmt.Sprintf("%d  %q", console.Script, "***, no end"), fmt.Sprintf("%d web2 %q", console.Farmrun, "noted"),
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+	if len(other) != len(want) {
+		t.Errorf("the other one was told of %q", other)
+	}
+}

@@ -121,7 +121,7 @@ func InUse(path string) bool {
 // error is a *WriteError; what part of the record was written is taken off again.
 func (f *File) Append(r Record) error {
 	if f.mask != nil {
-		r = r.masked(f.mask)
+		r = r.Masked(f.mask)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

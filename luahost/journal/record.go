@@ -116,8 +116,8 @@ type Source struct {
 	SHA256 string `json:"sha256"` // in hexadecimal
 }
 
-// masked returns r with mask applied to all that hosts and scripts have said.
-func (r Record) masked(mask func([]byte) []byte) Record {
+// Masked returns r with mask applied to all that hosts and scripts have said.
+func (r Record) Masked(mask func([]byte) []byte) Record {
 	text := func(s *string) { *s = string(mask([]byte(*s))) }
 	for _, s := range []*string{&r.Host, &r.Step, &r.Name, &r.Value, &r.Error, &r.Reason, &r.Output} {
 		text(s)

@@ -54,7 +54,11 @@ func (f *Farm) Each(ctx context.Context, hosts []*Host, opts EachOptions, work f
 	}
 	e.parallel(ctx, hosts, begin)
 	err := e.err(hosts)
-	f.record(e.part, failed(journal.Record{Kind: journal.EachEnded}, err))
+	ended := journal.Record{Kind: journal.EachEnded}
+	if err != nil {
+		ended.Error = err.Error()
+	}
+	f.record(e.part, ended)
 	return err
 }
 
@@ -113,7 +117,7 @@ func (e *each) perform(ctx context.Context, h *Host) error {
 		return err
 	}
 	err = e.work(e.part.context(ctx), h)
-	r := journal.Record{Kind: journal.PartEnded, Host: h.name, Seconds: time.Since(began).Seconds()}
+	r := journal.Record{Kind: journal.PartEnded, Host: h.name, Seconds: seconds(time.Since(began))}
 	e.farm.record(e.part, failed(r, err))
 	return err
 }

@@ -54,7 +54,7 @@ func (f *Farm) beginStep(ctx context.Context, host, step string) (end func(error
 	p, began := partOf(ctx), time.Now()
 	err = f.record(p, journal.Record{Kind: journal.StepBegan, Time: began, Host: host, Step: step})
 	return func(err error) {
-		r := journal.Record{Kind: journal.StepEnded, Host: host, Step: step, Seconds: time.Since(began).Seconds()}
+		r := journal.Record{Kind: journal.StepEnded, Host: host, Step: step, Seconds: seconds(time.Since(began))}
 		f.record(p, failed(r, err))
 	}, err
 }
@@ -88,5 +88,21 @@ var backKinds = map[journal.Kind]journal.Kind{
 // recordOf returns the record of an event of the gate.
 func recordOf(e gate.Event) (_ journal.Record, ok bool) {
 	kind, ok := recordKinds[e.Kind]
-	return failed(journal.Record{Time: e.Time, Kind: kind, Host: e.Host, Wait: e.Wait.Seconds()}, e.Err), ok
+	if e.Kind == gate.Finished && e.Err != nil {
+		return journal.Record{Time: e.Time, Kind: kind, Error: e.Err.Error(), Reason: string(reasonOf(e.Err))}, true
+	}
+	return failed(journal.Record{Time: e.Time, Kind: kind, Host: e.Host, Wait: seconds(e.Wait)}, e.Err), ok
+}
+
+// seconds is a time as records have it, to the millisecond.
+func seconds(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
+}
+
+// reasonOf is why a rollout did not end well, in a word.
+func reasonOf(err error) luahost.Kind {
+	if _, halted := errors.AsType[*gate.HaltError](err); halted {
+		return luahost.Halted
+	}
+	return luahost.Hosts
 }

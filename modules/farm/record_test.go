@@ -70,7 +70,7 @@ func TestRecord(t *testing.T) {
 		"1/0 step ended web2 switch/check failed switch/check: no link", "1/0 step ended web2 switch failed switch/check: no link",
 		"1/0 turn ended web2 failed switch/check: no link", "1/0 host failed web2 failed switch/check: no link",
 		"1/0 halting web2 failed switch/check: no link",
-		"1/0 rollout ended failed the rollout halted at web2: web2: switch/check: no link",
+		"1/0 rollout ended halted the rollout halted at web2: web2: switch/check: no link",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -84,7 +84,7 @@ func TestRecordOfEach(t *testing.T) {
 		farm.each("web1", function() end)`)
 	want := []string{
 		"0/1 each began web1,web2", "0/1 part began web1", "0/1 part ended web1 failed no",
-		"0/1 each ended failed failed on 1 of 2 hosts: web1; 1 not begun: web2",
+		"0/1 each ended failed on 1 of 2 hosts: web1; 1 not begun: web2",
 		"0/2 each began web1", "0/2 part began web1", "0/2 part ended web1", "0/2 each ended",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

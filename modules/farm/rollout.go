@@ -274,7 +274,7 @@ func (l *rolloutLog) record(e gate.Event) {
 		r.Kind = cmp.Or(backKinds[r.Kind], r.Kind)
 	}
 	if e.Kind == gate.HostDone || e.Kind == gate.HostFailed || e.Kind == gate.TurnEnded {
-		r.Seconds = e.Time.Sub(l.began[e.Host]).Seconds()
+		r.Seconds = seconds(e.Time.Sub(l.began[e.Host]))
 	}
 	l.lost = cmp.Or(l.lost, l.farm.record(l.part, r))
 }

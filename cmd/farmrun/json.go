@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"farmrun/luahost/console"
+	"farmrun/luahost/journal"
+)
+
+// jsonHelp is what "farmrun help json" says.
+const jsonHelp = `With --json farmrun writes to standard output what happens, as it happens, one
+JSON object (RFC 8259) a line. What it tells the operator remains on standard
+error. A field that would be empty or zero is left out, and there may be more
+kinds and fields than those named here: pass over what you do not know.
+
+  farmrun --json -c uptime @web | jq -r 'select(.kind == "part ended") | [.host, .code // 0] | @tsv'
+
+  time         when it happened (RFC 3339)
+  kind         what happened, see below
+  host         the host that it is about
+  step         the step of the host's turn; "switch/check" is one within another
+  hosts        the hosts of the rollout or the farm.each, in order
+  rollout      which of the run's rollouts it belongs to, from 1
+  each         which farm.each it belongs to, from 1; -c is one
+  max_offline  how many hosts may be out of service at once
+  wait         how many seconds the wait that begins may last
+  seconds      how long what ended took
+  error        what went wrong, in a line; without it all went well
+  reason       what sort of failure that is, as in Lua: "timeout", "exit", "unreachable"
+  code         the exit status of a command that failed
+  output       the last lines that the host said before it failed
+  name, value  of a fact
+  by           who said the text: "stdout" or "stderr" of the host, "script", "farmrun"
+  text         a line that was said, without its end
+  hint         what to do next
+  run          what the run is: id, script, command, dir, user, machine, pid, began
+  status       the exit status of farmrun
+
+The kinds, in order:
+
+  each began, part began, part ended, each ended
+               hosts do their parts side by side (farm.each, -c)
+  rollout began, turn began, step began, step ended, turn ended, verifying,
+  healthy, settling, host done, host failed, halting, rollout ended
+               hosts are taken off the air, one after the other
+  sick, well   a host is out of service for another reason, or no longer
+  waiting      for hosts that are sick and use the offline budget up
+  undo began, undo ended, host back, host unknown
+               a host is taken back; or what ran on it was ended, and nobody has looked since
+  fact         something is remembered of a host
+  said         a host or the script said something
+  run ended    with the exit status
+`
+
+// jsonLine is one line of --json.
+type jsonLine struct {
+	journal.Record
+	By     string  `json:"by,omitempty"`
+	Text   *string `json:"text,omitempty"`
+	Hint   string  `json:"hint,omitempty"`
+	Status *int    `json:"status,omitempty"`
+}
+
+// The kinds of lines that no journal has.
+const jsonSaid journal.Kind = "said"
+
+// jsonLines writes what happens as JSON. A nil one writes nothing.
+type jsonLines struct {
+	mask func([]byte) []byte
+
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (j *jsonLines) write(l jsonLine) {
+	if l.Time.IsZero() {
+		l.Time = time.Now()
+	}
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(l); err != nil {
+		return // there is nothing in it that cannot be written as JSON
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.to.Write(line.Bytes())
+}
+
+// record writes what a rollout or an each does.
+func (j *jsonLines) record(r journal.Record) {
+	if j == nil {
+		return
+	}
+	r.Error = withoutPosition(r.Error)
+	j.write(jsonLine{Record: r.Masked(j.mask)})
+}
+
+// said writes what was said, but for what farmrun tells the operator.
+func (j *jsonLines) said(s console.Saying) {
+	if s.By == console.Farmrun {
+		return
+	}
+	for text := range strings.SplitSeq(strings.TrimSuffix(string(s.Text), "\n"), "\n") {
+		j.write(jsonLine{Record: journal.Record{Kind: jsonSaid, Host: s.Host}, By: speakers[s.By], Text: &text})
+	}
+}
+
+// withoutPosition takes out of an error where in the Lua of -c it was, which is
+// not the operator's.
+func withoutPosition(text string) string {
+	before, after, found := strings.Cut(text, " ("+commandPath+":")
+	_, rest, _ := strings.Cut(after, ")")
+	if !found {
+		return text
+	}
+	return before + rest
+}
+
+// ended writes how the run ended.
+func (j *jsonLines) ended(err error) {
+	if j == nil {
+		return
+	}
+	code := status(err)
+	l := jsonLine{Record: journal.Record{Kind: journal.RunEnded}, Status: &code}
+	if err != nil {
+		e := shown(err)
+		l.Host, l.Step, l.Error = e.Host, e.Step, strings.TrimPrefix(e.Error(), e.Host+": ")
+		l.Reason, l.Code, l.Output, l.Hint = string(e.Kind), e.Code, e.Output, e.Hint
+	}
+	l.Record = l.Masked(j.mask)
+	l.Hint = string(j.mask([]byte(l.Hint)))
+	j.write(l)
+}
+
+// speakers are the words for who said something, in --json and in the files
+// that a run keeps.
+var speakers = map[console.Speaker]string{
+	console.HostOutput: "stdout", console.HostComplaint: "stderr", console.Script: "script", console.Farmrun: "farmrun",
+}

@@ -1,0 +1,124 @@
+package runs
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Log keeps what is said of each host in a file of its own in a run's directory,
+// webserv1.log, a line each:
+//
+//	2000-09-19T21:04:05.123+02:00 stdout httpd restarted
+//
+// with the time, who said it in a word, and the text. Of a host that says more
+// than MostLogged bytes the last are kept, of which the older are in
+// webserv1.log.1. Its methods may be called from many goroutines.
+type Log struct {
+	Dir string
+	// Warn is told, once, that something could not be written; nil tells nobody.
+	Warn func(error)
+
+	mu     sync.Mutex
+	warned sync.Once
+}
+
+// MostLogged is how many bytes a host's file has before another is begun; the
+// one before is kept.
+const MostLogged = 1 << 20
+
+// Said is a line of a Log.
+type Said struct {
+	Time time.Time
+	By   string
+	Text string
+}
+
+const logLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// Add adds lines, said by somebody of whom by is one word. Secrets have to be
+// blotted out already.
+func (l *Log) Add(host, by, text string) {
+	head := time.Now().Format(logLayout) + " " + by + " "
+	var b strings.Builder
+	for line := range strings.SplitSeq(text, "\n") {
+		b.WriteString(head + line + "\n")
+	}
+	err := l.write(host, b.String())
+	if err != nil && l.Warn != nil {
+		l.warned.Do(func() { l.Warn(fmt.Errorf("what hosts say is not kept: %w", err)) })
+	}
+}
+
+func (l *Log) write(host, lines string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	path := logPath(l.Dir, host)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(lines)
+	size, seekErr := file.Seek(0, io.SeekCurrent)
+	err = errors.Join(err, seekErr, file.Close())
+	if err == nil && size > MostLogged {
+		err = os.Rename(path, path+olderLog)
+	}
+	return err
+}
+
+// olderLog ends the name of the file with what was said before.
+const olderLog = ".1"
+
+func logPath(dir, host string) string { return filepath.Join(dir, url.PathEscape(host)+".log") }
+
+// ReadLog returns what a Log in dir has kept of a host, the last n lines; none if
+// nothing was said. Lines that are torn are left out.
+func ReadLog(dir, host string, n int) ([]Said, error) {
+	var all []Said
+	for _, suffix := range []string{olderLog, ""} {
+		lines, err := readLog(logPath(dir, host) + suffix)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		all = append(all, lines...)
+	}
+	return all[max(0, len(all)-n):], nil
+}
+
+func readLog(path string) ([]Said, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	var all []Said
+	lines := bufio.NewReader(file)
+	for {
+		line, err := lines.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if said, ok := parseSaid(strings.TrimSuffix(line, "\n")); ok {
+			all = append(all, said)
+		}
+	}
+}
+
+func parseSaid(line string) (Said, bool) {
+	at, rest, _ := strings.Cut(line, " ")
+	by, text, ok := strings.Cut(rest, " ")
+	when, err := time.Parse(logLayout, at)
+	return Said{when, by, text}, ok && err == nil
+}
