@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/user"
@@ -58,24 +57,26 @@ func newDialer(w *world) *ssh.Dialer {
 
 // login logs in to a host as the site file says.
 func (w *world) login(ctx context.Context, host string, l farm.Login) (farm.Conn, error) {
-	if l.Login != "" && l.Login != "ssh" && l.Login != "slogin" {
-		return nil, &luahost.Error{Kind: luahost.Script, Message: fmt.Sprintf("there is no login %q", l.Login), Hint: `login = "ssh" is the one there is`}
+	if open := terminals(l); open != nil {
+		return w.terminalLogin(ctx, host, l, open)
 	}
-	opts := ssh.Options{User: l.User, Port: l.Port}
-	if w.flags.user != "" {
-		opts.User = w.flags.user
+	client, err := w.ssh.Dial(ctx, host, w.sshOptions(l))
+	if err != nil {
+		return nil, dialFailed(ctx, host, err)
 	}
+	return sshConn{client, host, w.recorder}, nil
+}
+
+// sshOptions are what the command line and the site file say over ssh_config.
+func (w *world) sshOptions(l farm.Login) ssh.Options {
+	opts := ssh.Options{User: cmp.Or(w.flags.user, l.User), Port: l.Port}
 	for name, value := range l.Options {
 		opts.Set = append(opts.Set, name+"="+value)
 	}
 	if l.Address != "" {
 		opts.Set = append(opts.Set, "HostName="+l.Address)
 	}
-	client, err := w.ssh.Dial(ctx, host, opts)
-	if err != nil {
-		return nil, dialFailed(ctx, host, err)
-	}
-	return sshConn{client, host, w.recorder}, nil
+	return opts
 }
 
 // dialFailed words why there is no login. What package ssh does not call an

@@ -21,7 +21,7 @@ import (
 func modules(w *world, script string) []luahost.Module {
 	return []luahost.Module{
 		cli.Module(cli.Config{Script: script, Operator: w.operator, Passwords: w.keyring, Yes: w.flags.yes}),
-		farm.Module(w.farm, methods(w)),
+		farm.Module(w.farm, methods(w), takeDialogue),
 		cvs.Module(&cvs.Passwords{Take: w.keyring.Take}),
 		symlink.Module(),
 		tunnel.Module(&w.tunnels),

@@ -245,7 +245,8 @@ func (s *Session) Send(ctx context.Context, text string) error {
 	return sendError(err)
 }
 
-// SendSecret is Send for what nobody may see, and a line end. Wherever the
+// SendSecret is Send for what nobody may see, and Enter, which is "\r" to those
+// that read from no terminal, in.rlogind for one. Wherever the
 // other end says it again, it is masked, if there is an Options.Mask that knows
 // the secret.
 func (s *Session) SendSecret(ctx context.Context, secret string) error {
@@ -253,7 +254,7 @@ func (s *Session) SendSecret(ctx context.Context, secret string) error {
 		return errors.New("the secret has a control character in it, which a terminal would obey")
 	}
 	s.in.mask()
-	return s.Send(ctx, secret+"\n")
+	return s.Send(ctx, secret+"\r")
 }
 
 // echoes tells whether what is sent now will come back.

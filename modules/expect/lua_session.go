@@ -45,6 +45,20 @@ var sessionType = &luahost.Type[*dialogue]{
 	String: func(d *dialogue) string { return d.name },
 }
 
+// Value returns a session over a terminal on a host as a script can have it for
+// a while: it is not closed with the script's function.
+func (c Config) Value(s *Session, terminal remote.Terminal, host string) luahost.Pusher {
+	return sessionType.Value(&dialogue{
+		Session:  s,
+		terminal: terminal,
+		size:     remote.TerminalOptions{}.WithDefaults(),
+		take:     c.Screen,
+		host:     host,
+		name:     "the session on " + host,
+		timeout:  waitTimeout,
+	})
+}
+
 const (
 	resizeTimeout = 10 * time.Second
 	closeTimeout  = 10 * time.Second

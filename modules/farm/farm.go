@@ -49,11 +49,15 @@ type Terminals interface {
 // Login says how to log in to a host. The zero value leaves all to the login's
 // own configuration, such as ssh_config(5).
 type Login struct {
-	Login   string // "ssh"; "" is ssh
-	Address string // the name or address to connect to; "" is the host's name
+	Login   string   // "ssh", "slogin", "telnet", "rlogin"; "" is ssh
+	Program []string // instead of Login: a program on this machine that leads to a terminal on the host
+	Address string   // the name or address to connect to; "" is the host's name
 	User    string
 	Port    int
 	Options map[string]string // of the login: for ssh the keywords of ssh_config(5)
+	// Dialogue is what the site knows of the dialogue by which a login without
+	// ssh begins, in whatever form Config.Dial takes it; nil is nothing.
+	Dialogue any
 }
 
 // Config says what a Farm works with. Dial is required.

@@ -32,6 +32,6 @@ func newFarm(t *testing.T, out *bytes.Buffer) *farm.Farm {
 
 func TestLua(t *testing.T) {
 	luahosttest.FilesWith(t, "testdata/*.lua", func(t *testing.T) luahost.Config {
-		return luahost.Config{Modules: []luahost.Module{farm.Module(newFarm(t, new(bytes.Buffer)), nil)}}
+		return luahost.Config{Modules: []luahost.Module{farm.Module(newFarm(t, new(bytes.Buffer)), nil, nil)}}
 	})
 }

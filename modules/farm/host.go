@@ -189,8 +189,16 @@ func (h *Host) User(ctx context.Context) (string, error) {
 // user is a Conn that knows who is logged in.
 type user interface{ User() string }
 
+// name returns the login's word, or its program.
+func (l Login) name() string {
+	if len(l.Program) > 0 {
+		return l.Program[0]
+	}
+	return cmp.Or(l.Login, "ssh")
+}
+
 func (h *Host) unsupported(what string) error {
-	return fmt.Errorf("%s: cannot %s: %w (%s)", h.name, what, ErrUnsupported, cmp.Or(h.settings.Login.Login, "ssh"))
+	return fmt.Errorf("%s: cannot %s: %w (%s)", h.name, what, ErrUnsupported, h.settings.Login.name())
 }
 
 // Conn returns the host's login, logging in first if need be, and again if the

@@ -32,8 +32,11 @@ import (
 //   - host.vars (table): what the site file says of it under vars
 //
 // methods are further methods of hosts, from other modules.
-func Module(f *Farm, methods map[string]luahost.Func) luahost.Module {
-	b := &binding{farm: f, undos: map[*Host][]undo{}}
+//
+// dialogue reads the setting of that name for Login.Dialogue, or raises an
+// error; nil refuses it.
+func Module(f *Farm, methods map[string]luahost.Func, dialogue func(c *luahost.Call, v lua.LValue) any) luahost.Module {
+	b := &binding{farm: f, dialogue: dialogue, undos: map[*Host][]undo{}}
 	b.host = hostType(b, methods)
 	return luahost.Module{
 		Name: "farm",
@@ -59,6 +62,8 @@ type binding struct {
 	farm  *Farm
 	host  *luahost.Type[*Host]
 	undos map[*Host][]undo // of the turns under way, in order
+
+	dialogue func(c *luahost.Call, v lua.LValue) any
 }
 
 // undo is how to take back a step.
@@ -81,7 +86,14 @@ type undo struct {
 // sets; where two sets share a host, the one with fewer hosts counts. Settings
 // are
 //
-//   - login ("ssh"): how to log in
+//   - login ("ssh"): how to log in: "ssh" (or "slogin"), "telnet", "rlogin", or a
+//     list of the words of any program on this machine that leads to a terminal
+//     on the host: { "ssh", "-tt", "console", "con3" }. On all of them the same
+//     functions work, but telnet and rlogin send everything in clear, passwords
+//     too, and nothing can be forwarded through them
+//   - dialogue: what a host that is reached without ssh says before there is a
+//     shell, where farmrun does not know it: a list of cases, of which "teaching
+//     farmrun a new prompt" (farmrun help) tells
 //   - address: where the host is, if its name is not the address
 //   - user, port: as whom and where to log in
 //   - options: keywords of ssh_config(5) with their values
@@ -92,10 +104,12 @@ type undo struct {
 // its hosts, which all operators can write. See farm.rollout.
 func (b *binding) site(c *luahost.Call) {
 	type settings struct {
-		Login, Address, User string
-		Port                 int
-		Options              map[string]string
-		Vars                 map[string]lua.LValue
+		Login         lua.LValue
+		Dialogue      lua.LValue
+		Address, User string
+		Port          int
+		Options       map[string]string
+		Vars          map[string]lua.LValue
 	}
 	opts := luahost.Options[struct {
 		Groups map[string]string
@@ -108,12 +122,43 @@ func (b *binding) site(c *luahost.Call) {
 		for k, v := range o.Vars {
 			vars[k] = v
 		}
-		login := Login{Login: o.Login, Address: o.Address, User: o.User, Port: o.Port, Options: o.Options}
+		login := Login{Address: o.Address, User: o.User, Port: o.Port, Options: o.Options}
+		login.Login, login.Program = takeLogin(c, set, o.Login)
+		if o.Dialogue != nil && o.Dialogue != lua.LNil {
+			login.Dialogue = b.takeDialogue(c, o.Dialogue)
+		}
 		s.Hosts[set] = Settings{Login: login, Vars: vars}
 	}
 	if err := b.farm.Define(s); err != nil {
 		c.Raise(&luahost.Error{Kind: luahost.Script, Message: err.Error(), Err: err})
 	}
+}
+
+// takeLogin reads how to log in: a word that means a protocol, or a program.
+func takeLogin(c *luahost.Call, set string, v lua.LValue) (login string, program []string) {
+	var err error
+	switch v := v.(type) {
+	case nil, *lua.LNilType:
+	case *lua.LTable:
+		if err = luahost.Decode(v, &program); err == nil && len(program) == 0 {
+			err = errors.New("the list is empty")
+		}
+	default:
+		if err = luahost.Decode(v, &login); err == nil {
+			login = c.Choice("login", login, "ssh", "slogin", "telnet", "rlogin")
+		}
+	}
+	if err != nil {
+		c.Fail("the login of %s: %v", set, err)
+	}
+	return login, program
+}
+
+func (b *binding) takeDialogue(c *luahost.Call, v lua.LValue) any {
+	if b.dialogue == nil {
+		c.Fail("no login has a dialogue here")
+	}
+	return b.dialogue(c, v)
 }
 
 // farm.hosts(set) -> hosts

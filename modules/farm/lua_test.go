@@ -17,7 +17,7 @@ func run(t *testing.T, source string) (said, log string, err error) {
 	var out bytes.Buffer
 	f := newFarm(t, &out)
 	operator := luahost.Module{Name: "operator", Funcs: map[string]luahost.Func{"stop": func(*luahost.Call) { f.Stop() }}}
-	said, err = luahosttest.Run(t, luahost.Config{Modules: []luahost.Module{farm.Module(f, nil), operator}}, source, "x.lua")
+	said, err = luahosttest.Run(t, luahost.Config{Modules: []luahost.Module{farm.Module(f, nil, nil), operator}}, source, "x.lua")
 	return said, out.String(), err
 }
 

@@ -38,7 +38,7 @@ func recorded(t *testing.T, fail, source string) (lines []string, err error) {
 		},
 	})
 	t.Cleanup(func() { f.Close() })
-	_, err = luahosttest.Run(t, luahost.Config{Modules: []luahost.Module{farm.Module(f, nil)}}, source, "x.lua")
+	_, err = luahosttest.Run(t, luahost.Config{Modules: []luahost.Module{farm.Module(f, nil, nil)}}, source, "x.lua")
 	return lines, err
 }
 

@@ -126,13 +126,21 @@ func (s *site) settle(hosts map[string]Settings) error {
 func (s Settings) with(over Settings) Settings {
 	merged := Settings{
 		Login: Login{
-			Login:   cmp.Or(over.Login.Login, s.Login.Login),
-			Address: cmp.Or(over.Address, s.Address),
-			User:    cmp.Or(over.User, s.User),
-			Port:    cmp.Or(over.Port, s.Port),
-			Options: merge(s.Options, over.Options),
+			Login:    s.Login.Login,
+			Program:  s.Program,
+			Address:  cmp.Or(over.Address, s.Address),
+			User:     cmp.Or(over.User, s.User),
+			Port:     cmp.Or(over.Port, s.Port),
+			Options:  merge(s.Options, over.Options),
+			Dialogue: s.Dialogue,
 		},
 		Vars: merge(s.Vars, over.Vars),
+	}
+	if over.Login.Login != "" || over.Program != nil {
+		merged.Login.Login, merged.Program = over.Login.Login, over.Program
+	}
+	if over.Dialogue != nil {
+		merged.Dialogue = over.Dialogue
 	}
 	return merged
 }

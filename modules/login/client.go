@@ -210,7 +210,9 @@ func (c *Client) release(s *shell) {
 	c.idle <- s
 }
 
-// drop closes a shell that is not wanted, or out of step.
+// drop closes a shell that is not wanted, or out of step; one that is busy with
+// the end of a command when it is done with that. It is called by a command
+// that is running.
 func (c *Client) drop(s *shell) {
 	c.mu.Lock()
 	lost := isClosed(s.gone) // which is for end to tell
@@ -218,8 +220,18 @@ func (c *Client) drop(s *shell) {
 		delete(c.shells, s)
 	}
 	c.mu.Unlock()
-	s.close()
-	<-c.places
+	if s.busy == nil || lost {
+		s.close()
+		<-c.places
+		return
+	}
+	c.running.Add(1)
+	go func() {
+		defer c.running.Done()
+		<-s.busy
+		s.close()
+		<-c.places
+	}()
 }
 
 // sweepWithin is how long a sweep by another terminal may take, which may have

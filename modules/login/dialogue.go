@@ -114,7 +114,7 @@ func (d *dialogue) password(ctx context.Context) error {
 		return err
 	}
 	d.shown, d.when, d.report = true, time.Now(), report
-	return d.session.Send(ctx, word.Reveal()+"\r")
+	return d.session.SendSecret(ctx, word.Reveal())
 }
 
 // rejected is that the host has said no: to the password, or, before it had

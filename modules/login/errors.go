@@ -30,7 +30,8 @@ var (
 	errGarbled = errors.New("what the host says is garbled on its way")
 )
 
-// Error is what went wrong with a login. It wraps Reason.
+// Error is what went wrong with a login. It wraps Reason. Its text does not name
+// the host.
 type Error struct {
 	On     string // the host
 	During string // "login" or "run"
@@ -42,7 +43,10 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	text := e.On + ": " + e.During + ": " + e.Reason.Error()
+	text := e.Reason.Error()
+	if e.During == duringLogin {
+		text = duringLogin + ": " + text
+	}
 	for i, p := range e.Left {
 		sep := ", "
 		if i == 0 {

@@ -75,6 +75,8 @@ type Session interface {
 	Await(ctx context.Context, patterns []*regexp.Regexp, within time.Duration) (which int, groups []string, err error)
 	// Send types text.
 	Send(ctx context.Context, text string) error
+	// SendSecret types a secret and Enter.
+	SendSecret(ctx context.Context, secret string) error
 	// Said returns the last lines that were said, made printable.
 	Said() string
 	// Close ends the dialogue, and closes the terminal.

@@ -3,7 +3,6 @@ package login
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"strconv"
 	"sync"
@@ -87,10 +86,8 @@ func newRun(s *shell, cmd remote.Cmd) *run {
 // do runs the command. sweep ends a process by other means than this terminal;
 // good tells whether the shell can be used again.
 func (r *run) do(ctx context.Context, script string, sweep func(ctx context.Context, pid int) ([]sweep.Process, bool)) (left []sweep.Process, good bool, err error) {
-	r.shell.hear(r.took)
-	defer r.shell.hear(nil)
+	r.shell.hear(r.took) // and again when the next command begins
 	r.input, r.stuck = context.WithCancel(context.WithoutCancel(ctx))
-	defer r.stuck()
 	order := "r\n"
 	if r.cmd.Stdin != nil {
 		order = "ri\n"
@@ -261,40 +258,64 @@ func (r *run) starve(ctx context.Context) bool {
 	return r.input.Err() == nil
 }
 
-// How long the end of a command may take whose time is over: a driver that
-// does not listen, since input is stuck before it, is told from one that does
-// after heedWithin; endWithin is for all.
+// How long the end of a command may take whose time is over. Whoever waits for
+// it is told after tellWithin; on a host that is slow it goes on behind that. A
+// driver that does not listen, since input is stuck before it, is told from one
+// that does after heedWithin, or longer where the line is slow.
 const (
 	heedWithin = 300 * time.Millisecond
-	endWithin  = 1500 * time.Millisecond
+	tellWithin = 1500 * time.Millisecond
+	endWithin  = 10 * time.Second
 )
 
-// stop ends the command and all that it started: by its own terminal if the
-// driver heeds it, or else by another.
+// stop ends the command and all that it started. If that takes too long, the
+// shell is busy with it.
 func (r *run) stop(ctx context.Context, otherwise func(ctx context.Context, pid int) ([]sweep.Process, bool)) (left []sweep.Process, good bool) {
 	defer r.stdout.shut()
 	defer r.stderr.shut()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
-	defer cancel()
+	type verdict struct {
+		left []sweep.Process
+		good bool
+	}
+	told, busy := make(chan verdict, 1), make(chan struct{})
+	go func() {
+		defer close(busy)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
+		defer cancel()
+		left, good := r.end(ctx, otherwise)
+		told <- verdict{left, good}
+	}()
+	select {
+	case v := <-told:
+		return v.left, v.good
+	case <-time.After(tellWithin):
+		r.shell.busy = busy
+		return nil, false
+	}
+}
+
+// end is stop without the hurry: by the command's own terminal if the driver
+// heeds it, or else by another. A command that has not begun will yet do so.
+func (r *run) end(ctx context.Context, otherwise func(ctx context.Context, pid int) ([]sweep.Process, bool)) (left []sweep.Process, good bool) {
 	select {
 	case <-r.begun:
+		var done bool
+		if left, done = r.sweep(ctx); !done {
+			left, done = otherwise(ctx, r.pid)
+		}
+		if !done || len(left) > 0 {
+			return left, false
+		}
 	case <-r.ended:
 	case <-r.shell.gone:
 		return nil, false
-	case <-time.After(r.shell.patience()): // nobody knows what there is to end
+	case <-ctx.Done(): // nobody knows what there is to end
 		return nil, false
-	}
-	left, done := r.sweep(ctx)
-	if !done {
-		left, done = otherwise(ctx, r.pid)
-	}
-	if !done || len(left) > 0 {
-		return left, false
 	}
 	select {
 	case <-r.ended:
 		return nil, r.settle(ctx)
-	case <-ctx.Done():
+	case <-time.After(settleWithin):
 	case <-r.shell.gone:
 	}
 	return nil, false
@@ -353,8 +374,5 @@ func (s *shell) run(ctx context.Context, cmd remote.Cmd, sweep func(ctx context.
 	began := time.Now()
 	r := newRun(s, cmd)
 	left, good, err := r.do(ctx, script, sweep)
-	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("ended after %v: %w", time.Since(began).Round(time.Millisecond), err)
-	}
 	return r.result(began), left, good, err
 }

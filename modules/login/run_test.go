@@ -45,8 +45,9 @@ func options(p expect.Program) login.Options {
 	return login.Options{
 		Host: "here", User: "web", Converse: converse,
 		Open: func(_ context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
-			p.Terminal = o
-			return expect.Start(p)
+			program := p
+			program.Terminal = o
+			return expect.Start(program)
 		},
 	}
 }
@@ -235,7 +236,7 @@ var endless = map[string]string{
 // looks what they leave behind.
 func TestEndless(t *testing.T) {
 	c := dialLocal(t, "sh")
-	n := 600000
+	n := os.Getpid() * 1000 // other tests may run on this machine
 	for name, line := range endless {
 		for kind, input := range map[string]string{"": "", " and much input": strings.Repeat("all work and no play\n", 50000)} {
 			n++

@@ -48,6 +48,8 @@ type shell struct {
 
 	typing sync.Mutex // whoever types holds it
 
+	busy <-chan struct{} // closed when the shell may be closed; nil is at once
+
 	mu   sync.Mutex
 	into func(frame) bool // takes the frames of a command; false is for those that go to got
 }

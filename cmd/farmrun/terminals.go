@@ -1,0 +1,140 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost"
+	"farmrun/luahost/recorder"
+	"farmrun/luahost/remote"
+	"farmrun/modules/expect"
+	"farmrun/modules/farm"
+	"farmrun/modules/login"
+	"farmrun/modules/rlogin"
+	"farmrun/modules/telnet"
+)
+
+// opener opens a terminal on a host as user; addr is host:port, or the host
+// alone for a program.
+type opener func(ctx context.Context, user, address string, port int, o remote.TerminalOptions) (remote.Terminal, error)
+
+// terminals returns how to open terminals on a host that is not reached by ssh;
+// nil is that it is.
+func terminals(l farm.Login) opener {
+	switch {
+	case len(l.Program) > 0:
+		return func(_ context.Context, _, _ string, _ int, o remote.TerminalOptions) (remote.Terminal, error) {
+			return expect.Start(expect.Program{Args: l.Program, Terminal: o})
+		}
+	case l.Login == "telnet":
+		return func(ctx context.Context, _, address string, port int, o remote.TerminalOptions) (remote.Terminal, error) {
+			return telnet.Dial(ctx, "tcp", hostPort(address, cmp.Or(port, 23)), o)
+		}
+	case l.Login == "rlogin":
+		return openRlogin
+	}
+	return nil
+}
+
+func hostPort(address string, port int) string { return net.JoinHostPort(address, strconv.Itoa(port)) }
+
+// openRlogin opens a terminal by rlogin. Who may not use a reserved port has the
+// system's rlogin do it, which may.
+func openRlogin(ctx context.Context, user, address string, port int, o remote.TerminalOptions) (remote.Terminal, error) {
+	t, err := rlogin.Dial(ctx, "tcp", hostPort(address, cmp.Or(port, 513)), rlogin.Options{User: user, Terminal: o})
+	if err == nil {
+		return t, nil
+	}
+	if path, missing := exec.LookPath("rlogin"); errors.Is(err, rlogin.ErrPort) && missing == nil && port == 0 {
+		return expect.Start(expect.Program{Args: []string{path, "-8", "-E", "-l", user, address}, Terminal: o})
+	}
+	return nil, err
+}
+
+// terminalLogin logs in by a terminal. Whose password it is and where the host
+// is are told by ssh_config(5), where the site file does not say it: so it is
+// the same whatever the login.
+func (w *world) terminalLogin(ctx context.Context, host string, l farm.Login, open opener) (farm.Conn, error) {
+	settings, err := w.ssh.Settings(ctx, host, w.sshOptions(l))
+	if err != nil {
+		return nil, dialFailed(ctx, host, err)
+	}
+	cases, _ := l.Dialogue.([]login.Case)
+	client, err := login.Dial(ctx, login.Options{
+		Host: host,
+		User: settings.User,
+		Open: func(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
+			return open(ctx, settings.User, settings.HostName, l.Port, o)
+		},
+		Converse:  func(t remote.Terminal) login.Session { return w.converse(host, t) },
+		Cases:     cases,
+		Passwords: w.keyring,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return terminalConn{client, w.recorder}, nil
+}
+
+// terminalConn is a login by terminals, of which those for dialogues are
+// recorded.
+type terminalConn struct {
+	*login.Client
+	recorder *recorder.Recorder
+}
+
+func (c terminalConn) Terminal(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
+	t, err := c.Client.Terminal(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return c.recorder.Record(c.Host(), "", t, o), nil
+}
+
+// takeDialogue reads the setting dialogue of the site file.
+func takeDialogue(c *luahost.Call, v lua.LValue) any { return login.TakeCases(c, v) }
+
+// conversation is a session of package expect as package login wants one.
+type conversation struct {
+	*expect.Session
+	value luahost.Pusher
+}
+
+// converse begins a dialogue with a host.
+func (w *world) converse(host string, t remote.Terminal) login.Session {
+	config := dialogues(w)
+	s := expect.New(t, expect.Options{Strip: true, Mask: config.Mask})
+	return conversation{s, config.Value(s, t, host)}
+}
+
+// Value is the session in scripts.
+func (c conversation) Value() luahost.Pusher { return c.value }
+
+// Await waits for one of the patterns.
+func (c conversation) Await(ctx context.Context, patterns []*regexp.Regexp, within time.Duration) (int, []string, error) {
+	w := expect.Wait{Timeout: within}
+	for _, p := range patterns {
+		w.Patterns = append(w.Patterns, expect.Compiled(p))
+	}
+	m, err := c.Expect(ctx, w)
+	switch {
+	case errors.Is(err, expect.ErrTimeout):
+		err = os.ErrDeadlineExceeded
+	case errors.Is(err, expect.ErrEnd):
+		err = io.EOF
+	}
+	if err != nil {
+		return -1, []string{m.Before}, err
+	}
+	return m.Pattern, append([]string{m.Text}, m.Groups...), nil
+}
