@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/modules/ssh"
 	"farmrun/modules/ssh/sshserver"
 )
@@ -25,21 +26,21 @@ func TestTerminal(t *testing.T) {
 // tryTerminal talks with a shell in a terminal of 132 columns, and has it exit.
 func tryTerminal(t *testing.T, term remote.Terminal) {
 	t.Helper()
-	say(t, term, "PS1= exec sh\nstty -echo; echo be''gun\n")
-	hear(t, term, "begun\r\n")
-	say(t, term, "echo \"$TERM $(stty size) to err\" >&2\n")
-	hear(t, term, "vt100 24 132 to err\r\n")
+	p := remotetest.NewTypist(t, term)
+	p.Type("PS1= exec sh\nstty -echo; echo be''gun\n")
+	p.Await("begun\r\n")
+	p.Type("echo \"$TERM $(stty size) to err\" >&2\n")
+	p.Await("vt100 24 132 to err\r\n")
 	check(t, term.Resize(50, 90))
-	say(t, term, "until [ \"$(stty size)\" = '50 90' ]; do :; done; echo re''sized\n")
-	hear(t, term, "resized\r\n")
+	p.Type("until [ \"$(stty size)\" = '50 90' ]; do :; done; echo re''sized\n")
+	p.Await("resized\r\n")
 	check(t, term.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
 	if _, err := term.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a read with nothing to read: %v", err)
 	}
 	check(t, term.SetReadDeadline(time.Time{}))
-	say(t, term, "printf 'a%.0s' $(seq 100000); exit 3\n")
-	all, err := io.ReadAll(term)
-	if check(t, err); strings.Count(string(all), "a") != 100000 {
+	p.Type("printf 'a%.0s' $(seq 100000); exit 3\n")
+	if all := p.AwaitEnd(); strings.Count(all, "a") != 100000 {
 		t.Errorf("%d bytes came", len(all))
 	}
 	check(t, term.Close())
@@ -65,8 +66,9 @@ func TestTerminalCloses(t *testing.T) {
 			check(t, r.Err(remote.Cmd{}))
 			term := openTerminal(t, c, remote.TerminalOptions{})
 			read := make(chan error, 1)
-			say(t, term, "exec sh -c 'trap \"echo hung >"+name+"\" HUP; echo r''eady; while :; do sleep 0.01; done'\n")
-			hear(t, term, "ready")
+			p := remotetest.NewTypist(t, term)
+			p.Type("exec sh -c 'trap \"echo hung >"+name+"\" HUP; echo r''eady; while :; do sleep 0.01; done'\n")
+			p.Await("ready")
 			go func() {
 				_, err := io.Copy(io.Discard, term)
 				read <- err
@@ -106,6 +108,7 @@ func TestTerminalFailures(t *testing.T) {
 	expect(t, err, ssh.StageRun, ssh.ErrTimeout, "")
 
 	term := openTerminal(t, w.dial(d, "cut"), remote.TerminalOptions{})
+	defer term.Close()
 	_, err = io.Copy(io.Discard, term)
 	expect(t, err, ssh.StageRun, ssh.ErrLost, "")
 	err = term.Resize(1, 1)
@@ -117,7 +120,7 @@ func TestFarmTerminal(t *testing.T) {
 	tryTerminal(t, openTerminal(t, c, remote.TerminalOptions{Term: "vt100", Columns: 132}))
 
 	farm := openTerminal(t, c, remote.TerminalOptions{})
-	say(t, farm, "exec sleep 1800042\n")
+	remotetest.NewTypist(t, farm).Type("exec sleep 1800042\n")
 	waitRunning(t, "1800042", true)
 	check(t, farm.Close())
 	waitRunning(t, "1800042", false)
@@ -139,27 +142,5 @@ func openTerminal(t *testing.T, c *ssh.Client, o remote.TerminalOptions) remote.
 	defer cancel()
 	term, err := c.Terminal(ctx, o)
 	check(t, err)
-	t.Cleanup(func() { term.Close() })
 	return term
-}
-
-func say(t *testing.T, term remote.Terminal, text string) {
-	t.Helper()
-	check(t, term.SetWriteDeadline(time.Now().Add(10*time.Second)))
-	_, err := term.Write([]byte(text))
-	check(t, err)
-}
-
-// hear reads until text has come.
-func hear(t *testing.T, term remote.Terminal, text string) {
-	t.Helper()
-	check(t, term.SetReadDeadline(time.Now().Add(10*time.Second)))
-	var all []byte
-	buf := make([]byte, 4096)
-	for !strings.Contains(string(all), text) {
-		n, err := term.Read(buf)
-		if all = append(all, buf[:n]...); err != nil {
-			t.Fatalf("no %q: %v, after %q", text, err, all)
-		}
-	}
 }

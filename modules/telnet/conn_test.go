@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,6 +144,9 @@ func TestWire(t *testing.T) {
 		"type":            {host: iac + do + ttype + iac + sb + ttype + "\x01" + iac + se, sent: iac + will + ttype + iac + sb + ttype + "\x00vt100" + iac + se},
 		"type, not asked": {host: iac + sb + ttype + "\x01" + iac + se},
 		"size":            {host: iac + do + naws, sent: iac + will + naws + iac + sb + naws + "\x00\xff\xff\x01\x00" + iac + se},
+		"size, twice":     {host: strings.Repeat(iac+do+naws, 2), sent: iac + will + naws + iac + sb + naws + "\x00\xff\xff\x01\x00" + iac + se},
+		"many options":    {host: strings.Repeat("x"+iac+dont+echo, 2000), read: strings.Repeat("x", 2000)},
+		"long":            {do: typed(strings.Repeat("x", 16<<10-1) + "\r\nx"), sent: strings.Repeat("x", 16<<10-1) + "\r\nx"},
 		"odd sub":         {host: "a" + iac + sb + "\x63" + iac + iac + "x" + iac + se + iac + sb + iac + se + "b" + iac + sb + "\x63" + iac + do + echo + "c", sent: iac + wont + echo, read: "abc"},
 		"binary asked":    {do: (*telnet.Conn).AskBinary, sent: iac + will + binary + iac + do + binary},
 		"binary in":       {host: iac + will + binary + "\r\x00\xff\xff", sent: iac + do + binary, read: "\r\x00\xff"},
@@ -291,6 +295,73 @@ func TestStuckHost(t *testing.T) {
 			t.Errorf("the host got %q", got)
 		}
 	})
+}
+
+// TestDeafHost has a host that reads nothing keep neither Read from its deadline,
+// nor a Write from its own, which is set meanwhile.
+func TestDeafHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		c := telnet.New(near, remote.TerminalOptions{})
+		defer c.Close()
+		began := time.Now()
+		c.SetReadDeadline(began.Add(time.Second))
+		go io.WriteString(far, "\xff\xfd\x20")
+		go func() {
+			time.Sleep(50 * time.Millisecond) // Read is at its answer now
+			c.SetWriteDeadline(began.Add(time.Minute))
+		}()
+		if _, err := c.Read(make([]byte, 9)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("the read ended after %v with %v", time.Since(began), err)
+		}
+		if _, err := io.WriteString(c, "x"); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != time.Minute {
+			t.Errorf("the write ended after %v with %v", time.Since(began), err)
+		}
+	})
+}
+
+// TestDeafAsker has a host ask on and on, with text in between, and read nothing.
+func TestDeafAsker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		c := telnet.New(near, remote.TerminalOptions{})
+		go func() {
+			for {
+				if _, err := io.WriteString(far, strings.Repeat("x\xff\xfd\x20", 100)); err != nil {
+					return
+				}
+			}
+		}()
+		if n, err := io.Copy(io.Discard, c); !errors.Is(err, telnet.ErrProtocol) {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+		c.Close()
+	})
+}
+
+// TestUrgent has a data mark, which hosts send out of band, leave nothing behind.
+func TestUrgent(t *testing.T) {
+	noLeaks(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	c, err := telnet.Dial(context.Background(), "tcp", l.Addr().String(), remote.TerminalOptions{})
+	check(t, err)
+	defer c.Close()
+	far, err := l.Accept()
+	check(t, err)
+	defer far.Close()
+	raw, err := far.(syscall.Conn).SyscallConn()
+	check(t, err)
+	raw.Control(func(fd uintptr) { err = syscall.Sendto(int(fd), []byte("a\xff\xf2"), syscall.MSG_OOB, nil) })
+	check(t, err)
+	_, err = io.WriteString(far, "^C")
+	check(t, err)
+	far.Close()
+	if got, err := io.ReadAll(c); err != nil || string(got) != "a^C" {
+		t.Errorf("read %q, %v", got, err)
+	}
 }
 
 func TestDialFails(t *testing.T) {

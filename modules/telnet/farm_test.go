@@ -50,6 +50,7 @@ func TestFarmTerminal(t *testing.T) {
 	p.Type("/bin/sh -c 'echo \"go\"ing; exec sleep 1000'\r")
 	p.Await("going\r\n")
 	check(t, c.Interrupt())
+	p.Await("^C") // after a data mark, which is out of band
 	p.Await("sh> ")
 	p.Type("exit\r")
 	p.AwaitEnd()

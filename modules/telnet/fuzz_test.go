@@ -3,8 +3,49 @@ package telnet
 import (
 	"bytes"
 	"errors"
+	"net"
+	"os"
 	"testing"
+	"time"
+
+	"farmrun/luahost/remote"
 )
+
+// half is a connection that takes one byte of a write, while the host asks.
+type half struct {
+	net.Conn
+	got  []byte
+	asks func()
+}
+
+func (h *half) SetWriteDeadline(time.Time) error { return nil }
+
+func (h *half) Write(p []byte) (int, error) {
+	if h.asks == nil {
+		h.got = append(h.got, p...)
+		return len(p), nil
+	}
+	h.got = append(h.got, p[0])
+	h.asks()
+	h.asks = nil
+	return 1, os.ErrDeadlineExceeded
+}
+
+// TestHalfComesFirst has the rest of a byte go before an answer that was given
+// while it was being written.
+func TestHalfComesFirst(t *testing.T) {
+	h := &half{}
+	c := New(h, remote.TerminalOptions{})
+	h.asks = func() { c.tell(cmdWont, 99) }
+	n, err := c.Write([]byte("\xff."))
+	if n != 1 || err == nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	c.Write([]byte("."))
+	if want := "\xff\xff\xff\xfcc."; string(h.got) != want {
+		t.Errorf("sent %q, want %q", h.got, want)
+	}
+}
 
 // notes is a handler that notes what it is told, and a Conn's memory of options.
 type notes struct {

@@ -133,7 +133,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.mu.Lock()
 		n, c.failed = c.decoder.decode(p[:n])
 		c.mu.Unlock()
-		if c.failed == nil {
+		if c.failed == nil && err == nil {
 			c.failed = c.reply()
 		}
 		if n > 0 || err != nil || len(p) == 0 {

@@ -1,7 +1,7 @@
 // Package remotetest has a host for tests: Shell runs commands on this machine
 // as a login would run them on another, in a home directory of their own. It
 // lets whatever takes a runner be tested against real commands without a
-// server.
+// server. Typist is somebody at a terminal, for tests of what gives one.
 package remotetest
 
 import (
