@@ -67,7 +67,7 @@ func TestTerminalCloses(t *testing.T) {
 			term := openTerminal(t, c, remote.TerminalOptions{})
 			read := make(chan error, 1)
 			p := remotetest.NewTypist(t, term)
-			p.Type("exec sh -c 'trap \"echo hung >"+name+"\" HUP; echo r''eady; while :; do sleep 0.01; done'\n")
+			p.Type("exec sh -c 'trap \"echo hung >" + name + "\" HUP; echo r''eady; while :; do sleep 0.01; done'\n")
 			p.Await("ready")
 			go func() {
 				_, err := io.Copy(io.Discard, term)
