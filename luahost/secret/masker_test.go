@@ -88,7 +88,10 @@ func TestMaskerSecrets(t *testing.T) {
 		"asterisks":     {[]string{"a*b*c*d"}, "a*b*c*d", "......."},
 		"double letter": {[]string{"committee"}, "committee ccoommiitttteeee", "********* **************ee"},
 		"the mask":      {[]string{"(secret)"}, "(secret)", "********"},
-		"colour":        {[]string{"31mhot"}, "\x1b[31mhot", "\x1b[******"},
+		// With its beginning masked, the sequence ends later, and with it goes
+		// what stood between pieces that are none yet.
+		"escape": {[]string{"00001essa"}, "0\x1bessax000", "0\x1b****x00*"},
+		"colour": {[]string{"31mhot"}, "\x1b[31mhot", "\x1b[******"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, masked(t, ring(test.secrets...), test.in, 1000)); diff != "" {
