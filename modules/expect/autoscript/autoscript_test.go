@@ -1,0 +1,322 @@
+package autoscript_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"farmrun/luahost/remote"
+	"farmrun/modules/expect/autoscript"
+)
+
+// host is a terminal whose host says what the test has it say.
+type host struct {
+	remote.Terminal
+	says string
+	err  error
+}
+
+func (h *host) Read(p []byte) (int, error) {
+	if h.says == "" {
+		return 0, h.err
+	}
+	n := copy(p, h.says)
+	h.says = h.says[n:]
+	return n, nil
+}
+
+func (h *host) Write(p []byte) (int, error) { return len(p), nil }
+
+// watch has a person and a host talk: words that begin with "<" are typed, one
+// key after the other or, with "<<", at once; all else is said. "..." is half a
+// minute.
+func watch(t *testing.T, words ...string) *autoscript.Transcript {
+	t.Helper()
+	h := &host{err: os.ErrDeadlineExceeded}
+	tr := autoscript.Watch(h)
+	for _, w := range words {
+		switch {
+		case w == "...":
+			time.Sleep(30 * time.Second)
+		case w == "END":
+			h.err = io.EOF
+			tr.Read(make([]byte, 1))
+		case strings.HasPrefix(w, "<"):
+			io.WriteString(tr, strings.TrimLeft(w, "<"))
+		default:
+			h.says = w
+			for h.says != "" {
+				tr.Read(make([]byte, 1000))
+			}
+		}
+	}
+	return tr
+}
+
+// steps returns what a script does in a session.
+func steps(t *testing.T, tr *autoscript.Transcript) string {
+	t.Helper()
+	script, err := tr.Script(autoscript.About{Host: "web1", File: "x.lua"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(string(script), "host:session()\n")
+	body = strings.TrimSuffix(body, "end)\n")
+	return strings.ReplaceAll(body, "\n  ", "\n")[2*min(1, len(body)):]
+}
+
+func TestSteps(t *testing.T) {
+	for name, test := range map[string]struct {
+		words []string
+		want  string
+	}{
+		"lines": {
+			[]string{"Last login\r\nweb@web1:~$ ", "<l", "l", "<s", "s", "<\r", "\r\nfile1\r\nweb@web1:~$ ", "<<pwd\r", "pwd\r\n/web\r\nweb@web1:~$ "},
+			`s:expect [[web@web\d+:~\$ $]]
+s:send "ls\n"
+s:expect [[web@web\d+:~\$ $]]
+s:send "pwd\n"
+s:expect [[web@web\d+:~\$ $]]
+`,
+		},
+		"goodbye": {
+			[]string{"$ ", "<<exit\r", "exit\r\nlogout\r\n", "END"},
+			`s:expect [[\$ $]]
+s:send "exit\n"
+s:expect { on_end = "over" }
+`,
+		},
+		"a password": {
+			[]string{"$ ", "<<sudo ls /root\r", "sudo ls /root\r\n[sudo] password for web: ", "<h", "<unter2", "<\r", "\r\nfile\r\n$ "},
+			`s:expect [[\$ $]]
+s:send "sudo ls /root\n"
+s:expect [[\[sudo\] password for web: $]]
+s:send_secret(password)
+s:expect [[\$ $]]
+`,
+		},
+		"a password that is echoed as asterisks": {
+			[]string{"Password: ", "<h", "*", "<u", "*", "<n", "*", "<\r", "\r\n$ "},
+			"s:expect \"Password: $\"\ns:send_secret(password)\ns:expect [[\\$ $]]\n",
+		},
+		"two passwords, one twice": {
+			[]string{"Old password: ", "<<a\r", "\r\nNew password: ", "<<b\r", "\r\nRetype new password: ", "<<b\r", "\r\nNew password: ", "<<c\r", "\r\n$ "},
+			`s:expect "Old password: $"
+s:send_secret(password)
+s:expect "New password: $"
+s:send_secret(password2)
+s:expect "Retype new password: $"
+s:send_secret(password3)
+s:expect "New password: $"
+s:send_secret(password2)
+s:expect [[\$ $]]
+`,
+		},
+		"typed ahead": {
+			[]string{"$ ", "<<sudo x\rhunter2\rls\r", "sudo x\r\nPassword: \r\nls\r\n$ ls\r\nfile\r\n$ "},
+			`s:expect [[\$ $]]
+s:send "sudo x\n"
+s:send_secret(password)
+s:send "ls\n"
+s:expect [[\$ $]]
+`,
+		},
+		"corrected": {
+			[]string{"$ ", "<lx", "lx", "<\x7f", "\b \b", "<s", "s", "<\r", "\r\n$ ", "<<rubbish\x15id\r", "rubbish\b\b\b\b\b\b\b\x1b[Kid\r\n$ "},
+			"s:expect [[\\$ $]]\ns:send \"ls\\n\"\ns:expect [[\\$ $]]\ns:send \"id\\n\"\ns:expect [[\\$ $]]\n",
+		},
+		"completed by the shell": {
+			[]string{"$ ", "<cat /et", "cat /et", "<\t", "c/", "<pas\t", "passwd ", "<\r", "\r\nroot\r\n$ "},
+			"s:expect [[\\$ $]]\ns:send \"cat /etc/passwd\\n\"\ns:expect [[\\$ $]]\n",
+		},
+		"from the history": {
+			[]string{"$ ", "<\x1b[A", "id", "<\x1b[A", "\b\b\x1b[Kls -l", "<\r", "\r\n$ "},
+			"s:expect [[\\$ $]]\ns:send \"ls -l\\n\"\ns:expect [[\\$ $]]\n",
+		},
+		"keys that count at once": {
+			[]string{"$ ", "<<more x\r", "more x\r\nline\r\n--More--(50%)", "< ", "\rline two\r\n--More--(90%)", "<q", "\r\x1b[K$ ", "<<cat\r", "cat\r\n", "<\x03", "^C\r\n$ ", "<\x04", "logout\r\n", "END"},
+			`s:expect [[\$ $]]
+s:send "more x\n"
+s:expect [[--More--\(\d+%\)$]]
+s:send " "
+s:expect [[--More--\(\d+%\)$]]
+s:send "q"
+s:expect [[\$ $]]
+s:send "cat\n"
+s:send "\003"
+s:expect [[\$ $]]
+s:send "\004"
+s:expect { on_end = "over" }
+`,
+		},
+		"yes": {
+			[]string{"Continue? [y/n] ", "<y", "y\r\nworking\r\n$ "},
+			"s:expect [[Continue\\? \\[y/n\\] $]]\ns:send \"y\"\ns:expect [[\\$ $]]\n",
+		},
+		"only Enter": {
+			[]string{"Press Enter ", "<\r", "\r\n$ "},
+			"s:expect \"Press Enter $\"\ns:send \"\\n\"\ns:expect [[\\$ $]]\n",
+		},
+		"no prompt": {
+			[]string{"220 ready 21:04\r\n", "<<QUIT\r", "QUIT\r\n221 bye\r\n", "END"},
+			"s:expect [[\\d+ ready *\\d+:\\d+\\s*$]]\ns:send \"QUIT\\n\"\ns:expect { on_end = \"over\" }\n",
+		},
+		"slow": {
+			[]string{"$ ", "<<make\r", "make\r\n", "...", "...", "done\r\n$ ", "<<ls\r", "ls\r\n$ "},
+			"s:expect [[\\$ $]]\ns:send \"make\\n\"\ns:expect { [[\\$ $]], timeout = \"3m\" }\ns:send \"ls\\n\"\ns:expect [[\\$ $]]\n",
+		},
+		"coloured": {
+			[]string{"\x1b]0;web1\a\x1b[1;32mweb\x1b[0m$ ", "<<ls\r", "ls\r\n\x1b[?2004l\r$ "},
+			"s:expect [[web\\$ $]]\ns:send \"ls\\n\"\ns:expect [[\\$ $]]\n",
+		},
+		"left in the middle": {
+			[]string{"$ ", "<<ls\r", "ls\r\n$ ", "<rm -r", "rm -r"},
+			"s:expect [[\\$ $]]\ns:send \"ls\\n\"\ns:expect [[\\$ $]]\n",
+		},
+		"quoting": {
+			[]string{"a]] \"b\\", "<<say \"x\\y\" é \r", "say \"x\\y\" é \r\n]$]", "<<x\r", "x\r\n"},
+			`s:expect [[a\]\] "b\\$]]
+s:send "say \"x\\y\" é \n"
+s:expect [[\]\$\]$]]
+s:send "x\n"
+`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if diff := cmp.Diff(test.want, steps(t, watch(t, test.words...))); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+// TestPrompts: what a prompt has become the next time matches its pattern, and
+// another prompt does not.
+func TestPrompts(t *testing.T) {
+	for shown, next := range map[string]struct{ again, not []string }{
+		"web1:~$ ":                             {[]string{"web12:~$ "}, []string{"web1:~$ ls", "root:~$ ", "web1:~# "}},
+		"[21:04:05] web1> ":                    {[]string{"[07:00:00] web1> ", "last\r\n[7:00:00] web1> "}, []string{"web1> "}},
+		"Tue Sep 19 21:04:05 2000 [17] % ":     {[]string{"Mon Oct  2 09:00:01 2000 [118] % "}, []string{"Password: "}},
+		"9:05 PM web1$ ":                       {[]string{"10:05 AM web1$ "}, nil},
+		"at  9:05 $ ":                          {[]string{"at 10:05 $ "}, nil},
+		"session a3f9c2> ":                     {[]string{"session 00ffee> ", "session 123456> "}, []string{"session > "}},
+		"id x9K2pQ7z: ":                        {[]string{"id 7aB8cD9e: "}, []string{"id : "}},
+		"May I? ":                              {nil, []string{"Can I? "}},
+		"load 0.52, 3 users (a.b) [c]* {d}+ ":  {[]string{"load 11.00, 12 users (a.b) [c]* {d}+ "}, []string{"load 0.52, 3 users (aab) [c]* {d}+ "}},
+		strings.Repeat("long ", 30) + "web1$ ": {[]string{"long long web2$ ", strings.Repeat("long ", 30) + "web1$ "}, []string{"$ "}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := steps(t, watch(t, shown, "<\r"))
+			expr, _, _ := strings.Cut(s, "\n")
+			expr = strings.TrimPrefix(expr, "s:expect ")
+			expr = strings.Trim(strings.TrimSuffix(strings.TrimPrefix(expr, "[["), "]]"), `"`)
+			re, err := regexp.Compile(expr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(shown, "long") {
+				next.again = next.again[1:]
+			}
+			for _, again := range append(next.again, shown) {
+				if !re.MatchString(again) {
+					t.Errorf("%s, of %q, does not match %q", expr, shown, again)
+				}
+			}
+			for _, not := range next.not {
+				if re.MatchString(not) {
+					t.Errorf("%s, of %q, matches %q", expr, shown, not)
+				}
+			}
+		})
+	}
+}
+
+// TestScript: the whole file.
+func TestScript(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got, err := watch(t, "login: ", "<<web\r", "web\r\nPassword: ", "<<hunter2\r", "\r\n$ ").Script(autoscript.About{
+			Host: "web1", File: "mend.lua", When: time.Date(2000, 9, 19, 21, 4, 5, 0, time.UTC), Site: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := `-- mend.lua: what was done on web1 on 2000-09-19 21:04, written by farmrun record.
+--
+-- Each s:expect waits for what the host said before the next line was typed;
+-- what looks like a number, a date, the time or a nonce may be another. Take out
+-- what does not matter, wait for what does, and give cases where the host may
+-- answer otherwise: farmrun help session:expect.
+local cli, farm = require "cli", require "farm"
+require "site"
+
+local args = cli.parse {
+  about = "Does what was done on web1.",
+  hosts = { default = "web1", help = "where to do it" },
+}
+local password = cli.secret "Password: "
+
+farm.each(farm.hosts(args.hosts), { on_failure = "stop", parallel = 1 }, function(host)
+  local s = host:session()
+  s:expect "login: $"
+  s:send "web\n"
+  s:expect "Password: $"
+  s:send_secret(password)
+  s:expect [[\$ $]]
+end)
+`
+		if diff := cmp.Diff(want, string(got)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestNothing(t *testing.T) {
+	for _, words := range [][]string{nil, {"$ "}, {"$ ", "<not finished"}, {"$ ", "END"}} {
+		if script, err := watch(t, words...).Script(autoscript.About{}); !errors.Is(err, autoscript.ErrNothing) {
+			t.Errorf("%q: %v\n%s", words, err, script)
+		}
+	}
+}
+
+// FuzzUnseen: whatever a host says and in whichever portions, what it has not
+// echoed is not in the script.
+func FuzzUnseen(f *testing.F) {
+	f.Add([]byte("$ \r\n\x1b[K--More--Password: \b *"), uint8(3))
+	f.Fuzz(func(t *testing.T, says []byte, portion uint8) {
+		const secret = "Hunter2secret"
+		clean := regexp.MustCompile(`(?i)[hunter2sc]`).ReplaceAll(says, nil)
+		h := &host{err: os.ErrDeadlineExceeded}
+		tr := autoscript.Watch(h)
+		for i := range 4 {
+			n := min(len(clean), max(1, int(portion)))
+			h.says, clean = string(clean[:n]), clean[n:]
+			for h.says != "" {
+				tr.Read(make([]byte, 7))
+			}
+			if i%2 == 0 {
+				io.WriteString(tr, secret+"\r")
+				continue
+			}
+			for _, k := range secret {
+				io.WriteString(tr, string(k))
+			}
+			io.WriteString(tr, "\t\r")
+		}
+		script, err := tr.Script(autoscript.About{Host: "x", File: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(script), secret) {
+			t.Errorf("%s", script)
+		}
+	})
+}

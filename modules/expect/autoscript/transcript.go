@@ -1,0 +1,156 @@
+// Package autoscript watches a person at a terminal and writes what was done as
+// a Lua script that does it again, as autoexpect does for Expect.
+//
+//	t := autoscript.Watch(terminal)
+//	… somebody reads from t and types to it …
+//	script, err := t.Script(autoscript.About{Host: "web1", File: "mend.lua"})
+//
+// transcript.go cuts what happens into turns: what the host said, and what was
+// typed then. screen.go finds what a line shows in the end, for people correct
+// what they type, and let the shell complete it. pattern.go makes a pattern of a
+// prompt, in which a clock, a counter or a nonce may be another the next time.
+// script.go writes the Lua.
+//
+// Only what the host has shown gets into a script. What was typed and not
+// echoed is a password for all that anybody knows: the script asks for it.
+package autoscript
+
+import (
+	"sync"
+	"time"
+
+	"farmrun/luahost/remote"
+)
+
+// Transcript is a terminal that is watched. It may be used as the terminal it
+// watches; Script may be called at any time.
+type Transcript struct {
+	remote.Terminal
+
+	mu    sync.Mutex
+	turns []*turn // the last is under way
+	ended bool
+}
+
+// Watch returns t, watched.
+func Watch(t remote.Terminal) *Transcript {
+	return &Transcript{Terminal: t, turns: []*turn{{began: time.Now()}}}
+}
+
+// turn is something that the host said, and what was typed then.
+type turn struct {
+	said   text          // before the first key; it begins with what is left of the echo of the turn before
+	began  time.Time     // when the turn before was over
+	waited time.Duration // until the host had said what it said
+	keys   []byte        // what was typed; empty only in the last turn
+	echo   text          // what the host said while it was typed
+	kind   kind
+}
+
+// kind says what ended a turn.
+type kind int
+
+const (
+	open    kind = iota // nothing yet
+	line                // Enter
+	control             // a key such as ^C, which counts at once
+	key                 // a key that the host has taken at once
+)
+
+// Read reads what the host says.
+func (t *Transcript) Read(p []byte) (int, error) {
+	n, err := t.Terminal.Read(p)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n > 0 {
+		t.output(p[:n])
+	}
+	t.ended = t.ended || err != nil && !isTimeout(err)
+	return n, err
+}
+
+// Write types.
+func (t *Transcript) Write(p []byte) (int, error) {
+	n, err := t.Terminal.Write(p)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, k := range p[:n] {
+		t.press(k)
+	}
+	return n, err
+}
+
+func isTimeout(err error) bool {
+	late, is := err.(interface{ Timeout() bool })
+	return is && late.Timeout()
+}
+
+func (t *Transcript) now() *turn { return t.turns[len(t.turns)-1] }
+
+// output takes what the host said.
+func (t *Transcript) output(p []byte) {
+	now := t.now()
+	if len(now.keys) == 0 {
+		now.said.add(p)
+		now.waited = time.Since(now.began)
+		return
+	}
+	now.echo.add(p)
+	if now.tookKey() {
+		answer := now.echo
+		now.echo = text{}
+		t.finish(key)
+		t.now().said = answer
+	}
+}
+
+// press takes one key.
+func (t *Transcript) press(k byte) {
+	now := t.now()
+	now.keys = append(now.keys, k)
+	switch k {
+	case '\r', '\n':
+		t.finish(line)
+	case 0x03, 0x04, 0x1a, 0x1c: // ^C, ^D, ^Z and ^\
+		t.finish(control)
+	}
+}
+
+func (t *Transcript) finish(k kind) {
+	t.now().kind = k
+	t.turns = append(t.turns, &turn{began: time.Now()})
+}
+
+// tookKey reports whether the host has taken the one key that was typed for an
+// answer, as a pager does, and not as the beginning of a line.
+func (t *turn) tookKey() bool {
+	if len(t.keys) != 1 || t.keys[0] < ' ' || asksSecret(t.prompt()) {
+		return false
+	}
+	lines, last := display(t.echo.beginning(), "")
+	return len(lines) > 0 || len(last) > 1 && last[0] != t.keys[0]
+}
+
+// prompt is what stands on the line where something was typed.
+func (t *turn) prompt() string {
+	_, last := display(t.said.end(), "")
+	return last
+}
+
+// text is what was said, of which only the beginning and the end are kept.
+type text struct{ head, tail []byte }
+
+const kept = 4 << 10
+
+func (t *text) add(p []byte) {
+	if room := kept - len(t.head); room > 0 {
+		t.head = append(t.head, p[:min(room, len(p))]...)
+	}
+	t.tail = append(t.tail, p...)
+	if len(t.tail) > 2*kept {
+		t.tail = append(t.tail[:0], t.tail[len(t.tail)-kept:]...)
+	}
+}
+
+func (t *text) beginning() []byte { return t.head }
+func (t *text) end() []byte       { return t.tail }
