@@ -27,7 +27,7 @@ func commandJob(f flags, sets []string) (job, error) {
 		"line": f.command, "sets": sets, "dir": orNil(f.dir), "timeout": orNil(f.timeout),
 		"keep_going": f.keep, "serial": f.serial, "parallel": orNil(f.parallel), "site": find.hasSite(),
 	}}
-	return script{flags: f, name: "-c", source: commandSource, path: commandPath, find: find, extra: []luahost.Module{order}}, nil
+	return script{flags: f, name: "-c", source: commandSource, path: commandPath, find: find, extra: func(*world) luahost.Module { return order }}, nil
 }
 
 // orNil returns nil for a zero value.

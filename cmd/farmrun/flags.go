@@ -24,6 +24,7 @@ const usage = `Usage:
   farmrun check FILE...                    look for errors in scripts
   farmrun runs                             the rollouts of late, and what became of them
   farmrun show [RUN [HOST]]                what a run did on each host; replay what was said there
+  farmrun record HOST [FILE.lua]           do something by hand, and have it as a script
   farmrun resume [--changed] [RUN]         go on with a run that was halted or killed
   farmrun unlock                           show who holds the farm's lock, and take it away
   farmrun help NAME                        what a function or a script does: farmrun help farm.each
@@ -148,6 +149,8 @@ func (f flags) job(args []string) (job, error) {
 		return helpJob(f, args[1:])
 	case "runs":
 		return runsJob(args[1:])
+	case "record":
+		return recordJob(f, args[1:])
 	case "show":
 		return showJob(args[1:])
 	case "resume":

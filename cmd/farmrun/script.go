@@ -18,7 +18,7 @@ type script struct {
 	path   string // for positions in errors
 	args   []string
 	find   finder
-	extra  []luahost.Module // which only this script can require
+	extra  func(w *world) luahost.Module // which only this script can require; nil is none
 }
 
 // run makes the farm, runs the script, and logs out everywhere.
@@ -33,10 +33,14 @@ func (s script) run(ctx context.Context, out *console.Console) (err error) {
 	w.chronicle.read("", s.path, []byte(s.source))
 	ctx, stop := interruptible(ctx, atWork{w}, out)
 	defer stop()
+	all := modules(w, s.name)
+	if s.extra != nil {
+		all = append(all, s.extra(w))
+	}
 	whole, _ := luahost.ParseDuration(s.flags.whole) // 0 where none was given; flags.check has read it
 	rt := luahost.New(ctx, luahost.Config{
 		Timeout: whole,
-		Modules: append(modules(w, s.name), s.extra...),
+		Modules: all,
 		Find:    w.remembering(s.find),
 		Args:    s.args,
 		Print:   out.Print,

@@ -32,6 +32,8 @@ func (h *host) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+func (h *host) Close() error { return nil }
+
 func (h *host) Write(p []byte) (int, error) { return len(p), nil }
 
 // watch has a person and a host talk: words that begin with "<" are typed, one
@@ -45,6 +47,10 @@ func watch(t *testing.T, words ...string) *autoscript.Transcript {
 		switch {
 		case w == "...":
 			time.Sleep(30 * time.Second)
+		case w == "CLOSE":
+			h.err = os.ErrClosed
+			tr.Close()
+			tr.Read(make([]byte, 1))
 		case w == "END":
 			h.err = io.EOF
 			tr.Read(make([]byte, 1))
@@ -177,7 +183,7 @@ s:expect { on_end = "over" }
 			"s:expect [[web\\$ $]]\ns:send \"ls\\n\"\ns:expect [[\\$ $]]\n",
 		},
 		"left in the middle": {
-			[]string{"$ ", "<<ls\r", "ls\r\n$ ", "<rm -r", "rm -r"},
+			[]string{"$ ", "<<ls\r", "ls\r\n$ ", "<rm -r", "rm -r", "CLOSE"},
 			"s:expect [[\\$ $]]\ns:send \"ls\\n\"\ns:expect [[\\$ $]]\n",
 		},
 		"quoting": {

@@ -29,7 +29,8 @@ type Transcript struct {
 
 	mu    sync.Mutex
 	turns []*turn // the last is under way
-	ended bool
+	ended bool    // by the host
+	over  bool    // Close was called
 }
 
 // Watch returns t, watched.
@@ -65,19 +66,26 @@ func (t *Transcript) Read(p []byte) (int, error) {
 	if n > 0 {
 		t.output(p[:n])
 	}
-	t.ended = t.ended || err != nil && !isTimeout(err)
+	t.ended = t.ended || !t.over && err != nil && !isTimeout(err)
 	return n, err
 }
 
-// Write types.
+// Write types. The keys are noted before the host has them, and can echo them.
 func (t *Transcript) Write(p []byte) (int, error) {
-	n, err := t.Terminal.Write(p)
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, k := range p[:n] {
+	for _, k := range p {
 		t.press(k)
 	}
-	return n, err
+	t.mu.Unlock()
+	return t.Terminal.Write(p)
+}
+
+// Close closes the terminal, which is then not the host's doing.
+func (t *Transcript) Close() error {
+	t.mu.Lock()
+	t.over = true
+	t.mu.Unlock()
+	return t.Terminal.Close()
 }
 
 func isTimeout(err error) bool {
