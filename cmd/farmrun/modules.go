@@ -11,7 +11,9 @@ import (
 	"farmrun/modules/expect"
 	"farmrun/modules/farm"
 	"farmrun/modules/files"
+	"farmrun/modules/patch"
 	"farmrun/modules/probe"
+	"farmrun/modules/release"
 	"farmrun/modules/sudo"
 	"farmrun/modules/symlink"
 	"farmrun/modules/tunnel"
@@ -23,6 +25,8 @@ func modules(w *world, script string) []luahost.Module {
 		cli.Module(cli.Config{Script: script, Operator: w.operator, Passwords: w.keyring, Yes: w.flags.yes}),
 		farm.Module(w.farm, methods(w), takeDialogue),
 		cvs.Module(&cvs.Passwords{Take: w.keyring.Take}),
+		release.Module(),
+		patch.Module(),
 		symlink.Module(),
 		tunnel.Module(&w.tunnels),
 		probe.Module(),

@@ -20,6 +20,7 @@ import (
 // "tag", "date", "root", "time" and "files", each followed by ": " and its
 // value. It is written last and before the release gets its name, so a
 // directory that has it is complete. It lies where cvs does not look for files.
+// Package release reads it, too.
 const RecordFile = "CVS/farmrun-release"
 
 // Release is a working copy that Checkout has made.
@@ -181,72 +182,4 @@ func parseRelease(dir, text string) Release {
 		}
 	}
 	return r
-}
-
-// releasesScript says of each directory in another what its record holds.
-const releasesScript = `# look what releases there are
-cd "$1" || exit
-for dir in *; do
-	[ -d "$dir" ] && [ ! -L "$dir" ] || continue
-	printf 'dir: %s\n' "$dir"
-	[ ! -f "$dir/$2" ] || cat "$dir/$2"
-done
-`
-
-// Releases returns the directories within dir, by name, and what they are. One
-// that is not Complete was not made by Checkout. Links are left out.
-func Releases(ctx context.Context, r Runner, dir string) ([]Release, error) {
-	out, err := look(ctx, r, "look for releases in "+dir, releasesScript, dir)
-	if err != nil {
-		return nil, err
-	}
-	var all []Release
-	for _, part := range strings.Split("\n"+out, "\ndir: ")[1:] {
-		name, record, _ := strings.Cut(part, "\n")
-		all = append(all, parseRelease(path.Join(dir, name), record))
-	}
-	return all, nil
-}
-
-// releaseScript says what the record of one directory holds.
-const releaseScript = `# look what release this is
-cd "$1" || exit
-[ ! -f "$2" ] || cat "$2"
-`
-
-// Inspect returns what dir is. It fails with ErrNoDirectory if there is none,
-// and with ErrIncomplete if it was not made by Checkout, and so may be half a
-// release.
-func Inspect(ctx context.Context, r Runner, dir string) (Release, error) {
-	out, err := look(ctx, r, "look at the release "+dir, releaseScript, dir)
-	if err != nil {
-		return Release{Dir: dir}, err
-	}
-	rel := parseRelease(dir, out)
-	if !rel.Complete() {
-		return rel, &Error{Do: "look at the release " + dir, Reason: ErrIncomplete, Said: "it has no " + RecordFile}
-	}
-	return rel, nil
-}
-
-// look runs one of the scripts that read records in dir.
-func look(ctx context.Context, r Runner, do, script, dir string) (string, error) {
-	if err := remote.CheckPath(dir); err != nil {
-		return "", fmt.Errorf("%s: %w", do, err)
-	}
-	if !path.IsAbs(dir) {
-		dir = "./" + dir
-	}
-	cmd := remote.Cmd{
-		Title: do, Args: []string{"sh", "-c", script, "sh", dir, RecordFile},
-		Query: true, Quiet: true,
-	}
-	res, err := r.Run(ctx, cmd)
-	if err != nil {
-		return "", err
-	}
-	if err := res.Err(cmd); err != nil {
-		return "", explain(cmd, res, res.Stderr)
-	}
-	return string(res.Stdout), nil
 }

@@ -29,8 +29,13 @@ finish() {
 	exit "$status"
 }
 
+# Whether $base is a name that is taken; an empty directory gives its name up.
+taken() {
+	[ -L "$base" ] || [ -e "$base" ] && { [ ! -d "$base" ] || [ -n "$(ls -A "$base")" ]; }
+}
+
 cd "$dir" || exit 102
-if [ -e "$base" ] || [ -L "$base" ]; then
+if taken; then
 	[ ! -f "$base/$record" ] || cat "$base/$record"
 	exit 101
 fi
@@ -69,7 +74,8 @@ printf '%s: %s\n' module "$module" tag "$tag" date "$date" root "$root" \
 	time "$(date -u +%Y-%m-%dT%H:%M:%SZ)" files "$files" >"$temp/$record" || exit
 cat "$temp/$record"
 
-[ ! -e "$base" ] && [ ! -L "$base" ] || exit 101
+taken && exit 101
+[ ! -d "$base" ] || rmdir "$base" || exit
 mv "$temp" "$base" || exit
 if [ -d "$base/$temp" ]; then # somebody took the name just now, and mv moved into it
 	rm -rf "${base:?}/$temp"

@@ -24,8 +24,7 @@ import (
 func Module(passwords *Passwords) luahost.Module {
 	b := &binding{passwords}
 	return luahost.Module{Name: "cvs", Funcs: map[string]luahost.Func{
-		"checkout": b.checkout, "inspect": b.inspect, "releases": b.releases,
-		"update": b.update, "status": b.status, "diff": b.diff,
+		"checkout": b.checkout, "update": b.update, "status": b.status, "diff": b.diff,
 		"tags": b.tags, "find_tag": b.findTag, "tag": b.tag, "rtag": b.rtag,
 	}}
 }
@@ -43,28 +42,17 @@ func (b *binding) client(c *luahost.Call, root string) *Client {
 	return &Client{Runner: luahost.Arg[Runner](c, 1, "a host"), Root: root, Passwords: b.passwords}
 }
 
-// cvs.checkout(host, options) -> release
+// cvs.checkout(host, options) -> count
 //
-// Pulls a module into a directory that has its name only when it is complete.
-// If it fails nothing is left; what an earlier pull left that died is cleared
-// away. A name that is taken is an error of kind "refused". Options:
+// Pulls a module into a directory that has its name only when it is complete,
+// and returns how many files it has. If it fails nothing is left; what an
+// earlier pull left that died is cleared away. A name that is taken, by
+// anything but an empty directory, is an error of kind "refused". Options:
 //
 //   - root, module (required): what to pull, and whence
 //   - dir (required): the directory's name
 //   - tag: the tag to pull
 //   - date: the time to pull, in any form that cvs reads
-//
-// The release is a table:
-//
-//   - release.dir (string): where it lies on the host
-//   - release.root (string): whence it was pulled
-//   - release.module (string): the module
-//   - release.tag (string): the tag that was asked for, or ""
-//   - release.date (string): the date that was asked for, or ""
-//   - release.time (string?): when it was complete, by the host's clock, such
-//     as "2000-09-19T22:10:05Z"; nil if it is not known to be complete
-//   - release.files (integer): how many files it has
-//   - release.removed (string[]): the left-overs that were cleared away
 func (b *binding) checkout(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Root    string `lua:"root,required"`
@@ -80,41 +68,7 @@ func (b *binding) checkout(c *luahost.Call) {
 		release, err = client.Checkout(ctx, CheckoutOptions{Dir: opts.Dir, Module: opts.Module, Tag: opts.Tag, Date: opts.Date})
 		return err
 	})
-	c.Push(release)
-}
-
-// lookOptions are those of functions that only look at a directory.
-type lookOptions struct{ Timeout time.Duration }
-
-// cvs.inspect(host, dir [, options]) -> release
-//
-// Returns what release a directory is, as cvs.checkout does. A directory that
-// is not there, or that was not pulled to its end by cvs.checkout, is an error.
-func (b *binding) inspect(c *luahost.Call) {
-	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
-	opts := luahost.Options[lookOptions](c, 3)
-	var release Release
-	c.Wait("cvs.inspect "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
-		release, err = Inspect(ctx, host, dir)
-		return err
-	})
-	c.Push(release)
-}
-
-// cvs.releases(host, dir [, options]) -> releases
-//
-// Returns the directories within dir, in the order of their names, and what
-// they are, as cvs.inspect does. One that was not made by cvs.checkout has no
-// time.
-func (b *binding) releases(c *luahost.Call) {
-	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
-	opts := luahost.Options[lookOptions](c, 3)
-	var releases []Release
-	c.Wait("cvs.releases in "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
-		releases, err = Releases(ctx, host, dir)
-		return err
-	})
-	c.Push(releases)
+	c.Push(release.Files)
 }
 
 // cvs.update(host [, options]) -> files, notes

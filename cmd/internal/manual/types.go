@@ -27,6 +27,8 @@ var arguments = map[string]string{
 	"hosts":   "string|host|(string|host)[]",
 	"set":     "string|string[]",
 	"command": "string|string[]", // a line for the shell, or words
+	"id":      "string",
+	"paths":   "string[]",
 	"args":    "table<string, any>",
 	"options": "table",
 	"spec":    "table",
@@ -34,19 +36,25 @@ var arguments = map[string]string{
 	"turn": "fun(host: host): any",
 	"undo": "fun(host: host): any",
 	"work": "fun(host: host): any",
+
+	"fill":  "fun(new: new)",
+	"adapt": "fun(new: new)",
 }
 
 // results says what words mean for results where that is another thing.
 var results = map[string]string{
-	"files":    "table[]",
-	"hosts":    "host[]",
-	"notes":    "string[]",
-	"former":   "string",
-	"release":  "table",
-	"releases": "table[]",
-	"results":  "table<string, any>", // by host name
-	"tag":      "table",
-	"tags":     "table[]",
+	"files":   "table[]",
+	"hosts":   "host[]",
+	"notes":   "string[]",
+	"changed": "boolean",
+	"changes": "table[]",
+	"former":  "string",
+	"patches": "table[]",
+	"paths":   "string[]",
+	"results": "table<string, any>", // by host name
+	"state":   "string",
+	"tag":     "table",
+	"tags":    "table[]",
 }
 
 // typeOf names the type of an argument of e.

@@ -1,17 +1,11 @@
---- checkout, inspect, releases
+--- checkout
 local cvs, here = require "cvs", require "here"
 local host = here.host
-host:sh "mkdir releases; mkdir releases/half"
-local pulled = cvs.checkout(host, { root = here.root, module = "site", dir = "releases/2000-09-12", tag = "Snapshot-1" })
-print(pulled.dir, pulled.module, pulled.tag, pulled.date, pulled.files, #pulled.removed)  --= releases/2000-09-12	site	Snapshot-1		4	0
-local seen = cvs.inspect(host, "releases/2000-09-12")
-print(seen.tag, seen.time == pulled.time, seen.root == here.root)  --= Snapshot-1	true	true
-for _, r in ipairs(cvs.releases(host, "releases")) do print(r.dir, r.time ~= nil) end
---= releases/2000-09-12	true
---= releases/half	false
-local ok, e = pcall(cvs.checkout, host, { root = here.root, module = "site", dir = "releases/2000-09-12" })
+local o = { root = here.root, module = "site", dir = "new", tag = "Snapshot-1" }
+host:sh "mkdir new"
+print(cvs.checkout(host, o), host:sh "ls -d new/h*")         --= 4	new/htdocs
+local ok, e = pcall(cvs.checkout, host, o)
 print(ok, e.kind, e.hint)                                 --= false	refused	there is nothing to pull
-cvs.inspect(host, "releases/half")                        --! the checkout is not complete: it has no CVS/farmrun-release
 
 --- update, status, diff and tag
 local cvs, here = require "cvs", require "here"

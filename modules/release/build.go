@@ -1,0 +1,185 @@
+package release
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"farmrun/luahost/remote"
+)
+
+// Build is a release that is being filled, and has no name yet. It belongs to
+// one goroutine.
+type Build struct {
+	Dir  string // where to fill it: beside where it will lie, so that relative links hold
+	From string // whose files are in Dir to begin with, or ""
+	Dry  bool   // this is a dry run: Dir is not there
+	// Removed are the left-overs of builds that died, which were cleared away.
+	Removed []string
+
+	runner Runner
+	name   string // where it will lie
+	done   bool
+}
+
+// BuildOptions of Begin. The zero value begins with an empty directory.
+type BuildOptions struct {
+	// From is a release to begin with. The new one has its files, those apart
+	// that are not as they came from its source: what was patched or changed
+	// there is missing, and what was added is. The two share files by hard
+	// links, and neither notices when the other replaces one. Who writes into a
+	// file of one writes into both: patch, cvs, git and rsync replace files.
+	From string
+}
+
+//go:embed begin.sh
+var beginScript string
+
+// Begin makes a hidden directory beside dir, which Seal gives its name. It
+// fails with ErrExists if the name is taken. What an earlier build of this name
+// left that died is cleared away: one of this machine whose process is gone,
+// and any that nobody has touched for a day. A dry run looks whether the name is
+// free.
+func Begin(ctx context.Context, r Runner, dir string, o BuildOptions) (*Build, error) {
+	dir = strings.TrimRight(dir, "/")
+	if base := path.Base(dir); base == "." || base == ".." || base == "/" || strings.HasPrefix(base, ".") {
+		return nil, fmt.Errorf("%q cannot be the name of a release", dir)
+	}
+	parent, base := path.Split(dir)
+	b := &Build{runner: r, name: dir, From: o.From}
+	b.Dir = parent + LeftOver + base + "." + owner() + "." + rand.Text()
+	dead, err := b.leftOvers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cmd := remote.Cmd{Title: "begin the release " + dir}
+	res, err := run(ctx, r, cmd, beginScript, append([]string{dir, b.Dir, o.From}, dead...)...)
+	if err != nil {
+		return nil, err
+	}
+	b.Dry, b.Removed = res.Dry, dead
+	return b, nil
+}
+
+// owner names this process, as the names of left-overs have it.
+func owner() string {
+	host, _ := os.Hostname()
+	return notWord.ReplaceAllString(host, "-") + "-" + strconv.Itoa(os.Getpid())
+}
+
+var notWord = regexp.MustCompile(`[^A-Za-z0-9]+`)
+
+// leftOvers returns what there is of builds of this name that died. It fails if
+// the name is taken.
+func (b *Build) leftOvers(ctx context.Context) (dead []string, err error) {
+	parent, base := path.Split(b.name)
+	out, err := look(ctx, b.runner, "look for "+b.name, b.name, `[ ! -e "$1" ] && [ ! -L "$1" ] || exit 101
+		for old in "$2"*; do
+			[ -d "$old" ] || continue
+			[ -n "$(find "$old" -prune -mtime -1)" ] && echo "new $old" || echo "old $old"
+		done`, parent+LeftOver+base+".")
+	for line := range strings.Lines(out) {
+		age, dir, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if age == "old" || gone(strings.TrimPrefix(path.Base(dir), LeftOver+base+".")) {
+			dead = append(dead, dir)
+		}
+	}
+	return dead, err
+}
+
+// gone tells whether the build whose name ends with rest, an owner and a nonce,
+// was this machine's and its process is no more.
+func gone(rest string) bool {
+	whose, _, _ := strings.Cut(rest, ".")
+	machine, _ := splitOwner(owner())
+	theirs, pid := splitOwner(whose)
+	if theirs != machine || pid <= 0 {
+		return false
+	}
+	return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}
+
+func splitOwner(s string) (machine string, pid int) {
+	i := strings.LastIndexByte(s, '-')
+	if i < 0 {
+		return s, 0
+	}
+	pid, _ = strconv.Atoi(s[i+1:])
+	return s[:i], pid
+}
+
+// Filled notes that Dir has what its source has, so that a later build can
+// begin with that. It comes after Dir was filled and before it is changed.
+func (b *Build) Filled(ctx context.Context) error {
+	if b.Dry {
+		return nil
+	}
+	cmd := remote.Cmd{Title: "list the files of the release " + b.name}
+	_, err := run(ctx, b.runner, cmd, `cd "$1" || exit 102
+		half=$(find . -name '.new.*' -o -name '.farmrun-pull.*') || exit
+		if [ -n "$half" ]; then
+			echo "there is $half" >&2
+			exit 103
+		fi
+		record=$(admin .)
+		mkdir -p "$record" || exit
+		if [ -f "$record/farmrun-source" ]; then
+			relist "$record/farmrun-source" >"$record/farmrun-source.new"
+		else
+			list >"$record/farmrun-source.new"
+		fi && mv -f "$record/farmrun-source.new" "$record/farmrun-source"`, b.Dir)
+	return err
+}
+
+//go:embed seal.sh
+var sealScript string
+
+// Seal writes the record of what was filled, with these notes, and gives the
+// release its name. Filled comes first. It fails if there is no file in it, and
+// with ErrExists if the name was taken meanwhile. After that the Build is done
+// with, but for Close.
+func (b *Build) Seal(ctx context.Context, notes map[string]string) (Release, error) {
+	if b.Dry {
+		return Release{Dir: b.name, Notes: notes}, nil
+	}
+	var lines strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(notes)) {
+		if strings.ContainsAny(name+notes[name], "\n\r\x00") || strings.Contains(name, ": ") {
+			return Release{}, fmt.Errorf("the note %q of %s is more than a line", name, b.name)
+		}
+		fmt.Fprintf(&lines, "%s: %s\n", name, notes[name])
+	}
+	cmd := remote.Cmd{Title: "name the release " + b.name}
+	res, err := run(ctx, b.runner, cmd, sealScript, b.name, b.Dir, lines.String())
+	if err != nil {
+		return Release{}, err
+	}
+	b.done = true
+	return parse(b.name, string(res.Stdout)), nil
+}
+
+// discardWithin is how long the removal of a build may take.
+const discardWithin = time.Minute
+
+// Close removes what was filled, unless it was sealed. It may be called again.
+func (b *Build) Close() error {
+	if b.done || b.Dry {
+		return nil
+	}
+	b.done = true
+	ctx, cancel := context.WithTimeout(context.Background(), discardWithin)
+	defer cancel()
+	_, err := run(ctx, b.runner, remote.Cmd{Title: "give up the release " + b.name}, `rm -rf "$1"`, b.Dir)
+	return err
+}

@@ -1,0 +1,117 @@
+package release
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"farmrun/luahost/remote"
+)
+
+// Change is a file that is not as the record of its release has it.
+type Change struct {
+	Path string
+	// How says what is the matter: "changed", "new", "missing", or "mode",
+	// "owner" or "link" where that alone is different.
+	How string
+}
+
+// Changes returns what is not as it was when the release was sealed, or kept
+// since, by path. Nothing that the host's cvs or clock says goes into that: the
+// files are read. It fails with ErrNone, ErrIncomplete and ErrUnlisted.
+func Changes(ctx context.Context, r Runner, dir string) ([]Change, error) {
+	do := "look what was changed in " + dir
+	out, err := look(ctx, r, do, dir, `cd "$1" || exit 102
+		record=$(admin .)
+		[ -f "$record/farmrun-release" ] || exit 103
+		[ -f "$record/farmrun-files" ] || exit 104
+		list | diff "$record/farmrun-files" - || [ $? -eq 1 ]`)
+	if err != nil {
+		return nil, err
+	}
+	return compare(out), nil
+}
+
+// file is a line of a list.
+type file struct{ mode, owner, sum, reads string }
+
+func parseFile(line string) (path string, f file) {
+	parts := strings.SplitN(line, " ", 4)
+	if len(parts) < 4 {
+		return line, file{}
+	}
+	f = file{mode: parts[0], owner: parts[1], sum: parts[2]}
+	path = parts[3]
+	if strings.HasPrefix(f.mode, "l") {
+		path, f.reads, _ = strings.Cut(path, " -> ")
+	}
+	return path, f
+}
+
+// compare reads what diff says of two lists.
+func compare(diff string) []Change {
+	was, is := map[string]file{}, map[string]file{}
+	var paths []string
+	for line := range strings.Lines(diff) {
+		line = strings.TrimSuffix(line, "\n")
+		side := map[string]map[string]file{"< ": was, "> ": is}[line[:min(2, len(line))]]
+		if side == nil {
+			continue
+		}
+		path, f := parseFile(line[2:])
+		side[path] = f
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	var changes []Change
+	for _, path := range slices.Compact(paths) {
+		changes = append(changes, Change{path, how(was, is, path)})
+	}
+	return changes
+}
+
+func how(was, is map[string]file, path string) string {
+	a, before := was[path]
+	b, now := is[path]
+	switch {
+	case !before:
+		return "new"
+	case !now:
+		return "missing"
+	case a.mode[:1] != b.mode[:1] || a.sum != b.sum:
+		return "changed"
+	case a.reads != b.reads:
+		return "link"
+	case a.owner != b.owner:
+		return "owner"
+	}
+	return "mode"
+}
+
+// Keep takes these files, by their paths within the release, as they are now
+// for what they should be; one that is not there should not be.
+func Keep(ctx context.Context, r Runner, dir string, paths []string) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	var lines strings.Builder
+	for _, path := range paths {
+		if err := remote.CheckPath(path); err != nil {
+			return err
+		}
+		lines.WriteString(strings.TrimPrefix(path, "./") + "\n")
+	}
+	cmd := remote.Cmd{Title: "keep what was changed in " + dir, Stdin: strings.NewReader(lines.String())}
+	_, err := run(ctx, r, cmd, `cd "$1" || exit 102
+		record=$(admin .)
+		[ -f "$record/farmrun-files" ] || exit 104
+		cat >"$record/farmrun-kept" || exit
+		list >"$record/farmrun-is" || exit
+		{
+			chosen 0 "$record/farmrun-files" "$record/farmrun-kept"
+			chosen 1 "$record/farmrun-is" "$record/farmrun-kept"
+		} | sort >"$record/farmrun-files.new" &&
+			mv -f "$record/farmrun-files.new" "$record/farmrun-files" &&
+			rm -f "$record/farmrun-kept" "$record/farmrun-is"`, dir)
+	return err
+}

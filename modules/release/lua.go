@@ -1,0 +1,243 @@
+package release
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost"
+)
+
+// Module is the Lua half of this package:
+//
+//	local release = require "release"
+//
+// It keeps the releases of a site on a host: directories each of which takes
+// its name only when it is complete, and knows what it is, what is in it and
+// which local patches it carries. What fills one is up to the script.
+//
+//	release.build(host, "releases/2000-09-19", { notes = { tag = tag } }, function(new)
+//	  cvs.checkout(host, { root = root, module = "site", tag = tag, dir = new.dir })
+//	end)
+//
+// Every function takes timeout, a minute for those that only look, 10 minutes
+// for the others, and 1 hour for release.build.
+func Module() luahost.Module {
+	return luahost.Module{Name: "release", Funcs: map[string]luahost.Func{
+		"build": build, "inspect": inspect, "list": list, "condemn": condemn, "remove": remove,
+		"changes": changes, "keep": keep,
+		"carried": carried, "carry": carry, "drop": drop, "hash": hash,
+	}}
+}
+
+// The times that there are unless the script says otherwise.
+const (
+	lookTimeout  = time.Minute
+	workTimeout  = 10 * time.Minute
+	buildTimeout = time.Hour
+)
+
+// timeOption is what every function takes.
+type timeOption struct{ Timeout time.Duration }
+
+// release.build(host, dir, options, fill [, adapt]) -> release
+//
+// Makes the release dir: fill(new) puts the source's files into new.dir, a
+// hidden directory beside dir, which then takes the name dir, complete. If
+// anything fails, nothing is left; what an earlier build left that died is
+// cleared away. A name that is taken is an error of kind "refused".
+// adapt(new) makes the changes that are the site's own, such as local patches,
+// which a release that begins with this one does not take over. A dry run
+// calls both, with new.dry, to show what they would do. Options:
+//
+//   - from: a release to begin with, if there is one. new.dir then has its
+//     files, but for those that are not as they came from the source, and
+//     shares them by hard links until one is replaced.
+//   - notes: a table of lines to write down, which release.inspect has as notes
+//   - timeout ("1h"): how long all of that may take
+//
+// What fill and adapt get is a table:
+//
+//   - new.dir (string): the directory to fill; it is there, and empty unless it
+//     began with another release
+//   - new.from (string): the release that it began with, or ""
+//   - new.dry (boolean): true if this is a dry run, and new.dir is not there
+//
+// The release is a table:
+//
+//   - release.dir (string): where it lies on the host
+//   - release.time (string?): when it was complete, by the host's clock, such
+//     as "2000-09-19T22:10:05Z"; nil if it is not known to be complete
+//   - release.files (integer): how many files it has
+//   - release.bad (string): why it is not to be put on the air, or ""
+//   - release.notes (table<string, string>): what its builder wrote down
+func build(c *luahost.Call) {
+	host, dir, fill := luahost.Arg[Runner](c, 1, "a host"), c.String(2), c.Function(4)
+	opts := luahost.Options[struct {
+		From    string
+		Notes   map[string]string
+		Timeout time.Duration
+	}](c, 3)
+	deadline := time.Now().Add(cmp.Or(opts.Timeout, buildTimeout))
+	step := func(what string, do func(ctx context.Context) error) {
+		c.Wait("release.build of "+dir, max(time.Until(deadline), time.Nanosecond), do)
+	}
+	var b *Build
+	step("begin", func(ctx context.Context) (err error) {
+		b, err = Begin(ctx, host, dir, BuildOptions{From: opts.From})
+		return err
+	})
+	c.Own(b)
+	defer func() {
+		c.Disown(b)
+		c.Try("give up "+dir, 0, func(context.Context) error { return b.Close() })
+	}()
+	call(c, fill, b)
+	step("filled", b.Filled)
+	if c.Has(5) {
+		call(c, c.Function(5), b)
+	}
+	var rel Release
+	step("seal", func(ctx context.Context) (err error) {
+		rel, err = b.Seal(ctx, opts.Notes)
+		return err
+	})
+	c.Push(rel)
+}
+
+// call has a function of the script work on a build.
+func call(c *luahost.Call, fn *lua.LFunction, b *Build) {
+	if _, err := c.Protect(fn, map[string]any{"dir": b.Dir, "from": b.From, "dry": b.Dry}); err != nil {
+		c.Raise(err)
+	}
+}
+
+// release.inspect(host, dir [, options]) -> release
+//
+// Returns what release a directory is, as release.build does. A directory that
+// is not there, or that was not built to its end, is an error.
+func inspect(c *luahost.Call) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	opts := luahost.Options[timeOption](c, 3)
+	var rel Release
+	c.Wait("release.inspect "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
+		rel, err = Inspect(ctx, host, dir)
+		return err
+	})
+	c.Push(rel)
+}
+
+// release.list(host, dir [, options]) -> releases
+//
+// Returns the directories within dir, in the order of their names, and what
+// they are, as release.build does. One that was not built to its end has no
+// time. What is left of a build that died, or is being built, has a name that
+// begins with ".farmrun-new.".
+func list(c *luahost.Call) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	opts := luahost.Options[timeOption](c, 3)
+	var all []Release
+	c.Wait("release.list in "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
+		all, err = List(ctx, host, dir)
+		return err
+	})
+	c.Push(all)
+}
+
+// release.condemn(host, dir, text [, options])
+//
+// Marks a release as one that is not to be put on the air again, and says why;
+// an empty text takes the mark away.
+func condemn(c *luahost.Call) {
+	host, dir, why := luahost.Arg[Runner](c, 1, "a host"), c.String(2), c.String(3)
+	opts := luahost.Options[timeOption](c, 4)
+	c.Wait("release.condemn "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
+		return Condemn(ctx, host, dir, why)
+	})
+}
+
+// release.remove(host, dir [, options])
+//
+// Removes a directory of releases. It loses its name first, so that nobody
+// finds half of it.
+func remove(c *luahost.Call) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	opts := luahost.Options[timeOption](c, 3)
+	c.Wait("release.remove "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
+		return Remove(ctx, host, dir)
+	})
+}
+
+// release.changes(host, dir [, options]) -> changes
+//
+// Returns which files are not as they were when the release was built, or kept
+// since: a list of tables with path and how, which is "changed", "new",
+// "missing", or "mode", "owner" or "link" where that alone is different. The
+// files are read; no source is asked.
+func changes(c *luahost.Call) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	opts := luahost.Options[timeOption](c, 3)
+	var all []Change
+	c.Wait("release.changes in "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
+		all, err = Changes(ctx, host, dir)
+		return err
+	})
+	c.Push(all)
+}
+
+// release.keep(host, dir, paths [, options])
+//
+// Takes files of a release, a list of their paths within it, as they are now
+// for what they should be. One that is not there should not be.
+func keep(c *luahost.Call) {
+	host, dir, paths := luahost.Arg[Runner](c, 1, "a host"), c.String(2), c.Strings(3)
+	opts := luahost.Options[timeOption](c, 4)
+	c.Wait("release.keep in "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
+		return Keep(ctx, host, dir, paths)
+	})
+}
+
+// release.carried(host, dir [, options]) -> patches
+//
+// Returns the local patches that a release carries: a list of tables with id,
+// text, as it was applied, and hash, what release.hash makes of that.
+func carried(c *luahost.Call) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	opts := luahost.Options[timeOption](c, 3)
+	var all []Patch
+	c.Wait("release.carried in "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
+		all, err = Carried(ctx, host, dir)
+		return err
+	})
+	c.Push(all)
+}
+
+// release.carry(host, dir, id, text [, options])
+//
+// Notes that a release carries a local patch, in place of one of the same id.
+// It does not apply it.
+func carry(c *luahost.Call) {
+	host, dir, id, text := luahost.Arg[Runner](c, 1, "a host"), c.String(2), c.String(3), c.String(4)
+	opts := luahost.Options[timeOption](c, 5)
+	c.Wait("release.carry "+id, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
+		return Carry(ctx, host, dir, id, text)
+	})
+}
+
+// release.drop(host, dir, id [, options])
+//
+// Notes that a release no longer carries a local patch.
+func drop(c *luahost.Call) {
+	host, dir, id := luahost.Arg[Runner](c, 1, "a host"), c.String(2), c.String(3)
+	opts := luahost.Options[timeOption](c, 4)
+	c.Wait("release.drop "+id, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
+		return Drop(ctx, host, dir, id)
+	})
+}
+
+// release.hash(text) -> string
+//
+// Returns twelve digits by which texts are told apart.
+func hash(c *luahost.Call) { c.Push(Hash(c.String(1))) }

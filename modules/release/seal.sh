@@ -1,0 +1,26 @@
+# shellcheck shell=sh
+# Writes the record of a release and gives it its name. It comes after
+# record.sh.
+new=$(basename "$2") notes=$3
+cd "$(dirname "$1")" || exit 102
+name=$(basename "$1")
+cd "$new" || exit 102
+record=$(admin .)
+relist "$record/farmrun-source" >"$record/farmrun-files" || exit
+files=$(names <"$record/farmrun-files" | grep -vc '^\(.*/\)*CVS/[A-Z][a-z]*$')
+if [ "$files" -eq 0 ]; then
+	echo "there is no file in it" >&2
+	exit 103
+fi
+printf '%s%s: %s\n%s: %s\n' "$notes" time "$(date -u +%Y-%m-%dT%H:%M:%SZ)" files "$files" \
+	>"$record/farmrun-release.new" &&
+	mv -f "$record/farmrun-release.new" "$record/farmrun-release" &&
+	cat "$record/farmrun-release" || exit
+
+cd .. || exit
+[ ! -e "$name" ] && [ ! -L "$name" ] || exit 101
+mv "$new" "$name" || exit
+if [ -d "$name/$new" ]; then # somebody took the name just now, and mv moved into it
+	mv "$name/$new" .
+	exit 101
+fi

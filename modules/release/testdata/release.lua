@@ -1,0 +1,113 @@
+--- a release takes its name when it is complete
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+local made = release.build(host, "releases/1", { notes = { tag = "One" } }, function(new)
+  print(host:sh "ls releases" == "", new.from == "", new.dry)  --= true	true	false
+  host:sh("cd " .. new.dir .. "; echo a >a; mkdir d; echo b >d/b")
+end)
+print(made.dir, made.files, made.notes.tag, made.bad == "")  --= releases/1	2	One	true
+local seen = release.inspect(host, "releases/1")
+print(seen.time == made.time, host:sh "ls releases")     --= true	1
+
+--- one that fails leaves nothing
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+local ok, err = pcall(release.build, host, "releases/1", {}, function() error("no luck", 0) end)
+print(ok, err.message, host:sh "ls -A releases" == "")  --= false	no luck	true
+local ok, err = pcall(release.build, host, "releases/1", {}, function() end)
+print(ok, err.message:match "there is no file in it", host:sh "ls -A releases" == "")  --= false	there is no file in it	true
+
+--- a name that is taken
+local release, host = require "release", require("here").host
+host:sh "mkdir -p releases/1"
+release.build(host, "releases/1", {}, function() end)    --! the name is taken
+
+--- changes, and what is kept of them
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+release.build(host, "releases/1", {}, function(new)
+  host:sh("cd " .. new.dir .. "; for f in a b c 'd e' x; do echo $f >\"$f\"; done; ln -s a l; mkdir CVS; echo T1 >CVS/Tag")
+end)
+local function show()
+  for _, change in ipairs(release.changes(host, "releases/1")) do print(change.how, change.path) end
+end
+show()
+host:sh "cd releases/1; touch -r a t; echo A >a; touch -r t a; rm b t; echo n >'n w'; chmod a+w c; rm l; ln -s c l; rm x; mkdir x; touch x/y"
+host:sh "cd releases/1; echo T2 >CVS/Tag; echo zz >'d e'; touch CVS/Entries; rm -r 'd e'; ln -s c 'd e'"
+show()
+--= changed	CVS/Tag
+--= changed	a
+--= missing	b
+--= mode	c
+--= changed	d e
+--= link	l
+--= new	n w
+--= missing	x
+--= new	x/y
+release.keep(host, "releases/1", { "a", "b", "n w", "d e", "l", "CVS/Tag" })
+print "kept"
+--= kept
+show()
+--= mode	c
+--= missing	x
+--= new	x/y
+
+--- a release that begins with another
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+release.build(host, "releases/1", {}, function(new)
+  host:sh("cd " .. new.dir .. "; mkdir CVS d d/CVS; for f in a b c d/d; do echo 1 >$f; done; echo T1 >CVS/Tag; cp CVS/Tag d/CVS; ln -s a l")
+end, function(new) host:sh("cd " .. new.dir .. "; cp a a.orig; rm a; echo patched >a") end)
+host:sh "cd releases/1; rm b; echo 2 >b; echo more >more"
+release.build(host, "releases/2", { from = "releases/1" }, function(new)
+  print(host:sh("cd " .. new.dir .. "; echo *; ls -A CVS"))
+--= CVS c d l
+--= Tag
+--= farmrun-source
+  host:sh("cd " .. new.dir .. "; echo T2 >CVS/Tag; echo T2 >d/CVS/Tag; echo 3 >a; echo 3 >b; rm c; echo 3 >c")
+end)
+print(host:sh "cd releases; cat 1/CVS/Tag 1/d/CVS/Tag 1/c; stat -c %h 1/d/d 2/c")
+--= T1
+--= T1
+--= 1
+--= 2
+--= 1
+print(#release.changes(host, "releases/2"), release.inspect(host, "releases/2").files)  --= 0	5
+
+--- what a build leaves that died is cleared away, and no other
+local release, host = require "release", require("here").host
+host:sh "mkdir -p releases/.farmrun-new.1.elsewhere-1.X releases/.farmrun-new.11.elsewhere-1.X; touch -d '3 days ago' releases/.farmrun-new.1*"
+host:sh "mkdir -p releases/.farmrun-new.1.elsewhere-1.Y; mkdir releases/.farmrun-new.1.$(hostname | tr -c 'a-zA-Z0-9\\n' -)-99999999.Z"
+release.build(host, "releases/1", {}, function(new) host:sh("echo a >" .. new.dir .. "/a") end)
+print(host:sh "cd releases; echo .f* *")                 --= .farmrun-new.1.elsewhere-1.Y .farmrun-new.11.elsewhere-1.X 1
+for _, r in ipairs(release.list(host, "releases")) do print(r.dir, r.time ~= nil) end
+--= releases/1	true
+--= releases/.farmrun-new.1.elsewhere-1.Y	false
+--= releases/.farmrun-new.11.elsewhere-1.X	false
+
+--- patches that a release carries
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+release.build(host, "releases/1", {}, function(new) host:sh("echo a >" .. new.dir .. "/a") end)
+release.carry(host, "releases/1", "17", "a text\nwithout an end")
+release.carry(host, "releases/1", "9", "")
+for _, p in ipairs(release.carried(host, "releases/1")) do print(p.id, #p.text, p.hash == release.hash(p.text)) end
+--= 17	21	true
+--= 9	0	true
+release.drop(host, "releases/1", "9")
+print(#release.carried(host, "releases/1"), #release.changes(host, "releases/1"))  --= 1	0
+release.drop(host, "releases/1", "9")                    --! the release carries no such patch
+
+--- a release that is bad, and one that goes
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+release.build(host, "releases/1", {}, function(new) host:sh("echo a >" .. new.dir .. "/a") end)
+release.condemn(host, "releases/1", "the shop is empty")
+release.condemn(host, "releases/1", "the till is empty")
+print(release.inspect(host, "releases/1").bad)           --= the till is empty
+release.condemn(host, "releases/1", "")
+print(release.inspect(host, "releases/1").bad == "")     --= true
+host:sh "chmod a-w releases/1"
+release.remove(host, "releases/1")
+print(host:sh "ls -A releases" == "")                     --= true
+release.remove(host, "releases/1")                       --! there is no such directory
