@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -69,6 +70,14 @@ func (c *Call) fault(v any) {
 
 // Name returns what the script called: "cvs.update", "host:run".
 func (c *Call) Name() string { return c.name }
+
+// File returns the path of the Lua file that makes the call, or "".
+func (c *Call) File() string {
+	if at := where(c.L); len(at) > 0 {
+		return at[0][:strings.LastIndexByte(at[0], ':')]
+	}
+	return ""
+}
 
 // Host returns the name of the host whose function this is, or "".
 func (c *Call) Host() string { return c.thread.host }

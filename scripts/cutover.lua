@@ -2,7 +2,7 @@
 local cli, farm, symlink = require "cli", require "farm", require "symlink"
 local site      = require "site"
 local switchrel = require "switchrel"
-local pull      = require "cvs-pull-snapshot"
+local pull      = require "lib.pull"
 
 local cutover = {}
 
@@ -64,20 +64,21 @@ server that was left out of the pool first, and goes through all of them.]],
   { "date", cli.date, "the release to switch to, yyyy-mm-dd" },
   pull       = { type = cli.flag, help = "pull the release onto the servers first" },
   undo       = { type = cli.flag, help = "put a server back as it was when its turn fails" },
+  bad        = { type = cli.flag, help = "switch to it although it is marked as bad" },
   allow_sick = { type = cli.flag, help = "begin although servers are sick; those go first" },
 }
 for name, option in pairs(cutover.options) do spec[name] = option end
 local args  = cli.parse(spec)
 local hosts = farm.hosts(args.hosts)
 
-if args.pull then pull.everywhere(hosts, args.date) end
+if args.pull then pull.everywhere(require(site.source .. "-pull-snapshot"), hosts, args.date) end
 local unpulled = args.pull and farm.dry_run() -- the release may not be there, and no fault
 
 farm.each(hosts, function(host)
   symlink.read(host, site.release.link)
   pull.check_room(host)
   if not args.allow_sick then site.healthy(host) end
-  if not unpulled then pull.check(host, args.date) end
+  if not unpulled then pull.check(host, args.date, args.bad) end
 end)
 
 cutover.prepare(hosts, args)

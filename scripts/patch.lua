@@ -1,30 +1,155 @@
--- patch.lua FILE: apply a patch on all servers, keeping the originals (patch
--- -b). It tries first, on every server, whether the patch fits.
-local cli, farm = require "cli", require "farm"
-local site = require "site"
+-- patch.lua DO …: the site's local patches, which outlive releases. See
+-- lib/ledger.lua for what a patch is.
+local cli, cvs, farm, patch, release = require "cli", require "cvs", require "farm", require "patch", require "release"
+local site, switchrel, ledger = require "site", require "switchrel", require "lib.ledger"
+local source = require(site.source .. "-pull-snapshot")
 
 local args = cli.parse {
+  usage = "patch.lua [OPTION...] add FILE | take HOST PATH | apply [ID] | revert ID | list | retire ID",
   about = [[
-Applies a patch on all servers with patch -b, after patch --dry-run has found on
-every one of them that it fits. A server that has the patch already is an error.]],
-  { "file", cli.string, "the patch, a file of this machine" },
-  hosts   = { default = "@web", help = "which servers" },
-  dir     = { default = site.release.link, help = "where to apply it" },
-  strip   = { default = 0, short = "p", help = "how many leading directories to strip from names" },
-  reverse = { type = cli.flag, short = "R", help = "take the patch out again" },
+Keeps the ledger of local patches, patches/ beside the site file.
+
+  add FILE        takes a patch into the ledger
+  take HOST PATH  makes one of what was changed by hand on a server in what is
+                  on the air there (cvs diff -u), below PATH
+  apply [ID]      applies one, or all, on their servers: on all of them, or, if
+                  one does not fit somewhere, on none
+  revert ID       takes one out again, on the servers that carry it
+  list            shows them, and who carries them
+  retire ID       takes one out of the ledger, which the releases have now
+
+Only --release is touched, by default what is on the air; nothing is restarted.]],
+  { "action", cli.string, "what to do" },
+  { "words", cli.list, "with what", optional = true },
+  hosts   = { default = "@web", help = "which servers, of those that a patch is for" },
+  release = { type = cli.date, help = "the release to work on, yyyy-mm-dd" },
+  id      = { help = "what to call the patch (add, take)" },
+  why     = { help = "why it is needed (add, take)" },
+  ["for"] = { help = "the servers that it is for (add, take)" },
+  ["until"] = { help = "until when it is needed, a date or in words (add, take)" },
 }
 
-local file, why = io.open(args.file)
-if not file then error(why, 0) end
-local text = file:read "*a"
-file:close()
+local hosts = farm.hosts(args.hosts)
+local dir = args.release and switchrel.path(args.release) or site.release.link
 
--- patch [OPTION...], as it is called on the host.
-local function patch(option)
-  local words = { "patch", "--batch", "-p" .. args.strip, args.reverse and "-R" or "-N", option }
-  return words, { dir = args.dir, stdin = text }
+-- Raises an error unless so many words were given.
+local function words(least, most)
+  if #args.words < least or #args.words > most then
+    error("patch.lua --help says what " .. args.action .. " takes", 0)
+  end
+  return unpack(args.words)
 end
 
-local hosts = farm.hosts(args.hosts)
-farm.each(hosts, function(host) host:query(patch "--dry-run") end)
-farm.each(hosts, function(host) host:run(patch "-b") end)
+-- The hosts of a patch that are to be worked on.
+local function hosts_of(entry)
+  local list = {}
+  for _, host in ipairs(hosts) do
+    if ledger.is_for(entry, host) then list[#list + 1] = host end
+  end
+  return list
+end
+
+local function header() return { id = args.id, why = args.why, hosts = args["for"], ["until"] = args["until"] } end
+
+local actions = {}
+
+function actions.add()
+  local file = words(1, 1)
+  local given = header()
+  given.id = given.id or file:match "([^/]+)$":gsub("%.[^.]*$", "")
+  local entry = ledger.add(farm.here():read(file), given)
+  print(("%s: %s, for %s"):format(entry.file, table.concat(patch.files(entry.text), " "), entry.hosts))
+end
+
+function actions.take()
+  local set, path = words(2, 2)
+  local host, given = farm.hosts(set)[1], header()
+  local below = path:gsub("^" .. site.release.link:gsub("%p", "%%%0") .. "/?", "")
+  given.hosts = given.hosts or host.name
+  given.id = given.id or below:gsub("%W+", "-"):gsub("^%-", ""):gsub("%-$", "")
+  farm.each(host, function()
+    source.open_tunnel(host)
+    local diff = cvs.diff(host, { dir = dir, files = below ~= "" and { below } or nil })
+    if diff == "" then error(("nothing was changed in %s/%s"):format(dir, below), 0) end
+    local entry = ledger.add(diff, given)
+    print(entry.file)
+    if not farm.dry_run() then ledger.apply(host, dir, entry) end -- it is in: that is noted
+  end)
+end
+
+-- Applies a patch to all its hosts, or to none.
+local function apply(entry)
+  local list, done = hosts_of(entry), {}
+  if #list == 0 then return end
+  farm.each(list, function(host) patch.look(host, entry.text, { dir = dir, name = entry.id }) end)
+  local ok, err = pcall(farm.each, list, function(host)
+    if ledger.apply(host, dir, entry) then done[#done + 1] = host end
+  end)
+  if not ok then
+    if #done > 0 then farm.each(done, function(host) ledger.revert(host, dir, entry.id) end) end
+    error(err)
+  end
+  local verb = farm.dry_run() and "would be applied" or "applied"
+  print(("%s: %s on %d of %d servers, in already on the others"):format(entry.id, verb, #done, #list))
+end
+
+function actions.apply()
+  local id = words(0, 1)
+  for _, entry in ipairs(id and { ledger.find(id) } or ledger.all()) do apply(entry) end
+end
+
+function actions.revert()
+  local id = words(1, 1)
+  local count = 0
+  farm.each(hosts, function(host)
+    local carried = ledger.carried(host, dir)[id]
+    if carried then patch.look(host, carried.text, { dir = dir, name = id }) end
+  end)
+  farm.each(hosts, function(host)
+    if ledger.revert(host, dir, id) then count = count + 1 end
+  end)
+  print(("%s: taken out on %d servers"):format(id, count))
+end
+
+-- The servers that carry each patch, in some release.
+local function carriers()
+  local by_id = {}
+  farm.each(hosts, function(host)
+    for _, record in ipairs(release.list(host, site.release.dir)) do
+      for id in pairs(record.time and ledger.carried(host, record.dir) or {}) do
+        by_id[id] = by_id[id] or {}
+        by_id[id][record.dir] = by_id[id][record.dir] or {}
+        table.insert(by_id[id][record.dir], host.name)
+      end
+    end
+  end)
+  return by_id
+end
+
+function actions.list()
+  words(0, 0)
+  local by_id = carriers()
+  for _, entry in ipairs(ledger.all()) do
+    print(("%s  %s, %s, for %s%s%s: %s"):format(entry.id, entry.when, entry.who, entry.hosts,
+      entry["until"] and " until " .. entry["until"] or "", ledger.overdue(entry) and " (OVERDUE)" or "", entry.why))
+    for path, names in pairs(by_id[entry.id] or {}) do print(("    %s: %s"):format(path, farm.names(names))) end
+  end
+end
+
+function actions.retire()
+  local entry = ledger.find((words(1, 1)))
+  local carrying = {}
+  farm.each(hosts_of(entry), function(host)
+    if ledger.carried(host, site.release.link)[entry.id] then carrying[#carrying + 1] = host.name end
+  end)
+  if #carrying > 0 then
+    error(("what is on the air on %s carries it still: revert it, or wait for a release that has it")
+      :format(farm.names(carrying)), 0)
+  end
+  ledger.retire(entry)
+  print(entry.id .. ": retired")
+end
+
+local action = actions[args.action]
+if not action then error(("there is no %q: patch.lua --help says what there is"):format(args.action), 0) end
+action()

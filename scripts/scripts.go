@@ -7,5 +7,5 @@ import "embed"
 // Files are the Lua files, by the path that require makes of their name:
 // "cutover.lua", "balancer/haproxy.lua".
 //
-//go:embed *.lua balancer/*.lua
+//go:embed *.lua balancer/*.lua lib/*.lua
 var Files embed.FS

@@ -19,7 +19,14 @@ site.release = {
   dir  = "releases",
   link = "www",
   room = 10,                  -- MB that must be free where they lie
+  -- What outlives releases is linked into each new one. It lies in shared/,
+  -- beside the releases' directory; "/" marks directories.
+  shared = {},                -- { "uploads/", "logs/", "htdocs/settings.inc" }
 }
+
+-- Where releases come from: cvs, git or rsync. It names the script that pulls
+-- them, as in cvs-pull-snapshot.lua.
+site.source = "cvs"
 
 -- How the web servers get at CVS: root is as they see it, through a tunnel
 -- that ends at server, an address as this machine sees it.

@@ -1,22 +1,59 @@
 -- update.lua [FILE...]: bring the working copies on all servers up to date. It
 -- looks first, on every server, whether that would run into a conflict.
-local cli, cvs, farm = require "cli", require "cvs", require "farm"
-local site, pull = require "site", require "cvs-pull-snapshot"
+local cli, cvs, farm, patch, release = require "cli", require "cvs", require "farm", require "patch", require "release"
+local site, ledger = require "site", require "lib.ledger"
+local source = require "cvs-pull-snapshot"
 
 local args = cli.parse {
   about = [[
 Runs cvs -q update on all servers, after it has seen on every one of them, by
-cvs -n, that there would be no conflict.]],
+cvs -n, that there would be no conflict. Local patches stay in, and it says which
+it has met and which the repository now has.]],
   { "files", cli.list, "only these, from the working copy's top", optional = true },
   hosts = { default = "@web", help = "which servers" },
   dir   = { default = site.release.link, help = "the working copy" },
 }
 
 local function update(host, look)
-  pull.open_tunnel(host)
+  source.open_tunnel(host)
   return cvs.update(host, { dir = args.dir, files = args.files, look = look })
+end
+
+-- What is not as its release's record has it, by path; nil where there is none.
+local function changes(host)
+  local ok, list = pcall(release.changes, host, args.dir)
+  if not ok then return nil end
+  local by_path = {}
+  for _, change in ipairs(list) do by_path[change.path] = change.how end
+  return by_path
+end
+
+-- Says of the patches to files that were updated whether they are still in.
+local function report(host, letters)
+  for id, carried in pairs(ledger.carried(host, args.dir)) do
+    local met = {}
+    for _, path in ipairs(patch.files(carried.text)) do
+      if letters[path] then met[#met + 1] = path end
+    end
+    if #met > 0 then
+      local ours = cvs.diff(host, { dir = args.dir, files = met }) ~= ""
+      local said = ours and "stays in" or "is in the repository now: it can be retired"
+      if not pcall(patch.look, host, carried.text, { dir = args.dir }) then said = "was changed by the update" end
+      host:log(("patch %s of %s %s"):format(id, table.concat(met, ", "), said))
+    end
+  end
 end
 
 local hosts, parallel = farm.hosts(args.hosts), { parallel = site.cvs.parallel }
 farm.each(hosts, parallel, function(host) update(host, true) end)
-farm.each(hosts, parallel, function(host) update(host, false) end)
+farm.each(hosts, parallel, function(host)
+  local before, letters = changes(host), {}
+  for _, file in ipairs((update(host, false))) do letters[file.path] = file.status end
+  if farm.dry_run() or not before then return end
+  local new = {}
+  for path in pairs(changes(host)) do
+    if not before[path] then new[#new + 1] = path end
+  end
+  release.keep(host, args.dir, new)
+  report(host, letters)
+end)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -58,7 +59,7 @@ func Module(config Config) luahost.Module {
 		Name: "cli",
 		Funcs: map[string]luahost.Func{
 			"parse": b.parse, "confirm": b.confirm, "ask": b.ask, "check_date": b.checkDate, "sleep": b.sleep,
-			"secret": b.secret, "password": b.password,
+			"secret": b.secret, "password": b.password, "json": encode,
 		},
 		Types: []luahost.Methods{secretType},
 		Values: map[string]any{
@@ -273,4 +274,63 @@ func (b *binding) sleep(c *luahost.Call) {
 			return context.Cause(ctx)
 		}
 	})
+}
+
+// cli.json(value) -> text
+//
+// Returns a value as JSON, on one line, with the names of a table sorted. A
+// table is a list if it is empty or has an item 1.
+func encode(c *luahost.Call) {
+	v, err := plain(c.Value(1), nil)
+	if err != nil {
+		c.Fail("%v", err)
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		c.Fail("%v", err)
+	}
+	c.Push(string(text))
+}
+
+// plain makes of a Lua value what encoding/json takes. outer are the tables
+// that it is in.
+func plain(v lua.LValue, outer []*lua.LTable) (any, error) {
+	switch v := v.(type) {
+	case *lua.LNilType:
+		return nil, nil
+	case lua.LBool:
+		return bool(v), nil
+	case lua.LNumber:
+		return float64(v), nil
+	case lua.LString:
+		return string(v), nil
+	case *lua.LTable:
+		if slices.Contains(outer, v) {
+			return nil, errors.New("a table is within itself")
+		}
+		return plainTable(v, append(outer, v))
+	}
+	return nil, fmt.Errorf("a %s cannot be written as JSON", v.Type())
+}
+
+func plainTable(t *lua.LTable, outer []*lua.LTable) (any, error) {
+	list, members := []any{}, map[string]any{}
+	for i := 1; i <= t.Len(); i++ {
+		item, err := plain(t.RawGetInt(i), outer)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, item)
+	}
+	var failed error
+	t.ForEach(func(key, value lua.LValue) {
+		name, ok := key.(lua.LString)
+		if ok && failed == nil {
+			members[string(name)], failed = plain(value, outer)
+		}
+	})
+	if len(members) > 0 && failed == nil && len(list) == 0 {
+		return members, nil
+	}
+	return list, failed
 }

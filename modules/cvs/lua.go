@@ -130,18 +130,20 @@ func (b *binding) status(c *luahost.Call) {
 // cvs.diff(host [, options]) -> text
 //
 // Returns what a working copy has changed, as cvs diff -u has it; "" if
-// nothing. Options: dir; from and to, tags to compare instead of what the
-// working copy is based on and the working copy itself; root.
+// nothing. Options: dir; files, a list, to compare these alone; from and to,
+// tags to compare instead of what the working copy is based on and the working
+// copy itself; root.
 func (b *binding) diff(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Root, Dir string
+		Files     []string
 		From, To  string
 		Timeout   time.Duration
 	}](c, 2)
 	client := b.client(c, opts.Root)
 	var text string
 	c.Wait("cvs.diff"+in(opts.Dir), cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
-		text, err = client.Diff(ctx, DiffOptions{Dir: opts.Dir, From: opts.From, To: opts.To})
+		text, err = client.Diff(ctx, DiffOptions{Dir: opts.Dir, Files: opts.Files, From: opts.From, To: opts.To})
 		return err
 	})
 	c.Push(text)

@@ -77,7 +77,8 @@ func (f *FileStatus) set(name, value string) {
 // directory where the login starts with the revisions it is based on.
 type DiffOptions struct {
 	Dir      string
-	From, To string // tags; "" is what the working copy is based on, and the working copy
+	Files    []string // only these, which may be directories
+	From, To string   // tags; "" is what the working copy is based on, and the working copy
 }
 
 // Diff returns the differences as a unified diff, with files that are on one
@@ -96,6 +97,13 @@ func (c *Client) Diff(ctx context.Context, o DiffOptions) (string, error) {
 	}
 	if o.From == "" && o.To != "" {
 		return "", errors.New("cvs diff: To needs a From")
+	}
+	args = append(args, "--")
+	for _, f := range o.Files {
+		if err := remote.CheckPath(f); err != nil {
+			return "", err
+		}
+		args = append(args, f)
 	}
 	res, err := c.run(ctx, call{do: "cvs diff" + in(o.Dir), args: args, dir: o.Dir, query: true})
 	if differ(res, err) {

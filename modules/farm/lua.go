@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -42,6 +43,7 @@ func Module(f *Farm, methods map[string]luahost.Func, dialogue func(c *luahost.C
 		Name: "farm",
 		Funcs: map[string]luahost.Func{
 			"site":    b.site,
+			"folder":  b.siteFolder,
 			"hosts":   b.hosts,
 			"here":    b.here,
 			"names":   b.names,
@@ -64,6 +66,7 @@ type binding struct {
 	undos map[*Host][]undo // of the turns under way, in order
 
 	dialogue func(c *luahost.Call, v lua.LValue) any
+	folder   string // of the file that called farm.site
 }
 
 // undo is how to take back a step.
@@ -132,6 +135,7 @@ func (b *binding) site(c *luahost.Call) {
 	if err := b.farm.Define(s); err != nil {
 		c.Raise(&luahost.Error{Kind: luahost.Script, Message: err.Error(), Err: err})
 	}
+	b.folder = filepath.Dir(c.File())
 }
 
 // takeLogin reads how to log in: a word that means a protocol, or a program.
@@ -160,6 +164,12 @@ func (b *binding) takeDialogue(c *luahost.Call, v lua.LValue) any {
 	}
 	return b.dialogue(c, v)
 }
+
+// farm.folder() -> dir
+//
+// Returns the folder of the site file, where a site keeps what belongs to it;
+// "." as long as no file has called farm.site.
+func (b *binding) siteFolder(c *luahost.Call) { c.Push(cmp.Or(b.folder, ".")) }
 
 // farm.hosts(set) -> hosts
 //

@@ -17,8 +17,8 @@ import (
 // name ending in ".orig". A patch is applied whole or not at all. One that
 // does not fit is an error of kind "refused", whose output is the hunks that do
 // not. All but patch.files take these options: dir, where the names in the
-// patch begin; strip (0), how many leading directories to take off them;
-// timeout ("10m").
+// patch begin; strip (0), how many leading directories to take off them; name,
+// what to call the patch in errors; timeout ("10m").
 func Module() luahost.Module {
 	return luahost.Module{Name: "patch", Funcs: map[string]luahost.Func{
 		"look": look, "apply": apply, "revert": revert, "files": files,
@@ -31,6 +31,7 @@ const timeout = 10 * time.Minute
 type options struct {
 	Dir     string
 	Strip   int
+	Name    string
 	Timeout time.Duration
 }
 
@@ -38,7 +39,7 @@ type options struct {
 func take(c *luahost.Call) (host Runner, text string, o Options, wait time.Duration) {
 	host, text = luahost.Arg[Runner](c, 1, "a host"), c.String(2)
 	opts := luahost.Options[options](c, 3)
-	return host, text, Options{Dir: opts.Dir, Strip: opts.Strip}, cmp.Or(opts.Timeout, timeout)
+	return host, text, Options{Dir: opts.Dir, Strip: opts.Strip, Name: opts.Name}, cmp.Or(opts.Timeout, timeout)
 }
 
 // patch.look(host, text [, options]) -> state

@@ -32,6 +32,7 @@ const ErrNoPatch = remote.Refusal("there is no patch in the text")
 // Error is a patch that was not applied, or not taken out. It wraps ErrNoFit,
 // ErrNoPatch, or the *remote.ExitError of a patch(1) that failed midway.
 type Error struct {
+	Name  string // Options.Name
 	Dir   string
 	Err   error
 	Said  string // what patch(1) said
@@ -40,7 +41,9 @@ type Error struct {
 
 func (e *Error) Error() string {
 	text := e.Err.Error()
-	if e.Dir != "" {
+	if e.Name != "" {
+		text = e.Name + ": " + text
+	} else if e.Dir != "" {
 		text += " " + e.Dir
 	}
 	var where []string
@@ -90,6 +93,7 @@ const (
 type Options struct {
 	Dir   string // where the names in the patch begin
 	Strip int    // how many leading directories to take off them, as patch -p has it
+	Name  string // what to call the patch in errors; "" is nothing
 }
 
 //go:embed patch.sh
@@ -125,7 +129,7 @@ func Revert(ctx context.Context, r Runner, text string, o Options) (changed bool
 func run(ctx context.Context, r Runner, do, text string, o Options) (State, error) {
 	files := Files(text, o.Strip)
 	if len(files) == 0 {
-		return "", &Error{Err: ErrNoPatch}
+		return "", &Error{Name: o.Name, Err: ErrNoPatch}
 	}
 	for _, f := range files {
 		if err := checkName(f); err != nil {
@@ -181,9 +185,9 @@ func failure(err error, res remote.Result, text string, o Options) error {
 	said := string(res.Stdout) + string(res.Stderr)
 	switch res.Code {
 	case statusNoFit:
-		return &Error{Dir: o.Dir, Err: ErrNoFit, Said: said, Hunks: rejected(text, said, o.Strip)}
+		return &Error{Name: o.Name, Dir: o.Dir, Err: ErrNoFit, Said: said, Hunks: rejected(text, said, o.Strip)}
 	case statusNoPatch:
-		return &Error{Err: ErrNoPatch, Said: said}
+		return &Error{Name: o.Name, Err: ErrNoPatch, Said: said}
 	}
-	return &Error{Err: err, Said: said}
+	return &Error{Name: o.Name, Err: err, Said: said}
 }

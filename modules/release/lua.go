@@ -3,6 +3,7 @@ package release
 import (
 	"cmp"
 	"context"
+	"maps"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -42,15 +43,16 @@ const (
 // timeOption is what every function takes.
 type timeOption struct{ Timeout time.Duration }
 
-// release.build(host, dir, options, fill [, adapt]) -> release
+// release.build(host, dir, options, fill [, adapt]) -> record
 //
 // Makes the release dir: fill(new) puts the source's files into new.dir, a
 // hidden directory beside dir, which then takes the name dir, complete. If
 // anything fails, nothing is left; what an earlier build left that died is
 // cleared away. A name that is taken is an error of kind "refused".
 // adapt(new) makes the changes that are the site's own, such as local patches,
-// which a release that begins with this one does not take over. A dry run
-// calls both, with new.dry, to show what they would do. Options:
+// which a release that begins with this one does not take over; a table that
+// it returns is added to the notes. A dry run calls both, with new.dry, to show
+// what they would do. Options:
 //
 //   - from: a release to begin with, if there is one. new.dir then has its
 //     files, but for those that are not as they came from the source, and
@@ -65,14 +67,14 @@ type timeOption struct{ Timeout time.Duration }
 //   - new.from (string): the release that it began with, or ""
 //   - new.dry (boolean): true if this is a dry run, and new.dir is not there
 //
-// The release is a table:
+// The record is a table:
 //
-//   - release.dir (string): where it lies on the host
-//   - release.time (string?): when it was complete, by the host's clock, such
+//   - record.dir (string): where it lies on the host
+//   - record.time (string?): when it was complete, by the host's clock, such
 //     as "2000-09-19T22:10:05Z"; nil if it is not known to be complete
-//   - release.files (integer): how many files it has
-//   - release.bad (string): why it is not to be put on the air, or ""
-//   - release.notes (table<string, string>): what its builder wrote down
+//   - record.files (integer): how many files it has
+//   - record.bad (string): why it is not to be put on the air, or ""
+//   - record.notes (table<string, string>): what its builder wrote down
 func build(c *luahost.Call) {
 	host, dir, fill := luahost.Arg[Runner](c, 1, "a host"), c.String(2), c.Function(4)
 	opts := luahost.Options[struct {
@@ -97,7 +99,7 @@ func build(c *luahost.Call) {
 	call(c, fill, b)
 	step("filled", b.Filled)
 	if c.Has(5) {
-		call(c, c.Function(5), b)
+		addNotes(c, &opts.Notes, call(c, c.Function(5), b))
 	}
 	var rel Release
 	step("seal", func(ctx context.Context) (err error) {
@@ -108,13 +110,29 @@ func build(c *luahost.Call) {
 }
 
 // call has a function of the script work on a build.
-func call(c *luahost.Call, fn *lua.LFunction, b *Build) {
-	if _, err := c.Protect(fn, map[string]any{"dir": b.Dir, "from": b.From, "dry": b.Dry}); err != nil {
+func call(c *luahost.Call, fn *lua.LFunction, b *Build) lua.LValue {
+	result, err := c.Protect(fn, map[string]any{"dir": b.Dir, "from": b.From, "dry": b.Dry})
+	if err != nil {
 		c.Raise(err)
 	}
+	return result
 }
 
-// release.inspect(host, dir [, options]) -> release
+// addNotes adds what adapt has returned.
+func addNotes(c *luahost.Call, notes *map[string]string, more lua.LValue) {
+	if more == lua.LNil {
+		return
+	}
+	added := map[string]string{}
+	if err := luahost.Decode(more, &added); err != nil {
+		c.Fail("what adapt returned: %v", err)
+	}
+	all := maps.Clone(added)
+	maps.Copy(all, *notes)
+	*notes = all
+}
+
+// release.inspect(host, dir [, options]) -> record
 //
 // Returns what release a directory is, as release.build does. A directory that
 // is not there, or that was not built to its end, is an error.
@@ -129,7 +147,7 @@ func inspect(c *luahost.Call) {
 	c.Push(rel)
 }
 
-// release.list(host, dir [, options]) -> releases
+// release.list(host, dir [, options]) -> records
 //
 // Returns the directories within dir, in the order of their names, and what
 // they are, as release.build does. One that was not built to its end has no

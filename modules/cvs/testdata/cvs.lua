@@ -23,6 +23,7 @@ end
 --= Unknown		new
 --= Locally Modified	1.1.1.1	htdocs/numbers
 print(cvs.diff(host, { dir = "w" }):match("%+(more)"))    --= more
+print(cvs.diff(host, { dir = "w", files = { "htdocs/index.html" } }) == "")  --= true
 cvs.tag(host, "From-Lua", { dir = "w" })
 print(cvs.find_tag(host, "From-Lua", { dir = "w" }).files)  --= 4
 local ok, e = pcall(cvs.tag, host, "From-Lua", { dir = "w" })

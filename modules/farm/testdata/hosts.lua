@@ -55,3 +55,10 @@ host.run("ls")  --! call it with a colon, as in host:run(…)
 --- a host is no table
 local farm = require "farm"
 farm.hosts("web1")[1].name = "x"  --! "name" cannot be set
+
+--- the folder of the site file
+local farm = require "farm"
+print(farm.folder())  --= .
+local site = loadstring('require("farm").site { groups = { web = "web1" } }', "@/etc/site/site.lua")
+site()
+print(farm.folder())  --= /etc/site

@@ -1,0 +1,12 @@
+--- values as JSON
+local cli = require "cli"
+print(cli.json { b = { 1, 2.5, "x\"y" }, a = true, c = {}, d = { e = false } })  --= {"a":true,"b":[1,2.5,"x\"y"],"c":[],"d":{"e":false}}
+print(cli.json(nil), cli.json "<&>")  --= null	"\u003c\u0026\u003e"
+
+--- what is no JSON
+require("cli").json { print }  --! a function cannot be written as JSON
+
+--- a table within itself
+local t = {}
+t.t = t
+require("cli").json(t)  --! a table is within itself

@@ -1,0 +1,98 @@
+-- lib/pull.lua: how a release gets onto the servers, beside the one that is on
+-- the air, whatever it comes from. A source is a table of functions:
+--
+--   source.name             "cvs"
+--   source.find(host, date) raises an error unless there is a release of date,
+--                           and returns notes on it for its record
+--   source.fill(host, new, date, notes)  puts it into new.dir
+--
+-- scripts/cvs-pull-snapshot.lua is one. site.source says which is the site's.
+local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
+local site, switchrel, ledger = require "site", require "switchrel", require "lib.ledger"
+
+local pull = {}
+
+-- Raises an error unless there is room for a release.
+function pull.check_room(host)
+  local answer = host:query { "df", "-Pk", site.release.dir }
+  local free = tonumber(answer.text:match "\n.-%s%d+%s+%d+%s+(%d+)%s") -- the fourth column, in kB
+  if free < site.release.room * 1024 then
+    error(("%s: %d MB free, %d wanted"):format(site.release.dir, free / 1024, site.release.room), 0)
+  end
+end
+
+-- Raises an error unless the release is there and complete, has the host's
+-- patches, and nobody has marked it as bad, which force overlooks.
+function pull.check(host, date, force)
+  local dir = switchrel.path(date)
+  local found = release.inspect(host, dir)
+  if found.bad ~= "" and not force then error(dir .. " is marked as bad: " .. found.bad, 0) end
+  local lacks = ledger.differences(host, dir)
+  if #lacks > 0 then error(dir .. " " .. table.concat(lacks, ", "), 0) end
+end
+
+-- Links what outlives releases into a new one: site.release.shared, of which
+-- what ends with "/" is a directory.
+local function link_shared(host, new)
+  for _, path in ipairs(site.release.shared or {}) do
+    local name, dir = path:gsub("/$", "")
+    local kept = "shared/" .. name
+    local up = ("../"):rep(select(2, (site.release.dir .. "/" .. name):gsub("/", "")) + 1)
+    if dir == 1 then host:run { "mkdir", "-p", kept } else host:query { "test", "-e", kept } end
+    if new.dry then
+      host:log("would link " .. name .. " to " .. kept)
+    else
+      host:run { "mkdir", "-p", (new.dir .. "/" .. name):match "^(.*)/" }
+      symlink.switch(host, new.dir .. "/" .. name, up .. kept, { target = "exists" })
+    end
+  end
+end
+
+-- The newest release on the host that came from this source, or nil.
+local function newest(host, source)
+  local best
+  for _, record in ipairs(release.list(host, site.release.dir)) do
+    local ours = record.time and record.notes.source == source.name
+    if ours and (not best or record.time > best.time) then best = record end
+  end
+  return best and best.dir
+end
+
+-- Pulls the release onto one host, unless it is there already.
+function pull.onto(source, host, date, notes)
+  local dir = switchrel.path(date)
+  if pcall(release.inspect, host, dir) then
+    host:log(dir .. " is there already")
+    return
+  end
+  host:run { "mkdir", "-p", site.release.dir }
+  pull.check_room(host)
+  local made = release.build(host, dir, { from = source.update and newest(host, source), notes = notes },
+    function(new) source.fill(host, new, date, notes) end,
+    function(new)
+      link_shared(host, new)
+      return ledger.adapt(host, new)
+    end)
+  if made.files > 0 then host:log(("%s: %d files"):format(dir, made.files)) end
+end
+
+-- Pulls the release onto all hosts. It is looked for first, by one host, so
+-- that a wrong date is wrong once and touches nothing.
+function pull.everywhere(source, hosts, date)
+  local notes
+  farm.each({ hosts[1] }, function(host) notes = source.find(host, date) end)
+  notes.source, notes.release = source.name, date
+  farm.each(hosts, { parallel = source.parallel }, function(host) pull.onto(source, host, date, notes) end)
+end
+
+-- What a script does that pulls from a source.
+function pull.script(source, about)
+  local args = cli.parse {
+    about = about,
+    { "date", cli.date, "the release to pull, yyyy-mm-dd" },
+    hosts = { default = "@web", help = "which servers" },
+  }
+  pull.everywhere(source, farm.hosts(args.hosts), args.date)
+end
+
+return pull
