@@ -70,6 +70,15 @@ func (o *operator) write(name, text string) {
 	}
 }
 
+func (o *operator) read(name string) string {
+	o.t.Helper()
+	text, err := os.ReadFile(filepath.Join(o.dir, name))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // outcome is what came of a farmrun.
 type outcome struct {
 	out, err string
@@ -186,7 +195,7 @@ func onAir(t *testing.T) map[string]int {
 func reset(t *testing.T) {
 	t.Helper()
 	for _, h := range farm.WebServers() {
-		farm.Exec(t, h, "sh", "-c", `cd /home/web && rm -rf releases/2* releases/.farmrun* www.former &&
+		farm.Exec(t, h, "sh", "-c", `cd /home/web && rm -rf releases/2* releases/.farmrun* shared www.former &&
 			ln -sfn releases/initial www && { /etc/init.d/httpd status >/dev/null || /etc/init.d/httpd restart; }`)
 		farm.Exec(t, "lb1", "sh", "-c", "echo set server web/"+h+" state ready | socat - unix:"+farm.AdminSocket)
 	}

@@ -81,7 +81,10 @@ end
 local function apply(entry)
   local list, done = hosts_of(entry), {}
   if #list == 0 then return end
-  farm.each(list, function(host) patch.look(host, entry.text, { dir = dir, name = entry.id }) end)
+  farm.each(list, function(host)
+    release.inspect(host, dir)
+    patch.look(host, entry.text, { dir = dir, name = entry.id })
+  end)
   local ok, err = pcall(farm.each, list, function(host)
     if ledger.apply(host, dir, entry) then done[#done + 1] = host end
   end)

@@ -40,7 +40,7 @@ func TestRefusals(t *testing.T) {
 		{"no tag", "", nil, []string{"cvs-pull-snapshot", "--hosts", few, "2000-09-18"}, 1, []string{"Snapshot-2000-09-18", "webserv1"}},
 		{"release not pulled", "", nil, []string{"cutover", "--hosts", few, "2000-09-26"}, 1, []string{"releases/2000-09-26", few}},
 		{"release half-pulled", "webserv2", []string{"sh", "cd /home/web/releases/2000-09-19/CVS && mv farmrun-release away", "cd /home/web/releases/2000-09-19/CVS && mv away farmrun-release"},
-			cutover, 1, []string{"webserv2", "the checkout is not complete"}},
+			cutover, 1, []string{"webserv2", "the release is not complete"}},
 		{"link is a directory", "webserv2", []string{"sh", "cd /home/web && mv www away && cp -r releases/initial www", "cd /home/web && rm -r www && mv away www"},
 			cutover, 1, []string{"webserv2", "is not a symbolic link"}},
 		{"sick host", "webserv3", []string{"kill-httpd"}, cutover, 1, []string{"webserv3", "GET http://localhost/"}},
@@ -110,7 +110,7 @@ func TestUpdate(t *testing.T) {
 		farm.Exec(t, h, "sh", "-c", "echo '<!-- by hand -->' >>/home/web/www/htdocs/index.html; rm /home/web/www/htdocs/p1.html || true")
 	}
 	got := o.ok("status", "--hosts", few)
-	if !strings.Contains(got.out, "M htdocs/index.html") {
+	if !strings.Contains(got.out, "webserv[1-3]: releases/2000-09-19: changed htdocs/index.html") {
 		t.Errorf("status does not show what was changed:\n%s", got.out)
 	}
 	t.Log(got.out)
@@ -147,20 +147,42 @@ func TestPatch(t *testing.T) {
 	o := newOperator(t)
 	reset(t)
 	t.Cleanup(func() { reset(t) })
-	for _, h := range []string{"webserv1", "webserv2", "webserv3"} {
-		farm.Exec(t, h, "sh", "-c", "cd /home/web/www/htdocs && printf 'one\\ntwo\\n' >note.txt && chown web: note.txt")
-	}
-	o.write("two.patch", "--- htdocs/note.txt\n+++ htdocs/note.txt\n@@ -1,2 +1,2 @@\n one\n-two\n+zwei\n")
-	farm.Exec(t, "webserv2", "sh", "-c", "echo other >/home/web/www/htdocs/note.txt")
-	o.fails(1, []string{"webserv2"}, "patch", "--hosts", few, "two.patch")
-	if got := farm.Exec(t, "webserv1", "cat", "/home/web/www/htdocs/note.txt"); got != "one\ntwo\n" {
+	o.ok("cvs-pull-snapshot", "--hosts", few, "2000-09-19")
+	o.ok("switchrel", "--hosts", few, "2000-09-19")
+	const page = "/home/web/www/htdocs/docs/page1.html"
+	text := func(host string) string { return farm.Exec(t, host, "cat", page) }
+	was := text("webserv1")
+	o.write("two.patch", "--- htdocs/docs/page1.html\n+++ htdocs/docs/page1.html\n@@ -1 +1,2 @@\n "+was+"+<p>zwei\n")
+	o.ok("patch", "add", "--why", "it is wanted", "--for", few, "two.patch")
+	o.fails(1, []string{"has a patch two already"}, "patch", "add", "--why", "again", "two.patch")
+
+	farm.Exec(t, "webserv2", "su", "web", "-c", "echo other >"+page)
+	o.fails(1, []string{"webserv2", "two: the patch does not fit: hunk 1 of htdocs/docs/page1.html"}, "patch", "apply", "two")
+	if got := text("webserv1"); got != was {
 		t.Errorf("webserv1 was patched although webserv2 could not be: %q", got)
 	}
-	farm.Exec(t, "webserv2", "sh", "-c", "printf 'one\\ntwo\\n' >/home/web/www/htdocs/note.txt")
-	o.ok("patch", "--hosts", few, "two.patch")
+	farm.Exec(t, "webserv2", "su", "web", "-c", "echo '"+strings.TrimSpace(was)+"' >"+page)
+	o.ok("--dry-run", "patch", "apply", "two")
+	if got := text("webserv1"); got != was {
+		t.Errorf("a dry run has patched: %q", got)
+	}
+	o.ok("patch", "apply", "two")
 	for _, h := range []string{"webserv1", "webserv2", "webserv3"} {
-		if got := farm.Exec(t, h, "sh", "-c", "cat /home/web/www/htdocs/note.txt /home/web/www/htdocs/note.txt.orig"); got != "one\nzwei\none\ntwo\n" {
+		if got := text(h) + farm.Exec(t, h, "cat", page+".orig"); got != was+"<p>zwei\n"+was {
 			t.Errorf("%s: %q", h, got)
 		}
+	}
+	if got := o.ok("patch", "list").out; !strings.Contains(got, "releases/2000-09-19: "+few) {
+		t.Errorf("the list does not say who carries it:\n%s", got)
+	}
+	o.ok("patch", "revert", "two")
+	for _, h := range []string{"webserv1", "webserv2", "webserv3"} {
+		if got := text(h) + farm.Exec(t, h, "sh", "-c", "ls /home/web/www/htdocs/docs | grep orig || true"); got != was {
+			t.Errorf("%s: %q", h, got)
+		}
+	}
+	got := o.fails(1, []string{"webserv[1-3]", "lacks patch two"}, "cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
+	if strings.Contains(got.err, "turn 1 of") {
+		t.Errorf("a cut-over to a release without its patch began:\n%s", got.err)
 	}
 }

@@ -2,8 +2,10 @@
 // by the host's patch(1), with a copy of each file kept beside it (patch -b).
 // It looks first: a patch is applied whole or not at all, one that is in
 // already is left alone, and of one that fits no longer the hunks that do not
-// are in the error. patch(1) replaces files and does not write into them, so a
-// file that another release shares by a hard link stays as it is there.
+// are in the error. A patch fits where its lines are, though they may have
+// moved; patch(1) by itself makes do with fewer of them. It replaces files and
+// does not write into them, so a file that another release shares by a hard
+// link stays as it is there.
 package patch
 
 import (

@@ -8,17 +8,13 @@ trap 'rm -f "$temp" "$temp.said"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
 cat >"$temp" || exit
 
-# try OPTION…: looks whether the patch could be applied like that. With --force
-# patch neither asks nor turns a patch around that it takes for reversed.
-try() { patch --force --dry-run -r - "$strip" "$@" <"$temp"; }
+# try OPTION…: looks whether the patch could be applied like that. Lines may
+# have moved, but must be the ones that the patch was made for: with fuzz, as
+# patch has it by default, a line may be added where it means something else.
+# With --force patch neither asks nor turns a patch around that looks reversed.
+try() { patch --force --dry-run -F0 -r - "$strip" "$@" <"$temp"; }
 
-# What fits exactly counts before what fits nearly: a patch that is in already
-# may find a place that is like the one it was made for.
-if try -F0 >/dev/null 2>&1; then
-	state=fits
-elif try -R -F0 >/dev/null 2>&1; then
-	state=applied
-elif try >"$temp.said" 2>&1; then
+if try >"$temp.said" 2>&1; then
 	state=fits
 elif try -R >/dev/null 2>&1; then
 	state=applied
@@ -29,10 +25,10 @@ else
 fi
 case $do-$state in
 apply-fits)
-	patch --force -N -b -r - "$strip" <"$temp" >&2 || exit
+	patch --force -F0 -N -b -r - "$strip" <"$temp" >&2 || exit
 	;;
 revert-applied)
-	patch --force -R -r - "$strip" <"$temp" >&2 || exit
+	patch --force -F0 -R -r - "$strip" <"$temp" >&2 || exit
 	for file; do
 		rm -f "./$file.orig" || exit
 		[ -e "./$file" ] || rmdir "$(dirname "./$file")" 2>/dev/null # it was made for it

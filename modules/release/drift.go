@@ -11,8 +11,9 @@ import (
 // Change is a file that is not as the record of its release has it.
 type Change struct {
 	Path string
-	// How says what is the matter: "changed", "new", "missing", or "mode",
-	// "owner" or "link" where that alone is different.
+	// How says what is the matter: "changed", "new", "missing", "link" for a
+	// link that reads otherwise or leads nowhere now, or "mode" or "owner" where
+	// that alone is different.
 	How string
 }
 
@@ -78,10 +79,10 @@ func how(was, is map[string]file, path string) string {
 		return "new"
 	case !now:
 		return "missing"
+	case a.mode[:1] == "l" && b.mode[:1] == "l":
+		return "link"
 	case a.mode[:1] != b.mode[:1] || a.sum != b.sum:
 		return "changed"
-	case a.reads != b.reads:
-		return "link"
 	case a.owner != b.owner:
 		return "owner"
 	}

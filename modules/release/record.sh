@@ -16,18 +16,26 @@ admin() {
 }
 
 # list: a line for each of the files in the current directory: permissions,
-# owner, checksum ("-" for what is no plain file or cannot be read) and name;
-# for a link also what it reads. Of what cvs writes for itself it has only what
-# says whence the files are. $only is a condition for find.
+# owner, checksum ("-" for what is no plain file or cannot be read, "!" for a
+# link that leads nowhere) and name; for a link also what it reads. Of what cvs
+# writes for itself it has only what says whence the files are. $only is a
+# condition for find.
 list() {
-	find . -type d \( -name .git -o -name .farmrun \) -prune -o \
-		-path '*/CVS/*' ! -name Root ! -name Repository ! -name Tag -prune -o \
-		! -type d $only -exec ls -dln {} + -type f -exec cksum {} + 2>/dev/null |
+	{
+		find . -type l ! -exec test -e {} \; -print | sed 's/^/! /'
+		find . -type d \( -name .git -o -name .farmrun \) -prune -o \
+			-path '*/CVS/*' ! -name Root ! -name Repository ! -name Tag -prune -o \
+			! -type d $only -exec ls -dln {} + -type f -exec cksum {} + 2>/dev/null
+	} |
 		awk '
 			/^[0-9]/ {
 				sum = $1
 				sub(/^[0-9]+ [0-9]+ /, "")
 				sums[$0] = sum
+				next
+			}
+			/^! / {
+				sums[substr($0, 3)] = "!"
 				next
 			}
 			{
@@ -36,8 +44,11 @@ list() {
 				name[n] = $0
 			}
 			END {
-				for (i = 1; i <= n; i++)
-					print mode[i], (name[i] in sums) ? sums[name[i]] : "-", substr(name[i], 3)
+				for (i = 1; i <= n; i++) {
+					path = name[i]
+					if (mode[i] ~ /^l/) sub(/ -> .*/, "", path)
+					print mode[i], (path in sums) ? sums[path] : "-", substr(name[i], 3)
+				}
 			}' | sort
 }
 

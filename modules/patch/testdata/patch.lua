@@ -64,3 +64,8 @@ patch.look(host, "hello\n")                              --! there is no patch i
 --- a patch of what is elsewhere
 local patch, host = require "patch", require("here").host
 patch.look(host, "--- ../n\n+++ ../n\n@@ -1 +1 @@\n-a\n+b\n")  --! not in its directory
+
+--- a line that is added beside another one than it was made for
+local patch, host = require "patch", require("here").host
+host:sh "echo other >n"
+patch.apply(host, "--- n\n+++ n\n@@ -1 +1,2 @@\n a\n+b\n")  --! the patch does not fit: hunk 1 of n

@@ -26,7 +26,7 @@ release.build(host, "releases/1", {}, function() end)    --! the name is taken
 local release, host = require "release", require("here").host
 host:sh "mkdir releases"
 release.build(host, "releases/1", {}, function(new)
-  host:sh("cd " .. new.dir .. "; for f in a b c 'd e' x; do echo $f >\"$f\"; done; ln -s a l; mkdir CVS; echo T1 >CVS/Tag")
+  host:sh("cd " .. new.dir .. "; for f in a b c 'd e' x; do echo $f >\"$f\"; done; ln -s a l; ln -s b m; mkdir CVS; echo T1 >CVS/Tag")
 end)
 local function show()
   for _, change in ipairs(release.changes(host, "releases/1")) do print(change.how, change.path) end
@@ -41,10 +41,11 @@ show()
 --= mode	c
 --= changed	d e
 --= link	l
+--= link	m
 --= new	n w
 --= missing	x
 --= new	x/y
-release.keep(host, "releases/1", { "a", "b", "n w", "d e", "l", "CVS/Tag" })
+release.keep(host, "releases/1", { "a", "b", "n w", "d e", "l", "m", "CVS/Tag" })
 print "kept"
 --= kept
 show()
