@@ -40,7 +40,8 @@ func Dial(ctx context.Context, network, addr string, o Options) (*Conn, error) {
 }
 
 func dial(ctx context.Context, network, addr string, o Options) (*Conn, error) {
-	conn, err := dialReserved(ctx, network, addr)
+	// Not always the same first, for the one used last may be taken at the host.
+	conn, err := dialReserved(ctx, network, addr, leastPort+rand.IntN(ports))
 	if err != nil {
 		return nil, err
 	}
@@ -59,16 +60,17 @@ func dial(ctx context.Context, network, addr string, o Options) (*Conn, error) {
 // The reserved ports from which a client may come (RFC 1282).
 const (
 	leastPort = 512
-	mostPort  = 1023
+	ports     = 512
 )
 
-// dialReserved tries the reserved ports, from any of them on, for the one used
-// last may still be taken at the host.
-func dialReserved(ctx context.Context, network, addr string) (net.Conn, error) {
-	const ports = mostPort - leastPort + 1
-	first := rand.IntN(ports)
+// keepAlive notices a host that has lost its power, in about a minute.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3}
+
+// dialReserved tries the reserved ports, from first on.
+func dialReserved(ctx context.Context, network, addr string, first int) (net.Conn, error) {
 	for n := range ports {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{Port: leastPort + (first+n)%ports}, Control: reuse}
+		port := leastPort + (first-leastPort+n)%ports
+		d := net.Dialer{LocalAddr: &net.TCPAddr{Port: port}, Control: reuse, KeepAliveConfig: keepAlive}
 		conn, err := d.DialContext(ctx, network, addr)
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL):

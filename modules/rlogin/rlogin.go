@@ -73,7 +73,9 @@ func New(conn net.Conn, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Write(hello); err != nil {
+	if _, err := conn.Write(hello); isCut(err) {
+		return nil, ErrRefused
+	} else if err != nil {
 		return nil, err
 	}
 	return c, c.confirm()
@@ -86,7 +88,7 @@ func (c *Conn) confirm() error {
 	switch {
 	case n == 1 && first[0] == 0:
 		return nil
-	case n == 0 && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+	case n == 0 && (errors.Is(err, io.EOF) || isCut(err)):
 		return ErrRefused
 	case n == 0:
 		return err
@@ -95,6 +97,11 @@ func (c *Conn) confirm() error {
 	n, _ = c.Read(text)
 	text = append(first, text[:n]...)
 	return &refusal{string(bytes.TrimSpace(bytes.Trim(text, "\x01")))}
+}
+
+// isCut tells whether the host has closed the connection in the middle.
+func isCut(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // RemoteAddr returns the address of the host.

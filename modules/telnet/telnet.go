@@ -50,11 +50,15 @@ type Conn struct {
 	replying bool // conn has the deadline of a reply, not writeEnd
 }
 
+// keepAlive notices a host that has lost its power, in about a minute.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3}
+
 // Dial connects to the telnet server at addr, host:port. ctx bounds the
 // connecting, not the connection. The error is a *remote.Unreachable, or wraps
 // context.Cause(ctx).
 func Dial(ctx context.Context, network, addr string, o remote.TerminalOptions) (*Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	d := net.Dialer{KeepAliveConfig: keepAlive}
+	conn, err := d.DialContext(ctx, network, addr)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)

@@ -1,4 +1,4 @@
-package rlogin_test
+package rlogin
 
 import (
 	"context"
@@ -9,25 +9,24 @@ import (
 
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
-	"farmrun/modules/rlogin"
 	"farmrun/testdata/farm"
 )
 
 func TestMain(m *testing.M) { farm.Main(m, 2) }
 
-func dialFarm(t *testing.T, o rlogin.Options) (*rlogin.Conn, *remotetest.Typist) {
+func dialFarm(t *testing.T, o Options) (*Conn, *remotetest.Typist) {
 	t.Helper()
 	farm.Need(t)
 	noLeaks(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	c, err := rlogin.Dial(ctx, "tcp", "webserv1:513", o)
+	c, err := Dial(ctx, "tcp", "webserv1:513", o)
 	check(t, err)
 	return c, remotetest.NewTypist(t, c)
 }
 
 // logIn logs in to webserv1 and puts a plain shell in place of bash.
-func logIn(t *testing.T, o rlogin.Options) (*rlogin.Conn, *remotetest.Typist) {
+func logIn(t *testing.T, o Options) (*Conn, *remotetest.Typist) {
 	t.Helper()
 	o.User = "web"
 	c, p := dialFarm(t, o)
@@ -43,7 +42,7 @@ func logIn(t *testing.T, o rlogin.Options) (*rlogin.Conn, *remotetest.Typist) {
 // TestFarmTerminal has the host ask for the window's size out of band, twice at
 // once, as it does.
 func TestFarmTerminal(t *testing.T) {
-	c, p := logIn(t, rlogin.Options{Terminal: remote.TerminalOptions{Term: "vt100", Rows: 30, Columns: 255}})
+	c, p := logIn(t, Options{Terminal: remote.TerminalOptions{Term: "vt100", Rows: 30, Columns: 255}})
 	p.Type("echo $TERM $(stty size; stty speed)\r")
 	p.Await("vt100 30 255 38400\r\nsh> ")
 	check(t, c.Resize(50, 511))
@@ -61,7 +60,7 @@ func TestFarmTerminal(t *testing.T) {
 // it says out of band in it.
 func TestFarmNothingAdded(t *testing.T) {
 	for range 10 {
-		_, p := dialFarm(t, rlogin.Options{User: "web"})
+		_, p := dialFarm(t, Options{User: "web"})
 		p.Await("Password: ")
 		p.Type(farm.Password + "\r")
 		if got := p.Await("Welcome"); got != "\n\r" {
@@ -72,7 +71,7 @@ func TestFarmNothingAdded(t *testing.T) {
 
 // TestFarmBytes has every byte there is, and 100 KB, go both ways unchanged.
 func TestFarmBytes(t *testing.T) {
-	_, p := logIn(t, rlogin.Options{})
+	_, p := logIn(t, Options{})
 	text := make([]byte, 100<<10)
 	rand.Read(text)
 	for b := range 256 {
@@ -95,7 +94,7 @@ func TestFarmBytes(t *testing.T) {
 // TestFarmRejected has a wrong password end the connection as a good login's
 // end does.
 func TestFarmRejected(t *testing.T) {
-	_, p := dialFarm(t, rlogin.Options{User: "web"})
+	_, p := dialFarm(t, Options{User: "web"})
 	p.Await("Password: ")
 	p.Type("wrong\r")
 	if got := p.AwaitEnd(); got != "\n\rAuthentication failure\n" {
