@@ -104,14 +104,15 @@ func (s Session) Scrub(change func(string) string) Session {
 // what it was. It returns nil at the end of the session.
 func (s Session) Play(stream io.ReadWriter) error {
 	for n, p := range s {
-		if err := p.play(stream); err != nil {
+		if err := p.Play(stream); err != nil {
 			return fmt.Errorf("piece %d of the dialogue: %w", n+1, err)
 		}
 	}
 	return nil
 }
 
-func (p Piece) play(stream io.ReadWriter) error {
+// Play is Session.Play of one piece.
+func (p Piece) Play(stream io.ReadWriter) error {
 	switch p.Kind {
 	case Said:
 		_, err := io.WriteString(stream, p.Text)
@@ -212,4 +213,3 @@ func (c *recordedConn) Write(p []byte) (int, error) {
 	c.recorder.Note(Sent, string(p[:n]))
 	return n, err
 }
-
