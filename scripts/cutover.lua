@@ -19,26 +19,44 @@ local function in_service(host)
   site.on_air(host)
 end
 
+-- How a server stands that an earlier run was at work on when it ended.
+local function look(host)
+  local function answer(ask, yes)
+    local ok, err = pcall(ask, host)
+    return ok and yes or err.message
+  end
+  return ("on %s, %s, %s"):format(switchrel.current(host) or "no release",
+    answer(site.healthy, "healthy"), answer(site.on_air, "in the pool"))
+end
+
 -- Takes the hosts off the air one at a time and calls change(host) on each
 -- while it is; undo(host) takes that back.
 function cutover.roll(hosts, args, change, undo)
+  local function restart(host) site.restart(host) end
+
+  -- A server's turn, there or back.
+  local function turn(host, switch, back)
+    host:step("drain", site.drain, site.enable)
+    host:step("switch", switch, back)
+    host:step("restart", restart)
+    host:step("healthy", site.healthy)
+    host:step("enable", site.enable)
+  end
+
   farm.rollout(hosts, {
     max_offline = 1,
     turn        = "10m",
     settle      = args.settle,
     healthy     = in_service,
     mend        = args.allow_sick,
-    on_failure  = args.undo and "undo" or "halt",
+    look        = look,
+    on_failure  = args.rollback and "rollback" or args.undo and "undo" or "halt",
+    back        = function(host) turn(host, undo) end,
   }, function(host)
     if args.step and not cli.confirm("Go on with " .. host.name .. "?") then
       error("not confirmed: " .. host.name .. " is as it was", 0)
     end
-    local function restart() site.restart(host) end
-    host:step("drain", site.drain, site.enable)
-    host:step("switch", change, function() undo(host) restart() end)
-    host:step("restart", restart)
-    host:step("healthy", site.healthy)
-    host:step("enable", site.enable)
+    turn(host, change, function() undo(host) restart(host) end)
   end)
 end
 
@@ -59,11 +77,12 @@ Puts the release of DATE on the air: drains one server after the other, switches
 its link, restarts it, waits until it is healthy and puts it back. Before that
 it looks on all servers whether the release is complete, the link a link, the
 server healthy, room on the disk, and whether sudo would restart it. The first
-failure stops it; when that is mended, the same command goes on: it takes the
+failure stops it; when that is mended, farmrun resume goes on: it takes the
 server that was left out of the pool first, and goes through all of them.]],
   { "date", cli.date, "the release to switch to, yyyy-mm-dd" },
   pull       = { type = cli.flag, help = "pull the release onto the servers first" },
   undo       = { type = cli.flag, help = "put a server back as it was when its turn fails" },
+  rollback   = { type = cli.flag, help = "put all servers of this run back when a turn fails" },
   bad        = { type = cli.flag, help = "switch to it although it is marked as bad" },
   allow_sick = { type = cli.flag, help = "begin although servers are sick; those go first" },
 }
@@ -77,12 +96,12 @@ local unpulled = args.pull and farm.dry_run() -- the release may not be there, a
 farm.each(hosts, function(host)
   symlink.read(host, site.release.link)
   pull.check_room(host)
-  if not args.allow_sick then site.healthy(host) end
+  if not (args.allow_sick or farm.resumed()) then site.healthy(host) end
   if not unpulled then pull.check(host, args.date, args.bad) end
 end)
 
 cutover.prepare(hosts, args)
-site.update_data(args.date)
+farm.once("update the data", function() site.update_data(args.date) end)
 
 local function switch(host)
   if unpulled then return host:log("would switch to " .. args.date) end

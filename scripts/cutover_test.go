@@ -92,8 +92,8 @@ func TestCutoverGoesOn(t *testing.T) {
 	o.ok("cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
 }
 
-// TestInterrupt presses ^C in the middle of the second server's turn: that goes
-// on to its end, and no further one begins.
+// TestInterrupt presses ^C twice in the middle of the second server's turn: that
+// goes on to its end, and no further one begins. The run can be resumed.
 func TestInterrupt(t *testing.T) {
 	o := newOperator(t)
 	reset(t)
@@ -110,7 +110,15 @@ func TestInterrupt(t *testing.T) {
 	if on := onAir(t); on["releases/2000-09-19"] != 2 || on["releases/initial"] != servers-2 {
 		t.Errorf("after ^C: %v", on)
 	}
+	if !strings.Contains(got.err, "farmrun: webserv2: for") {
+		t.Errorf("^C does not tell where the servers stand:\n%s", got.err)
+	}
+	o.ok("resume")
+	if on := onAir(t); on["releases/2000-09-19"] != servers {
+		t.Errorf("after going on: %v", on)
+	}
 	v.check()
+	locked(t, "")
 }
 
 // TestRollbackToDifferentReleases takes servers back each to its own former
@@ -132,5 +140,9 @@ func TestRollbackToDifferentReleases(t *testing.T) {
 			t.Errorf("%s is on %s, want %s", host, got, release)
 		}
 	}
-	o.fails(1, nil, "rollback", "--hosts", "webserv2", "--settle", "0s") // there is no way further back
+	o.ok("rollback", "--hosts", "webserv2", "--settle", "0s") // the journal knows what was before that
+	if got := strings.TrimSpace(farm.Exec(t, "webserv2", "readlink", "/home/web/www")); got != "releases/initial" {
+		t.Errorf("webserv2 is on %s", got)
+	}
+	o.fails(1, []string{"it is not known what was"}, "rollback", "--hosts", "webserv2", "--settle", "0s")
 }

@@ -89,12 +89,26 @@ type outcome struct {
 // web when asked for it.
 func (o *operator) run(args ...string) outcome {
 	o.t.Helper()
-	return o.runUntil("", args...)
+	return o.runWhen(nil, args...)
 }
 
 // runUntil is run, but that ^C is pressed when farmrun says stop on standard
-// error, if stop is not "".
+// error, and again when it says what that would do, if stop is not "".
 func (o *operator) runUntil(stop string, args ...string) outcome {
+	o.t.Helper()
+	press := func(terminal io.Writer, _ *os.Process) { terminal.Write([]byte{3}) }
+	return o.runWhen([]reaction{{stop, press}, {"^C again stops", press}}, args...)
+}
+
+// reaction is what the operator does when farmrun says something on standard
+// error, once; nothing if at is "".
+type reaction struct {
+	at string
+	do func(terminal io.Writer, p *os.Process)
+}
+
+// runWhen is run with an operator who reacts to what it says.
+func (o *operator) runWhen(reactions []reaction, args ...string) outcome {
 	o.t.Helper()
 	master, slave, err := pty.Open()
 	if err != nil {
@@ -103,9 +117,17 @@ func (o *operator) runUntil(stop string, args ...string) outcome {
 	defer master.Close()
 	c := exec.CommandContext(o.t.Context(), o.exec, args...)
 	c.Dir = o.dir
-	c.Env = append(os.Environ(), "HOME="+farm.Home(), "TERM=dumb")
+	c.Env = append(os.Environ(), "HOME="+farm.Home(), "XDG_STATE_HOME="+o.state(), "TERM=dumb")
 	var stdout, stderr bytes.Buffer
-	c.Stdin, c.Stdout, c.Stderr = slave, &stdout, io.MultiWriter(&stderr, &presser{master, stop})
+	c.Stdin, c.Stdout = slave, &stdout
+	c.Stderr = io.MultiWriter(&stderr, listener(func(text []byte) {
+		for i, r := range reactions {
+			if r.at != "" && bytes.Contains(text, []byte(r.at)) {
+				reactions[i].at = ""
+				r.do(master, c.Process)
+			}
+		}
+	}))
 	c.SysProcAttr = controlling()
 	if err := c.Start(); err != nil {
 		o.t.Fatal(err)
@@ -124,17 +146,14 @@ func (o *operator) runUntil(stop string, args ...string) outcome {
 	return got
 }
 
-// presser presses ^C when what is written to it says so.
-type presser struct {
-	terminal io.Writer
-	at       string
-}
+// state is where the operator's runs are remembered.
+func (o *operator) state() string { return filepath.Join(o.dir, "state") }
 
-func (p *presser) Write(text []byte) (int, error) {
-	if p.at != "" && bytes.Contains(text, []byte(p.at)) {
-		p.at = ""
-		p.terminal.Write([]byte{3})
-	}
+// listener is called with what is written to it.
+type listener func(text []byte)
+
+func (l listener) Write(text []byte) (int, error) {
+	l(text)
 	return len(text), nil
 }
 

@@ -13,34 +13,43 @@ they are on the same one.]],
 }
 for name, option in pairs(cutover.options) do spec[name] = option end
 local args    = cli.parse(spec)
-local hosts   = farm.hosts(args.hosts)
-local current = farm.each(hosts, switchrel.current)
+local all     = farm.hosts(args.hosts)
+local current = farm.each(all, switchrel.current)
 
 -- The one release that all servers are on.
 local function common()
-  local date = current[hosts[1].name]
-  for _, host in ipairs(hosts) do
+  local date = current[all[1].name]
+  for _, host in ipairs(all) do
     if current[host.name] ~= date then
       error(("%s is on %s and %s on %s: say which release to leave")
-        :format(hosts[1].name, date, host.name, current[host.name]), 0)
+        :format(all[1].name, date, host.name, current[host.name]), 0)
     end
   end
   return date
 end
 
-local date   = args.date or common()
-local _, off = farm.each(hosts, { check = false }, site.on_air)
-local leave  = {}
-for _, host in ipairs(hosts) do
-  if current[host.name] == date or off[host.name] then leave[#leave + 1] = host end
+-- The servers that are on the release of date, or out of the pool.
+local function to_leave(date)
+  local _, off = farm.each(all, { check = false }, site.on_air)
+  local leave  = {}
+  for _, host in ipairs(all) do
+    if current[host.name] == date or off[host.name] then leave[#leave + 1] = host end
+  end
+  return #leave > 0 and farm.names(leave) or nil
 end
-if #leave == 0 then
+
+-- A run that is resumed finds servers that are back already: what to leave, and
+-- where, is what it was at first.
+local date  = args.date or farm.once("release", common)
+local names = farm.once("servers", function() return to_leave(date) end)
+if not names then
   print("no server is on " .. date)
   return
 end
+local leave = farm.hosts(names)
 
 farm.each(leave, function(host)
-  if current[host.name] ~= date then return host:log "is out of the pool: goes with the others" end
+  if current[host.name] ~= date then return host:log("is not on " .. date .. ": goes with the others") end
   local former = switchrel.former(host)
   if not former then error("it is not known what was on the air before " .. date, 0) end
   host:query { "test", "-d", switchrel.path(former) }

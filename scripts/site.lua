@@ -7,6 +7,9 @@ farm.site {
     web = "webserv[1-3]",
     lb  = "lb1",
   },
+  -- Where rollouts on this farm lock each other out, whoever starts them: a file
+  -- that all operators can write.
+  lock = { host = "lb1", path = "farmrun.lock" },
   -- Settings of hosts, where ~/.ssh/config does not say them already:
   -- hosts = { ["@web"] = { user = "web" }, webserv3 = { port = 2222 } },
 }

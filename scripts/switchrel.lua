@@ -15,25 +15,47 @@ function switchrel.path(date) return site.release.dir .. "/" .. date end
 -- The release that a link reads: "2000-09-19" for "releases/2000-09-19".
 local function release_of(target) return target and target:match "([^/]+)/*$" end
 
--- The release that the host has on the air, and the one it had before; nil if
--- there is none.
+-- The release that the host has on the air; nil if there is none.
 function switchrel.current(host) return release_of(symlink.read(host, link)) end
-function switchrel.former(host) return release_of(symlink.read(host, former_link)) end
 
--- Switches the host to the release of date and remembers the one it leaves.
+-- What the host's link read before it was switched to the release of date, as far
+-- as the journals of this operator or the host know; nil if they do not.
+local function target_before(host, date)
+  local noted, kept = host:recall("before " .. switchrel.path(date)), symlink.read(host, former_link)
+  if noted and kept and noted ~= kept then
+    error(("before %s it was on %s, says the journal, and on %s, says %s: somebody has switched it since; "
+      .. "farmrun switchrel --hosts %s DATE switches it to the right one")
+      :format(date, release_of(noted), release_of(kept), former_link, host.name), 0)
+  end
+  return noted or kept
+end
+
+-- The release that the host had before the one it has; nil if it is not known.
+function switchrel.former(host)
+  local now = switchrel.current(host)
+  return now and release_of(target_before(host, now))
+end
+
+-- Switches the host to the release of date and remembers the one it leaves, in
+-- the journal and on the host.
 function switchrel.to(host, date)
   local target, now = switchrel.path(date), symlink.read(host, link)
   if now == target then return end
-  if now then symlink.switch(host, former_link, now, { target = "any" }) end
+  if now then
+    host:remember("before " .. target, now)
+    symlink.switch(host, former_link, now, { target = "any" })
+  end
   symlink.switch(host, link, target)
 end
 
 -- Takes back a switch to the release of date, if the host is on it: to the
--- release that it had before, which is then no longer remembered.
+-- release that it had before, which the host then no longer remembers.
 function switchrel.back(host, date)
   if switchrel.current(host) ~= date then return end
-  local former = symlink.read(host, former_link)
-  if not former then error("no former release is remembered: " .. former_link .. " is not there", 0) end
+  local former = target_before(host, date)
+  if not former then
+    error(("it is not known what was on the air before %s: %s is not there"):format(date, former_link), 0)
+  end
   symlink.switch(host, link, former)
   host:run { "rm", "-f", former_link }
 end

@@ -88,10 +88,17 @@ var backKinds = map[journal.Kind]journal.Kind{
 // recordOf returns the record of an event of the gate.
 func recordOf(e gate.Event) (_ journal.Record, ok bool) {
 	kind, ok := recordKinds[e.Kind]
-	if e.Kind == gate.Finished && e.Err != nil {
-		return journal.Record{Time: e.Time, Kind: kind, Error: e.Err.Error(), Reason: string(reasonOf(e.Err))}, true
-	}
 	return failed(journal.Record{Time: e.Time, Kind: kind, Host: e.Host, Wait: seconds(e.Wait)}, e.Err), ok
+}
+
+// ended returns the record of a rollout that ended so. What a host said is with
+// the host's.
+func ended(err error) journal.Record {
+	r := journal.Record{Kind: journal.RolloutEnded}
+	if err != nil {
+		r.Error, r.Reason = err.Error(), string(reasonOf(err))
+	}
+	return r
 }
 
 // seconds is a time as records have it, to the millisecond.

@@ -125,7 +125,7 @@ func (r *rollout) run(ctx context.Context, names []string) error {
 		return err
 	}
 	err := r.takeTurns(ctx)
-	if unwritten := r.record(failed(journal.Record{Kind: journal.RolloutEnded}, err)); err == nil {
+	if unwritten := r.record(ended(err)); err == nil {
 		err = unwritten
 	}
 	return r.halted(err)
