@@ -31,7 +31,7 @@ type chronicle struct {
 }
 
 // newChronicle returns the chronicle of the run that flags and script are of.
-func newChronicle(f flags, script string, mask func([]byte) []byte) *chronicle {
+func newChronicle(f flags, script string, mask journal.Mask) *chronicle {
 	dir, err := runs.DefaultDir()
 	about := journal.Run{Script: script, Command: f.typed, PID: os.Getpid(), Version: version(), User: userName()}
 	about.Machine, _ = os.Hostname() // who has no name is shown without

@@ -71,7 +71,7 @@ const jsonSaid journal.Kind = "said"
 
 // jsonLines writes what happens as JSON. A nil one writes nothing.
 type jsonLines struct {
-	mask func([]byte) []byte
+	mask journal.Mask
 
 	mu sync.Mutex
 	to io.Writer
@@ -135,7 +135,7 @@ func (j *jsonLines) ended(err error) {
 		l.Reason, l.Code, l.Output, l.Hint = string(e.Kind), e.Code, e.Output, e.Hint
 	}
 	l.Record = l.Masked(j.mask)
-	l.Hint = string(j.mask([]byte(l.Hint)))
+	l.Hint = string(j.mask.Said([]byte(l.Hint)))
 	j.write(l)
 }
 

@@ -177,7 +177,11 @@ func (r replay) one(ctx context.Context, file *os.File, titles io.Writer, newlin
 		return fmt.Errorf("%s: %w", file.Name(), err)
 	}
 	h := recording.Header
-	fmt.Fprintf(titles, "farmrun: %s, %s%s", name(file.Name()), h.Began.Format(time.DateTime), newline)
+	title := name(file.Name())
+	if h.Title != "" {
+		title += ", " + h.Title
+	}
+	fmt.Fprintf(titles, "farmrun: %s, %s%s", title, h.Began.Format(time.DateTime), newline)
 	err = r.player.Play(ctx, recording)
 	fmt.Fprint(r.player.To, newline)
 	if errors.Is(err, asciicast.ErrFormat) {

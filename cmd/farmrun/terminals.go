@@ -110,8 +110,10 @@ type conversation struct {
 	value luahost.Pusher
 }
 
-// converse begins a dialogue with a host.
+// converse begins a dialogue with a host. It is recorded until it has led to a
+// shell: what that is told then is no dialogue.
 func (w *world) converse(host string, t remote.Terminal) login.Session {
+	t = w.recorder.Record(host, "login", t, remote.TerminalOptions{})
 	config := dialogues(w)
 	s := expect.New(t, expect.Options{Strip: true, Mask: config.Mask})
 	return conversation{s, config.Value(s, t, host)}

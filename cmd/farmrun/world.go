@@ -48,11 +48,11 @@ func newWorld(f flags, script string, out *console.Console) *world {
 		out.Plain, out.Size = true, nil
 	}
 	if f.json {
-		w.json = &jsonLines{to: out.Out, mask: w.keyring.Mask}
+		w.json = &jsonLines{to: out.Out, mask: journal.Mask{Said: w.keyring.Mask, Name: w.keyring.Mask}}
 		out.Out = nil
 		out.Listen(w.json.said)
 	}
-	w.chronicle = newChronicle(f, script, w.keyring.Mask)
+	w.chronicle = newChronicle(f, script, journal.Mask{Said: w.keyring.MaskPieces, Name: w.keyring.Mask})
 	w.recorder = newRecorder(w)
 	w.view = &liveview.View{Title: script, Plain: out.Plain, Folded: nodeset.Fold}
 	w.live = out.Live(w.view.Lines)
@@ -96,7 +96,7 @@ func (w *world) keepLog() {
 	log := &runs.Log{Dir: run.Dir, Warn: func(err error) { note(w.out, "%v", err) }}
 	w.out.Listen(func(s console.Saying) {
 		if s.Host != "" {
-			log.Add(s.Host, speakers[s.By], string(s.Text))
+			log.Add(s.Host, speakers[s.By], string(w.keyring.MaskPieces(s.Text)))
 		}
 	})
 }

@@ -44,7 +44,7 @@ func (e *WriteError) Hint() string {
 // ends. Its methods may be called from many goroutines.
 type File struct {
 	path string
-	mask func([]byte) []byte
+	mask Mask
 	file *os.File
 
 	mu   sync.Mutex
@@ -52,8 +52,8 @@ type File struct {
 }
 
 // Create makes a journal, which must not be there yet, for this user's eyes
-// only. mask blots out secrets; nil leaves all as it is. Close it.
-func Create(path string, mask func([]byte) []byte) (*File, error) {
+// only. Close it.
+func Create(path string, mask Mask) (*File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, &WriteError{path, err}
@@ -72,7 +72,7 @@ func Create(path string, mask func([]byte) []byte) (*File, error) {
 
 // Open opens a journal to go on with it and returns its records. A last line
 // that is torn is taken off. It fails with ErrInUse while its run is under way.
-func Open(path string, mask func([]byte) []byte) (*File, []Record, error) {
+func Open(path string, mask Mask) (*File, []Record, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
 	if err != nil {
 		return nil, nil, err
@@ -120,9 +120,7 @@ func InUse(path string) bool {
 // process, and the machine's power as well if its kind announces something. The
 // error is a *WriteError; what part of the record was written is taken off again.
 func (f *File) Append(r Record) error {
-	if f.mask != nil {
-		r = r.Masked(f.mask)
-	}
+	r = r.Masked(f.mask)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if r.Time.IsZero() {

@@ -20,7 +20,7 @@ import (
 
 var at = time.Date(2000, 9, 19, 21, 4, 5, 0, time.UTC)
 
-func create(t *testing.T, mask func([]byte) []byte) (*journal.File, string) {
+func create(t *testing.T, mask journal.Mask) (*journal.File, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
 	f, err := journal.Create(path, mask)
@@ -42,7 +42,7 @@ func append1(t *testing.T, f *journal.File, records ...journal.Record) {
 
 func reopen(t *testing.T, path string) (*journal.File, []journal.Record) {
 	t.Helper()
-	f, records, err := journal.Open(path, nil)
+	f, records, err := journal.Open(path, journal.Mask{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func reopen(t *testing.T, path string) (*journal.File, []journal.Record) {
 }
 
 func TestWhatIsWrittenIsRead(t *testing.T) {
-	f, path := create(t, nil)
+	f, path := create(t, journal.Mask{})
 	want := []journal.Record{
 		{Time: at, Kind: journal.RunBegan, Run: &journal.Run{ID: "x", Command: []string{"cutover", "2000-09-19"}, Began: at}},
 		{Time: at, Kind: journal.RolloutBegan, Rollout: 1, Hosts: []string{"web1", "web2"}},
@@ -76,7 +76,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 
 // TestATornLastLineDoesNoHarm cuts a journal at every byte of its last record.
 func TestATornLastLineDoesNoHarm(t *testing.T) {
-	f, path := create(t, nil)
+	f, path := create(t, journal.Mask{})
 	first := journal.Record{Time: at, Kind: journal.TurnBegan, Rollout: 1, Host: "web1"}
 	append1(t, f, first, journal.Record{Time: at, Kind: journal.HostDone, Rollout: 1, Host: "web1"})
 	f.Close()
@@ -85,13 +85,13 @@ func TestATornLastLineDoesNoHarm(t *testing.T) {
 	for end := begin; end < len(whole); end++ {
 		for _, tail := range []string{"", "\x00\x00\x00", "\x00\n"} {
 			os.WriteFile(path, append(whole[:end:end], tail...), 0o600)
-			f, records, err := journal.Open(path, nil)
+			f, records, err := journal.Open(path, journal.Mask{})
 			if err != nil || !cmp.Equal([]journal.Record{first}, records) {
 				t.Fatalf("cut at %d with %q behind it: %v, %v", end, tail, records, err)
 			}
 			append1(t, f, first)
 			f.Close()
-			again, records, err := journal.Open(path, nil)
+			again, records, err := journal.Open(path, journal.Mask{})
 			if err != nil || len(records) != 2 {
 				t.Fatalf("cut at %d and gone on with: %v, %v", end, records, err)
 			}
@@ -111,14 +111,14 @@ func TestAWrongLineInTheMiddleIsAnError(t *testing.T) {
 }
 
 func TestOneRunWritesAJournal(t *testing.T) {
-	f, path := create(t, nil)
+	f, path := create(t, journal.Mask{})
 	if !journal.InUse(path) {
 		t.Error("not in use")
 	}
-	if _, _, err := journal.Open(path, nil); !errors.Is(err, journal.ErrInUse) {
+	if _, _, err := journal.Open(path, journal.Mask{}); !errors.Is(err, journal.ErrInUse) {
 		t.Errorf("got %v, want ErrInUse", err)
 	}
-	if _, err := journal.Create(path, nil); err == nil {
+	if _, err := journal.Create(path, journal.Mask{}); err == nil {
 		t.Error("created a second time")
 	}
 	f.Close()
@@ -131,7 +131,7 @@ func TestOneRunWritesAJournal(t *testing.T) {
 func TestNothingThatIsSaidHidesASecret(t *testing.T) {
 	const secret = `w3b "Secret' pw`
 	mask := func(text []byte) []byte { return bytes.ReplaceAll(text, []byte(secret), []byte("(secret)")) }
-	f, path := create(t, mask)
+	f, path := create(t, journal.Mask{Said: mask, Name: mask})
 	r := journal.Record{Hosts: []string{secret}, Run: &journal.Run{Command: []string{secret}}}
 	v := reflect.ValueOf(&r).Elem()
 	for i := range v.NumField() {
@@ -151,7 +151,7 @@ func TestNothingThatIsSaidHidesASecret(t *testing.T) {
 
 // TestAFullDisk writes where there is no room: a part of a record must not stay.
 func TestAFullDisk(t *testing.T) {
-	f, path := create(t, nil)
+	f, path := create(t, journal.Mask{})
 	append1(t, f, journal.Record{Time: at, Kind: journal.TurnBegan, Host: "web1"})
 	limit(t)
 	err := f.Append(journal.Record{Kind: journal.StepBegan, Host: "web1", Output: strings.Repeat("x", 1<<20)})
@@ -166,7 +166,7 @@ func TestAFullDisk(t *testing.T) {
 }
 
 func TestManyWriteAtOnce(t *testing.T) {
-	f, path := create(t, nil)
+	f, path := create(t, journal.Mask{})
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
@@ -199,7 +199,7 @@ func FuzzRead(f *testing.F) {
 		}
 		path := filepath.Join(t.TempDir(), "journal")
 		os.WriteFile(path, text, 0o600)
-		file, _, err := journal.Open(path, nil)
+		file, _, err := journal.Open(path, journal.Mask{})
 		if err != nil {
 			t.Fatalf("Read takes it, Open does not: %v", err)
 		}

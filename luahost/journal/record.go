@@ -6,7 +6,7 @@
 // before what it announces begins, so that a host without such a record was
 // not touched. The first record is RunBegan and says what the run is.
 //
-//	f, err := journal.Create(path, keyring.Mask)
+//	f, err := journal.Create(path, journal.Mask{Said: keyring.MaskPieces, Name: keyring.Mask})
 //	err = f.Append(journal.Record{Kind: journal.StepBegan, Host: "web1", Step: "drain"})
 //
 // Read returns the records of a file, and StateOf what they come to. The
@@ -116,25 +116,44 @@ type Source struct {
 	SHA256 string `json:"sha256"` // in hexadecimal
 }
 
-// Masked returns r with mask applied to all that hosts and scripts have said.
-func (r Record) Masked(mask func([]byte) []byte) Record {
-	text := func(s *string) { *s = string(mask([]byte(*s))) }
-	for _, s := range []*string{&r.Host, &r.Step, &r.Name, &r.Value, &r.Error, &r.Reason, &r.Output} {
-		text(s)
+// Mask blots secrets out of records. The zero value leaves all as it is.
+type Mask struct {
+	// Said is for what hosts have said, of which nobody knows how they have
+	// wrapped a secret; not even a piece of one may be left.
+	Said func([]byte) []byte
+	// Name is for what the site and the script have named and have to find
+	// again, although it may have letters in common with a secret.
+	Name func([]byte) []byte
+}
+
+// Masked returns r with mask applied to all its texts.
+func (r Record) Masked(mask Mask) Record {
+	for _, s := range []*string{&r.Error, &r.Output} {
+		*s = masked(mask.Said, *s)
 	}
-	r.Hosts = maskedAll(mask, r.Hosts)
+	for _, s := range []*string{&r.Host, &r.Step, &r.Name, &r.Value, &r.Reason} {
+		*s = masked(mask.Name, *s)
+	}
+	r.Hosts = maskedAll(mask.Name, r.Hosts)
 	if r.Run != nil {
 		run := *r.Run
-		run.Command = maskedAll(mask, run.Command)
+		run.Command = maskedAll(mask.Name, run.Command)
 		r.Run = &run
 	}
 	return r
 }
 
-func maskedAll(mask func([]byte) []byte, texts []string) []string {
-	masked := make([]string, len(texts))
-	for i, t := range texts {
-		masked[i] = string(mask([]byte(t)))
+func masked(mask func([]byte) []byte, text string) string {
+	if mask == nil || text == "" {
+		return text
 	}
-	return masked
+	return string(mask([]byte(text)))
+}
+
+func maskedAll(mask func([]byte) []byte, texts []string) []string {
+	all := make([]string, len(texts))
+	for i, t := range texts {
+		all[i] = masked(mask, t)
+	}
+	return all
 }

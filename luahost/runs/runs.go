@@ -36,9 +36,8 @@ var ErrNone = errors.New("there is no such run")
 
 // Store is where runs are kept. Several processes may use one at once.
 type Store struct {
-	Dir string // made when the first run is; see DefaultDir
-	// Mask blots secrets out of what is written; nil leaves all as it is.
-	Mask func([]byte) []byte
+	Dir  string       // made when the first run is; see DefaultDir
+	Mask journal.Mask // of journals
 }
 
 // DefaultDir returns the directory for the runs of this user, below
