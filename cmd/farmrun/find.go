@@ -118,7 +118,7 @@ func noScriptError(name string) error {
 }
 
 // commands are the words that are no scripts.
-var commands = []string{"demo", "init", "check", "help", "runs", "record", "show", "resume", "unlock"}
+var commands = []string{"demo", "init", "check", "help", "runs", "record", "show", "report", "resume", "unlock"}
 
 // scriptNames returns the names of the scripts in the binary.
 func scriptNames() []string {

@@ -25,6 +25,7 @@ const usage = `Usage:
   farmrun runs                             the rollouts of late, and what became of them
   farmrun show [RUN [HOST]]                what a run did on each host; replay what was said there
   farmrun record HOST [FILE.lua]           do something by hand, and have it as a script
+  farmrun report [RUN]                     a page of a run for the browser, and where it is
   farmrun resume [--changed] [RUN]         go on with a run that was halted or killed
   farmrun unlock                           show who holds the farm's lock, and take it away
   farmrun help NAME                        what a function or a script does: farmrun help farm.each
@@ -143,6 +144,8 @@ func (f flags) job(args []string) (job, error) {
 		return demoJob(f, args[1:])
 	case "init":
 		return initJob(args[1:])
+	case "report":
+		return reportJob(args[1:])
 	case "check":
 		return checkJob(args[1:])
 	case "help":

@@ -59,6 +59,7 @@ func (w *world) remember(ended error) {
 	if err := w.chronicle.close(ended); err != nil {
 		note(w.out, "%v", err)
 	}
+	w.writePage()
 }
 
 // remembering is f.find for a run that remembers which files it has read.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"farmrun/cmd/internal/liveview"
 	"farmrun/luahost/console"
@@ -35,7 +34,7 @@ type world struct {
 	view      *liveview.View
 	live      *console.Live // view on the terminal
 	json      *jsonLines    // nil unless it is wanted
-	logging   sync.Once     // begins to keep what hosts say
+	rolledOut bool          // a rollout has begun; package farm guards it
 }
 
 func newWorld(f flags, script string, out *console.Console) *world {
@@ -81,8 +80,9 @@ func (w *world) record(r journal.Record) error {
 		return nil
 	}
 	err := w.chronicle.record(r)
-	if err == nil && r.Kind == journal.RolloutBegan {
-		w.logging.Do(w.keepLog)
+	if err == nil && r.Kind == journal.RolloutBegan && !w.rolledOut {
+		w.rolledOut = true
+		w.keepLog()
 	}
 	return err
 }

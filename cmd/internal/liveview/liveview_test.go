@@ -117,7 +117,13 @@ func TestLines(t *testing.T) {
 -- cutover: 0 of 2 done; budget 0 of 2 used; 1 failed; 1 to come; 3s
    web1  failed      no
    web2  to come`},
-		{"a host is sick, and well again", 24, 80, []event{rollout(2, 1), wrong(0, journal.Sick, "web2", "answers\n\x1b[2J503")}, `
+		{"hosts are taken back", 24, 80, join([]event{rollout(2, 1)}, turn("web1", second), []event{
+			kind(0, journal.TurnBegan, "web2"), wrong(second, journal.HostFailed, "web2", "no"), kind(0, journal.UndoBegan, "web2"),
+			kind(0, journal.HostBack, "web2"), kind(0, journal.UndoBegan, "web1"), step(0, "web1", "switch")}), `
+-- cutover: 0 of 2 done; budget 1 of 1 used; 1 taken back; 2s
+   web1  out         switch          0s
+   web2  taken back`},
+		{"a host is sick", 24, 80, []event{rollout(2, 1), wrong(0, journal.Sick, "web2", "answers\n\x1b[2J503")}, `
 -- cutover: 0 of 2 done; budget 1 of 1 used; 1 to come; 0s
    web1  to come
    web2  sick        answers \x1b[2J503`},

@@ -29,7 +29,7 @@ func (p page) rollout(o *rollout) []string {
 		members := o.with(s)
 		switch {
 		case len(members) == 0:
-		case s == done || s == toCome:
+		case s == done || s == toCome || s == back:
 			rest = append(rest, p.fold(s, members))
 		default:
 			single = append(single, members...)
@@ -60,6 +60,9 @@ func (p page) summary(o *rollout) string {
 	}
 	if count[failed] > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", count[failed]))
+	}
+	if count[back] > 0 {
+		parts = append(parts, fmt.Sprintf("%d taken back", count[back]))
 	}
 	if count[toCome] > 0 {
 		parts = append(parts, fmt.Sprintf("%d to come", count[toCome]))
@@ -140,7 +143,7 @@ func (p page) time(h *host) string {
 	switch {
 	case h.state == done:
 		return fmt.Sprintf("%.1fs", h.took.Seconds())
-	case h.began.IsZero():
+	case h.began.IsZero(), h.state == back:
 		return ""
 	}
 	return clock(p.now.Sub(h.began))
@@ -186,7 +189,7 @@ func (p page) colour(s state, line string) string {
 		return p.sgr(31, line)
 	case sick:
 		return p.sgr(33, line)
-	case done:
+	case done, back:
 		return p.sgr(32, line)
 	case out, verifying, settling:
 		return p.sgr(36, line)

@@ -17,25 +17,28 @@ const (
 	verifying state = "verifying"
 	settling  state = "settling"
 	toCome    state = "to come"
+	back      state = "taken back"
 	done      state = "done"
 )
 
 // states is the order of the states.
-var states = []state{failed, sick, out, verifying, settling, toCome, done}
+var states = []state{failed, sick, out, verifying, settling, toCome, back, done}
 
 // host is where one host of a rollout stands.
 type host struct {
 	name  string
 	state state
 	was   state     // before it was sick
-	back  bool      // though its turn failed it is well
+	well  bool      // though its turn failed
 	note  string    // its step, or what is wrong with it
 	began time.Time // its turn
 	took  time.Duration
 }
 
 // offline tells whether the host uses the budget, as far as the records tell.
-func (h *host) offline() bool { return h.state != done && h.state != toCome && !h.back }
+func (h *host) offline() bool {
+	return h.state != done && h.state != back && h.state != toCome && !h.well
+}
 
 // rollout is where a rollout stands.
 type rollout struct {
@@ -68,8 +71,8 @@ func (o *rollout) note(r journal.Record) {
 // record notes what becomes of the host. One whose turn failed is asked how it
 // is as well, and remains one that failed.
 func (h *host) record(r journal.Record) {
-	if h.state == failed && r.Kind != journal.TurnBegan {
-		h.back = h.back || r.Kind == journal.Healthy
+	if h.state == failed && r.Kind != journal.TurnBegan && r.Kind != journal.UndoBegan {
+		h.well = h.well || r.Kind == journal.Healthy
 		return
 	}
 	switch r.Kind {
@@ -81,11 +84,13 @@ func (h *host) record(r journal.Record) {
 	case journal.Well:
 		h.state, h.note = h.was, ""
 	case journal.TurnBegan:
-		h.state, h.note, h.began, h.back = out, "", r.Time, false
+		h.state, h.note, h.began, h.well = out, "", r.Time, false
 	case journal.StepBegan:
 		h.note = r.Step
 	case journal.UndoBegan:
-		h.note = "undo"
+		h.state, h.note, h.began, h.well = out, "undo", r.Time, false
+	case journal.HostBack:
+		h.state, h.note = back, ""
 	case journal.Verifying:
 		h.state, h.note = verifying, ""
 	case journal.Settling:
@@ -117,7 +122,7 @@ func (o *rollout) left(now time.Time) time.Duration {
 		switch {
 		case h.state == done:
 			over, took = over+1, took+h.took
-		case h.state == failed:
+		case h.state == failed, h.state == back:
 		case h.began.IsZero():
 			open++
 		default:

@@ -1,0 +1,97 @@
+package runpage
+
+import (
+	"encoding/json"
+	"time"
+
+	"farmrun/luahost/asciicast"
+	"farmrun/luahost/runs"
+)
+
+// How much of what was said a page has: enough to see what happened, and no more
+// than a browser, or a mail, bears.
+const (
+	mostLines      = 20000 // of all hosts together
+	mostOfHost     = 1000  // of one of them
+	leastOfHost    = 40
+	longestLine    = 2000      // bytes
+	mostRecordings = 4 << 20   // bytes of all together
+	mostRecording  = 256 << 10 // of one of them
+)
+
+// line is a line that was said.
+type line struct {
+	At   string
+	By   string
+	Text string
+}
+
+// recording is a Recording as the page has it.
+type recording struct {
+	Name, Title string
+	Took        time.Duration
+	// Events is a JSON list of pairs: seconds, and what was shown. The page
+	// has it as a text, not as a script.
+	Events string
+	Cut    bool
+}
+
+// attach adds what hosts have said while the rollout went on.
+func (o *rollout) attach(s Source) {
+	share := min(mostOfHost, max(leastOfHost, mostLines/max(1, len(o.Hosts))))
+	room := mostRecordings
+	for _, h := range o.Hosts {
+		if s.Said != nil {
+			h.say(o, s.Said(h.Name, share+1), share)
+		}
+		if s.Recordings == nil {
+			continue
+		}
+		for _, r := range s.Recordings(h.Name) {
+			shown := newRecording(r, min(room, mostRecording))
+			room -= len(shown.Events)
+			h.Recordings = append(h.Recordings, shown)
+		}
+	}
+}
+
+// say adds lines that were said of the host while the rollout went on.
+func (h *host) say(o *rollout, said []runs.Said, most int) {
+	for _, l := range said {
+		if at := l.Time; at.Before(o.Began.Add(-time.Second)) || at.After(o.Ended.Add(time.Second)) {
+			continue
+		}
+		text := l.Text
+		if len(text) > longestLine {
+			text = text[:longestLine] + " ..."
+		}
+		h.Lines = append(h.Lines, line{clock(l.Time), l.By, text})
+	}
+	if over := len(h.Lines) - most; over > 0 {
+		h.Lines, h.More = h.Lines[over:], true
+	}
+}
+
+// newRecording makes a recording fit for the page, with as many bytes of it as
+// there is room for.
+func newRecording(r Recording, room int) recording {
+	shown := recording{Name: r.Name, Title: r.Title, Cut: r.Cut}
+	pairs := [][2]any{}
+	for _, e := range r.Events {
+		if e.Kind != asciicast.Output {
+			continue
+		}
+		if room -= len(e.Text) + len("[1234.567,\"\"],"); room < 0 {
+			shown.Cut = true
+			break
+		}
+		pairs = append(pairs, [2]any{float64(e.At.Milliseconds()) / 1000, e.Text})
+		shown.Took = e.At
+	}
+	text, err := json.Marshal(pairs)
+	if err != nil {
+		return shown // texts and numbers can always be written
+	}
+	shown.Events = string(text)
+	return shown
+}
