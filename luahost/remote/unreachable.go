@@ -1,10 +1,12 @@
 package remote
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"syscall"
+	"time"
 )
 
 // Unreachable is an error of connecting to a service on a host.
@@ -15,9 +17,15 @@ type Unreachable struct {
 	Advice  string // what to do next; may be ""
 }
 
-// NewUnreachable returns the error for what a dial of addr returned, without
-// what its text repeats.
-func NewUnreachable(service, addr string, err error) *Unreachable {
+// NewUnreachable returns the error for what a dial of addr within ctx returned,
+// without what its text repeats. It wraps context.Cause(ctx) if that is why.
+func NewUnreachable(ctx context.Context, service, addr string, err error) *Unreachable {
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		<-ctx.Done() // of two timers, that of the connection was the faster
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	u := &Unreachable{Service: service, Addr: addr, Err: err}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		u.Err = fmt.Errorf("%s: %s", dns.Name, dns.Err)

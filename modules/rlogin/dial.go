@@ -26,10 +26,7 @@ func Dial(ctx context.Context, network, addr string, o Options) (*Conn, error) {
 	if err == nil {
 		return c, nil
 	}
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	u := remote.NewUnreachable("rlogin", addr, err)
+	u := remote.NewUnreachable(ctx, "rlogin", addr, err)
 	switch {
 	case errors.Is(err, ErrPort):
 		u.Advice = "hosts believe rlogin only from a port below 1024: be root, give farmrun the capability CAP_NET_BIND_SERVICE, or run the system's rlogin in a terminal, which may"

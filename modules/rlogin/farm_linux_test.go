@@ -4,6 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,5 +104,72 @@ func TestFarmRejected(t *testing.T) {
 	p.Type("wrong\r")
 	if got := p.AwaitEnd(); got != "\n\rAuthentication failure\n" {
 		t.Errorf("the host says %q", got)
+	}
+}
+
+// TestFarmCut has the connection end in the middle, by a reset and by silence.
+func TestFarmCut(t *testing.T) {
+	c, p := logIn(t, Options{})
+	farm.Fault(t, "reset-port", "webserv1", "513")
+	p.Type("echo\r")
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.Copy(io.Discard, c); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("reset: %v", err)
+	}
+	farm.Heal(t, "webserv1")
+	c, p = logIn(t, Options{})
+	farm.Fault(t, "freeze", "webserv1")
+	p.Type("echo\r")
+	c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := io.Copy(io.Discard, c); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("silence: %v", err)
+	}
+	farm.Heal(t, "webserv1")
+	p.Await("sh> ") // the same connection
+}
+
+// TestFarmNoWay has a host whose rlogind says nothing, and one that does not
+// talk to clients on other ports, by silence.
+func TestFarmNoWay(t *testing.T) {
+	farm.Need(t)
+	noLeaks(t)
+	conn, err := net.Dial("tcp", "webserv1:513")
+	check(t, err)
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := New(conn, Options{User: "web"}); !errors.Is(err, ErrRefused) {
+		t.Errorf("from another port: %v", err)
+	}
+	farm.Fault(t, "freeze", "webserv1")
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	_, err = Dial(ctx, "tcp", "webserv1:513", Options{User: "web"})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("frozen: %v", err)
+	}
+}
+
+// TestFarmMany has many logins to one host at once, each from a port of its own.
+func TestFarmMany(t *testing.T) {
+	farm.Need(t)
+	noLeaks(t)
+	failed := make(chan error, 40)
+	for range cap(failed) {
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			c, err := Dial(ctx, "tcp", "webserv1:513", Options{User: "web"})
+			if err == nil {
+				defer c.Close()
+				c.SetReadDeadline(time.Now().Add(20 * time.Second))
+				_, err = io.ReadFull(c, make([]byte, len("Password: ")))
+			}
+			failed <- err
+		}()
+	}
+	for range cap(failed) {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
 	}
 }

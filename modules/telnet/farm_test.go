@@ -4,7 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,5 +89,37 @@ func TestFarmBytes(t *testing.T) {
 				t.Errorf("something else came back: %d bytes", len(got))
 			}
 		})
+	}
+}
+
+// TestFarmCut has the connection end in the middle, by a reset and by silence.
+func TestFarmCut(t *testing.T) {
+	c, p := logIn(t, remote.TerminalOptions{})
+	farm.Fault(t, "reset-port", "webserv1", "23")
+	p.Type("echo\r")
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.Copy(io.Discard, c); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("reset: %v", err)
+	}
+	farm.Heal(t, "webserv1")
+	c, p = logIn(t, remote.TerminalOptions{})
+	farm.Fault(t, "freeze", "webserv1")
+	p.Type("echo\r")
+	c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := io.Copy(io.Discard, c); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("silence: %v", err)
+	}
+}
+
+// TestFarmNoWay has a host that does not answer.
+func TestFarmNoWay(t *testing.T) {
+	farm.Need(t)
+	noLeaks(t)
+	farm.Fault(t, "drop-port", "webserv1", "23")
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	_, err := telnet.Dial(ctx, "tcp", "webserv1:23", remote.TerminalOptions{})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
 	}
 }

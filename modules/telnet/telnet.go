@@ -60,10 +60,7 @@ func Dial(ctx context.Context, network, addr string, o remote.TerminalOptions) (
 	d := net.Dialer{KeepAliveConfig: keepAlive}
 	conn, err := d.DialContext(ctx, network, addr)
 	if err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, remote.NewUnreachable("telnet", addr, err)
+		return nil, remote.NewUnreachable(ctx, "telnet", addr, err)
 	}
 	return New(conn, o), nil
 }
