@@ -59,6 +59,6 @@ farm.hosts("web1")[1].name = "x"  --! "name" cannot be set
 --- the folder of the site file
 local farm = require "farm"
 print(farm.folder())  --= .
-local site = loadstring('require("farm").site { groups = { web = "web1" } }', "@/etc/site/site.lua")
+local site = loadstring('require("farm").site { groups = { web = "web1" } }', "/etc/site/site.lua")
 site()
 print(farm.folder())  --= /etc/site
