@@ -82,6 +82,7 @@ type Record struct {
 	Name    string    `json:"name,omitempty"`
 	Value   string    `json:"value,omitempty"`
 	Hosts   []string  `json:"hosts,omitempty"`
+	Done    []string  `json:"done,omitempty"`   // of RolloutBegan in a run that was resumed: the hosts that are done
 	Error   string    `json:"error,omitempty"`  // what went wrong, in a line
 	Reason  string    `json:"reason,omitempty"` // what sort of failure that is: "timeout", "exit"
 	Code    int       `json:"code,omitempty"`   // the exit status, of reason "exit"
@@ -134,7 +135,7 @@ func (r Record) Masked(mask Mask) Record {
 	for _, s := range []*string{&r.Host, &r.Step, &r.Name, &r.Value, &r.Reason} {
 		*s = masked(mask.Name, *s)
 	}
-	r.Hosts = maskedAll(mask.Name, r.Hosts)
+	r.Hosts, r.Done = maskedAll(mask.Name, r.Hosts), maskedAll(mask.Name, r.Done)
 	if r.Run != nil {
 		run := *r.Run
 		run.Command = maskedAll(mask.Name, run.Command)

@@ -149,10 +149,11 @@ func (h *Host) note(r Record) {
 		if h.Progress != Unknown && h.Progress != Back { // which say more
 			end(Failed)
 		}
+		h.Error = r.Error
 	case HostUnknown:
 		end(Unknown)
 	case UndoBegan:
-		h.Progress = Middle
+		*h = Host{Progress: Middle, Began: h.Began}
 	case UndoEnded:
 		if r.Error != "" {
 			end(Failed)

@@ -41,8 +41,12 @@ func (f *Farm) recallOwn(host, name string) (value string, ok bool) {
 	return value, ok
 }
 
-// tell is Config.Console.Note, by a shorter name.
+// tell tells the operator something about a host, or, with host "", about the
+// rollout.
 func (r *rollout) tell(host, format string, args ...any) {
+	if host == "" {
+		format = "farmrun: " + format
+	}
 	r.farm.config.Console.Note(host, format, args...)
 }
 

@@ -121,6 +121,11 @@ func (r *rollout) run(ctx context.Context, names []string) error {
 	began := journal.Record{
 		Kind: journal.RolloutBegan, Hosts: names, MaxOffline: cmp.Or(r.MaxOffline, gate.DefaultMaxOffline),
 	}
+	r.look(func(s *journal.Rollout) {
+		if s != nil { // the run is resumed
+			began.Done = slices.DeleteFunc(s.With(journal.Done), func(name string) bool { return !slices.Contains(names, name) })
+		}
+	})
 	if err := r.record(began); err != nil {
 		return err
 	}

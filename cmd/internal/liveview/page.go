@@ -141,10 +141,10 @@ func (p page) each(e *each) []string {
 // time is how long a host's turn took, or takes.
 func (p page) time(h *host) string {
 	switch {
-	case h.state == done:
-		return fmt.Sprintf("%.1fs", h.took.Seconds())
 	case h.began.IsZero(), h.state == back:
 		return ""
+	case h.state == done:
+		return fmt.Sprintf("%.1fs", h.took.Seconds())
 	}
 	return clock(p.now.Sub(h.began))
 }

@@ -56,6 +56,11 @@ func newRollout(r journal.Record) *rollout {
 		new.hosts = append(new.hosts, h)
 		new.byName[name] = h
 	}
+	for _, name := range r.Done {
+		if h := new.byName[name]; h != nil {
+			h.state = done
+		}
+	}
 	return new
 }
 
@@ -120,6 +125,7 @@ func (o *rollout) left(now time.Time) time.Duration {
 	over, open := 0, 0
 	for _, h := range o.hosts {
 		switch {
+		case h.state == done && h.began.IsZero(): // before the run was resumed
 		case h.state == done:
 			over, took = over+1, took+h.took
 		case h.state == failed, h.state == back:
