@@ -25,6 +25,7 @@ kinds and fields than those named here: pass over what you do not know.
   host         the host that it is about
   step         the step of the host's turn; "switch/check" is one within another
   hosts        the hosts of the rollout or the farm.each, in order
+  done         those of them that were done before the run was resumed
   rollout      which of the run's rollouts it belongs to, from 1
   each         which farm.each it belongs to, from 1; -c is one
   max_offline  how many hosts may be out of service at once
@@ -50,8 +51,10 @@ The kinds, in order:
                hosts are taken off the air, one after the other
   sick, well   a host is out of service for another reason, or no longer
   waiting      for hosts that are sick and use the offline budget up
-  undo began, undo ended, host back, host unknown
-               a host is taken back; or what ran on it was ended, and nobody has looked since
+  lock taken, lock released
+               the rollout holds the farm's lock; name is its path on the host
+  going back, undo began, undo ended, host back, host unknown
+               hosts are put back; or what ran on one was ended, and nobody has looked since
   fact         something is remembered of a host
   said         a host or the script said something
   run ended    with the exit status
