@@ -16,6 +16,11 @@ var (
 	ErrTimeout   = errors.New("out of time") // what turns and health checks fail with that take too long
 	ErrAbandoned = errors.New("the turn did not return")
 	ErrNotWell   = errors.New("not healthy after its turn")
+	// ErrGoOn is wrapped by what a turn fails with if the rollout is to go on
+	// all the same, because the operator says so: it does not count against
+	// Config.MaxFailures. The host is asked how it is as always, and as long as
+	// it is sick it uses the budget.
+	ErrGoOn = errors.New("the rollout goes on")
 )
 
 // timeoutError says what took too long; it is ErrTimeout.

@@ -36,9 +36,10 @@ type Config struct {
 	// MaxOffline is how many hosts may be out of service at once. As many
 	// turns run side by side. 0 is 1.
 	MaxOffline int
-	// MaxFailures is how many turns may fail without halting the rollout. 0
-	// halts at the first. A host whose turn failed keeps counting against the
-	// budget until Healthy says yes for it.
+	// MaxFailures is how many turns may fail without halting the rollout, those
+	// not counted that fail with ErrGoOn. 0 halts at the first. A host whose
+	// turn failed keeps counting against the budget until Healthy says yes for
+	// it.
 	MaxFailures int
 
 	// Batches is how many hosts the first batch has, the second, and so on; the

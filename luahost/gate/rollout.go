@@ -59,6 +59,7 @@ type rollout struct {
 	left     int // turns that may still begin in this one
 	done     []string
 	failed   []Failure
+	counted  int           // those of them that count against MaxFailures
 	usedUp   time.Time     // since when sick hosts have used up the budget; zero if they do not
 	halt     *HaltError    // why no further turn begins; nil as long as some may
 	over     chan struct{} // closed when no further turn will begin
@@ -310,7 +311,10 @@ func (r *rollout) fail(m *member, err error) {
 	m.progress, m.answer = failed, err
 	r.failed = append(r.failed, Failure{Host: m.name, Err: err})
 	r.emit(Event{Kind: HostFailed, Host: m.name, Err: err})
-	if len(r.failed) > r.cfg.MaxFailures {
+	if !errors.Is(err, ErrGoOn) {
+		r.counted++
+	}
+	if r.counted > r.cfg.MaxFailures {
 		r.shut(m.name, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/creack/pty"
 
+	"farmrun/luahost/deadline"
 	"farmrun/luahost/terminal"
 )
 
@@ -221,5 +222,55 @@ func TestNotATerminal(t *testing.T) {
 	tty := terminal.Terminal{Path: path}
 	if s, err := tty.Secret(t.Context(), "Password: "); !errors.Is(err, terminal.ErrNone) || s.Reveal() != "" {
 		t.Errorf("got %q, %v", s.Reveal(), err)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	options := []terminal.Option{{"r", "retry", "do the step again"}, {"s", "stop", "halt"}}
+	for _, test := range []struct {
+		typed []string
+		want  int
+	}{
+		{[]string{"r"}, 0},
+		{[]string{" STOP "}, 1},
+		{[]string{"", "x", "s"}, 1},
+	} {
+		master, tty := screen(t)
+		held := 0
+		tty.Hold = func() func() { held++; return func() { held-- } }
+		done := make(chan string)
+		go func() {
+			r := bufio.NewReader(master)
+			shown := readUntil(r, "? ")
+			for i, line := range test.typed {
+				if i > 0 {
+					shown += readUntil(r, "please: ")
+				}
+				master.WriteString(line + "\n")
+			}
+			done <- shown
+		}()
+		got, err := tty.Choose(t.Context(), "restart failed", options)
+		if got != test.want || err != nil || held != 0 {
+			t.Errorf("%q: got %v, %v; held %d", test.typed, got, err, held)
+		}
+		if shown := <-done; !strings.HasPrefix(shown, "restart failed\r\n  r  do the step again\r\n  s  halt\r\n? ") {
+			t.Errorf("shown: %q", shown)
+		}
+	}
+}
+
+// TestChooseStopsTheClock: an operator who takes his time costs the turn none.
+func TestChooseStopsTheClock(t *testing.T) {
+	master, tty := screen(t)
+	ctx, cancel := deadline.With(t.Context(), 50*time.Millisecond, errors.New("late"))
+	defer cancel()
+	go func() {
+		readUntil(bufio.NewReader(master), "? ")
+		time.Sleep(100 * time.Millisecond) // the operator's
+		master.WriteString("s\n")
+	}()
+	if got, err := tty.Choose(ctx, "failed", []terminal.Option{{"s", "stop", "halt"}}); got != 0 || err != nil {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
