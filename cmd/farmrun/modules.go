@@ -51,5 +51,7 @@ func dialogues(w *world) expect.Config {
 		Screen: func(ctx context.Context) (expect.TakenScreen, error) { return w.operator.Take(ctx) },
 		Record: w.recordProgram,
 		Mask:   func(to io.Writer) expect.Masker { return w.keyring.Masker(to) },
+
+		Sessions: &w.sessions,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"farmrun/luahost/runs"
 	"farmrun/luahost/secret"
 	"farmrun/luahost/terminal"
+	"farmrun/modules/expect"
 	"farmrun/modules/farm"
 	"farmrun/modules/farm/nodeset"
 	"farmrun/modules/ssh"
@@ -27,6 +28,7 @@ type world struct {
 	ssh      *ssh.Dialer
 	farm     *farm.Farm
 	tunnels  tunnel.Set
+	sessions expect.Sessions
 	// chronicle remembers the run: who writes something into its directory, such
 	// as a recording, gets that by open.
 	chronicle *chronicle

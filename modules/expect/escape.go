@@ -9,6 +9,9 @@ type Escape struct {
 	end  byte
 }
 
+// usualEscape is that of ssh(1).
+var usualEscape = Escape{lead: '~', end: '.'}
+
 // NewEscape reads an escape: two characters, such as "~.", of which the first
 // counts at the beginning of a line only, as in ssh(1); or a single control
 // character, such as "\x1d" (^]), which counts everywhere.

@@ -269,6 +269,10 @@ func (s *Session) echoes() Echo {
 // printable.
 func (s *Session) Said() string { return s.in.lastLines() }
 
+// Ended tells whether the other end is gone, or the Session closed, so that
+// nothing more will be said.
+func (s *Session) Ended() bool { return isClosed(s.closed) || s.in.hasFailed() }
+
 // Close ends the dialogue and closes the stream. A wait or a send that is under
 // way ends. Further calls do nothing.
 func (s *Session) Close() (err error) {

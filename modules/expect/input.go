@@ -222,6 +222,13 @@ func (in *input) sent(text string, e Echo) bool {
 	return !in.failed
 }
 
+// hasFailed tells whether the stream has ended.
+func (in *input) hasFailed() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.failed
+}
+
 // release gives out what was held back and was no echo after all.
 func (in *input) release() { in.stream.SetReadDeadline(time.Unix(1, 0)) }
 

@@ -23,6 +23,8 @@ type Config struct {
 	Record func(name string, t *Terminal, o remote.TerminalOptions) remote.Terminal
 	// Mask is Options.Mask of all sessions.
 	Mask func(to io.Writer) Masker
+	// Sessions get those that scripts have open on hosts; nil does not.
+	Sessions *Sessions
 }
 
 // TakenScreen is a Screen that Close gives back to the operator.
@@ -126,14 +128,8 @@ func (b binding) spawn(c *luahost.Call) {
 	if b.Record != nil {
 		t = b.Record(filepath.Base(args[0]), program, size)
 	}
-	d := &dialogue{
-		Session:  New(t, Options{Keep: o.Keep, Strip: o.Strip, Echo: echoOption(o.Echo), Mask: b.Mask}),
-		terminal: t,
-		size:     size,
-		take:     b.Screen,
-		name:     remote.QuoteAll(args),
-		timeout:  cmp.Or(o.Timeout, waitTimeout),
-	}
+	d := newDialogue(t, size, b.options(o.Keep, o.Strip, o.Echo))
+	d.name, d.timeout, d.take = remote.QuoteAll(args), cmp.Or(o.Timeout, waitTimeout), b.Screen
 	c.Own(d)
 	c.Push(sessionType.Value(d))
 }
@@ -169,14 +165,10 @@ func (b binding) session(c *luahost.Call) {
 		t, err = host.Terminal(ctx, size)
 		return err
 	})
-	d := &dialogue{
-		Session:  New(t, Options{Keep: o.Keep, Strip: o.Strip, Echo: echoOption(o.Echo), Mask: b.Mask}),
-		terminal: t,
-		size:     size,
-		take:     b.Screen,
-		host:     host.Name(),
-		name:     "the session on " + host.Name(),
-		timeout:  cmp.Or(o.Timeout, waitTimeout),
+	d := newDialogue(t, size, b.options(o.Keep, o.Strip, o.Echo))
+	d.host, d.name, d.timeout, d.take = host.Name(), "the session on "+host.Name(), cmp.Or(o.Timeout, waitTimeout), b.Screen
+	if b.Sessions != nil {
+		d.forget = b.Sessions.add(d)
 	}
 	c.Own(d)
 	c.Push(sessionType.Value(d))
@@ -197,6 +189,11 @@ func (b binding) allow(c *luahost.Call, query bool) {
 	if b.DryRun && !query {
 		c.Raisef(luahost.Refused, "%s: a dry run begins no dialogue that is not marked by query = true", c.Name())
 	}
+}
+
+// options are those of a session in a script.
+func (b binding) options(keep int, strip bool, echo *bool) Options {
+	return Options{Keep: keep, Strip: strip, Echo: echoOption(echo), Mask: b.Mask}
 }
 
 func echoOption(on *bool) Echo {

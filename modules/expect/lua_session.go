@@ -1,7 +1,6 @@
 package expect
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -30,6 +29,19 @@ type dialogue struct {
 	before   string
 	away     time.Duration // for how long an operator has had it
 	always   []choice
+	forget   func() // called by Close; nil does nothing
+}
+
+func newDialogue(t remote.Terminal, size remote.TerminalOptions, o Options) *dialogue {
+	return &dialogue{Session: New(t, o), terminal: t, size: size}
+}
+
+// Close closes the session.
+func (d *dialogue) Close() error {
+	if d.forget != nil {
+		d.forget()
+	}
+	return d.Session.Close()
 }
 
 // sessionType is how sessions look in Lua.
@@ -272,12 +284,15 @@ type interactOptions struct{ Escape string }
 //     line and one more, or a single control character, such as "\29" (^])
 func interact(c *luahost.Call) {
 	d, o := luahost.Arg[*dialogue](c, 1, "a session"), luahost.Options[interactOptions](c, 2)
-	escape, err := NewEscape(cmp.Or(o.Escape, "~."))
-	if err != nil {
-		c.Fail("option \"escape\": %v", err)
+	escape := usualEscape
+	if o.Escape != "" {
+		var err error
+		if escape, err = NewEscape(o.Escape); err != nil {
+			c.Fail("option \"escape\": %v", err)
+		}
 	}
 	began := time.Now()
-	err = d.try(c, "of", 0, func(ctx context.Context) error { return d.giveTo(ctx, d.take, escape) })
+	err := d.try(c, "of", 0, func(ctx context.Context) error { return d.giveTo(ctx, d.take, escape) })
 	d.away += time.Since(began)
 	d.before = ""
 	if err != nil && !errors.Is(err, ErrEnd) {

@@ -87,6 +87,8 @@ type Config struct {
 	Recall func(host, name string) (value string, ok bool)
 	// LockWait is how long a rollout waits for a lock that another has.
 	LockWait time.Duration
+	// Operator is asked what to do about failures in rollouts; nil is nobody.
+	Operator Operator
 	// DryRun prints commands that are no queries and does not run them.
 	DryRun bool
 	// Idle is how many logins stay open for later while no function is at work

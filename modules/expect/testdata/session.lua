@@ -36,7 +36,7 @@ require("here").host:session { colums = 80 }        --! did you mean "columns"?
 require("here").host.session {}                     --! call it with a colon, as in host:session(…)
 
 --- a secret is typed and not seen
-local s = require("expect").spawn { "sh", "-c", "printf 'Password: '; stty -echo; read x; stty echo; echo; [ \"$x\" = 'hunter2!' ] && echo right; echo it was $x; sleep 100" }
+local s = require("expect").spawn { "sh", "-c", "stty -echo; printf 'Password: '; read x; stty echo; echo; [ \"$x\" = 'hunter2!' ] && echo right; echo it was $x; sleep 100" }
 s:expect "Password: "
 s:send_secret(require("word").secret)
 local _, m = s:expect "it was (.*)\r\n"
