@@ -40,9 +40,10 @@ var binary = sync.OnceValues(func() (string, error) {
 // operator is somebody who works on the farm with farmrun, in a directory with
 // a site file.
 type operator struct {
-	t    *testing.T
-	dir  string
-	exec string
+	t       *testing.T
+	dir     string
+	exec    string
+	answers map[string]string // what he types, by the end of the question
 }
 
 // newOperator copies the scripts as farmrun init does; the site file is the one
@@ -54,7 +55,7 @@ func newOperator(t *testing.T) *operator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &operator{t: t, dir: t.TempDir(), exec: path}
+	o := &operator{t: t, dir: t.TempDir(), exec: path, answers: map[string]string{"Password for web: ": farm.Password}}
 	site, err := scripts.Files.ReadFile("site.lua")
 	if err != nil {
 		t.Fatal(err)
@@ -85,8 +86,7 @@ type outcome struct {
 	code     int
 }
 
-// run runs farmrun at a terminal on which the operator types the password of
-// web when asked for it.
+// run runs farmrun at a terminal on which the operator types his answers.
 func (o *operator) run(args ...string) outcome {
 	o.t.Helper()
 	return o.runWhen(nil, args...)
@@ -133,7 +133,7 @@ func (o *operator) runWhen(reactions []reaction, args ...string) outcome {
 		o.t.Fatal(err)
 	}
 	slave.Close()
-	go typePassword(master)
+	go o.answer(master)
 	err = c.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -182,8 +182,8 @@ func (o *operator) fails(code int, words []string, args ...string) outcome {
 	return got
 }
 
-// typePassword answers the question for the password, however often it comes.
-func typePassword(terminal io.ReadWriter) {
+// answer answers questions, however often they come.
+func (o *operator) answer(terminal io.ReadWriter) {
 	var seen []byte
 	buf := make([]byte, 256)
 	for {
@@ -192,9 +192,11 @@ func typePassword(terminal io.ReadWriter) {
 			return
 		}
 		seen = append(seen, buf[:n]...)
-		if i := bytes.Index(seen, []byte("Password for ")); i >= 0 && bytes.HasSuffix(seen, []byte(": ")) {
-			seen = nil
-			io.WriteString(terminal, farm.Password+"\n")
+		for question, line := range o.answers {
+			if bytes.HasSuffix(seen, []byte(question)) {
+				seen = nil
+				io.WriteString(terminal, line+"\n")
+			}
 		}
 	}
 }

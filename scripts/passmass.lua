@@ -1,0 +1,84 @@
+-- passmass.lua HOSTS: change a user's password on every server, by dialogue with
+-- passwd, as the Expect script of that name does:
+--
+--   farmrun passmass -user web 'webserv[1-20]'
+local cli, expect, farm = require "cli", require "expect", require "farm"
+
+local args = cli.parse {
+  about = [[
+Changes a user's password on every server in turn, by dialogue with passwd. It
+asks for the new password twice, and for the old one when a server wants it. The
+first server that refuses stops it; at the end it says for each what became of
+it.]],
+  single_dash = true,
+  { "hosts", cli.list, "the servers" },
+  user    = { help = "the user to log on as, whose password it is" },
+  program = { default = "passwd", help = "what changes the password there" },
+  prompt  = { default = "[$#%>] ?$", help = "the shell's prompt, as a regular expression" },
+  timeout = { default = "30s", type = cli.duration, help = "the time that each answer has" },
+}
+
+if args.user then
+  local settings = {}
+  for _, set in ipairs(args.hosts) do settings[set] = { user = args.user } end
+  farm.site { hosts = settings }
+end
+
+local new = cli.secret("New password:", { twice = true })
+
+-- What passwd and its like say. What others say goes in here.
+local asks = {
+  old = "(?i)(current|old|login)( unix)? password: ?$|(?i)password for [^:]*: ?$",
+  new = "(?i)(new|again|retype|verify|confirm)[^\r\n]*: ?$",
+}
+local says = {
+  done = "(?i)(updated|changed) successfully|successfully (updated|changed)|password (updated|changed)[.\r]",
+  no   = "(?i)[^\r\n]*(unchanged|not (been )?changed|not updated|denied|incorrect|failure|error|invalid)[^\r\n]*[\r\n]",
+}
+
+-- Raises an error with the last line of what a server has said.
+local function refused(text)
+  local last = "without a word"
+  for line in text:gmatch "[^\r\n]+" do
+    if line:find "%w" then last = line end
+  end
+  error("refused: " .. last, 0)
+end
+
+local function change(host)
+  local s = host:session { timeout = args.timeout }
+  local old, answers = nil, 0
+  s:expect(args.prompt)
+  s:send(args.program .. "\n")
+  s:expect {
+    { asks.old, function()
+      if old then old:reject() end
+      old = cli.password(host:user())
+      s:send_secret(old)
+      return expect.continue
+    end },
+    { asks.new, function(m)
+      if answers == 2 then refused(m.before) end -- it did not like the new one, and asks for another
+      if old and answers == 0 then old:accept() end
+      answers = answers + 1
+      s:send_secret(new)
+      return expect.continue
+    end },
+    { says.done },
+    { says.no, function(m)
+      if old and answers == 0 then old:reject() end
+      refused(m.text)
+    end },
+    { args.prompt, function(m) refused(m.before) end },
+  }
+  return "changed"
+end
+
+local changed, failed = farm.each(args.hosts, { parallel = 1, on_failure = "stop", check = false }, change)
+
+for _, host in ipairs(farm.hosts(args.hosts)) do
+  local failure = failed[host.name]
+  local outcome = changed[host.name] or failure and failure.message or "not tried"
+  print(host.name .. ": " .. outcome)
+end
+os.exit(next(failed) == nil)
