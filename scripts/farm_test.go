@@ -55,7 +55,10 @@ func newOperator(t *testing.T) *operator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &operator{t: t, dir: t.TempDir(), exec: path, answers: map[string]string{"Password for web: ": farm.Password}}
+	o := &operator{t: t, dir: t.TempDir(), exec: path, answers: map[string]string{
+		"Password for web: ": farm.Password,
+		"  s  stop here: no further host is touched\r\n? ": "s",
+	}}
 	site, err := scripts.Files.ReadFile("site.lua")
 	if err != nil {
 		t.Fatal(err)

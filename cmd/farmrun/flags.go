@@ -87,7 +87,7 @@ func (f *flags) set() *pflag.FlagSet {
 	set.StringVarP(&f.user, "user", "l", "", "the user to log in as (default: as ssh does)")
 	set.StringVarP(&f.ssh, "ssh-config", "F", "", "an ssh_config instead of the usual ones")
 	set.StringArrayVarP(&f.options, "option", "o", nil, "an ssh_config option for all hosts: -o Port=2222")
-	set.BoolVarP(&f.yes, "yes", "y", false, "answer yes to what a script asks to confirm")
+	set.BoolVarP(&f.yes, "yes", "y", false, "answer yes to what a script asks to confirm, and stop where a step fails")
 	set.BoolVar(&f.json, "json", false, "what happens as JSON, an object a line: farmrun help json")
 	set.BoolVar(&f.plain, "plain", false, "on a terminal, too, a line for each event and no colours")
 	set.BoolVarP(&f.help, "help", "h", false, "show this help")

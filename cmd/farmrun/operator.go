@@ -17,6 +17,15 @@ import (
 // something has failed.
 type operator struct{ *world }
 
+// decider is who is asked when something fails in a rollout: nobody, if the
+// operator has said yes to everything beforehand.
+func (w *world) decider() farm.Operator {
+	if w.flags.yes {
+		return nil
+	}
+	return operator{w}
+}
+
 // Choose shows what has failed and asks what to do about it.
 func (o operator) Choose(ctx context.Context, f farm.Failed) (farm.Choice, error) {
 	options := make([]terminal.Option, len(f.Choices))

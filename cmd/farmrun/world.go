@@ -64,6 +64,7 @@ func newWorld(f flags, script string, out *console.Console) *world {
 		Here:     w.here(),
 		Console:  out,
 		DryRun:   f.dryRun,
+		Operator: w.decider(),
 		Record:   w.record,
 		About:    func() (farm.About, error) { return w.chronicle.runAbout(f.practice) },
 		Past:     w.chronicle.past,

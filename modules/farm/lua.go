@@ -12,6 +12,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost"
+	"farmrun/luahost/gate"
 	"farmrun/modules/farm/nodeset"
 )
 
@@ -37,7 +38,7 @@ import (
 // dialogue reads the setting of that name for Login.Dialogue, or raises an
 // error; nil refuses it.
 func Module(f *Farm, methods map[string]luahost.Func, dialogue func(c *luahost.Call, v lua.LValue) any) luahost.Module {
-	b := &binding{farm: f, dialogue: dialogue, undos: map[*Host][]undo{}}
+	b := &binding{farm: f, dialogue: dialogue, undos: map[*Host][]undo{}, turns: map[*Host][]Choice{}}
 	b.host = hostType(b, methods)
 	return luahost.Module{
 		Name: "farm",
@@ -63,7 +64,8 @@ func Module(f *Farm, methods map[string]luahost.Func, dialogue func(c *luahost.C
 type binding struct {
 	farm  *Farm
 	host  *luahost.Type[*Host]
-	undos map[*Host][]undo // of the turns under way, in order
+	undos map[*Host][]undo   // of the turns under way, in order
+	turns map[*Host][]Choice // under way, with what can be chosen when they fail
 
 	dialogue func(c *luahost.Call, v lua.LValue) any
 	folder   string // of the file that called farm.site
@@ -354,6 +356,14 @@ func optionsAt(c *luahost.Call) int {
 //   - lock: where the rollout's lock lies if not where the site file says: a table
 //     of host and path, or a path on the host of the site's lock
 //
+// On a terminal a step that fails, or a turn outside of its steps, has the
+// operator asked what to do: retry it, take over a session on the host (the one
+// that the script has open there, or a new one), undo the turn, skip the host and
+// go on with the next, or stop, which is what happens without a terminal and with
+// farmrun --yes. While he thinks, and while he has the session, no deadline
+// passes. A host that is skipped counts as failed, and uses the budget as long as
+// it is sick.
+//
 // Each turn and each step is in the run's journal before it begins. Where a
 // rollout has halted, or farmrun was killed, farmrun resume runs the script anew
 // from its begin, with the arguments that it had: its first rollout goes on with
@@ -373,7 +383,7 @@ func (b *binding) rollout(c *luahost.Call) {
 	r := b.rolloutOf(c, hosts, opts)
 	err := c.Try("farm.rollout", 0, func(ctx context.Context) error {
 		err := b.farm.Rollout(ctx, hosts, r, func(ctx context.Context, h *Host) error {
-			return b.turn(ctx, c.Runtime(), opts.Turn, turn, h)
+			return b.turn(ctx, c.Runtime(), opts.Turn, turn, h, Retry, TakeOver, Undo, Skip, Stop)
 		})
 		if halt, ok := errors.AsType[*HaltError](err); ok && ctx.Err() != nil {
 			b.tellHalt(haltError(halt, err)) // the run ends, and what is raised is not seen
@@ -414,6 +424,9 @@ func (b *binding) undo(ctx context.Context, rt *luahost.Runtime, h *Host) error 
 // rolloutFailed raises what ended a rollout. A turn that called os.exit ends
 // the script, but not without a word on the hosts that are left.
 func (b *binding) rolloutFailed(c *luahost.Call, err error) {
+	if several, ok := errors.AsType[*gate.FailedError](err); ok { // of no single host
+		c.Raise(&luahost.Error{Kind: luahost.Hosts, Message: several.Error(), Err: several})
+	}
 	var halt *HaltError
 	if !errors.As(err, &halt) {
 		c.Raise(err)

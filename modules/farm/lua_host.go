@@ -215,17 +215,34 @@ func (b *binding) tell(c *luahost.Call) {
 // Does a named piece of the host's turn: calls work(host). The name stands in
 // what is shown and in errors. undo(host) takes the step back when the turn
 // fails and the rollout's on_failure is "undo"; it is called for a step that
-// failed as well, since that may be half done.
+// failed as well, since that may be half done. On a terminal the operator is
+// asked what to do about a step that fails, and may have it done again.
 func (b *binding) step(c *luahost.Call) {
 	h, name, work := luahost.Arg[*Host](c, 1, "a host"), c.String(2), c.Function(3)
 	if c.Has(4) {
 		b.undos[h] = append(b.undos[h], undo{name, c.Function(4)})
 	}
 	defer c.Step(name)()
-	end := b.beginStep(c, h, name)
-	_, err := c.Protect(work, b.host.Value(h))
-	end(err)
-	if err != nil {
+	for again := true; again; {
+		end := b.beginStep(c, h, name)
+		_, err := c.Protect(work, b.host.Value(h))
+		end(err)
+		if again = err != nil; again {
+			b.stepFailed(c, h, err)
+		}
+	}
+}
+
+// stepFailed raises the error of a step, unless the operator wants it done
+// again.
+func (b *binding) stepFailed(c *luahost.Call, h *Host, err error) {
+	f := Failed{Host: h, Step: c.StepName(), Err: err, Choices: b.offer(h)}
+	again := false
+	c.Try(c.Name(), 0, func(ctx context.Context) error { // which does nothing when the time is over
+		err, again = b.farm.settle(ctx, f)
+		return nil
+	})
+	if !again {
 		c.Raise(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,14 +50,17 @@ func (b *binding) rolloutOf(c *luahost.Call, hosts []*Host, opts rolloutOptions)
 	if opts.Look != nil {
 		r.Look = func(ctx context.Context, h *Host) (string, error) { return b.look(ctx, c.Runtime(), opts.Look, h) }
 	}
+	r.TakeBack = func(ctx context.Context, h *Host) error { return b.undo(ctx, c.Runtime(), h) }
 	switch c.Choice("on_failure", opts.OnFailure, "halt", "undo", "rollback") {
 	case "undo":
-		r.Undo = func(ctx context.Context, h *Host) error { return b.undo(ctx, c.Runtime(), h) }
+		r.Undo = r.TakeBack
 	case "rollback":
 		if opts.Back == nil {
 			c.Fail(`on_failure = "rollback" needs the option "back", a host's turn on the way back`)
 		}
-		r.Back = func(ctx context.Context, h *Host) error { return b.turn(ctx, c.Runtime(), opts.Turn, opts.Back, h) }
+		r.Back = func(ctx context.Context, h *Host) error {
+			return b.turn(ctx, c.Runtime(), opts.Turn, opts.Back, h, Retry, TakeOver, Stop)
+		}
 	}
 	return r
 }
@@ -112,12 +116,30 @@ func (b *binding) lockOf(c *luahost.Call, v lua.LValue) Lock {
 	return l
 }
 
-// turn is a host's turn, by a function of the script.
-func (b *binding) turn(ctx context.Context, rt *luahost.Runtime, timeout time.Duration, fn *lua.LFunction, h *Host) error {
+// turn is a host's turn, by a function of the script, again and again if the
+// operator says so. The way back is no turn that could be taken back or skipped.
+func (b *binding) turn(ctx context.Context, rt *luahost.Runtime, timeout time.Duration, fn *lua.LFunction, h *Host, choices ...Choice) error {
 	task := luahost.Task{Host: h.name, What: "the turn of " + h.name, Timeout: cmp.Or(timeout, gate.DefaultTurnTimeout)}
-	rt.Locked(func() { delete(b.undos, h) })
-	_, err := rt.Call(ctx, task, fn, b.host.Value(h))
-	return err
+	defer rt.Locked(func() { delete(b.turns, h) })
+	for {
+		rt.Locked(func() { delete(b.undos, h); b.turns[h] = choices })
+		_, err := rt.Call(ctx, task, fn, b.host.Value(h))
+		if err == nil {
+			return nil
+		}
+		var offer []Choice
+		rt.Locked(func() { offer = b.offer(h) })
+		err, again := b.farm.settle(ctx, Failed{Host: h, Err: err, Choices: offer})
+		if !again {
+			return err
+		}
+	}
+}
+
+// offer returns what the operator can choose when something has failed in a
+// host's turn; nil if the host has none. The caller has Lua's lock.
+func (b *binding) offer(h *Host) []Choice {
+	return slices.DeleteFunc(slices.Clone(b.turns[h]), func(c Choice) bool { return c == Undo && len(b.undos[h]) == 0 })
 }
 
 // look asks the script how a host stands.

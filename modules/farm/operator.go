@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"farmrun/luahost"
 	"farmrun/luahost/deadline"
 	"farmrun/luahost/gate"
 )
@@ -39,6 +40,28 @@ const (
 	Skip                   // the turn fails, and the rollout goes on with the next host
 )
 
+// settle has the operator decide about a failure, and tells whether what
+// failed is to be done again. Otherwise it returns why the turn failed, which
+// is f.Err with what he has decided.
+func (f *Farm) settle(ctx context.Context, failed Failed) (err error, again bool) {
+	if _, exit := errors.AsType[*luahost.ExitRequest](failed.Err); exit || len(failed.Choices) == 0 {
+		return failed.Err, false
+	}
+	if _, known := errors.AsType[*decided](failed.Err); known {
+		return failed.Err, false
+	}
+	choice := f.choose(ctx, failed)
+	return &decided{failed.Err, choice}, choice == Retry
+}
+
+// decided is why a turn failed, and what the operator wants to become of it.
+type decided struct {
+	error
+	choice Choice
+}
+
+func (d *decided) Unwrap() error { return d.error }
+
 // choose asks the operator until he has decided for something other than
 // TakeOver. Meanwhile the deadlines of ctx stand still.
 func (f *Farm) choose(ctx context.Context, failed Failed) Choice {
@@ -60,24 +83,26 @@ func (f *Farm) choose(ctx context.Context, failed Failed) Choice {
 	}
 }
 
-// decided is why a turn failed about which the operator has decided something.
-type decided struct {
-	error
-	choice Choice
+// obey does with a host whose turn failed with cause what the operator wants,
+// and returns what the turn fails with; ok is false if he has said nothing but
+// Stop.
+func (r *rollout) obey(ctx context.Context, h *Host, cause error) (err error, ok bool) {
+	d, asked := errors.AsType[*decided](cause)
+	switch {
+	case asked && d.choice == Skip:
+		return &skipped{cause}, true
+	case asked && d.choice == Undo && r.TakeBack != nil:
+		defer deadline.Pause(ctx)() // undo has a time of its own
+		err := r.undo(ctx, h, cause, r.TakeBack)
+		if r.farm.choose(ctx, Failed{Host: h, Err: err, Choices: []Choice{Skip, Stop}}) == Skip {
+			err = &skipped{err}
+		}
+		return err, true
+	}
+	return cause, false
 }
-
-func (d *decided) Unwrap() error { return d.error }
 
 // skipped is why a turn failed that does not halt the rollout.
 type skipped struct{ error }
 
 func (s *skipped) Unwrap() []error { return []error{s.error, gate.ErrGoOn} }
-
-// decisionOn returns what the operator has decided about a turn that failed
-// because of err, asking him if he has not been asked yet.
-func (f *Farm) decisionOn(ctx context.Context, h *Host, err error, choices ...Choice) Choice {
-	if d, ok := errors.AsType[*decided](err); ok {
-		return d.choice
-	}
-	return f.choose(ctx, Failed{Host: h, Err: err, Choices: choices})
-}

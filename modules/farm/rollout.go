@@ -35,6 +35,9 @@ type Rollout struct {
 	// Undo puts back what a failed turn did; nil leaves the host as it is. Its
 	// context does not end with the turn's.
 	Undo func(ctx context.Context, h *Host) error
+	// TakeBack is what the operator's Undo does with a host whose turn failed;
+	// it is as Undo. nil does nothing.
+	TakeBack func(ctx context.Context, h *Host) error
 	// Back is a host's turn on the way back: when a turn has failed, all hosts
 	// whose turns began are taken through it. nil leaves them as they are.
 	Back func(ctx context.Context, h *Host) error
@@ -207,14 +210,19 @@ func (r *rollout) takeTurn(all, ctx context.Context, h *Host) error {
 		return err
 	}
 	err := r.turn(r.part.context(ctx), h)
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case all.Err() != nil:
+	}
+	if all.Err() != nil {
 		r.record(failed(journal.Record{Kind: journal.HostUnknown, Host: h.name}, err))
 		r.tell(h.name, "what ran on it was ended: how it stands is unknown")
-	case r.Undo != nil:
-		return r.undo(ctx, h, err)
+		return err
+	}
+	if err, ok := r.obey(ctx, h, err); ok {
+		return err
+	}
+	if r.Undo != nil {
+		return r.undo(ctx, h, err, r.Undo)
 	}
 	return err
 }
@@ -228,14 +236,14 @@ func (r *rollout) grace() time.Duration {
 	return undoWithin + gate.DefaultGrace
 }
 
-// undo puts a host back after its turn failed with cause.
-func (r *rollout) undo(ctx context.Context, h *Host, cause error) error {
+// undo puts a host back, by how, after its turn failed with cause.
+func (r *rollout) undo(ctx context.Context, h *Host, cause error, how func(context.Context, *Host) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 	defer cancel()
 	r.tell(h.name, "failed: %s", alone(gate.Event{Host: h.name, Err: cause}))
 	r.tell(h.name, "putting it back as it was")
 	r.record(journal.Record{Kind: journal.UndoBegan, Host: h.name}) // better undone than written down
-	err := r.Undo(ctx, h)
+	err := how(ctx, h)
 	r.record(failed(journal.Record{Kind: journal.UndoEnded, Host: h.name}, err))
 	if err != nil {
 		return errors.Join(cause, fmt.Errorf("and could not be put back: %w", err))
