@@ -30,12 +30,16 @@ import (
 	"sync"
 	"time"
 	"unicode"
+
+	"farmrun/luahost/lazyregexp"
 )
 
 // Pattern is something to wait for. Make it by Regexp or Text.
 type Pattern struct {
-	re    *regexp.Regexp
-	shown string
+	re     *regexp.Regexp // nil: it is text
+	text   string
+	quoted func() *regexp.Regexp // text as a regular expression
+	shown  string
 }
 
 // Regexp returns a pattern of a regular expression, as Go and RE2 have them. It
@@ -43,15 +47,25 @@ type Pattern struct {
 // not nothing.
 func Regexp(expr string) (Pattern, error) {
 	re, err := regexp.Compile(expr)
-	return Pattern{re, strconv.Quote(expr)}, err
+	return Pattern{re: re, shown: strconv.Quote(expr)}, err
 }
 
 // Compiled returns the pattern of a regular expression that is compiled already.
-func Compiled(re *regexp.Regexp) Pattern { return Pattern{re, strconv.Quote(re.String())} }
+func Compiled(re *regexp.Regexp) Pattern { return Pattern{re: re, shown: strconv.Quote(re.String())} }
 
 // Text returns a pattern that is the text itself.
 func Text(text string) Pattern {
-	return Pattern{regexp.MustCompile(regexp.QuoteMeta(text)), strconv.Quote(text)}
+	return Pattern{text: text, quoted: lazyregexp.New(regexp.QuoteMeta(text)), shown: strconv.Quote(text)}
+}
+
+func (p Pattern) isText() bool { return p.re == nil }
+
+// regexp returns the pattern as a regular expression.
+func (p Pattern) regexp() *regexp.Regexp {
+	if p.isText() {
+		return p.quoted()
+	}
+	return p.re
 }
 
 // String returns the pattern in quotes, for errors.

@@ -3,6 +3,7 @@ package expect
 import (
 	"io"
 	"regexp"
+	"slices"
 	"time"
 
 	expect "github.com/google/goexpect"
@@ -67,9 +68,12 @@ func (g *goexpect) find(patterns []Pattern) (Match, bool) {
 	if g.forget(); g.in.empty() {
 		return Match{}, false
 	}
+	if !slices.ContainsFunc(patterns, func(p Pattern) bool { return !p.isText() }) {
+		return g.findText(patterns)
+	}
 	cases := make([]expect.Caser, 0, len(patterns)+1)
 	for _, p := range patterns {
-		cases = append(cases, &expect.Case{R: p.re})
+		cases = append(cases, &expect.Case{R: p.regexp()})
 	}
 	cases = append(cases, &expect.Case{R: always})
 	said, groups, which, err := g.e.ExpectSwitchCase(cases, searchTime)
@@ -86,15 +90,34 @@ func (g *goexpect) find(patterns []Pattern) (Match, bool) {
 	}, true
 }
 
+// findText is find for patterns none of which is a regular expression, the
+// only ones that goexpect knows: to compile a prompt as one and to have
+// goexpect copy its buffer takes longer than the rest of a turn. What is found
+// is read off.
+func (g *goexpect) findText(patterns []Pattern) (Match, bool) {
+	for i, p := range patterns {
+		if before, ok := g.in.before(p.text); ok {
+			g.drop(len(before) + len(p.text))
+			return Match{Pattern: i, Before: before[max(0, len(before)-g.in.keep):], Text: p.text}, true
+		}
+	}
+	return Match{}, false
+}
+
 // always matches the empty text before everything.
 var always = regexp.MustCompile(``)
 
 // forget drops the oldest of what is too much.
 func (g *goexpect) forget() {
 	if n := g.in.tooMuch(); n > 0 {
-		io.CopyN(io.Discard, g.e, int64(n))
-		g.in.took(n)
+		g.drop(n)
 	}
+}
+
+// drop takes the first n bytes of what is stored off.
+func (g *goexpect) drop(n int) {
+	io.CopyN(io.Discard, g.e, int64(n))
+	g.in.took(n)
 }
 
 func (g *goexpect) close() {

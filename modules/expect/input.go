@@ -197,6 +197,17 @@ func (in *input) took(n int) {
 	signal(in.room)
 }
 
+// before returns what is stored before the first place where text is.
+func (in *input) before(text string) (before string, ok bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	all := in.waiting.Bytes()
+	if i := bytes.Index(all, []byte(text)); i >= 0 {
+		return string(all[:i]), true
+	}
+	return "", false
+}
+
 // unmatched returns what is stored.
 func (in *input) unmatched() string {
 	in.mu.Lock()
