@@ -48,6 +48,11 @@ func TestMain(m *testing.M) {
 //	signal NAME SIGNAL
 //	ended NAME STATUS
 //		waits for its end
+//	tmux NAME ROWSxCOLUMNS COMMAND [ARG...]
+//		starts a command in a terminal that draws
+//	screen NAME FILE
+//		waits until that shows what is in the file, with 0s for every time
+//	resize NAME ROWSxCOLUMNS
 //	fifo NAME, await NAME, tell NAME
 //		a place to wait for a command on a host (which writes a line to it), or
 //		to have it wait (by reading a line)
@@ -72,6 +77,9 @@ func TestScript(t *testing.T) {
 			"tell":   with((*stage).tell),
 			"logins": with((*stage).logins),
 			"tries":  with((*stage).tries),
+			"tmux":   with((*stage).tmux),
+			"screen": with((*stage).screen),
+			"resize": with((*stage).resize),
 		},
 	})
 }
@@ -83,6 +91,7 @@ type stage struct {
 	operator  ssh.PublicKey
 	servers   map[string]*server
 	processes map[string]*process
+	windows   map[string]*window
 }
 
 // server is a host.
@@ -96,7 +105,7 @@ type stageKey struct{}
 // setup makes a home for the operator, with a key.
 func setup(env *testscript.Env) error {
 	home := filepath.Join(env.WorkDir, "home")
-	s := &stage{dir: env.WorkDir, servers: map[string]*server{}, processes: map[string]*process{}}
+	s := &stage{dir: env.WorkDir, servers: map[string]*server{}, processes: map[string]*process{}, windows: map[string]*window{}}
 	env.Values[stageKey{}] = s
 	env.Defer(s.close)
 	env.Setenv("HOME", home)

@@ -41,7 +41,8 @@ const (
 // and anew every second and after each Redraw, until Close. draw is told the
 // size of the terminal and returns lines without ends, which are cut at its
 // width; it may colour them (ECMA-48 SGR) and must not call the console. While
-// somebody holds the screen (Hold) nothing is shown. Meanwhile lines of hosts
+// somebody holds the screen (Hold) nothing is shown. Where the terminal is made
+// narrower than a line that stands there, a piece of that may stay. Meanwhile lines of hosts
 // appear a little late, together, and a line without its end when that has come.
 //
 // Where Err is no terminal, Size is nil or another Live is shown, it does
