@@ -95,6 +95,15 @@ func TestHello(t *testing.T) {
 	if _, err := New(near, Options{}); !errors.Is(err, ErrRefused) {
 		t.Errorf("reset: %v", err)
 	}
+	near, far = connect(t)
+	go func() {
+		io.ReadFull(far, make([]byte, len(hello)))
+		far.SetLinger(0)
+		far.Close()
+	}()
+	if _, err := New(near, Options{User: "web", LocalUser: "me", Terminal: remote.TerminalOptions{Term: "vt100"}}); !errors.Is(err, ErrRefused) {
+		t.Errorf("reset later: %v", err)
+	}
 	near, _ = connect(t)
 	if _, err := New(near, Options{User: "a\x00b"}); err == nil {
 		t.Error("a NUL in a name goes through")
@@ -157,25 +166,41 @@ func awaitAll(t *testing.T, c *Conn, want int) {
 // size be told later.
 func TestDeafHost(t *testing.T) {
 	c, far := begin(t)
-	stuffing := strings.Repeat("x", 64<<10)
-	c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	check(t, recorded.SendUrgent(far, "\x80"))
 	sent := 0
+	c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 	for err := error(nil); err == nil; {
 		var n int
-		n, err = io.WriteString(c, stuffing)
+		n, err = c.Write(make([]byte, 64<<10))
 		sent += n
 	}
-	check(t, recorded.SendUrgent(far, "\x80"))
+	c.SetWriteDeadline(time.Time{})
 	c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	began := time.Now()
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 2*time.Second {
 		t.Errorf("the read ended after %v with %v", time.Since(began), err)
 	}
-	c.SetWriteDeadline(time.Time{})
 	go io.WriteString(c, "last")
 	_, err := io.CopyN(io.Discard, far, int64(sent))
 	check(t, err)
 	hear(t, far, "\xff\xffss\x00\x18\x03\xe8\x00\x00\x00\x00last")
+}
+
+// TestAskedWhileWriting has the size be told after what was being written.
+func TestAskedWhileWriting(t *testing.T) {
+	c, far := begin(t)
+	const size = 16 << 20 // more than is buffered on the way
+	go c.Write(make([]byte, size))
+	for c.writing.TryLock() {
+		c.writing.Unlock()
+		runtime.Gosched()
+	}
+	check(t, recorded.SendUrgent(far, "\x80"))
+	say(t, far, "x")
+	hear(t, c, "x")
+	_, err := io.CopyN(io.Discard, far, size)
+	check(t, err)
+	hear(t, far, "\xff\xffss\x00\x18\x03\xe8\x00\x00\x00\x00")
 }
 
 func TestDeadlinesAndClose(t *testing.T) {
