@@ -88,7 +88,15 @@ func sum(p [piece]byte) uint32 {
 	return binary.LittleEndian.Uint32(p[:]) * 0x9e3779b1 >> 20
 }
 
-func (h *hidden) has(p [piece]byte) bool {
+// has reports whether the characters of cells are a piece of a secret.
+func (h *hidden) has(cells [piece]cell) bool {
+	var p [piece]byte
+	for i, c := range cells {
+		if !h.within[c.char] {
+			return false
+		}
+		p[i] = c.char
+	}
 	if !h.maybe[sum(p)] {
 		return false
 	}

@@ -124,7 +124,7 @@ func (m *Masker) release(n int) error {
 		if c.masked || m.out.completes(m.hidden, c.char) {
 			c.char = m.hidden.mask
 		}
-		m.out.put(m.hidden, c.char, func(int64, int64) {})
+		m.out.put(m.hidden, c.char, nil)
 		m.passed = append(m.passed, c.char)
 	}
 	m.held = m.held[:copy(m.held, m.held[n:])]

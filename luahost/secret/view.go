@@ -46,20 +46,24 @@ type cell struct {
 
 // A view keeps between deepest and twice as many characters: as far back a
 // backspace is followed.
-const deepest = 256
+const deepest = 64
 
 // put takes the byte that comes next. If a piece of a secret ends with it,
-// mark is told which bytes the piece is: those from first to last.
+// mark, which may be nil, is told which bytes the piece is: those from first to
+// last.
 func (s *screen) put(h *hidden, b byte, mark func(first, last int64)) {
 	after, shown := s.escape.next(b)
 	s.escape = after
-	ends := h.ends[b]
+	ends := mark != nil && h.ends[b]
 	for i := range s.views {
 		v := &s.views[i]
 		if v.takes(b, shown) {
 			v.push(b, s.at)
-			if ends && v.ends(h) {
-				v.mark(mark)
+			if !ends {
+				continue
+			}
+			if p, is := v.ended(h); is {
+				v.mark(p, mark)
 			}
 		} else if !shown {
 			v.control(b)
@@ -97,65 +101,70 @@ func (v *view) takes(b byte, shown bool) bool {
 	if v.literal {
 		return !isControl(b)
 	}
-	if !shown || !v.undoubled {
-		return shown
-	}
-	before := v.before(b)
-	return len(before) == 0 || before[len(before)-1].char != b
+	return shown
 }
 
 // before returns the characters that b follows: a wrap's spaces are no longer
 // among them.
 func (v *view) before(b byte) []cell {
 	if v.unspaced && v.bare && b != ' ' {
-		return trimmed(v.cells)
+		return trimmed(v.cells, ' ')
 	}
 	return v.cells
 }
 
-func trimmed(cells []cell) []cell {
-	for len(cells) > 0 && cells[len(cells)-1].char == ' ' {
+// trimmed returns cells without those at the end that have char.
+func trimmed(cells []cell, char byte) []cell {
+	for len(cells) > 0 && cells[len(cells)-1].char == char {
 		cells = cells[:len(cells)-1]
 	}
 	return cells
 }
 
-// mark marks the last characters. Where one may have been sent twice, that is
-// all there is between them.
-func (v *view) mark(mark func(first, last int64)) {
-	last := v.cells[len(v.cells)-piece:]
-	if v.undoubled {
-		mark(last[0].at, last[piece-1].at)
-		return
+// last returns as many of the last characters of cells as there is room for, or
+// as there are. Of several that count once it is the first.
+func (v *view) last(cells []cell, room []cell) []cell {
+	n := len(room)
+	for i := len(cells) - 1; i >= 0; i-- {
+		again := v.undoubled && n < len(room) && cells[i].char == room[n].char
+		if !again && n == 0 {
+			break
+		}
+		if !again {
+			n--
+		}
+		room[n] = cells[i]
 	}
-	for _, c := range last {
-		mark(c.at, c.at)
-	}
-}
-
-// ends reports whether the last characters are a piece of a secret.
-func (v *view) ends(h *hidden) bool {
-	if len(v.cells) < piece {
-		return false
-	}
-	var p [piece]byte
-	for i, c := range v.cells[len(v.cells)-piece:] {
-		p[i] = c.char
-	}
-	return h.has(p)
+	return room[n:]
 }
 
 // completes reports whether the last characters and b are a piece of a secret.
 func (v *view) completes(h *hidden, b byte) bool {
 	cells := v.before(b)
-	if len(cells) < piece-1 {
-		return false
+	if v.undoubled {
+		cells = trimmed(cells, b)
 	}
-	p := [piece]byte{piece - 1: b}
-	for i, c := range cells[len(cells)-piece+1:] {
-		p[i] = c.char
+	var room [piece]cell
+	room[piece-1].char = b
+	return len(v.last(cells, room[:piece-1])) == piece-1 && h.has(room)
+}
+
+// ended returns the last characters if they are a piece of a secret.
+func (v *view) ended(h *hidden) (p [piece]cell, is bool) {
+	is = len(v.last(v.cells, p[:])) == piece && h.has(p)
+	return p, is
+}
+
+// mark marks the piece p. Where a character may have been sent twice, that is
+// all there is from its beginning to the last character.
+func (v *view) mark(p [piece]cell, mark func(first, last int64)) {
+	if v.undoubled {
+		mark(p[0].at, v.cells[len(v.cells)-1].at)
+		return
 	}
-	return h.has(p)
+	for _, c := range p {
+		mark(c.at, c.at)
+	}
 }
 
 // begun returns where the last characters begin that may be the beginning of a
@@ -163,15 +172,17 @@ func (v *view) completes(h *hidden, b byte) bool {
 func (v *view) begun(h *hidden, none int64) int64 {
 	cells := v.cells
 	if v.unspaced {
-		cells = trimmed(cells)
+		cells = trimmed(cells, ' ')
 	}
-	for n := min(piece-1, len(cells)); n > 0; n-- {
-		last := cells[len(cells)-n:]
-		if !slices.ContainsFunc(last, func(c cell) bool { return !h.within[c.char] }) {
-			return last[0].at
-		}
+	var room [piece - 1]cell
+	last := v.last(cells, room[:])
+	for len(last) > 0 && slices.ContainsFunc(last, func(c cell) bool { return !h.within[c.char] }) {
+		last = last[1:]
 	}
-	return none
+	if len(last) == 0 {
+		return none
+	}
+	return last[0].at
 }
 
 func (v *view) push(b byte, at int64) {
@@ -186,7 +197,10 @@ func (v *view) push(b byte, at int64) {
 // control takes a byte that is no character.
 func (v *view) control(b byte) {
 	v.bare = true
-	if v.erased && b == '\b' && len(v.cells) > 0 {
+	switch {
+	case b != '\b' && v.unspaced:
+		v.cells = trimmed(v.cells, ' ')
+	case b == '\b' && v.erased && len(v.cells) > 0:
 		v.cells = v.cells[:len(v.cells)-1]
 	}
 }

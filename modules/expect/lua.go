@@ -61,6 +61,10 @@ type TakenScreen interface {
 // A wait that fails raises an error of kind "expect" that shows what was waited
 // for; its output is the end of what was said.
 //
+// What is said in a session, in a takeover too, is kept with the run, secrets
+// blotted out: farmrun show RUN HOST replays it, and asciinema does. farmrun record
+// HOST writes a script of what somebody does in a session.
+//
 //   - expect.continue (any): as the value of a case, or from its function: the
 //     wait goes on, until its same deadline
 func Module(config Config) luahost.Module {
