@@ -238,17 +238,17 @@ func (c *Client) drop(s *shell) {
 // to log in first.
 const sweepWithin = 5 * time.Second
 
-// sweep ends a process by a terminal that is free, and returns what it could
-// not end.
-func (c *Client) sweep(ctx context.Context, pid int) (left []sweep.Process, done bool) {
+// sweep runs the script that ends a command by a terminal that is free, and
+// returns what it could not end.
+func (c *Client) sweep(ctx context.Context, script string) (left []sweep.Process, done bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sweepWithin)
 	defer cancel()
 	s, err := c.take(ctx, mostShells)
 	if err != nil {
 		return nil, false
 	}
-	no := func(context.Context, int) ([]sweep.Process, bool) { return nil, false }
-	result, _, good, err := s.run(ctx, remote.Cmd{Line: sweep.Script(pid)}, no)
+	no := func(context.Context, string) ([]sweep.Process, bool) { return nil, false }
+	result, _, good, err := s.run(ctx, remote.Cmd{Line: script}, no)
 	if good {
 		c.release(s)
 	} else {

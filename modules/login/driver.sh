@@ -30,11 +30,13 @@ if stty raw -echo icrnl 2>/dev/null && [ "$(printf YQ== | base64 -d 2>/dev/null)
 	_d=base64 # on lines that are longer than a terminal takes which is not raw
 fi
 # A command has no terminal to ask on, as with ssh, if that can be had.
-_z=
-if setsid true 2>/dev/null; then
+_z='' _g=leaders
+if setsid sh -c : 2>/dev/null; then
 	_z=setsid
 elif perl -MPOSIX -e '' 2>/dev/null; then
 	_z='perl -MPOSIX -ePOSIX::setsid();exec@ARGV'
+else
+	_g=none
 fi
 frame() { printf '%s' "$_m$1;" >&3; }
 
@@ -84,5 +86,5 @@ serve() {
 	done
 }
 exec 3>&1 2>/dev/null
-frame "R$_f $_d"
+frame "R$_f $_d $_g"
 serve

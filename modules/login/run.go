@@ -83,9 +83,9 @@ func newRun(s *shell, cmd remote.Cmd) *run {
 	return r
 }
 
-// do runs the command. sweep ends a process by other means than this terminal;
+// do runs the command. sweep runs a script by another terminal than this;
 // good tells whether the shell can be used again.
-func (r *run) do(ctx context.Context, script string, sweep func(ctx context.Context, pid int) ([]sweep.Process, bool)) (left []sweep.Process, good bool, err error) {
+func (r *run) do(ctx context.Context, script string, sweep func(ctx context.Context, script string) ([]sweep.Process, bool)) (left []sweep.Process, good bool, err error) {
 	r.shell.hear(r.took) // and again when the next command begins
 	r.input, r.stuck = context.WithCancel(context.WithoutCancel(ctx))
 	order := "r\n"
@@ -270,7 +270,7 @@ const (
 
 // stop ends the command and all that it started. If that takes too long, the
 // shell is busy with it.
-func (r *run) stop(ctx context.Context, otherwise func(ctx context.Context, pid int) ([]sweep.Process, bool)) (left []sweep.Process, good bool) {
+func (r *run) stop(ctx context.Context, otherwise func(ctx context.Context, script string) ([]sweep.Process, bool)) (left []sweep.Process, good bool) {
 	defer r.stdout.shut()
 	defer r.stderr.shut()
 	type verdict struct {
@@ -296,12 +296,12 @@ func (r *run) stop(ctx context.Context, otherwise func(ctx context.Context, pid 
 
 // end is stop without the hurry: by the command's own terminal if the driver
 // heeds it, or else by another. A command that has not begun will yet do so.
-func (r *run) end(ctx context.Context, otherwise func(ctx context.Context, pid int) ([]sweep.Process, bool)) (left []sweep.Process, good bool) {
+func (r *run) end(ctx context.Context, otherwise func(ctx context.Context, script string) ([]sweep.Process, bool)) (left []sweep.Process, good bool) {
 	select {
 	case <-r.begun:
 		var done bool
 		if left, done = r.sweep(ctx); !done {
-			left, done = otherwise(ctx, r.pid)
+			left, done = otherwise(ctx, sweep.Script(r.pid, r.shell.leaders))
 		}
 		if !done || len(left) > 0 {
 			return left, false
@@ -328,7 +328,7 @@ func (s *shell) patience() time.Duration { return heedWithin + 2*s.slow }
 func (r *run) sweep(ctx context.Context) (left []sweep.Process, done bool) {
 	heed, cancel := context.WithTimeout(ctx, r.shell.patience())
 	defer cancel()
-	if !r.starve(heed) || r.shell.send(heed, append(scriptOrders(sweep.Script(r.pid)), "k\n"...)) != nil {
+	if !r.starve(heed) || r.shell.send(heed, append(scriptOrders(sweep.Script(r.pid, r.shell.leaders)), "k\n"...)) != nil {
 		return nil, false
 	}
 	select {
@@ -366,7 +366,7 @@ func (r *run) result(began time.Time) remote.Result {
 }
 
 // run runs cmd, and tells whether the shell can be used again.
-func (s *shell) run(ctx context.Context, cmd remote.Cmd, sweep func(ctx context.Context, pid int) ([]sweep.Process, bool)) (remote.Result, []sweep.Process, bool, error) {
+func (s *shell) run(ctx context.Context, cmd remote.Cmd, sweep func(ctx context.Context, script string) ([]sweep.Process, bool)) (remote.Result, []sweep.Process, bool, error) {
 	script, err := cmd.Script()
 	if err != nil {
 		return remote.Result{}, nil, true, err

@@ -37,6 +37,7 @@ type shell struct {
 	stream   remote.Terminal
 	encoding encoding
 	base64s  bool          // of input, too
+	leaders  bool          // commands have a process session of their own
 	slow     time.Duration // how long it took to answer
 
 	frames frames
@@ -111,10 +112,10 @@ func (s *shell) boot(ctx context.Context, nonce string) error {
 	}
 	s.slow = time.Since(asked)
 	codings := strings.Fields(string(ready.body))
-	if len(codings) != 2 {
+	if len(codings) != 3 {
 		return ErrNoShell
 	}
-	s.encoding, s.base64s = encoding(codings[0]), codings[1] == string(inBase64)
+	s.encoding, s.base64s, s.leaders = encoding(codings[0]), codings[1] == string(inBase64), codings[2] == "leaders"
 	return nil
 }
 

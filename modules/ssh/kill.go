@@ -167,7 +167,7 @@ func (c *Client) sweep(pid int, busy chan<- struct{}) sweeping {
 		return sweeping{}
 	}
 	close(busy)
-	io.WriteString(ch, sweep.Script(pid))
+	io.WriteString(ch, sweep.Script(pid, true))
 	ch.CloseWrite()
 	var out bytes.Buffer
 	if _, err := io.Copy(&out, io.LimitReader(ch, 64<<10)); err != nil {

@@ -22,9 +22,18 @@ var sweeper string
 // SIGTERM and, a moment later, SIGKILL, to processes of other users by sudo -n
 // where that needs no password, and takes a quarter of a second at most on a
 // host that is well. The process must not be one that the shell descends from.
-func Script(pid int) string {
+//
+// leader says that the process leads its session or its group; if it does not
+// then, its number has gone to another, which is left alone. Without leader the
+// caller has to be sure of it.
+func Script(pid int, leader bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "P=%d\n", pid)
+	if leader {
+		b.WriteString("left=\n")
+	} else {
+		b.WriteString("left=$P\n")
+	}
 	for line := range strings.Lines(sweeper) {
 		if !strings.HasPrefix(line, "#") { // it has to go over slow lines
 			b.WriteString(line)

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2046,SC2086,SC2154 # lists of numbers; P is set before
+# shellcheck shell=sh disable=SC2046,SC2086,SC2154 # lists of numbers
 #
 # Ends the process $P and whatever belongs to it: what is in its session or its
 # process group, or descends from it. It prints a line "PID USER COMMAND" for
@@ -8,7 +8,7 @@
 # picks those that belong to $P, and that were seen to before; look keeps them
 # in $left, or makes do with the process group where they cannot be listed; put
 # sends them a signal, by sudo to those of other users. What follows is SIGTERM,
-# a wait, SIGKILL, and a list of who is left.
+# a wait, SIGKILL, and a list of who is left. P and left are set before.
 procs() {
 	if [ -r /proc/self/stat ]; then
 		cat /proc/[0-9]*/stat 2>/dev/null
@@ -57,7 +57,6 @@ put() {
 settle() {
 	for i in "$@"; do nap "$i"; look; done
 }
-left=
 refused=
 look
 put TERM

@@ -15,8 +15,14 @@ import (
 // TestScript ends a process that is deaf to SIGTERM, with a child that has a
 // session of its own.
 func TestScript(t *testing.T) {
+	for _, leader := range []bool{true, false} {
+		testScript(t, leader)
+	}
+}
+
+func testScript(t *testing.T, leader bool) {
 	c := exec.Command("sh", "-c", `trap '' TERM; setsid sleep 1777001 & echo; wait; sleep 1777002`)
-	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: leader}
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +32,7 @@ func TestScript(t *testing.T) {
 	}
 	out.Read(make([]byte, 1)) // it has begun
 	sweeper := exec.Command("sh", "-s")
-	sweeper.Stdin = strings.NewReader(sweep.Script(c.Process.Pid))
+	sweeper.Stdin = strings.NewReader(sweep.Script(c.Process.Pid, leader))
 	said, err := sweeper.Output()
 	left, done := sweep.Parse(bytes.NewReader(said))
 	if err != nil || !done || left != nil {

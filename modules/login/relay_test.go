@@ -1,0 +1,104 @@
+package login_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"farmrun/modules/expect"
+	"farmrun/modules/login"
+)
+
+// pathOf returns a directory with nothing but some programs in it.
+func pathOf(t *testing.T, programs ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, p := range append(programs, "sh", "dd", "base64", "cat", "setsid", "stty", "sleep", "awk", "ps") {
+		path, err := exec.LookPath(p)
+		if err != nil {
+			t.Skipf("there is no %s here", p)
+		}
+		check(t, os.Symlink(path, filepath.Join(dir, p)))
+	}
+	return dir
+}
+
+// TestDialContext asks a web server on the host's side, by each of the programs
+// that can relay.
+func TestDialContext(t *testing.T) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, strings.Repeat(allBytes, 100)+r.URL.Path)
+	}))
+	defer web.Close()
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	nobody.Close()
+	for _, programs := range [][]string{{"perl"}, {"bash"}, {"nc"}} {
+		t.Run(programs[0], func(t *testing.T) {
+			o := options(expect.Program{Args: []string{"sh"}, Env: map[string]string{"PATH": pathOf(t, programs...)}})
+			c, err := login.Dial(t.Context(), o)
+			check(t, err)
+			defer c.Close()
+			client := http.Client{Transport: &http.Transport{DialContext: c.DialContext, DisableKeepAlives: true}, Timeout: 10 * time.Second}
+			for range 2 {
+				resp, err := client.Get(web.URL + "/page")
+				check(t, err)
+				body, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil || string(body) != strings.Repeat(allBytes, 100)+"/page" {
+					t.Errorf("got %d bytes, %v", len(body), err)
+				}
+			}
+			if _, err := c.DialContext(t.Context(), "tcp", nobody.Addr().String()); err == nil {
+				t.Error("connected to nobody")
+			} else {
+				t.Log(err)
+			}
+		})
+	}
+}
+
+// TestDialContextUnix has a conversation with a socket, and hangs up on it.
+func TestDialContextUnix(t *testing.T) {
+	c := dialLocal(t, "sh")
+	path := filepath.Join(t.TempDir(), "socket")
+	l, err := net.Listen("unix", path)
+	check(t, err)
+	defer l.Close()
+	gone := make(chan error, 1)
+	go func() {
+		far, err := l.Accept()
+		if err == nil {
+			_, err = io.Copy(far, far)
+		}
+		gone <- err
+	}()
+	conn, err := c.DialContext(t.Context(), "unix", path)
+	check(t, err)
+	for _, word := range []string{"one", "two"} {
+		io.WriteString(conn, word)
+		got := make([]byte, len(word))
+		if _, err := io.ReadFull(conn, got); err != nil || string(got) != word {
+			t.Errorf("got %q, %v", got, err)
+		}
+	}
+	conn.SetReadDeadline(time.Now())
+	if _, err := conn.Read(make([]byte, 1)); !os.IsTimeout(err) {
+		t.Errorf("got %v", err)
+	}
+	conn.Close()
+	<-gone
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := c.DialContext(ctx, "unix", path+"-not"); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("got %v", err)
+	}
+}
