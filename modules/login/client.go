@@ -35,7 +35,7 @@ type Client struct {
 }
 
 const (
-	mostShells = 4
+	mostShells = 6
 	keepIdle   = 2 // of those that no command needs
 )
 

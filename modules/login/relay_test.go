@@ -21,7 +21,7 @@ import (
 func pathOf(t *testing.T, programs ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, p := range append(programs, "sh", "dd", "base64", "cat", "setsid", "stty", "sleep", "awk", "ps") {
+	for _, p := range append(programs, "sh", "dd", "base64", "cat", "stty", "sleep", "awk", "ps") {
 		path, err := exec.LookPath(p)
 		if err != nil {
 			t.Skipf("there is no %s here", p)
@@ -100,5 +100,67 @@ func TestDialContextUnix(t *testing.T) {
 	defer cancel()
 	if _, err := c.DialContext(ctx, "unix", path+"-not"); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestListen has connections come in on the host's side, several at once, each
+// of which ends one direction before the other.
+func TestListen(t *testing.T) {
+	c := dialLocal(t, "sh")
+	l, err := c.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	check(t, err)
+	go func() {
+		for {
+			far, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				all, _ := io.ReadAll(far) // to the end of what is said
+				io.WriteString(far, strings.ToUpper(string(all)))
+				far.Close()
+			}()
+		}
+	}()
+	text := strings.Repeat("all work and no play\n", 5000)
+	ended := make(chan error)
+	for range 3 {
+		go func() {
+			ended <- func() error {
+				conn, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					return err
+				}
+				defer conn.Close()
+				go func() {
+					io.WriteString(conn, text)
+					conn.(*net.TCPConn).CloseWrite()
+				}()
+				got, err := io.ReadAll(conn)
+				if err == nil && string(got) != strings.ToUpper(text) {
+					t.Errorf("got %d bytes, want %d", len(got), len(text))
+				}
+				return err
+			}()
+		}()
+	}
+	for range 3 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := c.Listen(t.Context(), "tcp", l.Addr().String()); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("got %v", err)
+	}
+	check(t, l.Close())
+	if _, err := l.Accept(); err == nil {
+		t.Error("accepted")
+	}
+	conn, err := net.Dial("tcp", l.Addr().String())
+	for end := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(end); conn, err = net.Dial("tcp", l.Addr().String()) {
+		conn.Close() // the program may take a moment to end
+	}
+	if err == nil {
+		t.Error("the port is not free")
 	}
 }

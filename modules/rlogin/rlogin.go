@@ -124,6 +124,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	for {
 		n, control, err := c.urgent.read(p)
+		remote.AckAtOnce(c.conn)
 		if !control {
 			return n, err
 		}

@@ -131,6 +131,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 			return 0, c.failed
 		}
 		n, err := c.conn.Read(p)
+		remote.AckAtOnce(c.conn)
 		c.mu.Lock()
 		n, c.failed = c.decoder.decode(p[:n])
 		c.mu.Unlock()
