@@ -37,8 +37,8 @@ const (
 	Untried Progress = "not touched"
 	Middle  Progress = "in the middle" // its turn began and nothing says how it ended
 	Failed  Progress = "failed"
-	Unknown Progress = "unknown"  // what ran on it was ended
-	Back    Progress = "put back" // as it was before its turn
+	Unknown Progress = "unknown"    // what ran on it was ended
+	Back    Progress = "taken back" // as it was before its turn
 	Done    Progress = "done"
 )
 

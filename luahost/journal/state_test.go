@@ -40,7 +40,7 @@ func TestWhereARolloutStands(t *testing.T) {
 		{"a turn failed", web1Done + "turn began,web2\nstep began,web2,switch\nstep ended,web2,switch,no\nturn ended,web2,,no\nhost failed,web2,,no",
 			[]string{"web2", "web3", "web4"}, "1 done, 1 failed (web2), 2 not touched (web3 web4)"},
 		{"its host was put back", "turn began,web1\nundo began,web1\nundo ended,web1\nhost failed,web1,,no",
-			[]string{"web1", "web2", "web3", "web4"}, "0 done, 1 put back (web1), 0 failed, 3 not touched (web2 web3 web4)"},
+			[]string{"web1", "web2", "web3", "web4"}, "0 done, 1 taken back (web1), 0 failed, 3 not touched (web2 web3 web4)"},
 		{"and could not be", "turn began,web1\nundo began,web1\nundo ended,web1,,no way\nhost failed,web1,,no",
 			[]string{"web1", "web2", "web3", "web4"}, "0 done, 1 failed (web1), 3 not touched (web2 web3 web4)"},
 		{"what ran was ended", "turn began,web1\nhost unknown,web1,,stopped\nhost failed,web1,,stopped",
@@ -48,9 +48,9 @@ func TestWhereARolloutStands(t *testing.T) {
 		{"a failed one has a second turn", "turn began,web1\nhost failed,web1,,no\nturn began,web1\nhost done,web1",
 			[]string{"web2", "web3", "web4"}, "1 done, 0 failed, 3 not touched (web2 web3 web4)"},
 		{"killed on the way back", web1Done + "turn began,web2\nhost failed,web2,,no\ngoing back\nundo began,web2\nhost back,web2\nundo began,web1",
-			[]string{"web1"}, "0 done, 1 put back (web2), 1 in the middle (web1), 0 failed, 2 not touched (web3 web4)"},
+			[]string{"web1"}, "0 done, 1 taken back (web2), 1 in the middle (web1), 0 failed, 2 not touched (web3 web4)"},
 		{"all are back", web1Done + "turn began,web2\nhost failed,web2,,no\ngoing back\nundo began,web2\nhost back,web2\nundo began,web1\nhost back,web1",
-			nil, "0 done, 2 put back (web1 web2), 0 failed, 2 not touched (web3 web4)"},
+			nil, "0 done, 2 taken back (web1 web2), 0 failed, 2 not touched (web3 web4)"},
 		{"a host that is not of it", "turn began,db1\nhost done,db1", []string{"web1", "web2", "web3", "web4"}, "0 done, 0 failed, 4 not touched (web1 web2 web3 web4)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -33,7 +33,7 @@ func (e *HaltError) Unwrap() []error {
 func (e *HaltError) Hint() string {
 	hint := e.Standing
 	if e.Back != nil {
-		hint = fmt.Sprintf("they could not all be put back (%v): %s", e.Back, hint)
+		hint = fmt.Sprintf("they could not all be taken back (%v): %s", e.Back, hint)
 	}
 	if e.Resume != "" {
 		hint += "; " + e.Resume + " goes on"
@@ -82,7 +82,7 @@ func (r *rollout) goBack(ctx context.Context, cause error) error {
 	if err := r.record(journal.Record{Kind: journal.GoingBack, Hosts: hosts}); err != nil {
 		return &backError{cause, err}
 	}
-	r.tell("", "putting back what was begun: %s", nodeset.Fold(hosts))
+	r.tell("", "taking back what was begun: %s", nodeset.Fold(hosts))
 	r.farm.gate.Reopen()
 	defer r.farm.gate.Halt()
 	cfg := r.config()

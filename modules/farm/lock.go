@@ -103,7 +103,7 @@ func (r *rollout) takeLock(ctx context.Context) error {
 	}
 	until := time.Now().Add(r.farm.config.LockWait)
 	for told := false; ; told = true {
-		err := l.try(ctx, l.file().Take)
+		err := l.try(ctx, r.taking(l))
 		other, isHeld := errors.AsType[*lockfile.HeldError](err)
 		if err == nil {
 			r.held = l
@@ -122,6 +122,18 @@ func (r *rollout) takeLock(ctx context.Context) error {
 		if err := r.pause(ctx, min(lockEvery, time.Until(until))); err != nil {
 			return err
 		}
+	}
+}
+
+// taking returns what takes the lock, and tells the operator when it was there
+// already: the run was killed while it had it.
+func (r *rollout) taking(l *held) func(context.Context, lockfile.Holder) error {
+	return func(ctx context.Context, me lockfile.Holder) error {
+		since, err := l.file().Take(ctx, me)
+		if err == nil && !since.IsZero() {
+			r.tell("", "the lock %s on %s is this run's own, since %s", l.Path, l.Host.name, since.Local().Format(time.DateTime))
+		}
+		return err
 	}
 }
 

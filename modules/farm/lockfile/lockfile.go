@@ -2,7 +2,7 @@
 // login can run there. The lock is a file with its holder in it, in words that
 // a person can read: a JSON object on one line.
 //
-//	err := lockfile.Lock{Runner: host, Path: "farmrun.lock"}.Take(ctx, me)
+//	_, err := lockfile.Lock{Runner: host, Path: "farmrun.lock"}.Take(ctx, me)
 //	var held *lockfile.HeldError // somebody else has it, and who
 //
 // The file comes into being complete and under its name, or not at all, by
@@ -84,17 +84,20 @@ esac
 [ ! -e "$path" ] || { echo held && cat "$path"; }
 `
 
-// Take takes the lock for me, or fails with a *HeldError. That it is held by
-// me.Token already is fine.
-func (l Lock) Take(ctx context.Context, me Holder) error {
+// Take takes the lock for me, or fails with a *HeldError. That me.Token has it
+// already is fine; it returns since when then, and otherwise the zero time.
+func (l Lock) Take(ctx context.Context, me Holder) (since time.Time, err error) {
 	now, err := l.run(ctx, "take", me)
 	if err != nil {
-		return err
+		return since, err
 	}
 	if now == nil {
-		return fmt.Errorf("lock %s: it is not there although it was taken", l.Path)
+		return since, fmt.Errorf("lock %s: it is not there although it was taken", l.Path)
 	}
-	return now.mustBe(me)
+	if now.PID != me.PID || !now.Since.Equal(me.Since) {
+		since = now.Since
+	}
+	return since, now.mustBe(me)
 }
 
 // Drop lets go of the lock if holder has it, as Read returned it. It fails with

@@ -30,12 +30,15 @@ func TestTakeAndDrop(t *testing.T) {
 	if err := l.Check(t.Context(), me); !errors.Is(err, lockfile.ErrFree) {
 		t.Errorf("check: %v", err)
 	}
-	for range 2 { // what one has, one may take
-		if err := l.Take(t.Context(), me); err != nil {
-			t.Fatal(err)
-		}
+	if since, err := l.Take(t.Context(), me); err != nil || !since.IsZero() {
+		t.Fatalf("taken: since %v, %v", since, err)
 	}
-	err := l.Take(t.Context(), other)
+	later := me
+	later.Since, later.PID = me.Since.Add(time.Hour), 8
+	if since, err := l.Take(t.Context(), later); err != nil || !since.Equal(me.Since) { // what one has, one may take
+		t.Fatalf("taken again: since %v, %v", since, err)
+	}
+	_, err := l.Take(t.Context(), other)
 	var held *lockfile.HeldError
 	if !errors.As(err, &held) || held.Holder != me {
 		t.Errorf("another takes it: %v", err)
@@ -65,7 +68,7 @@ func TestOneOfManyGetsIt(t *testing.T) {
 	var got atomic.Int32
 	for i := range 20 {
 		wg.Go(func() {
-			err := lockfile.Lock{Runner: host, Path: "lock"}.Take(t.Context(), holder(fmt.Sprint(i)))
+			_, err := lockfile.Lock{Runner: host, Path: "lock"}.Take(t.Context(), holder(fmt.Sprint(i)))
 			var held *lockfile.HeldError
 			if err == nil {
 				got.Add(1)
@@ -93,7 +96,7 @@ func TestWhatIsInTheWay(t *testing.T) {
 			host := remotetest.New(t)
 			host.Must(t, c.before)
 			l := lockfile.Lock{Runner: host, Path: "lock"}
-			err := l.Take(t.Context(), holder("a"))
+			_, err := l.Take(t.Context(), holder("a"))
 			if got := fmt.Sprint(err); !strings.Contains(got, c.want) || c.want == "" && err != nil {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -103,10 +106,10 @@ func TestWhatIsInTheWay(t *testing.T) {
 		})
 	}
 	l := lockfile.Lock{Runner: remotetest.New(t), Path: "nowhere/lock"}
-	if err := l.Take(t.Context(), holder("a")); err == nil || !strings.Contains(err.Error(), "nowhere/lock") {
+	if _, err := l.Take(t.Context(), holder("a")); err == nil || !strings.Contains(err.Error(), "nowhere/lock") {
 		t.Errorf("where there is no directory: %v", err)
 	}
-	if err := (lockfile.Lock{Runner: remotetest.New(t), Path: ""}).Take(t.Context(), holder("a")); err == nil {
+	if _, err := (lockfile.Lock{Runner: remotetest.New(t), Path: ""}).Take(t.Context(), holder("a")); err == nil {
 		t.Error("a lock without a name was taken")
 	}
 }

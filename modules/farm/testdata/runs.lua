@@ -17,7 +17,7 @@ local ok, err = pcall(farm.rollout, "web[1-4]", {
 end)
 assert(not ok and err.kind == "halted" and err.host == "web3" and err.step == "switch", tostring(err))
 assert(table.concat(log, ", ") == "to web1, to web2, to web3, back web3, back web2, back web1", table.concat(log, ", "))
-assert(err.hint == "0 done, 3 put back (web[1-3]), 0 failed, 1 not touched (web4)", err.hint)
+assert(err.hint == "0 done, 3 taken back (web[1-3]), 0 failed, 1 not touched (web4)", err.hint)
 ok, err = pcall(farm.rollout, "web4", { healthy = function() end }, function() error "not reached" end)
 assert(not ok and tostring(err):find("a rollout has halted before this one", 1, true), tostring(err))
 
@@ -30,7 +30,7 @@ local ok, err = pcall(farm.rollout, "web[1-3]", {
   back = function() turns = turns + 1 error("there is no way back", 0) end,
 }, function(host) assert(host.name == "web1") end)
 assert(not ok and turns == 1 and err.message:find("web2", 1, true) == nil, tostring(err))
-assert(err.hint:find("they could not all be put back (the rollout halted at web2: web2: there is no way back", 1, true) and err.hint:find("1 done, 1 failed (web2)", 1, true), err.hint)
+assert(err.hint:find("they could not all be taken back (the rollout halted at web2: web2: there is no way back", 1, true) and err.hint:find("1 done, 1 failed (web2)", 1, true), err.hint)
 
 --- a rollback needs a way back
 require("farm").rollout("web1", { healthy = function() end, on_failure = "rollback" }, function() end)  --! needs the option "back"
