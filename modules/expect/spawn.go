@@ -28,6 +28,7 @@ type Program struct {
 // that is not remote. Its Close ends the program.
 type Terminal struct {
 	file *os.File
+	conn syscall.RawConn // of file
 	cmd  *exec.Cmd
 
 	once sync.Once
@@ -51,13 +52,16 @@ func Start(p Program) (*Terminal, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := pollable(opened)
+	t := &Terminal{cmd: cmd, code: -1}
+	if t.file, err = pollable(opened); err == nil {
+		t.conn, err = t.file.SyscallConn()
+	}
 	if err != nil {
 		cmd.Process.Kill()
 		cmd.Wait()
 		return nil, err
 	}
-	return &Terminal{file: file, cmd: cmd, code: -1}, nil
+	return t, nil
 }
 
 // pollable returns f again such that a read of it costs no thread and is ended
@@ -75,13 +79,6 @@ func pollable(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// Read reads what the program says. When no program has the terminal open any
-// more, it fails with EIO.
-func (t *Terminal) Read(p []byte) (int, error) { return t.file.Read(p) }
-
-// Write types.
-func (t *Terminal) Write(p []byte) (int, error) { return t.file.Write(p) }
-
 // SetReadDeadline bounds Read.
 func (t *Terminal) SetReadDeadline(d time.Time) error { return t.file.SetReadDeadline(d) }
 
@@ -90,12 +87,9 @@ func (t *Terminal) SetWriteDeadline(d time.Time) error { return t.file.SetWriteD
 
 // Resize tells the program, by SIGWINCH, how large its terminal is now.
 func (t *Terminal) Resize(rows, columns int) error {
-	conn, err := t.file.SyscallConn()
-	if err != nil {
-		return err
-	}
+	var err error
 	size := &unix.Winsize{Row: uint16(rows), Col: uint16(columns)}
-	control := conn.Control(func(fd uintptr) { err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, size) })
+	control := t.conn.Control(func(fd uintptr) { err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, size) })
 	return errors.Join(control, err)
 }
 
@@ -134,11 +128,7 @@ func (t *Terminal) Code() int { return t.code }
 
 // hungUp tells whether no program has the terminal open any more.
 func (t *Terminal) hungUp() (gone bool) {
-	conn, err := t.file.SyscallConn()
-	if err != nil {
-		return true
-	}
-	conn.Control(func(fd uintptr) {
+	t.conn.Control(func(fd uintptr) {
 		p := []unix.PollFd{{Fd: int32(fd)}}
 		n, err := unix.Poll(p, 0)
 		gone = err == nil && n > 0 && p[0].Revents&unix.POLLHUP != 0
