@@ -56,7 +56,8 @@ func newOperator(t *testing.T) *operator {
 		t.Fatal(err)
 	}
 	o := &operator{t: t, dir: t.TempDir(), exec: path, answers: map[string]string{
-		"Password for web: ": farm.Password,
+		"Password for web: ":                               farm.Password,
+		"Password for rel@127.0.0.1:/cvsroot: ":            farm.RelPassword,
 		"  s  stop here: no further host is touched\r\n? ": "s",
 	}}
 	site, err := scripts.Files.ReadFile("site.lua")

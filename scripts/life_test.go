@@ -164,3 +164,94 @@ func TestLocalPatch(t *testing.T) {
 	}
 	has(t, append(patched, others...), "htdocs/bus.html", commented, true)
 }
+
+// TestLifeOfARelease takes a release from the stage area to where it is pruned.
+func TestLifeOfARelease(t *testing.T) {
+	o := newOperator(t)
+	keepRepository(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	hosts := []string{"webserv1", "webserv2", "webserv3"}
+	o.write("site.lua", strings.NewReplacer("shared = {}", `shared = { "uploads/", "htdocs/settings.inc" }`,
+		"-- site.stage =", "site.stage =").Replace(o.read("site.lua")))
+	releases := func(host string) string {
+		return strings.Join(strings.Fields(farm.Exec(t, host, "ls", "-A", "/home/web/releases")), " ")
+	}
+
+	// The stage area is checked in: without a word when there is nothing to do,
+	// and not at all where there is a conflict.
+	stage := func(script string) { farm.Exec(t, "webserv1", "su", "web", "-c", "set -e; cd ~/stage; "+script) }
+	o.write("check-out.lua", `local cvs, source = require "cvs", require "cvs-pull-snapshot"
+		require("farm").each("webserv1", function(host)
+		  source.open_tunnel(host)
+		  cvs.checkout(host, { root = require("site").cvs.write, module = "site", dir = "stage" })
+		end)`)
+	o.ok("check-out.lua")
+	t.Cleanup(func() { farm.Exec(t, "webserv1", "rm", "-rf", "/home/web/stage") })
+	stage(`echo '<p>staged' >>htdocs/news.html; mkdir -p htdocs/new/deep; echo x >htdocs/new/deep/x; rm htdocs/docs/page40.html
+		printf '\0\1\r\n' >htdocs/new/dot.gif`)
+	o.ok("stage")
+	if got := o.ok("stage"); got.out+got.err != "" {
+		t.Errorf("with nothing to do it says:\n%s%s", got.out, got.err)
+	}
+	farm.Exec(t, "dev", "su", "-s", "/bin/sh", "cvs", "-c", `cd /tmp && export HOME=/tmp CVSROOT=/cvsroot TMPDIR=/tmp && cvs -Q co -d theirs site &&
+		cd theirs && echo theirs >>htdocs/news.html && cvs -Q ci -m theirs && cd .. && rm -r theirs`)
+	stage("echo ours >>htdocs/news.html")
+	o.fails(1, []string{"conflict in htdocs/news.html"}, "stage")
+	stage("rm htdocs/news.html && CVS_RSH=false sed -i '/news.html/d' htdocs/CVS/Entries")
+	o.ok("stage")
+
+	// It becomes a release, once, and the list says what is new in it.
+	o.fails(2, []string{"February 2000 has 29 days"}, "snapshot", "2000-02-30")
+	o.ok("--dry-run", "snapshot", "2000-10-03")
+	got := o.ok("snapshot", "--stage", "2000-10-03").out
+	for _, want := range []string{"4 files differ", "changed  htdocs/news.html  1.2 -> 1.4", "new      htdocs/new/deep/x  1.1", "removed  htdocs/docs/page40.html"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the list does not say %q:\n%s", want, got)
+		}
+	}
+	o.fails(1, []string{"there is a Snapshot-2000-10-03 already"}, "snapshot", "2000-10-03")
+	o.ok("snapshot", "--from", "Snapshot-2000-09-12", "2000-10-10")
+
+	// What outlives releases is linked into each.
+	o.fails(1, []string{few, "test -e shared/htdocs/settings.inc"}, "cvs-pull-snapshot", "--hosts", few, "2000-10-03")
+	for _, h := range hosts {
+		farm.Exec(t, h, "su", "web", "-c", "mkdir -p ~/shared/htdocs && echo settings of "+h+" >~/shared/htdocs/settings.inc")
+	}
+	for _, date := range []string{"2000-09-12", "2000-09-19", "2000-10-10", "2000-10-03"} {
+		o.ok("cvs-pull-snapshot", "--hosts", few, date)
+	}
+	for _, h := range hosts {
+		farm.Exec(t, h, "su", "web", "-c", "echo a picture >~/releases/2000-10-03/uploads/picture")
+		got := farm.Exec(t, h, "sh", "-c", "cd /home/web/releases && cat 2000-09-12/uploads/picture 2000-10-03/htdocs/settings.inc && cksum <2000-10-03/htdocs/new/dot.gif")
+		if want := "a picture\nsettings of " + h + "\n307475562 4\n"; got != want {
+			t.Errorf("%s: got %q, want %q", h, got, want)
+		}
+	}
+
+	// One that is bad is left, and not switched to again by mistake.
+	o.ok("cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
+	o.ok("cutover", "--hosts", few, "--settle", "0s", "2000-10-03")
+	o.ok("rollback", "--hosts", few, "--settle", "0s", "--bad", "the shop is empty")
+	for _, script := range []string{"cutover", "switchrel"} {
+		o.fails(1, []string{few, "releases/2000-10-03 is marked as bad: the shop is empty"}, script, "--hosts", few, "2000-10-03")
+	}
+	o.ok("switchrel", "--hosts", "webserv3", "--bad", "2000-10-03")
+
+	// Old ones go, but for those that are needed or were changed by hand.
+	for _, h := range hosts {
+		farm.Exec(t, h, "mkdir", "/home/web/releases/2000-01-01")
+	}
+	farm.Exec(t, "webserv2", "su", "web", "-c", "echo by hand >>~/releases/2000-09-12/htdocs/news.html")
+	o.ok("--dry-run", "prune", "--hosts", few, "--keep", "1")
+	o.ok("prune", "--hosts", few, "--keep", "1")
+	for host, want := range map[string]string{
+		"webserv1": "2000-01-01 2000-09-19 2000-10-03 initial",
+		"webserv2": "2000-01-01 2000-09-12 2000-09-19 2000-10-03 initial",
+		"webserv3": "2000-01-01 2000-09-19 2000-10-03 initial",
+	} {
+		if got := releases(host); got != want {
+			t.Errorf("%s: after prune there are %s, want %s", host, got, want)
+		}
+	}
+}

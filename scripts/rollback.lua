@@ -1,6 +1,6 @@
 -- rollback.lua [DATE]: take the servers that are on the release of DATE back,
 -- each to the release that it had before, one server at a time.
-local cli, farm = require "cli", require "farm"
+local cli, farm, release = require "cli", require "farm", require "release"
 local cutover, site, switchrel = require "cutover", require "site", require "switchrel"
 
 local spec = {
@@ -10,6 +10,7 @@ it had before, and puts back those that an earlier run has left out of the pool.
 Other servers are left alone. Without DATE it is the release of all servers, if
 they are on the same one.]],
   { "date", cli.date, "the release to leave, yyyy-mm-dd", optional = true },
+  bad = { help = "why nobody is to switch to it again: marks it on all servers" },
 }
 for name, option in pairs(cutover.options) do spec[name] = option end
 local args    = cli.parse(spec)
@@ -41,6 +42,12 @@ end
 -- A run that is resumed finds servers that are back already: what to leave, and
 -- where, is what it was at first.
 local date  = args.date or farm.once("release", common)
+if args.bad then
+  farm.each(all, function(host)
+    local dir = switchrel.path(date)
+    if host:query({ "test", "-d", dir }, { check = false }).code == 0 then release.condemn(host, dir, args.bad) end
+  end)
+end
 local names = farm.once("servers", function() return to_leave(date) end)
 if not names then
   print("no server is on " .. date)

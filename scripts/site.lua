@@ -39,7 +39,11 @@ site.cvs = {
   listen   = 2401,
   server   = "dev:2401",
   parallel = 8,               -- pulls at once, to spare the CVS server
+  write    = ":pserver:rel@127.0.0.1:2401/cvsroot", -- for who makes releases
 }
+
+-- The stage area, a working copy whose changes stage.lua checks in every night.
+-- site.stage = { host = "webserv1", dir = "stage" }
 
 -- The tag of a release in CVS.
 function site.tag(date) return "Snapshot-" .. date end

@@ -103,8 +103,9 @@ local function look(host)
   local state = { name = host.name, staged = {}, patches = {}, wrong = {} }
   local function found(text) table.insert(state.wrong, text) end
   local _, now = pcall(switchrel.current, host)
-  local _, before = pcall(switchrel.former, host)
+  local known, before = pcall(switchrel.former, host)
   state.release, state.before = type(now) == "string" and now or "?", type(before) == "string" and before or "-"
+  if not known and type(now) == "string" then found(before.message or tostring(before)) end
   for _, name in ipairs(order) do
     local ok, err = pcall(checks[name], host, found, state)
     if not ok then found(err.message or tostring(err)) end

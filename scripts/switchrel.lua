@@ -1,7 +1,7 @@
 -- switchrel.lua DATE: point each server's link at the release of DATE, one
 -- server at a time, without restarting anything. As a library it has what other
 -- scripts need of the link.
-local cli, farm, symlink = require "cli", require "farm", require "symlink"
+local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
 local site = require "site"
 
 local link        = site.release.link
@@ -36,6 +36,15 @@ function switchrel.former(host)
   return now and release_of(target_before(host, now))
 end
 
+-- Raises an error unless the release is there and complete, and nobody has
+-- marked it as bad, which force overlooks.
+function switchrel.check(host, date, force)
+  local bad = release.inspect(host, switchrel.path(date)).bad
+  if bad ~= "" and not force then
+    error(("%s is marked as bad: %s (--bad switches to it all the same)"):format(switchrel.path(date), bad), 0)
+  end
+end
+
 -- Switches the host to the release of date and remembers the one it leaves, in
 -- the journal and on the host.
 function switchrel.to(host, date)
@@ -66,8 +75,10 @@ local args = cli.parse {
   about = "Points each server's link at the release of DATE, one server at a time.",
   { "date", cli.date, "the release to switch to, yyyy-mm-dd" },
   hosts = { default = "@web", help = "which servers" },
+  bad   = { type = cli.flag, help = "switch to it although it is marked as bad" },
 }
 
+farm.each(args.hosts, function(host) switchrel.check(host, args.date, args.bad) end)
 farm.rollout(args.hosts, { healthy = site.healthy }, function(host)
   host:step("switch", function() switchrel.to(host, args.date) end)
 end)

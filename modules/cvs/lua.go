@@ -26,6 +26,7 @@ func Module(passwords *Passwords) luahost.Module {
 	return luahost.Module{Name: "cvs", Funcs: map[string]luahost.Func{
 		"checkout": b.checkout, "update": b.update, "status": b.status, "diff": b.diff,
 		"tags": b.tags, "find_tag": b.findTag, "tag": b.tag, "rtag": b.rtag,
+		"add": b.add, "remove": b.remove, "commit": b.commit, "changes": b.changes,
 	}}
 }
 
@@ -222,4 +223,95 @@ func (b *binding) rtag(c *luahost.Call) {
 	c.Wait("cvs.rtag "+name, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
 		return client.Rtag(ctx, module, name, opts.options())
 	})
+}
+
+// fileOptions are those of functions that prepare a commit.
+type fileOptions struct {
+	Root, Dir string
+	Files     []string `lua:"files,required"`
+	Binary    bool
+	Timeout   time.Duration
+}
+
+// cvs.add(host, options)
+//
+// Makes files and directories of a working copy known to cvs; cvs.commit then
+// brings files into the repository. Options: files (required), a list of files,
+// or, in a call before that, of the directories that they are in, each before
+// what is in it; dir; binary = true, so that cvs changes no keywords and line
+// ends in them; root.
+func (b *binding) add(c *luahost.Call) {
+	opts := luahost.Options[fileOptions](c, 2)
+	client := b.client(c, opts.Root)
+	c.Wait("cvs.add"+in(opts.Dir), cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
+		return client.Add(ctx, AddOptions{Dir: opts.Dir, Files: opts.Files, Binary: opts.Binary})
+	})
+}
+
+// cvs.remove(host, options)
+//
+// Tells cvs that files, which are gone from the working copy, are to go from
+// the repository; they do by cvs.commit. Options: files (required), dir, root.
+func (b *binding) remove(c *luahost.Call) {
+	opts := luahost.Options[struct {
+		Root, Dir string
+		Files     []string `lua:"files,required"`
+		Timeout   time.Duration
+	}](c, 2)
+	client := b.client(c, opts.Root)
+	c.Wait("cvs.remove"+in(opts.Dir), cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
+		return client.Remove(ctx, opts.Dir, opts.Files)
+	})
+}
+
+// cvs.commit(host, options) -> changed
+//
+// Brings what was changed in a working copy into the repository, and returns
+// true, or false if there was nothing. That somebody else has changed the same
+// file meanwhile is an error. Options: message (required); dir; files, a list,
+// for these alone; root.
+func (b *binding) commit(c *luahost.Call) {
+	opts := luahost.Options[struct {
+		Root, Dir string
+		Files     []string
+		Message   string `lua:"message,required"`
+		Timeout   time.Duration
+	}](c, 2)
+	client := b.client(c, opts.Root)
+	var changed bool
+	c.Wait("cvs.commit"+in(opts.Dir), cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
+		changed, err = client.Commit(ctx, CommitOptions{Dir: opts.Dir, Files: opts.Files, Message: opts.Message})
+		return err
+	})
+	c.Push(changed)
+}
+
+// cvs.changes(host, options) -> changes
+//
+// Returns which files of a module differ between two states of it in the
+// repository (cvs rdiff -s): a list of tables with path, how ("new", "removed"
+// or "changed"), and from and to, the revisions. Options:
+//
+//   - root, module (required): of what
+//   - from, from_date: a tag or a date: since when
+//   - to, to_date: until when; by default what is newest on the trunk
+func (b *binding) changes(c *luahost.Call) {
+	opts := luahost.Options[struct {
+		Root     string `lua:"root,required"`
+		Module   string `lua:"module,required"`
+		From     string
+		FromDate string
+		To       string
+		ToDate   string
+		Timeout  time.Duration
+	}](c, 2)
+	client := b.client(c, opts.Root)
+	var changes []Change
+	c.Wait("cvs.changes of "+opts.Module, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
+		changes, err = client.Changes(ctx, ChangesOptions{
+			Module: opts.Module, From: opts.From, FromDate: opts.FromDate, To: opts.To, ToDate: opts.ToDate,
+		})
+		return err
+	})
+	c.Push(changes)
 }

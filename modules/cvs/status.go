@@ -98,12 +98,9 @@ func (c *Client) Diff(ctx context.Context, o DiffOptions) (string, error) {
 	if o.From == "" && o.To != "" {
 		return "", errors.New("cvs diff: To needs a From")
 	}
-	args = append(args, "--")
-	for _, f := range o.Files {
-		if err := remote.CheckPath(f); err != nil {
-			return "", err
-		}
-		args = append(args, f)
+	args, err := withFiles(args, o.Files)
+	if err != nil {
+		return "", err
 	}
 	res, err := c.run(ctx, call{do: "cvs diff" + in(o.Dir), args: args, dir: o.Dir, query: true})
 	if differ(res, err) {

@@ -120,14 +120,7 @@ func (o UpdateOptions) args() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	args = append(append(args, when...), "--")
-	for _, f := range o.Files {
-		if err := remote.CheckPath(f); err != nil {
-			return nil, err
-		}
-		args = append(args, f)
-	}
-	return args, nil
+	return withFiles(append(args, when...), o.Files)
 }
 
 // when returns the options that choose a tag, a date or both: a date on a

@@ -2,10 +2,11 @@ package patch
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"farmrun/luahost/lazyregexp"
 )
 
 // Hunk is a piece of a patch.
@@ -27,7 +28,7 @@ func Files(text string, strip int) []string {
 	return files
 }
 
-var hunkLine = regexp.MustCompile(`^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@`)
+var hunkLine = lazyregexp.New(`^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@`)
 
 // hunks reads a unified diff. A line of a hunk may look like a header, so they
 // are counted.
@@ -36,7 +37,7 @@ func hunks(text string, strip int) []Hunk {
 	var from, to string
 	old, added := 0, 0 // lines that the hunk still has of either side
 	for line := range strings.Lines(text) {
-		m := hunkLine.FindStringSubmatch(line)
+		m := hunkLine().FindStringSubmatch(line)
 		switch {
 		case old > 0 || added > 0:
 			last := &all[len(all)-1]
@@ -105,9 +106,9 @@ func count(digits string) int {
 }
 
 var (
-	checking = regexp.MustCompile(`^(?:checking|patching) file (.*)$`)
-	failed   = regexp.MustCompile(`^Hunk #(\d+) FAILED`)
-	missing  = regexp.MustCompile(`^can't find file to patch|^No file to patch|which already exists`)
+	checking = lazyregexp.New(`^(?:checking|patching) file (.*)$`)
+	failed   = lazyregexp.New(`^Hunk #(\d+) FAILED`)
+	missing  = lazyregexp.New(`^can't find file to patch|^No file to patch|which already exists`)
 )
 
 // rejected returns the hunks of which patch(1) says that they do not fit, or
@@ -117,14 +118,14 @@ func rejected(text, said string, strip int) []Hunk {
 	var out []Hunk
 	file := ""
 	for line := range strings.Lines(said) {
-		if m := checking.FindStringSubmatch(strings.TrimRight(line, "\n")); m != nil {
+		if m := checking().FindStringSubmatch(strings.TrimRight(line, "\n")); m != nil {
 			file = strings.Trim(m[1], "'")
-		} else if m := failed.FindStringSubmatch(line); m != nil {
+		} else if m := failed().FindStringSubmatch(line); m != nil {
 			i := slices.IndexFunc(all, func(h Hunk) bool { return h.File == path.Clean(file) && strconv.Itoa(h.Number) == m[1] })
 			if i >= 0 {
 				out = append(out, all[i])
 			}
-		} else if missing.MatchString(line) && len(out) == 0 {
+		} else if missing().MatchString(line) && len(out) == 0 {
 			return nil // its own words say it better
 		}
 	}

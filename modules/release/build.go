@@ -9,13 +9,13 @@ import (
 	"maps"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
 )
 
@@ -75,10 +75,10 @@ func Begin(ctx context.Context, r Runner, dir string, o BuildOptions) (*Build, e
 // owner names this process, as the names of left-overs have it.
 func owner() string {
 	host, _ := os.Hostname()
-	return notWord.ReplaceAllString(host, "-") + "-" + strconv.Itoa(os.Getpid())
+	return notWord().ReplaceAllString(host, "-") + "-" + strconv.Itoa(os.Getpid())
 }
 
-var notWord = regexp.MustCompile(`[^A-Za-z0-9]+`)
+var notWord = lazyregexp.New(`[^A-Za-z0-9]+`)
 
 // leftOvers returns what there is of builds of this name that died. It fails if
 // the name is taken.

@@ -21,12 +21,11 @@ function pull.check_room(host)
   end
 end
 
--- Raises an error unless the release is there and complete, has the host's
--- patches, and nobody has marked it as bad, which force overlooks.
+-- Raises an error unless the release can be put on the air: see
+-- switchrel.check; besides, it must have the host's patches.
 function pull.check(host, date, force)
+  switchrel.check(host, date, force)
   local dir = switchrel.path(date)
-  local found = release.inspect(host, dir)
-  if found.bad ~= "" and not force then error(dir .. " is marked as bad: " .. found.bad, 0) end
   local lacks = ledger.differences(host, dir)
   if #lacks > 0 then error(dir .. " " .. table.concat(lacks, ", "), 0) end
 end

@@ -69,3 +69,22 @@ cvs.checkout(here.host, { module = "site", dir = "x" })   --! option "root" is m
 --- a misspelt option
 local cvs, here = require "cvs", require "here"
 cvs.update(here.host, { fils = { "a" } })                 --! did you mean "files"?
+
+--- add, remove, commit, and what has changed since
+local cvs, here = require "cvs", require "here"
+local host, o = here.host, { root = here.rel, module = "site", dir = "w" }
+cvs.checkout(host, o)
+host:sh "cd w; mkdir -p htdocs/new/deep new; echo a >htdocs/new/deep/a; printf '\\0\\1' >new/gif; echo more >>htdocs/index.html; rm htdocs/numbers"
+cvs.add(host, { dir = "w", files = { "new", "htdocs/new", "htdocs/new/deep" } })
+cvs.add(host, { dir = "w", files = { "htdocs/new/deep/a" } })
+cvs.add(host, { dir = "w", files = { "new/gif" }, binary = true })
+cvs.remove(host, { dir = "w", files = { "htdocs/numbers" } })
+print(cvs.commit(host, { dir = "w", message = "a try" }), cvs.commit(host, { dir = "w", message = "again" }))  --= true	false
+host:sh("cvs -Q -d '" .. here.root .. "' co -d theirs site; cd theirs; cmp new/gif ../w/new/gif; ls htdocs; grep kb new/CVS/Entries")
+for _, c in ipairs(cvs.changes(host, { root = here.root, module = "site", from = "Snapshot-1" })) do print(c.how, c.path, c.from .. ">" .. c.to) end
+--= changed	htdocs/index.html	1.1.1.1>1.2
+--= removed	htdocs/numbers	1.1.1.1>
+--= new	htdocs/new/deep/a	>1.1
+--= new	new/gif	>1.1
+host:sh "cd theirs; echo theirs >>htdocs/index.html; cvs -Q ci -m theirs; cd ../w; echo mine >>htdocs/index.html"
+cvs.commit(host, { dir = "w", message = "mine" })         --! conflict

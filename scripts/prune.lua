@@ -1,0 +1,47 @@
+-- prune.lua: remove old releases from the servers. What is on the air stays, and
+-- so do what a server would go back to and what is no release of ours.
+local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
+local site = require "site"
+
+local args = cli.parse {
+  about = [[
+Removes all but the newest releases from the servers. Never what is on the air,
+what a rollback would go back to, or what is no release that was pulled. One in
+which files were changed by hand is shown, and stays.]],
+  hosts   = { default = "@web", help = "which servers" },
+  keep    = { default = 5, help = "how many of the newest stay" },
+  changed = { type = cli.flag, help = "remove those, too, in which files were changed by hand" },
+}
+if args.keep < 1 then error("--keep: one release stays at least", 0) end
+
+-- The releases that the host has, newest first.
+local function releases(host)
+  local list = {}
+  for _, record in ipairs(release.list(host, site.release.dir)) do
+    if record.time and not record.dir:find "/%.[^/]*$" then list[#list + 1] = record end
+  end
+  table.sort(list, function(a, b) return a.time .. a.dir > b.time .. b.dir end)
+  return list
+end
+
+-- Tells whether files of it were changed by hand, and says which.
+local function changed(host, dir)
+  local changes = release.changes(host, dir)
+  for i = 1, math.min(#changes, 5) do host:log(("%s: %s %s"):format(dir, changes[i].how, changes[i].path)) end
+  if #changes > 0 then host:log(("%s stays: %d files were changed by hand"):format(dir, #changes)) end
+  return #changes > 0
+end
+
+farm.each(args.hosts, function(host)
+  local needed = {}
+  for _, link in ipairs { site.release.link, site.release.link .. ".former" } do
+    needed[(symlink.read(host, link) or ""):match "([^/]*)/*$"] = true
+  end
+  for i, record in ipairs(releases(host)) do
+    local old = i > args.keep and not needed[record.dir:match "([^/]+)$"]
+    if old and (args.changed or not changed(host, record.dir)) then
+      release.remove(host, record.dir)
+      host:log(record.dir .. (farm.dry_run() and " would be removed" or " removed"))
+    end
+  end
+end)

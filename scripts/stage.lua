@@ -1,0 +1,54 @@
+-- stage.lua: the nightly check-in of the stage area, for cron. It says nothing
+-- when there is nothing to do, and fails where two have changed one file.
+local cli, cvs, farm = require "cli", require "cvs", require "farm"
+local site = require "site"
+local source = require "cvs-pull-snapshot"
+
+local args = cli.parse {
+  about = [[
+Checks in what was changed in the stage area: first what others have checked in
+comes into it, then new files go into CVS and files that are gone leave it. A
+conflict stops it before anything is changed. Without changes it says nothing.]],
+  message = { default = "nightly check-in of the stage area", help = "what to write into the log" },
+}
+
+if not site.stage then error("site.stage does not say where the stage area is", 0) end
+local dir = site.stage.dir
+
+-- Makes new files known to CVS, pictures and the like as such.
+local function add(host, paths)
+  if #paths == 0 then return end
+  local function find(...)
+    local words = { "find" }
+    for _, path in ipairs(paths) do words[#words + 1] = "./" .. path end
+    for _, word in ipairs { "-type", ... } do words[#words + 1] = word end
+    words[#words + 1] = "-print"
+    local found, list = host:query(words, { dir = dir }), {}
+    for path in found.stdout:gmatch "%./([^\n]+)" do list[#list + 1] = path end
+    return list
+  end
+  local is_text = { "-exec", "grep", "-Iq", "", "{}", ";" }
+  -- All are looked for before cvs adds files of its own.
+  local dirs, texts, others = find "d", find("f", unpack(is_text)), find("f", "!", unpack(is_text))
+  cvs.add(host, { dir = dir, files = dirs })
+  cvs.add(host, { dir = dir, files = texts })
+  cvs.add(host, { dir = dir, files = others, binary = true })
+end
+
+farm.each(farm.hosts(site.stage.host)[1], function(host)
+  source.open_tunnel(host)
+  local new, gone = {}, {}
+  for _, file in ipairs(cvs.status(host, { dir = dir })) do
+    if file.status == "Needs Checkout" and file.working ~= "" then gone[#gone + 1] = file.path end
+  end
+  if #gone > 0 then cvs.remove(host, { dir = dir, files = gone }) end
+  local news, changed = false, #gone > 0
+  for _, file in ipairs((cvs.update(host, { dir = dir, look = true }))) do
+    if file.status == "?" then new[#new + 1] = file.path end
+    news = news or file.status:find "[UP]" ~= nil
+    changed = changed or file.status:find "[MAR?]" ~= nil
+  end
+  if news then cvs.update(host, { dir = dir }) end
+  add(host, new)
+  if changed then cvs.commit(host, { dir = dir, message = args.message }) end
+end)
