@@ -11,10 +11,10 @@ import (
 // bytes of a secret is replaced by an asterisk, or, where a secret has
 // asterisks, by another character that no secret has: in the bytes as they
 // are, and also in what a terminal would show of them, without control
-// characters and escape sequences, with backspaces obeyed, with the spaces
-// left out that wrap a line, and with what is echoed twice counted once. What
-// comes out has as many bytes as what went in, in the same places, so that
-// what moves the cursor still fits.
+// characters and escape sequences, with backspaces obeyed (64 characters back),
+// with the spaces left out that wrap a line, and with what is echoed twice
+// counted once. What comes out has as many bytes as what went in, in the same
+// places, so that what moves the cursor still fits.
 //
 // It does not matter in which portions the bytes come. What may become a piece
 // of a secret is held back until it is known, three characters and what stands
@@ -48,6 +48,9 @@ func (k *Keyring) Masker(w io.Writer) *Masker { return &Masker{ring: k, to: w} }
 
 // MaskPieces returns text as a Masker lets it pass.
 func (k *Keyring) MaskPieces(text []byte) []byte {
+	if k.hidden.Load() == nil {
+		return text
+	}
 	var out bytes.Buffer
 	m := k.Masker(&out)
 	m.Write(text)
