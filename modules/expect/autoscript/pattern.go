@@ -3,6 +3,8 @@ package autoscript
 import (
 	"regexp"
 	"strings"
+
+	"farmrun/luahost/lazyregexp"
 )
 
 // longest is how much of the end of a prompt a pattern is made of.
@@ -10,7 +12,7 @@ const longest = 60
 
 // word is what may be of another kind than its letters the next time; between
 // words stands what stays.
-var word = regexp.MustCompile(`[\pL\pN_]+| +`)
+var word = lazyregexp.New(`[\pL\pN_]+| +`)
 
 // pattern returns a regular expression for text that is like shown: whatever
 // looks like a number, a date, the time or a nonce may be another.
@@ -19,7 +21,7 @@ func pattern(shown string) string {
 	clock := strings.ContainsAny(shown, "0123456789")
 	var b strings.Builder
 	last := 0
-	for _, at := range word.FindAllStringIndex(shown, -1) {
+	for _, at := range word().FindAllStringIndex(shown, -1) {
 		b.WriteString(regexp.QuoteMeta(shown[last:at[0]]))
 		b.WriteString(like(shown[at[0]:at[1]], shown[at[1]:], clock))
 		last = at[1]
@@ -41,11 +43,11 @@ func ending(shown string) string {
 }
 
 var (
-	digits = regexp.MustCompile(`\d+`)
-	hex    = regexp.MustCompile(`^[0-9a-fA-F]{6,}$`)
+	digits = lazyregexp.New(`\d+`)
+	hex    = lazyregexp.New(`^[0-9a-fA-F]{6,}$`)
 	// A nonce changes more than once between letters and digits.
-	nonce = regexp.MustCompile(`^\w*(\d[A-Za-z]+\d|[A-Za-z]\d+[A-Za-z]+\d)\w*$`)
-	names = regexp.MustCompile(`^(?i:am|pm|mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun|jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?)(?i:day)?$`)
+	nonce = lazyregexp.New(`^\w*(\d[A-Za-z]+\d|[A-Za-z]\d+[A-Za-z]+\d)\w*$`)
+	names = lazyregexp.New(`^(?i:am|pm|mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun|jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?)(?i:day)?$`)
 )
 
 // like returns a regular expression for a word, or the spaces, before rest.
@@ -56,23 +58,23 @@ func like(w, rest string, clock bool) string {
 			return " *" // a number may be padded
 		}
 		return w
-	case !digits.MatchString(w):
-		if clock && names.MatchString(w) {
+	case !digits().MatchString(w):
+		if clock && names().MatchString(w) {
 			return `\w+`
 		}
 		return regexp.QuoteMeta(w)
-	case digits.FindString(w) == w:
+	case digits().FindString(w) == w:
 		return `\d+`
-	case hex.MatchString(w):
+	case hex().MatchString(w):
 		return `[0-9a-fA-F]+`
-	case nonce.MatchString(w):
+	case nonce().MatchString(w):
 		return `\w+`
 	}
-	return digits.ReplaceAllLiteralString(regexp.QuoteMeta(w), `\d+`)
+	return digits().ReplaceAllLiteralString(regexp.QuoteMeta(w), `\d+`)
 }
 
 // secrets are what programs ask for when they switch echo off.
-var secrets = regexp.MustCompile(`(?i)pass ?(word|phrase|code|wd)|\bPIN\b|secret|token|kennwort|passwort|mot de passe|contraseña`)
+var secrets = lazyregexp.New(`(?i)pass ?(word|phrase|code|wd)|\bPIN\b|secret|token|kennwort|passwort|mot de passe|contraseña`)
 
 // asksSecret reports whether a prompt asks for something that is not to be seen.
-func asksSecret(prompt string) bool { return secrets.MatchString(prompt) }
+func asksSecret(prompt string) bool { return secrets().MatchString(prompt) }
