@@ -115,6 +115,36 @@ func TestTerminalFailures(t *testing.T) {
 	expect(t, err, ssh.StageRun, ssh.ErrLost, "")
 }
 
+// TestTerminalUnread has a shell whose two streams are merged be left in the
+// middle of what it says, and what is written be taken by nobody.
+func TestTerminalUnread(t *testing.T) {
+	w := newWorld(t)
+	more := make(chan bool)
+	w.serve("h", &sshserver.Server{Terminals: true, Exec: func(ctx context.Context, x *sshserver.Exec) int {
+		io.WriteString(x.Stderr, "err")
+		<-more
+		io.WriteString(x.Stdout, "left")
+		io.WriteString(x.Stderr, "left")
+		<-ctx.Done()
+		return 0
+	}})
+	term := openTerminal(t, w.dial(w.dialer(), "h"), remote.TerminalOptions{})
+	p := remotetest.NewTypist(t, term)
+	p.Await("err")
+	more <- true
+	_, err := term.Read(make([]byte, 1))
+	check(t, err)
+	check(t, term.SetWriteDeadline(time.Now().Add(50*time.Millisecond)))
+	if _, err := term.Write(make([]byte, 8<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the write ended with %v", err)
+	}
+	check(t, term.SetWriteDeadline(time.Time{}))
+	if _, err := io.WriteString(term, "more"); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the next write ended with %v", err)
+	}
+	check(t, term.Close())
+}
+
 func TestFarmTerminal(t *testing.T) {
 	c := dialFarm(t, onFarm(t, ""), "webserv1", "web")
 	tryTerminal(t, openTerminal(t, c, remote.TerminalOptions{Term: "vt100", Columns: 132}))

@@ -92,14 +92,9 @@ func (t *timed) pumpOne(from io.Reader) {
 	buf, used := make([]byte, least), make(chan struct{}, 1)
 	for {
 		n, err := from.Read(buf)
-		if n > 0 {
-			select {
-			case t.data <- piece{buf[:n], used}:
-				<-used
-			case <-t.closed:
-				t.fail(net.ErrClosed)
-				return
-			}
+		if n > 0 && !t.hand(piece{buf[:n], used}, used) {
+			t.fail(net.ErrClosed)
+			return
 		}
 		if err != nil {
 			t.fail(err)
@@ -108,6 +103,22 @@ func (t *timed) pumpOne(from io.Reader) {
 		if n == len(buf) && n < most {
 			buf = make([]byte, 4*n)
 		}
+	}
+}
+
+// hand gives a piece to Read and returns when it is used, with false when that
+// will not be.
+func (t *timed) hand(p piece, used <-chan struct{}) bool {
+	select {
+	case t.data <- p:
+	case <-t.closed:
+		return false
+	}
+	select {
+	case <-used:
+		return true
+	case <-t.closed:
+		return false
 	}
 }
 
