@@ -11,7 +11,7 @@ farm.site {
   -- that all operators can write.
   lock = { host = "lb1", path = "farmrun.lock" },
   -- Settings of hosts, where ~/.ssh/config does not say them already:
-  -- hosts = { ["@web"] = { user = "web" }, webserv3 = { port = 2222 } },
+  -- hosts = { ["@web"] = { user = "web" }, webserv3 = { login = "telnet" } },
 }
 
 local site = {}

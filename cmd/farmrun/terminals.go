@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -24,8 +25,7 @@ import (
 	"farmrun/modules/telnet"
 )
 
-// opener opens a terminal on a host as user; addr is host:port, or the host
-// alone for a program.
+// opener opens a terminal on a host, whose port is 0 if the site does not say it.
 type opener func(ctx context.Context, user, address string, port int, o remote.TerminalOptions) (remote.Terminal, error)
 
 // terminals returns how to open terminals on a host that is not reached by ssh;
@@ -33,8 +33,13 @@ type opener func(ctx context.Context, user, address string, port int, o remote.T
 func terminals(l farm.Login) opener {
 	switch {
 	case len(l.Program) > 0:
-		return func(_ context.Context, _, _ string, _ int, o remote.TerminalOptions) (remote.Terminal, error) {
-			return expect.Start(expect.Program{Args: l.Program, Terminal: o})
+		return func(_ context.Context, user, address string, port int, o remote.TerminalOptions) (remote.Terminal, error) {
+			tokens := strings.NewReplacer("%%", "%", "%h", address, "%r", user, "%p", strconv.Itoa(port))
+			words := make([]string, len(l.Program))
+			for i, w := range l.Program {
+				words[i] = tokens.Replace(w)
+			}
+			return expect.Start(expect.Program{Args: words, Terminal: o})
 		}
 	case l.Login == "telnet":
 		return func(ctx context.Context, _, address string, port int, o remote.TerminalOptions) (remote.Terminal, error) {
@@ -115,7 +120,7 @@ type conversation struct {
 func (w *world) converse(host string, t remote.Terminal) login.Session {
 	t = w.recorder.Record(host, "login", t, remote.TerminalOptions{})
 	config := dialogues(w)
-	s := expect.New(t, expect.Options{Strip: true, Mask: config.Mask})
+	s := expect.New(t, expect.Options{Strip: true, Keep: 8 << 10, Mask: config.Mask})
 	return conversation{s, config.Value(s, t, host)}
 }
 

@@ -93,12 +93,12 @@ type undo struct {
 //
 //   - login ("ssh"): how to log in: "ssh" (or "slogin"), "telnet", "rlogin", or a
 //     list of the words of any program on this machine that leads to a terminal
-//     on the host: { "ssh", "-tt", "console", "con3" }. On all of them the same
-//     functions work, but telnet and rlogin send everything in clear, passwords
-//     too, and nothing can be forwarded through them
-//   - dialogue: what a host that is reached without ssh says before there is a
-//     shell, where farmrun does not know it: a list of cases, of which "teaching
-//     farmrun a new prompt" (farmrun help) tells
+//     on the host, { "ssh", "-tt", "console", "%h" }, in which %h is the address,
+//     %r the user and %p the port. The same functions work on all of them.
+//     telnet and rlogin send everything in clear, passwords too
+//   - dialogue: what a host that is not reached by ssh says before there is a
+//     shell, where farmrun does not know it: a list of cases, of which the
+//     chapter "Teaching farmrun a new prompt" tells
 //   - address: where the host is, if its name is not the address
 //   - user, port: as whom and where to log in
 //   - options: keywords of ssh_config(5) with their values

@@ -3,6 +3,8 @@ package login
 import (
 	"context"
 	"regexp"
+	"slices"
+	"sync"
 )
 
 // Case is something that a host may say in a dialogue, and what follows.
@@ -51,38 +53,45 @@ func Words() []string {
 
 // DefaultCases are what the telnetd, rlogind, login and PAM of the usual
 // systems say, and most routers and terminal servers. An earlier case wins.
-func DefaultCases() []Case {
-	cases := make([]Case, len(usual))
-	for i, u := range usual {
-		cases[i] = Case{Pattern: u.pattern, Do: u.do, Send: u.send}
-	}
-	return cases
-}
+func DefaultCases() []Case { return slices.Clone(usual()) }
 
 // begins is where a prompt begins that is to be told from the same words in the
 // middle of a line.
 const begins = `(?:^|[\r\n])`
 
-var usual = []struct {
-	pattern *regexp.Regexp
-	do      Do
-	send    string
-}{
-	// What has the words of a question in it and is none.
-	{regexp.MustCompile(`(?i)last (?:(?:un)?successful |failed |interactive )?login(?:$|:| )[^\r\n]*`), Continue, ""},
-	{regexp.MustCompile(`(?i)(?:login incorrect|authentication (?:failure|failed)|access denied|permission denied|bad passwords?|` +
-		`(?:login|password|username)[^\r\n]{0,20} (?:invalid|incorrect|failed)|(?:invalid|incorrect|wrong) (?:login|password|username))[^\r\n]*`), Rejected, ""},
-	{regexp.MustCompile(`(?i)(?:(?:you are )?required to change your password|password (?:has|is) expired|your password has been expired|` +
-		`must change your password|choose a new password|` + begins + `(?:\([^)\r\n]*\) ?)?(?:current|old|new)[^\r\n]{0,20} password: ?$)[^\r\n]*`), Expired, ""},
-	{regexp.MustCompile(`(?i)(?:this account is currently not available|account[^\r\n]{0,20} (?:locked|disabled|expired|suspended)|` +
-		`too many (?:users|failures|tries|logins)|maximum number of tries|logins? (?:is|are) (?:disabled|not allowed)|host key verification failed|` +
-		`could not make a connection|connection (?:refused|timed out)|no route to host)[^\r\n]*`), Refused, ""},
-	{regexp.MustCompile(`Are you sure you want to continue connecting \([^)]*\)\? $`), Refused, ""},
-	// Questions.
-	{regexp.MustCompile(`(?i)(?:password|passcode|passwd)[^\r\n:]{0,60}: ?$`), Password, ""},
-	{regexp.MustCompile(`(?i)` + begins + `[^\r\n]{0,80}(?:login|logon|user ?name|userid|user|account)(?: name)?: ?$`), Name, ""},
-	{regexp.MustCompile(`(?i)--more--[^\r\n]{0,20}$|` + begins + `:$|press (?:the )?(?:space|any key)[^\r\n]*$`), Answer, " "},
-	{regexp.MustCompile(`(?i)(?:press|hit|strike) (?:the )?<?(?:return|enter)>?[^\r\n]*$|` + begins + `term(?:inal)?(?: type)? ?=? ?[(\[][^)\]]*[)\]]\??:? ?$`), Answer, "\r"},
-	// A shell, once nothing follows.
-	{regexp.MustCompile(begins + `[^\r\n]{0,200}[$#%>] ?$`), Shell, ""},
+// usual are compiled when there is a login that needs them.
+var usual = sync.OnceValue(func() []Case {
+	return []Case{
+		// What has the words of a question in it and is none.
+		usually(Continue, `last (?:(?:un)?successful |failed |interactive )?login(?:$|:| )[^\r\n]*`),
+		usually(Rejected, `(?:login incorrect|authentication (?:failure|failed)|access denied|permission denied|bad passwords?|`+
+			`(?:login|password|username)[^\r\n]{0,20} (?:invalid|incorrect|failed)|`+
+			`(?:invalid|incorrect|wrong) (?:login|password|username))[^\r\n]*`),
+		usually(Expired, `(?:(?:you are )?required to change your password|password (?:has|is) expired|`+
+			`your password has been expired|must change your password|choose a new password|`+
+			begins+`(?:\([^)\r\n]*\) ?)?(?:current|old|new)[^\r\n]{0,20} password: ?$)[^\r\n]*`),
+		usually(Refused, `(?:this account is currently not available|account[^\r\n]{0,20} (?:locked|disabled|expired|suspended)|`+
+			`too many (?:users|failures|tries|logins)|maximum number of tries|logins? (?:is|are) (?:disabled|not allowed)|`+
+			`host key verification failed|could not make a connection|connection (?:refused|timed out)|no route to host)[^\r\n]*`),
+		usually(Refused, `are you sure you want to continue connecting \([^)]*\)\? $`),
+		// Questions.
+		usually(Password, `(?:password|passcode|passwd)[^\r\n:]*: ?$`),
+		usually(Name, begins+`[^\r\n]*(?:login|logon|user ?name|userid|user|account)(?: name)?: ?$`),
+		answered(" ", `--more--[^\r\n]{0,20}$|`+begins+`:$|press (?:the )?(?:space|any key)[^\r\n]*$`),
+		answered("\r", `(?:press|hit|strike) (?:the )?<?(?:return|enter)>?[^\r\n]*$|`+
+			begins+`term(?:inal)?(?: type)? ?=? ?[(\[][^)\]]*[)\]]\??:? ?$`),
+		// A shell, once nothing follows.
+		usually(Shell, begins+`[^\r\n]*[$#%>] ?$`),
+	}
+})
+
+// usually is a case in small letters or capitals.
+func usually(do Do, expr string) Case {
+	return Case{Pattern: regexp.MustCompile(`(?i)` + expr), Do: do}
+}
+
+func answered(with, expr string) Case {
+	c := usually(Answer, expr)
+	c.Send = with
+	return c
 }

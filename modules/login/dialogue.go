@@ -30,7 +30,7 @@ type dialogue struct {
 
 const (
 	mostTurns = 100                   // more than any dialogue has
-	quietFor  = 60 * time.Millisecond // what looks like a prompt is one if nothing follows
+	quietFor  = 50 * time.Millisecond // what looks like a question is one if nothing follows
 	sureAfter = 10 * time.Second      // who has not said no by then says no more
 )
 
@@ -61,6 +61,11 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 
 // turn does what a case says, and tells whether that is the shell.
 func (d *dialogue) turn(ctx context.Context, c Case, groups []string) (done bool, err error) {
+	if c.Do == Name || c.Do == Password || c.Do == Shell {
+		if quiet, err := d.quiet(ctx); !quiet {
+			return false, err
+		}
+	}
 	switch c.Do {
 	case Name:
 		return false, d.name(ctx)
@@ -75,7 +80,7 @@ func (d *dialogue) turn(ctx context.Context, c Case, groups []string) (done bool
 		d.settle(secret.Unknown)
 		return false, fmt.Errorf("%w: %s", ErrRefused, printable(groups[0]))
 	case Shell:
-		return d.quiet(ctx)
+		return true, nil
 	case Answer:
 		return false, d.session.Send(ctx, c.Send)
 	case Talk:
@@ -130,7 +135,8 @@ func (d *dialogue) rejected(said string) error {
 	return fmt.Errorf("password for %s: %w", cmp.Or(d.Account, d.User), secret.ErrRejected)
 }
 
-// quiet tells whether what looks like a prompt is the end of what is said.
+// quiet tells whether what looks like a question is the end of what is said: a
+// motd that comes in pieces may have the words of one.
 func (d *dialogue) quiet(ctx context.Context) (bool, error) {
 	_, more, err := d.session.Await(ctx, nil, quietFor)
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -52,6 +52,7 @@ var hosts = map[string]string{
 	"access is denied": `ask 'Username: '; hidden 'Password: '; echo; echo '% Access denied'; ask 'Username: '`,
 	"host key":         `printf 'The authenticity of host can not be established.\nAre you sure you want to continue connecting (yes/no/[fingerprint])? '; read -r x`,
 	"no password":      `ask 'login: '; exec sh`,
+	"a motd in pieces": `ask 'login: '; hidden 'Password: '; printf 'forgotten your password:'; sleep 0.02; printf ' ask ken'; sleep 0.1; echo; exec sh`,
 	"two prompts":      `ask 'login: '; hidden 'Password: '; printf '$ '; sleep 0.02; printf '$ '; exec sh`,
 }
 
@@ -90,6 +91,7 @@ func TestDialogue(t *testing.T) {
 		{host: "host key", says: "are you sure", reason: login.ErrRefused},
 		{host: "no password"},
 		{host: "two prompts", outcomes: accepted},
+		{host: "a motd in pieces", outcomes: accepted},
 	} {
 		t.Run(test.host, func(t *testing.T) {
 			p := &passwords{word: "s3cret pw"}

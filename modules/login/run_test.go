@@ -57,7 +57,7 @@ func options(p expect.Program) login.Options {
 type session struct{ *expect.Session }
 
 func converse(t remote.Terminal) login.Session {
-	return session{expect.New(t, expect.Options{Strip: true})}
+	return session{expect.New(t, expect.Options{Strip: true, Keep: 8 << 10})}
 }
 
 func (s session) Await(ctx context.Context, patterns []*regexp.Regexp, within time.Duration) (int, []string, error) {
