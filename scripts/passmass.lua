@@ -13,15 +13,20 @@ it.]],
   single_dash = true,
   { "hosts", cli.list, "the servers" },
   user    = { help = "the user to log on as, whose password it is" },
+  login   = { help = "how to log on: ssh, telnet or rlogin" },
   program = { default = "passwd", help = "what changes the password there" },
   prompt  = { default = "[$#%>] ?$", help = "the shell's prompt, as a regular expression" },
   timeout = { default = "30s", type = cli.duration, help = "the time that each answer has" },
 }
 
-if args.user then
+-- Without a word on how to log on, the site file says it, if there is one.
+if args.user or args.login then
   local settings = {}
-  for _, set in ipairs(args.hosts) do settings[set] = { user = args.user } end
+  for _, set in ipairs(args.hosts) do settings[set] = { user = args.user, login = args.login } end
   farm.site { hosts = settings }
+else
+  local found, why = pcall(require, "site")
+  if not found and not tostring(why):find("there is no site file", 1, true) then error(why, 0) end
 end
 
 local new = cli.secret("New password:", { twice = true })

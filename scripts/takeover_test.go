@@ -28,7 +28,7 @@ func newScreen(o *operator) *screen {
 	}
 	s := &screen{o, filepath.Join(o.t.TempDir(), "tmux")}
 	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "40", "-c", o.dir,
-		"env", "HOME="+farm.Home(), "PATH="+filepath.Dir(o.exec)+":"+os.Getenv("PATH"), "PS1=here$ ", "ENV=", "sh")
+		"env", "HOME="+farm.Home(), "XDG_STATE_HOME="+o.state(), "PATH="+filepath.Dir(o.exec)+":"+os.Getenv("PATH"), "PS1=here$ ", "ENV=", "sh")
 	o.t.Cleanup(func() { s.tmux("kill-server") })
 	s.asks("here$")
 	return s
@@ -124,7 +124,7 @@ func TestTakeover(t *testing.T) {
 	}
 
 	s.tmux("clear-history")
-	s.types("clear; farmrun show $(ls " + farm.Home() + "/.local/state/farmrun/runs | grep cutover | tail -1) webserv3 | cat")
+	s.types("clear; farmrun show $(ls $XDG_STATE_HOME/farmrun/runs | grep cutover) webserv3 | cat")
 	s.asks("here$")
 	if replay := s.all(); !strings.Contains(replay, "httpd is running") || !strings.Contains(replay, "pgrep -o nginx >logs/httpd.pid") {
 		t.Errorf("the replay shows:\n%s", replay)
