@@ -9,6 +9,14 @@ import (
 	"time"
 )
 
+// NewDialer returns what connects to a service that has no keepalives of its own:
+// where nothing is under way, a host that loses its power is noticed in about a
+// minute.
+func NewDialer() *net.Dialer {
+	const every = 15 * time.Second
+	return &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: every, Interval: every, Count: 3}}
+}
+
 // Unreachable is an error of connecting to a service on a host.
 type Unreachable struct {
 	Service string // what was to be reached: "telnet"

@@ -60,14 +60,11 @@ const (
 	ports     = 512
 )
 
-// keepAlive notices a host that has lost its power, in about a minute.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3}
-
 // dialReserved tries the reserved ports, from first on.
 func dialReserved(ctx context.Context, network, addr string, first int) (net.Conn, error) {
 	for n := range ports {
-		port := leastPort + (first-leastPort+n)%ports
-		d := net.Dialer{LocalAddr: &net.TCPAddr{Port: port}, Control: reuse, KeepAliveConfig: keepAlive}
+		d := remote.NewDialer()
+		d.LocalAddr, d.Control = &net.TCPAddr{Port: leastPort + (first-leastPort+n)%ports}, reuse
 		conn, err := d.DialContext(ctx, network, addr)
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL):

@@ -136,7 +136,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 // Write types p.
 func (c *Conn) Write(p []byte) (int, error) {
-	if bytes.Contains(p, sizeMark) {
+	if bytes.Contains(p, []byte(sizeMark)) {
 		return 0, ErrUnsendable
 	}
 	n, err := c.write(p)

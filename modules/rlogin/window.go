@@ -12,7 +12,7 @@ import (
 const askSize = 0x80
 
 // sizeMark begins the message that tells it.
-var sizeMark = []byte{0xff, 0xff, 's', 's'}
+const sizeMark = "\xff\xffss"
 
 // Resize tells the host how large the terminal is now, as soon as it has asked
 // for that. 0 stays as it is.
@@ -67,7 +67,7 @@ func (c *Conn) settle(write func([]byte) (int, error)) error {
 
 // sizeMessage has rows, columns, and pixels, which nobody knows.
 func (c *Conn) sizeMessage() []byte {
-	m := append([]byte(nil), sizeMark...)
+	m := []byte(sizeMark)
 	for _, n := range []int{c.size.Rows, c.size.Columns, 0, 0} {
 		m = binary.BigEndian.AppendUint16(m, uint16(max(0, min(n, 1<<16-1))))
 	}

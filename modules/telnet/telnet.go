@@ -14,7 +14,7 @@
 // not confused; AskBinary does.
 //
 // options.go agrees and refuses, decode.go takes apart what the host sends,
-// write.go sends.
+// write.go sends; urgent.go has nothing get lost that is sent out of band.
 package telnet
 
 import (
@@ -50,15 +50,11 @@ type Conn struct {
 	replying bool // conn has the deadline of a reply, not writeEnd
 }
 
-// keepAlive notices a host that has lost its power, in about a minute.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 15 * time.Second, Count: 3}
-
 // Dial connects to the telnet server at addr, host:port. ctx bounds the
-// connecting, not the connection. The error is a *remote.Unreachable, or wraps
-// context.Cause(ctx).
+// connecting, not the connection. The error is a *remote.Unreachable, which
+// wraps context.Cause(ctx) if that is why.
 func Dial(ctx context.Context, network, addr string, o remote.TerminalOptions) (*Conn, error) {
-	d := net.Dialer{KeepAliveConfig: keepAlive}
-	conn, err := d.DialContext(ctx, network, addr)
+	conn, err := remote.NewDialer().DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, remote.NewUnreachable(ctx, "telnet", addr, err)
 	}
