@@ -3,7 +3,10 @@
 local cvs, tunnel = require "cvs", require "tunnel"
 local site, pull  = require "site", require "lib.pull"
 
-local source = { name = "cvs", parallel = site.cvs.parallel }
+-- A release begins with the newest one on the host that is of the same module.
+local source = { name = "cvs", parallel = site.cvs.parallel, alike = { "root", "module" } }
+
+local revisions = {} -- of the files of a tag: asked for once, for all hosts
 
 -- Lets the host get at the CVS server until the host's function ends.
 function source.open_tunnel(host)
@@ -12,14 +15,21 @@ end
 
 function source.find(host, date)
   source.open_tunnel(host)
-  local tag = site.tag(date)
-  cvs.find_tag(host, tag, { root = site.cvs.root, module = site.cvs.module })
-  return { tag = tag, module = site.cvs.module, root = site.cvs.root }
+  local tag, of = site.tag(date), { root = site.cvs.root, module = site.cvs.module }
+  cvs.find_tag(host, tag, of)
+  of.tag = tag
+  revisions[tag] = cvs.revisions(host, of)
+  return of
 end
 
 function source.fill(host, new, _, notes)
   source.open_tunnel(host)
-  cvs.checkout(host, { root = notes.root, module = notes.module, tag = notes.tag, dir = new.dir })
+  if new.from == "" or new.dry then
+    cvs.checkout(host, { root = notes.root, module = notes.module, tag = notes.tag, dir = new.dir })
+  else
+    local fetched = cvs.move(host, { dir = new.dir, tag = notes.tag, revisions = revisions[notes.tag] })
+    host:log(("%d files fetched, the others are those of %s"):format(#fetched, new.from))
+  end
 end
 
 if ... then return source end -- required by another script

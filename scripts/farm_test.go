@@ -40,7 +40,7 @@ var binary = sync.OnceValues(func() (string, error) {
 // operator is somebody who works on the farm with farmrun, in a directory with
 // a site file.
 type operator struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	exec    string
 	answers map[string]string // what he types, by the end of the question
@@ -48,7 +48,7 @@ type operator struct {
 
 // newOperator copies the scripts as farmrun init does; the site file is the one
 // that comes with farmrun, for as many servers as there are.
-func newOperator(t *testing.T) *operator {
+func newOperator(t testing.TB) *operator {
 	t.Helper()
 	farm.Need(t)
 	path, err := binary()
@@ -217,7 +217,7 @@ func onAir(t *testing.T) map[string]int {
 }
 
 // reset puts every server back as it was when the farm was new.
-func reset(t *testing.T) {
+func reset(t testing.TB) {
 	t.Helper()
 	for _, h := range farm.WebServers() {
 		farm.Exec(t, h, "sh", "-c", `cd /home/web && rm -rf releases/2* releases/.farmrun* shared www.former &&

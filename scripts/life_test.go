@@ -28,13 +28,13 @@ func develop(t *testing.T, before, date, script string) {
 }
 
 // undevelop takes the releases away that a test has made, and its patches.
-func undevelop(t *testing.T) {
+func undevelop(t testing.TB) {
 	t.Helper()
 	farm.Exec(t, "dev", "sh", "-c", `rm -rf /cvsroot && cp -a /var/cvsroot.new /cvsroot`)
 }
 
 // keepRepository keeps the repository as it is for the end of the test.
-func keepRepository(t *testing.T) {
+func keepRepository(t testing.TB) {
 	t.Helper()
 	farm.Exec(t, "dev", "sh", "-c", `[ -d /var/cvsroot.new ] || cp -a /cvsroot /var/cvsroot.new`)
 	t.Cleanup(func() { undevelop(t) })
@@ -253,5 +253,49 @@ func TestLifeOfARelease(t *testing.T) {
 		if got := releases(host); got != want {
 			t.Errorf("%s: after prune there are %s, want %s", host, got, want)
 		}
+	}
+}
+
+// TestCopyOnWrite pulls a release that begins with another one: it is as a fresh
+// checkout, and whatever is done to it later, the other one stays as it was.
+func TestCopyOnWrite(t *testing.T) {
+	o := newOperator(t)
+	keepRepository(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	const sums = `find . -name 'farmrun*' -prune -o -type f -print | sort | xargs -d '\n' cksum`
+	of := func(host, date string) string {
+		return farm.Exec(t, host, "sh", "-c", "cd /home/web/releases/"+date+" && "+sums)
+	}
+	develop(t, "2000-09-26", "2000-10-03", "echo '<p>$Name$' >htdocs/named.html; cvs -Q add htdocs/named.html")
+	develop(t, "2000-10-03", "2000-10-10", "echo '<p>more' >>htdocs/news.html; rm htdocs/docs/page1.html; cvs -Q remove htdocs/docs/page1.html")
+	o.ok("cvs-pull-snapshot", "--hosts", "webserv[1-2]", "2000-10-03")
+	farm.Exec(t, "webserv1", "su", "web", "-c", "cd ~/releases/2000-10-03/htdocs && echo by hand >>docs/page2.html && touch new && cp -p big.txt t && tr l L <t >big.txt && touch -r t big.txt && rm t")
+	before := of("webserv1", "2000-10-03")
+	got := o.ok("cvs-pull-snapshot", "--hosts", "webserv1", "2000-10-10")
+	if !strings.Contains(got.err, "4 files fetched, the others are those of releases/2000-10-03") {
+		t.Errorf("not copied:\n%s", got.err)
+	}
+	farm.Exec(t, "webserv2", "rm", "-r", "/home/web/releases/2000-10-03")
+	o.ok("cvs-pull-snapshot", "--hosts", "webserv2", "2000-10-10")
+	const files = `find . -name CVS -prune -o -type f -print | sort | xargs -d '\n' cksum; find . -type d | sort; cat CVS/Tag htdocs/docs/CVS/Tag`
+	copied := farm.Exec(t, "webserv1", "sh", "-c", "cd /home/web/releases/2000-10-10 && "+files)
+	fresh := farm.Exec(t, "webserv2", "sh", "-c", "cd /home/web/releases/2000-10-10 && "+files)
+	if copied != fresh {
+		t.Errorf("the copy is not as a fresh checkout:\n%s\nfresh:\n%s", copied, fresh)
+	}
+	if n := farm.Exec(t, "webserv1", "stat", "-c", "%h", "/home/web/releases/2000-10-10/htdocs/logo.gif"); n != "2\n" {
+		t.Errorf("logo.gif has %s links, want 2", n)
+	}
+
+	// Patched, updated and taken to another tag, in place and by hand.
+	develop(t, "", "2000-10-10", "for n in 4 6; do echo '<p>minor' >>htdocs/docs/page$n.html; done")
+	farm.Exec(t, "webserv1", "su", "web", "-c", `cd ~/releases/2000-10-10 && chmod u+w -R . &&
+		printf -- '--- htdocs/docs/page3.html\n+++ htdocs/docs/page3.html\n@@ -1 +1,2 @@\n <p>page 3, by web@example.org\n+<p>patched\n' | patch -b -p0 && sed -i s/page/PAGE/ htdocs/docs/page5.html`)
+	putOnAir(t, "2000-10-10", "webserv1")
+	o.ok("update", "--hosts", "webserv1")
+	o.ok("-F", farm.Config("tunnel"), "-d", "www", "-c", "cvs -Q update -C -r Snapshot-2000-09-12; cvs -Q update -A", "webserv1")
+	if after := of("webserv1", "2000-10-03"); after != before {
+		t.Errorf("the release that it began with has changed:\n%s\nbefore:\n%s", after, before)
 	}
 }

@@ -27,6 +27,7 @@ func Module(passwords *Passwords) luahost.Module {
 		"checkout": b.checkout, "update": b.update, "status": b.status, "diff": b.diff,
 		"tags": b.tags, "find_tag": b.findTag, "tag": b.tag, "rtag": b.rtag,
 		"add": b.add, "remove": b.remove, "commit": b.commit, "changes": b.changes,
+		"revisions": b.revisions, "move": b.move,
 	}}
 }
 
@@ -314,4 +315,51 @@ func (b *binding) changes(c *luahost.Call) {
 		return err
 	})
 	c.Push(changes)
+}
+
+// cvs.revisions(host, options) -> revisions
+//
+// Returns the revision that each file of a module has on a tag or branch, by
+// its path from the module's top. Options: root, module, tag (all required).
+func (b *binding) revisions(c *luahost.Call) {
+	opts := luahost.Options[struct {
+		Root    string `lua:"root,required"`
+		Module  string `lua:"module,required"`
+		Tag     string `lua:"tag,required"`
+		Timeout time.Duration
+	}](c, 2)
+	client := b.client(c, opts.Root)
+	var revisions map[string]string
+	c.Wait("cvs.revisions of "+opts.Tag, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
+		revisions, err = client.Revisions(ctx, opts.Module, opts.Tag)
+		return err
+	})
+	c.Push(revisions)
+}
+
+// cvs.move(host, options) -> files
+//
+// Takes a working copy to another tag or branch, as a fresh checkout would have
+// it, but fetches only the files that differ there or are missing, and returns
+// their names. The server looks at these alone, so a small change to a large
+// site costs little. What is not under CVS, or was changed, must be gone from
+// it, as it is from what release.build begins with. Options:
+//
+//   - dir, tag (required): what, and to where
+//   - revisions (required): what cvs.revisions returns for the tag
+func (b *binding) move(c *luahost.Call) {
+	opts := luahost.Options[struct {
+		Root      string
+		Dir       string            `lua:"dir,required"`
+		Tag       string            `lua:"tag,required"`
+		Revisions map[string]string `lua:"revisions,required"`
+		Timeout   time.Duration
+	}](c, 2)
+	client := b.client(c, opts.Root)
+	var fetched []string
+	c.Wait("cvs.move of "+opts.Dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
+		fetched, err = client.Move(ctx, MoveOptions{Dir: opts.Dir, Tag: opts.Tag, Revisions: opts.Revisions})
+		return err
+	})
+	c.Push(fetched)
 }

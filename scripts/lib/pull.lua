@@ -5,6 +5,8 @@
 --   source.find(host, date) raises an error unless there is a release of date,
 --                           and returns notes on it for its record
 --   source.fill(host, new, date, notes)  puts it into new.dir
+--   source.alike            which notes a release must have alike for a new one
+--                           to begin with it; nil if none ever does
 --
 -- scripts/cvs-pull-snapshot.lua is one. site.source says which is the site's.
 local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
@@ -47,12 +49,19 @@ local function link_shared(host, new)
   end
 end
 
--- The newest release on the host that came from this source, or nil.
-local function newest(host, source)
+-- The newest release on the host with which a new one can begin, or nil: one
+-- that came from the source and has the notes that source.alike names.
+local function newest(host, source, notes)
+  local function fits(record)
+    if not record.time or record.notes.source ~= source.name then return false end
+    for _, name in ipairs(source.alike) do
+      if record.notes[name] ~= notes[name] then return false end
+    end
+    return true
+  end
   local best
-  for _, record in ipairs(release.list(host, site.release.dir)) do
-    local ours = record.time and record.notes.source == source.name
-    if ours and (not best or record.time > best.time) then best = record end
+  for _, record in ipairs(source.alike and release.list(host, site.release.dir) or {}) do
+    if fits(record) and (not best or record.time > best.time) then best = record end
   end
   return best and best.dir
 end
@@ -66,7 +75,7 @@ function pull.onto(source, host, date, notes)
   end
   host:run { "mkdir", "-p", site.release.dir }
   pull.check_room(host)
-  local made = release.build(host, dir, { from = source.update and newest(host, source), notes = notes },
+  local made = release.build(host, dir, { from = newest(host, source, notes), notes = notes },
     function(new) source.fill(host, new, date, notes) end,
     function(new)
       link_shared(host, new)

@@ -88,3 +88,11 @@ for _, c in ipairs(cvs.changes(host, { root = here.root, module = "site", from =
 --= new	new/gif	>1.1
 host:sh "cd theirs; echo theirs >>htdocs/index.html; cvs -Q ci -m theirs; cd ../w; echo mine >>htdocs/index.html"
 cvs.commit(host, { dir = "w", message = "mine" })         --! conflict
+
+--- a working copy that is moved
+local cvs, here = require "cvs", require "here"
+local host, o = here.host, { root = here.root, module = "site", tag = "Snapshot-1" }
+cvs.checkout(host, { root = here.root, module = "site", dir = "w", tag = "V" })
+host:sh "rm w/htdocs/numbers"
+local fetched = cvs.move(host, { dir = "w", tag = "Snapshot-1", revisions = cvs.revisions(host, o) })
+print(#fetched, fetched[1], host:sh "cat w/CVS/Tag")      --= 1	htdocs/numbers	NSnapshot-1

@@ -1,0 +1,234 @@
+package cvs
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"farmrun/luahost/remote"
+)
+
+// Revisions returns the revision that each file of a module has on a tag or
+// branch, by its path from the module's top.
+func (c *Client) Revisions(ctx context.Context, module, tag string) (map[string]string, error) {
+	changes, err := c.Changes(ctx, ChangesOptions{Module: module, FromDate: "1970-01-02", To: tag})
+	if err != nil {
+		return nil, err
+	}
+	revisions := make(map[string]string, len(changes))
+	for _, change := range changes {
+		revisions[change.Path] = change.To
+	}
+	if len(revisions) == 0 {
+		return nil, &Error{Do: "cvs rdiff of " + module, Reason: ErrNothing}
+	}
+	return revisions, nil
+}
+
+// MoveOptions of Move. All of them must be set.
+type MoveOptions struct {
+	Dir       string
+	Tag       string
+	Revisions map[string]string // those of the tag, as Revisions returns them
+}
+
+// Move takes a working copy to a tag or branch as a fresh checkout would have
+// it, but fetches only the files that are another revision there, are missing
+// or have the tag's name in them ($Name$). What is not under CVS must be gone
+// from it, and what was changed in it too, to be fetched anew. It returns the
+// files that were fetched. The server looks at these files alone, which is what
+// makes it quick: update -r looks at all of them.
+//
+// If it fails the working copy is of no use.
+func (c *Client) Move(ctx context.Context, o MoveOptions) (fetched []string, err error) {
+	if err := errors.Join(CheckTag(o.Tag), remote.CheckPath(o.Dir)); err != nil {
+		return nil, err
+	}
+	has, err := c.inspect(ctx, o.Dir, true)
+	if err != nil {
+		return nil, err
+	}
+	fetched, arguments := has.missing(o.Revisions)
+	if err := c.retag(ctx, o, has.sample(o.Revisions), arguments.stale); err != nil {
+		return nil, err
+	}
+	for part := range slices.Chunk(arguments.update, filesAtOnce) {
+		if err := c.fetch(ctx, o, part); err != nil {
+			return nil, err
+		}
+	}
+	return fetched, c.verify(ctx, o)
+}
+
+// filesAtOnce is how many files one update is given by name.
+const filesAtOnce = 500
+
+// copyState is what a working copy has.
+type copyState struct {
+	entries map[string]string // the revisions of files that are there
+	gone    map[string]bool   // files that cvs knows and that are not there
+	named   map[string]bool   // files with the tag's name in them
+	dirs    map[string]bool   // directories that cvs knows
+}
+
+//go:embed move.sh
+var moveScript string
+
+// mostListed is how much the list of a working copy's files may take.
+const mostListed = 256 << 20
+
+func (c *Client) inspect(ctx context.Context, dir string, names bool) (*copyState, error) {
+	cmd := remote.Cmd{
+		Title: "look at the working copy " + dir, Dir: dir, Query: true, Quiet: true, Keep: mostListed,
+		Args: []string{"sh", "-c", "# look at a working copy\n" + moveScript, "sh", "look", yes(names)},
+	}
+	res, err := c.Runner.Run(ctx, cmd)
+	if err == nil {
+		err = res.Err(cmd)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &copyState{entries: map[string]string{}, gone: map[string]bool{}, named: map[string]bool{}, dirs: map[string]bool{}}
+	there := map[string]bool{}
+	for line := range bytes.Lines(res.Stdout) {
+		kind, rest, _ := strings.Cut(strings.TrimSuffix(string(line), "\n"), " ")
+		switch kind {
+		case "entry":
+			revision, file, _ := strings.Cut(rest, " ")
+			s.entries[path.Clean(file)] = revision
+		case "file":
+			there[path.Clean(rest)] = true
+		case "name":
+			s.named[path.Clean(rest)] = true
+		case "dir":
+			s.dirs[path.Clean(rest)] = true
+		}
+	}
+	for file := range s.entries {
+		if !there[file] {
+			s.gone[file] = true
+		}
+	}
+	for file := range there {
+		if s.entries[file] == "" {
+			return nil, fmt.Errorf("%s in %s is not under CVS", file, dir)
+		}
+	}
+	return s, nil
+}
+
+// moveArguments are what the steps of a Move work on.
+type moveArguments struct {
+	stale  []string // files that are removed first
+	update []string // what update is given
+}
+
+// missing returns the files that are to be fetched, and what that takes: a file
+// of a new directory comes with that, and one that vanishes goes with what is in
+// it.
+func (s *copyState) missing(want map[string]string) (fetched []string, a moveArguments) {
+	update, dirs := map[string]bool{}, map[string]bool{".": true}
+	for file, revision := range want {
+		for dir := path.Dir(file); !dirs[dir]; dir = path.Dir(dir) {
+			dirs[dir] = true
+		}
+		if s.entries[file] == revision && !s.gone[file] && !s.named[file] {
+			continue
+		}
+		fetched = append(fetched, file)
+		update[s.nearest(file)] = true
+	}
+	for file := range s.entries {
+		if want[file] == "" {
+			a.stale = append(a.stale, file)
+			update[vanishing(file, dirs)] = true
+		}
+	}
+	slices.Sort(fetched)
+	a.stale = append(a.stale, fetched...)
+	a.update = slices.Sorted(maps.Keys(update))
+	return fetched, a
+}
+
+// nearest returns the file, or the topmost directory above it that cvs does not
+// know here.
+func (s *copyState) nearest(file string) string {
+	unknown := file
+	for dir := path.Dir(file); dir != "." && !s.dirs[dir]; dir = path.Dir(dir) {
+		unknown = dir
+	}
+	return unknown
+}
+
+// vanishing returns the topmost directory above file that is not among dirs, or
+// the file if its own is.
+func vanishing(file string, dirs map[string]bool) string {
+	for !dirs[path.Dir(file)] {
+		file = path.Dir(file)
+	}
+	return file
+}
+
+// sample returns a directory in which there is a file before and after.
+func (s *copyState) sample(want map[string]string) string {
+	for file := range s.entries {
+		if want[file] != "" {
+			return path.Dir(file)
+		}
+	}
+	return "."
+}
+
+// retag removes stale files, updates the directory sample, by which cvs tells
+// whether the tag is a branch, and writes the tag into what cvs knows of all
+// the others.
+func (c *Client) retag(ctx context.Context, o MoveOptions, sample string, stale []string) error {
+	prepare := func(do string, input []string) error {
+		cmd := remote.Cmd{
+			Title: "cvs update -r " + o.Tag + in(o.Dir), Dir: o.Dir, Quiet: true,
+			Args:  []string{"sh", "-c", "# write a tag\n" + moveScript, "sh", do, o.Tag, sample},
+			Stdin: strings.NewReader(strings.Join(input, "\n") + "\n"),
+		}
+		res, err := c.Runner.Run(ctx, cmd)
+		if err == nil {
+			err = res.Err(cmd)
+		}
+		return err
+	}
+	if err := prepare("remove", stale); err != nil {
+		return err
+	}
+	k := call{do: "cvs update" + in(o.Dir), args: []string{"-q", "update", "-l", "-r", o.Tag, "--", sample}, dir: o.Dir}
+	if _, err := c.run(ctx, k); err != nil {
+		return err
+	}
+	return prepare("retag", nil)
+}
+
+func (c *Client) fetch(ctx context.Context, o MoveOptions, files []string) error {
+	args, err := withFiles([]string{"-q", "update", "-d", "-P", "-r", o.Tag}, files)
+	if err == nil {
+		_, err = c.run(ctx, call{do: "cvs update" + in(o.Dir), args: args, dir: o.Dir})
+	}
+	return err
+}
+
+// verify looks whether the working copy has what it should.
+func (c *Client) verify(ctx context.Context, o MoveOptions) error {
+	has, err := c.inspect(ctx, o.Dir, false)
+	if err != nil {
+		return err
+	}
+	fetched, arguments := has.missing(o.Revisions)
+	if wrong := append(fetched, arguments.stale...); len(wrong) > 0 {
+		return &Error{Do: "cvs update" + in(o.Dir), Reason: ErrIncomplete, Said: wrong[0] + " is not what it should be"}
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package cvs
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"farmrun/luahost/remote/remotetest"
+)
+
+// A working copy that is moved is as one that is checked out, and only what
+// differs is fetched; a file that is shared with the one it was copied from is
+// left alone there.
+func TestMove(t *testing.T) {
+	t.Parallel()
+	repo := serve(t, smallSite+`
+		mkdir -p gone/deep keep; echo x >gone/deep/x; echo top >top; echo same >keep/same; echo 'this is $Name$' >keep/named`)
+	sh := remotetest.New(t)
+	c := &Client{Runner: sh, Root: repo.root("rel"), Passwords: &Passwords{Take: ring("rel pw", new([]string)).Take}}
+	sh.Env = append(sh.Env, "R="+repo.path)
+	repo.admin(t, `export CVSROOT="$R"
+		cvs -Q rtag -b -r Snapshot-1 Line-1 site
+		cvs -Q rtag -b -r Snapshot-1 Line-2 site
+		cvs -Q co -r Line-2 -d w site; cd w
+		echo two >>htdocs/index.html; echo two >>top; mkdir -p new/deep 'with space'
+		echo n >new/deep/n; printf '\0\1' >new/gif; echo s >'with space/s p'
+		cvs -Q add new 'with space'; cvs -Q add new/deep; cvs -Q add new/deep/n 'with space/s p'; cvs -Q add -kb new/gif
+		rm gone/deep/x; cvs -Q remove gone/deep/x; cvs -Q ci -m two; cd ..; rm -r w`)
+	for _, o := range []CheckoutOptions{{Dir: "one", Tag: "Line-1"}, {Dir: "fresh", Tag: "Line-2"}} {
+		o.Module = "site"
+		if _, err := c.Checkout(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sh.Must(t, `cp -al one moved; cd moved; find . -path '*/CVS/*' -type f | while read -r f; do cp "$f" n; rm "$f"; mv n "$f"; done
+		rm htdocs/numbers CVS/farmrun*`)
+	before := sh.Must(t, "cd one; find . -type f | sort | xargs -d '\\n' cksum")
+
+	revisions, err := c.Revisions(t.Context(), "site", "Line-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetched, err := c.Move(t.Context(), MoveOptions{Dir: "moved", Tag: "Line-2", Revisions: revisions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"htdocs/index.html", "htdocs/numbers", "keep/named", "new/deep/n", "new/gif", "top", "with space/s p"}
+	if diff := cmp.Diff(want, fetched); diff != "" {
+		t.Error("fetched: -want +got\n" + diff)
+	}
+	const all = `find . -name 'farmrun*' -prune -o -path '*/CVS/Entries*' -prune -o -type f -print | sort | xargs -d '\n' cksum
+		find . -name 'Entries*' | sort | xargs -d '\n' cat | sed 's:^A ::; /^D*$/d; s:/[^/]* [0-9]*/\(-kb\)*/T:/\1/T:' | sort`
+	if diff := cmp.Diff(sh.Must(t, "cd fresh; "+all), sh.Must(t, "cd moved; "+all)); diff != "" {
+		t.Error("-fresh +moved\n" + diff)
+	}
+	if diff := cmp.Diff(before, sh.Must(t, "cd one; find . -type f | sort | xargs -d '\\n' cksum")); diff != "" {
+		t.Error("what it was copied from has changed: -before +after\n" + diff)
+	}
+	files, _, err := c.Update(t.Context(), UpdateOptions{Dir: "moved", DryRun: true})
+	if err != nil || files != nil {
+		t.Errorf("an update of it would do %v (%v)", files, err)
+	}
+}
+
+// What is not under CVS would be taken for part of the release.
+func TestMoveRefusesWhatIsNotUnderCVS(t *testing.T) {
+	t.Parallel()
+	repo := serve(t, smallSite)
+	sh := remotetest.New(t)
+	c := &Client{Runner: sh, Root: repo.root("anon")}
+	if _, err := c.Checkout(t.Context(), CheckoutOptions{Dir: "w", Module: "site", Tag: "Snapshot-1"}); err != nil {
+		t.Fatal(err)
+	}
+	sh.Must(t, "touch w/htdocs/more")
+	if _, err := c.Move(t.Context(), MoveOptions{Dir: "w", Tag: "Snapshot-1", Revisions: map[string]string{}}); err == nil {
+		t.Error("it was not refused")
+	}
+}
