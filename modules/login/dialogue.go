@@ -26,6 +26,7 @@ type dialogue struct {
 	shown    bool          // it has the password
 	when     time.Time     // since then
 	report   secret.Report // of the password, if its outcome is open
+	rest     string        // what followed the last question: nothing to see
 }
 
 const (
@@ -52,7 +53,7 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 		}
 		if done {
 			d.settle(secret.Accepted)
-			return strings.TrimLeft(groups[0], "\r\n"), nil
+			return strings.TrimLeft(groups[0]+d.rest, "\r\n"), nil
 		}
 	}
 	d.settle(secret.Unknown)
@@ -140,7 +141,8 @@ func (d *dialogue) rejected(said string) error {
 func (d *dialogue) quiet(ctx context.Context) (bool, error) {
 	_, more, err := d.session.Await(ctx, nil, quietFor)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return strings.TrimSpace(more[0]) == "", nil
+		d.rest = more[0]
+		return strings.TrimSpace(d.rest) == "", nil
 	}
 	return false, d.noMore(ctx, err)
 }
