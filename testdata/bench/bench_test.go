@@ -14,7 +14,7 @@ func TestTiny(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Log("\n" + out.String())
-	for _, name := range []string{"plain: 3 hosts of in-process", "plain: 3 hosts of sshd", "clush: 3", "parallel-ssh: 3", "ansible: 3", "start: clush"} {
+	for _, name := range []string{"plain: 3 hosts of in-process", "plain: 3 hosts of sshd", "clush: 3", "parallel-ssh: 3", "ansible: 3", "start: clush", rolloutName} {
 		if !strings.Contains(out.String(), "\n"+name) {
 			t.Errorf("there is no line of %q", name)
 		}

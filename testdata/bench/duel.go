@@ -19,6 +19,8 @@ type duel struct {
 	farm    *farm              // that they work on; nil is none
 	hosts   int
 	rounds  int // unless the flag says otherwise: more where the target is near
+	// terminal shows what ours says on a terminal, which has a live view.
+	terminal bool
 }
 
 // fight runs both in turns.
@@ -38,7 +40,7 @@ func (w *world) fight(ctx context.Context, d duel, t *table) error {
 		for i := range pair {
 			which := (i + round) % 2
 			var err error
-			if took[which], err = run(ctx, w.dir, pair[which]); err != nil {
+			if took[which], err = run(ctx, w.dir, pair[which], d.terminal && which == 0); err != nil {
 				return err
 			}
 		}

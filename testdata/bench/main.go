@@ -15,6 +15,12 @@
 // server in a process of its own (the folder server) that answers each command
 // after 50 ms. All log in with one ed25519 key and check an ed25519 host key.
 //
+// A rollout is measured against the same commands, the health checks of all
+// hosts before each turn among them, sent by the plain program to the same server
+// over a line on which a round trip takes 50 ms. farmrun keeps its journal and
+// has a terminal with the live view on it. How many round trips a step takes is
+// read from the journal.
+//
 // Processor time is that of the program and its children, user and system;
 // memory is the most that was resident, and private what of it is no file's.
 // In each round the two that are compared
@@ -84,5 +90,8 @@ func bench(ctx context.Context, o options, out io.Writer) (met bool, err error) 
 			return false, fmt.Errorf("%s: %w", d.name, err)
 		}
 	}
-	return t.met, nil
+	if strings.Contains(rolloutName, o.only) {
+		err = w.rollout(ctx, t)
+	}
+	return t.met, err
 }

@@ -5,11 +5,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
+
+	"github.com/creack/pty"
 )
 
 // usage is what one run of a program took.
@@ -25,7 +29,9 @@ type usage struct {
 //
 // The memory is never below that of this process, whose pages the child shares
 // until it has become the program: a few MiB.
-func run(ctx context.Context, dir string, argv []string) (usage, error) {
+//
+// Where terminal is true its standard error is a terminal of 24 lines.
+func run(ctx context.Context, dir string, argv []string, terminal bool) (usage, error) {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -33,12 +39,24 @@ func run(ctx context.Context, dir string, argv []string) (usage, error) {
 	cmd.WaitDelay = time.Second
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
+	off := func() {}
+	if terminal {
+		screen, switchOff, err := newScreen(&said)
+		if err != nil {
+			return usage{}, err
+		}
+		off = sync.OnceFunc(switchOff)
+		defer off()
+		cmd.Stdout, cmd.Stderr = io.Discard, screen
+		cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=")
+	}
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return usage{}, err
 	}
 	private := watchPrivate(cmd.Process.Pid)
 	err := cmd.Wait()
+	off()
 	u := usage{wall: time.Since(began), private: private()}
 	if err != nil {
 		return u, fmt.Errorf("%s: %w\n%s", argv[0], err, last(said.Bytes(), 2000))
@@ -48,6 +66,19 @@ func run(ctx context.Context, dir string, argv []string) (usage, error) {
 		u.memory = r.Maxrss << 10
 	}
 	return u, nil
+}
+
+// newScreen returns a terminal; what is shown there goes to said until off is
+// called.
+func newScreen(said io.Writer) (screen *os.File, off func(), err error) {
+	far, screen, err := pty.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	shown := make(chan struct{})
+	go func() { io.Copy(said, far); close(shown) }()
+	off = func() { screen.Close(); <-shown; far.Close() }
+	return screen, off, pty.Setsize(far, &pty.Winsize{Rows: 24, Cols: 80})
 }
 
 // watchPrivate looks at a process a few hundred times a second until the

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 )
 
 // table prints what was measured, a line a figure.
@@ -33,6 +34,15 @@ func (t *table) add(d duel, ours, theirs []usage) {
 			f.format(medianOf(ours, f.of)), f.format(medianOf(theirs, f.of)),
 			fmt.Sprintf("%.3f", ratio), fmt.Sprintf("%.3g", target), verdict)
 	}
+}
+
+// count prints a figure that is a number and not compared with another.
+func (t *table) count(name, what string, got, most float64) {
+	verdict := "met"
+	if math.Round(got) > most { // who counts is late by a little
+		verdict, t.met = "MISSED", false
+	}
+	fmt.Fprintf(t.out, row, name, what, fmt.Sprintf("%.2f", got), "", "", fmt.Sprintf("%.3g", most), verdict)
 }
 
 // leaveOut says that a duel cannot be fought here.

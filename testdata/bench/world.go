@@ -32,6 +32,7 @@ type world struct {
 	farmrun, plain string // programs
 
 	sshd, server farm
+	far          farm // as server, over a long line
 	stops        []func()
 }
 
@@ -64,7 +65,10 @@ func newWorld(ctx context.Context, dir string, o options) (_ *world, err error) 
 	if err := w.build(ctx); err != nil {
 		return nil, err
 	}
-	if w.server, err = w.startServer(); err != nil {
+	if w.server, err = w.startServer("server", 0); err != nil {
+		return nil, err
+	}
+	if w.far, err = w.startServer("far", roundTrip); err != nil {
 		return nil, err
 	}
 	w.sshd, err = w.startSSHD(ctx)
@@ -131,9 +135,16 @@ func (w *world) makeKey(name string) (path string, err error) {
 // not all connect to one at once, whose queue holds 4,096.
 const serverPorts = 10
 
-// startServer starts the server of the folder server.
-func (w *world) startServer() (farm, error) {
-	cmd := exec.Command(filepath.Join(w.dir, "server"), w.hostKey, w.key+".pub", "50ms", strconv.Itoa(serverPorts))
+// How long a command of the server takes, and how far away the far one is.
+const (
+	commandTime = 50 * time.Millisecond
+	roundTrip   = 50 * time.Millisecond
+)
+
+// startServer starts the server of the folder server at the end of a line.
+func (w *world) startServer(name string, line time.Duration) (farm, error) {
+	cmd := exec.Command(filepath.Join(w.dir, "server"), w.hostKey, w.key+".pub",
+		commandTime.String(), strconv.Itoa(serverPorts), line.String())
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -151,7 +162,7 @@ func (w *world) startServer() (farm, error) {
 	if err != nil {
 		return farm{}, err
 	}
-	return w.name("server", strings.Split(strings.TrimSpace(addresses), ","))
+	return w.name(name, strings.Split(strings.TrimSpace(addresses), ","))
 }
 
 // startSSHD starts a private sshd on a free port of loopback. Commands get an

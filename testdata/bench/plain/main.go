@@ -2,6 +2,10 @@
 // many times as it is told, runs a command each time, and does nothing else.
 //
 //	plain ADDRESS,… USER KEY-FILE HOST-KEY-FILE TIMES AT-ONCE COMMAND
+//
+// Or it sends the commands of a rollout of so many hosts (see walk):
+//
+//	plain walk ADDRESS,… USER KEY-FILE HOST-KEY-FILE HOSTS STEPS COMMAND
 package main
 
 import (
@@ -15,18 +19,28 @@ import (
 )
 
 func main() {
-	addresses, user, command := strings.Split(os.Args[1], ","), os.Args[2], os.Args[7]
-	signer := must(ssh.ParsePrivateKey(must(os.ReadFile(os.Args[3]))))
-	hostKey, _, _, _, err := ssh.ParseAuthorizedKey(must(os.ReadFile(os.Args[4])))
+	args := os.Args[1:]
+	walks := args[0] == "walk"
+	if walks {
+		args = args[1:]
+	}
+	addresses, user, command := strings.Split(args[0], ","), args[1], args[6]
+	signer := must(ssh.ParsePrivateKey(must(os.ReadFile(args[2]))))
+	hostKey, _, _, _, err := ssh.ParseAuthorizedKey(must(os.ReadFile(args[3])))
 	must(hostKey, err)
 	config := &ssh.ClientConfig{
 		User:            user,
 		Auth:            []ssh.AuthMethod{ssh.PublicKeys(signer)},
 		HostKeyCallback: ssh.FixedHostKey(hostKey),
 	}
+	first, second := must(strconv.Atoi(args[4])), must(strconv.Atoi(args[5]))
+	if walks {
+		walk(addresses, config, first, second, command)
+		return
+	}
 	var all sync.WaitGroup
-	slots := make(chan int, must(strconv.Atoi(os.Args[6])))
-	for i := range must(strconv.Atoi(os.Args[5])) {
+	slots := make(chan int, second)
+	for i := range first {
 		slots <- 1
 		all.Go(func() {
 			must(0, once(addresses[i%len(addresses)], config, command))
@@ -42,11 +56,7 @@ func once(address string, config *ssh.ClientConfig, command string) error {
 		return err
 	}
 	defer client.Close()
-	session, err := client.NewSession()
-	if err != nil {
-		return err
-	}
-	return session.Run(command)
+	return send(client, command)
 }
 
 func must[T any](v T, err error) T {

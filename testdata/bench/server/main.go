@@ -2,11 +2,12 @@
 // process which stands for any number of hosts. It is a process of its own so
 // that its processor time is not that of who is measured.
 //
-//	server KEY-FILE AUTHORIZED-KEY-FILE DELAY PORTS
+//	server KEY-FILE AUTHORIZED-KEY-FILE DELAY PORTS ROUND-TRIP
 //
 // It prints its addresses, as many as PORTS says, and serves until its standard
 // input ends. A command ends well after DELAY, whatever it is; where it would
-// first tell the process id of its shell, the server does.
+// first tell the process id of its shell, the server does. ROUND-TRIP is how long
+// the line is, there and back.
 package main
 
 import (
@@ -37,8 +38,12 @@ func main() {
 		Exec:     host.run,
 	}
 	var addresses []string
+	roundTrip := must(time.ParseDuration(os.Args[5]))
 	for range must(strconv.Atoi(os.Args[4])) {
 		listener := must(net.Listen("tcp", "127.0.0.1:0"))
+		if roundTrip > 0 {
+			listener = longLine{listener, roundTrip}
+		}
 		addresses = append(addresses, listener.Addr().String())
 		go func() { log.Fatal(server.Serve(listener)) }()
 	}
