@@ -26,13 +26,13 @@ type dialogue struct {
 	shown    bool          // it has the password
 	when     time.Time     // since then
 	report   secret.Report // of the password, if its outcome is open
-	rest     string        // what followed the last question: nothing to see
 }
 
 const (
-	mostTurns = 100                   // more than any dialogue has
-	quietFor  = 50 * time.Millisecond // what looks like a question is one if nothing follows
-	sureAfter = 10 * time.Second      // who has not said no by then says no more
+	mostTurns = 100                    // more than any dialogue has
+	quietFor  = 50 * time.Millisecond  // what looks like a question is one if nothing follows
+	slowFor   = 300 * time.Millisecond // a session shows what it holds back
+	sureAfter = 10 * time.Second       // who has not said no by then says no more
 )
 
 // hold holds the dialogue and returns the shell's prompt.
@@ -53,7 +53,7 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 		}
 		if done {
 			d.settle(secret.Accepted)
-			return strings.TrimLeft(groups[0]+d.rest, "\r\n"), nil
+			return strings.TrimLeft(groups[0]+d.lastSpace(ctx, groups[0]), "\r\n"), nil
 		}
 	}
 	d.settle(secret.Unknown)
@@ -141,10 +141,22 @@ func (d *dialogue) rejected(said string) error {
 func (d *dialogue) quiet(ctx context.Context) (bool, error) {
 	_, more, err := d.session.Await(ctx, nil, quietFor)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		d.rest = more[0]
-		return strings.TrimSpace(d.rest) == "", nil
+		return strings.TrimSpace(more[0]) == "", nil
 	}
 	return false, d.noMore(ctx, err)
+}
+
+// lastSpace returns what follows prompt. A session that guards a secret is slow
+// to show what that may begin with.
+func (d *dialogue) lastSpace(ctx context.Context, prompt string) string {
+	if strings.HasSuffix(prompt, " ") {
+		return ""
+	}
+	_, more, err := d.session.Await(ctx, nil, slowFor)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return ""
+	}
+	return more[0]
 }
 
 // noMore says why the dialogue has ended too early. A host that hangs up when

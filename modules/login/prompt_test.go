@@ -11,7 +11,7 @@ import (
 
 // TestPromptInPieces: of a prompt whose last character is slow, nothing is lost.
 func TestPromptInPieces(t *testing.T) {
-	c, err := login.Dial(t.Context(), options(expect.Program{Args: []string{"sh", "-c", `printf 'web1$'; sleep 0.02; printf ' '; exec env PS1= sh`}}))
+	c, err := login.Dial(t.Context(), options(expect.Program{Args: []string{"sh", "-c", `printf 'web1$'; sleep 0.15; printf ' '; exec env PS1= sh`}}))
 	check(t, err)
 	defer c.Close()
 	terminal, err := c.Terminal(t.Context(), remote.TerminalOptions{})
