@@ -299,3 +299,51 @@ func TestCopyOnWrite(t *testing.T) {
 		t.Errorf("the release that it began with has changed:\n%s\nbefore:\n%s", after, before)
 	}
 }
+
+// TestOtherSources pulls releases from git and by rsync: with the same names,
+// checks and patches, so that a cut-over does not notice.
+func TestOtherSources(t *testing.T) {
+	const make1 = "mkdir -p htdocs && echo '<p>one' >htdocs/index.html && seq 9 >htdocs/list && echo same >htdocs/same && ln -sf list htdocs/link"
+	const make2 = "echo '<p>two' >htdocs/index.html && chmod 755 htdocs/same"
+	servers := map[string]string{
+		"git": `mkdir -p /srv/git && cd /srv/git && rm -rf site.git w && git init -q --bare site.git && git clone -q site.git w 2>/dev/null && cd w &&
+			git config user.email a@b && git config user.name a && ` + make1 + ` && git add . && git commit -qm 1 && git tag Snapshot-2000-10-03 &&
+			` + make2 + ` && git commit -qam 2 && git tag -a -m 2 Snapshot-2000-10-10 && git push -q --tags origin HEAD &&
+			git daemon --detach --export-all --reuseaddr --base-path=/srv/git --pid-file=/run/daemon.pid`,
+		"rsync": `mkdir -p /srv/rsync/Snapshot-2000-10-03 && cd /srv/rsync/Snapshot-2000-10-03 && ` + make1 + ` && cp -a . ../Snapshot-2000-10-10 &&
+			cd ../Snapshot-2000-10-10 && ` + make2 + ` && printf 'pid file = /run/daemon.pid\n[site]\npath = /srv/rsync\nuse chroot = no\n' >/srv/rsyncd.conf &&
+			rm -f /run/daemon.pid && rsync --daemon --config=/srv/rsyncd.conf`,
+	}
+	for name, serve := range servers {
+		t.Run(name, func(t *testing.T) {
+			o := newOperator(t)
+			reset(t)
+			t.Cleanup(func() { reset(t) })
+			farm.Exec(t, "dev", "sh", "-c", serve)
+			t.Cleanup(func() { farm.Exec(t, "dev", "sh", "-c", "kill $(cat /run/daemon.pid); rm -rf /srv") })
+			t.Cleanup(func() { farm.Exec(t, "webserv1", "rm", "-rf", "/home/web/site.git") })
+			o.write("site.lua", strings.Replace(o.read("site.lua"), `site.source = "cvs"`, `site.source = "`+name+`"`, 1))
+			if err := os.Mkdir(filepath.Join(o.dir, "patches"), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			o.write("patches/list.patch", "id: list\nwho: anna\nwhen: 2000-09-20\nwhy: no seven\nhosts: webserv1\n\n"+
+				"--- htdocs/list\n+++ htdocs/list\n@@ -6,3 +6,2 @@\n 6\n-7\n 8\n")
+			pull := []string{name + "-pull-snapshot", "--hosts", "webserv1"}
+			o.fails(1, []string{"webserv1", "Snapshot-2000-10-17"}, append(pull, "2000-10-17")...)
+			o.ok(append([]string{"--dry-run"}, append(pull, "2000-10-03")...)...)
+			o.ok(append(pull, "2000-10-03")...)
+			putOnAir(t, "2000-10-03", "webserv1")
+			farm.Exec(t, "webserv1", "su", "web", "-c", "cd ~/www/htdocs && cp -p list t && tr 9 8 <t >list && touch -r t list && rm t")
+			o.ok("cutover", "--pull", "--hosts", "webserv1", "--settle", "0s", "2000-10-10")
+			got := farm.Exec(t, "webserv1", "sh", "-c", "cd /home/web/www/htdocs && cat index.html link && stat -c %a same ../../2000-10-03/htdocs/same && ls -A ..")
+			if want := "<p>two\n1\n2\n3\n4\n5\n6\n8\n9\n755\n644\n.farmrun\nhtdocs\n"; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			o.ok("rollback", "--hosts", "webserv1", "--settle", "0s")
+			state := o.ok("status", "--all", "--hosts", "webserv1").out
+			if !strings.Contains(state, "changed htdocs/list") || strings.Contains(state, "10-10:") {
+				t.Errorf("status:\n%s", state)
+			}
+		})
+	}
+}

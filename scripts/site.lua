@@ -42,10 +42,22 @@ site.cvs = {
   write    = ":pserver:rel@127.0.0.1:2401/cvsroot", -- for who makes releases
 }
 
+-- The same for a site on git, whose servers keep a mirror of it, and for one
+-- that an rsync daemon has, a directory for each tag.
+site.git = {
+  url    = "git://127.0.0.1:9418/site.git",
+  mirror = "site.git",
+  listen = 9418, server = "dev:9418", parallel = 8,
+}
+site.rsync = {
+  url    = "rsync://127.0.0.1:8730/site",
+  listen = 8730, server = "dev:873", parallel = 8,
+}
+
 -- The stage area, a working copy whose changes stage.lua checks in every night.
 -- site.stage = { host = "webserv1", dir = "stage" }
 
--- The tag of a release in CVS.
+-- The name of a release where it comes from: its tag.
 function site.tag(date) return "Snapshot-" .. date end
 
 local pool = require "balancer.haproxy" {

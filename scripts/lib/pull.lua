@@ -51,7 +51,7 @@ end
 
 -- The newest release on the host with which a new one can begin, or nil: one
 -- that came from the source and has the notes that source.alike names.
-local function newest(host, source, notes)
+function pull.newest(host, source, notes)
   local function fits(record)
     if not record.time or record.notes.source ~= source.name then return false end
     for _, name in ipairs(source.alike) do
@@ -75,7 +75,7 @@ function pull.onto(source, host, date, notes)
   end
   host:run { "mkdir", "-p", site.release.dir }
   pull.check_room(host)
-  local made = release.build(host, dir, { from = newest(host, source, notes), notes = notes },
+  local made = release.build(host, dir, { from = pull.newest(host, source, notes), notes = notes },
     function(new) source.fill(host, new, date, notes) end,
     function(new)
       link_shared(host, new)

@@ -1,0 +1,44 @@
+-- rsync-pull-snapshot.lua DATE: copy the release of DATE, a directory that an
+-- rsync daemon has, onto every server, beside the one that is on the air. Files
+-- that are as in the newest release there are shared with it.
+local release, tunnel = require "release", require "tunnel"
+local site, pull = require "site", require "lib.pull"
+
+local rsync = site.rsync
+local source = { name = "rsync", parallel = rsync.parallel }
+
+local function open_tunnel(host)
+  return tunnel.reverse(host, { listen = rsync.listen, to = rsync.server })
+end
+
+function source.find(host, date)
+  open_tunnel(host)
+  local from = rsync.url .. "/" .. site.tag(date) .. "/"
+  host:query { "rsync", "--list-only", from }
+  return { from = from, tag = site.tag(date) }
+end
+
+-- rsync itself shares what is alike, and copies where only permissions differ,
+-- for they belong to all the names of a file. It goes by time and size: what was
+-- changed by hand must not be taken for the release.
+local function shared(host, notes)
+  local base = pull.newest(host, { name = source.name, alike = {} }, notes)
+  if base and #release.changes(host, base) == 0 then return "--link-dest=../" .. base:match "([^/]+)$" end
+end
+
+function source.fill(host, new, _, notes)
+  open_tunnel(host)
+  if new.dry then return host:log("would copy " .. notes.from .. " into a release") end
+  local words = { "rsync", "--archive", "--no-owner", "--no-group", "--hard-links" }
+  words[#words + 1] = shared(host, notes)
+  words[#words + 1] = notes.from
+  words[#words + 1] = new.dir .. "/"
+  host:run(words, { timeout = "30m" })
+end
+
+if ... then return source end -- required by another script
+
+pull.script(source, [[
+Copies the release of DATE, a directory of an rsync daemon, onto every server,
+beside the one on the air, and puts the local patches on it that are for that
+server. It stops, with nothing left behind, where a patch no longer fits.]])
