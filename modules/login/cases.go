@@ -64,12 +64,12 @@ var usual = sync.OnceValue(func() []Case {
 	return []Case{
 		// What has the words of a question in it and is none.
 		usually(Continue, `last (?:(?:un)?successful |failed |interactive )?login(?:$|:| )[^\r\n]*`),
-		usually(Rejected, `(?:login incorrect|authentication (?:failure|failed)|access denied|permission denied|bad passwords?|`+
-			`(?:login|password|username)[^\r\n]{0,20} (?:invalid|incorrect|failed)|`+
-			`(?:invalid|incorrect|wrong) (?:login|password|username))[^\r\n]*`),
 		usually(Expired, `(?:(?:you are )?required to change your password|password (?:has|is) expired|`+
 			`your password has been expired|must change your password|choose a new password|`+
 			begins+`(?:\([^)\r\n]*\) ?)?(?:current|old|new)[^\r\n]{0,20} password: ?$)[^\r\n]*`),
+		usually(Rejected, `(?:login incorrect|authentication (?:failure|failed)|access denied|permission denied|bad passwords?|`+
+			`(?:login|password|username)[^\r\n]{0,20} (?:invalid|incorrect|failed)|`+
+			`(?:invalid|incorrect|wrong) (?:login|password|username))[^\r\n]*`),
 		usually(Refused, `(?:this account is currently not available|account[^\r\n]{0,20} (?:locked|disabled|expired|suspended)|`+
 			`too many (?:users|failures|tries|logins)|maximum number of tries|logins? (?:is|are) (?:disabled|not allowed)|`+
 			`host key verification failed|could not make a connection|connection (?:refused|timed out)|no route to host)[^\r\n]*`),

@@ -94,6 +94,7 @@ func TestDialogue(t *testing.T) {
 		{host: "a motd in pieces", outcomes: accepted},
 	} {
 		t.Run(test.host, func(t *testing.T) {
+			noLeaks(t)
 			p := &passwords{word: "s3cret pw"}
 			if test.word != "" {
 				p.word = test.word

@@ -33,6 +33,7 @@ func dialLocal(t *testing.T, shell ...string) *login.Client {
 	if _, err := exec.LookPath(shell[0]); err != nil {
 		t.Skipf("there is no %s here", shell[0])
 	}
+	noLeaks(t)
 	c, err := login.Dial(t.Context(), options(expect.Program{Args: shell, Env: map[string]string{"LC_ALL": "C"}}))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, luahost.OutputOf(err))
@@ -107,11 +108,11 @@ var allBytes = func() string {
 }()
 
 func TestRun(t *testing.T) {
-	never := make(neverEnds)
-	defer close(never)
 	for _, shell := range shells {
 		t.Run(shell[0], func(t *testing.T) {
 			c := dialLocal(t, shell...)
+			never := make(neverEnds)
+			defer close(never)
 			for _, x := range []struct {
 				name string
 				cmd  remote.Cmd
