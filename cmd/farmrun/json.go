@@ -57,7 +57,8 @@ The kinds, in order:
                hosts are put back; or what ran on one was ended, and nobody has looked since
   fact         something is remembered of a host
   said         a host or the script said something
-  run ended    with the exit status
+  run began, run resumed, run ended
+               the run as a whole, and at its end the exit status
 `
 
 // jsonLine is one line of --json.

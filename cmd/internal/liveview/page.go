@@ -67,7 +67,10 @@ func (p page) summary(o *rollout) string {
 	if count[toCome] > 0 {
 		parts = append(parts, fmt.Sprintf("%d to come", count[toCome]))
 	}
-	if o.halted != "" {
+	switch {
+	case o.goingBack:
+		parts = append(parts, "going back")
+	case o.halted:
 		parts = append(parts, "halted")
 	}
 	took := clock(p.now.Sub(o.began))

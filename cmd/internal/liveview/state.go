@@ -42,11 +42,12 @@ func (h *host) offline() bool {
 
 // rollout is where a rollout stands.
 type rollout struct {
-	began  time.Time
-	budget int
-	hosts  []*host
-	byName map[string]*host
-	halted string // why no further turn begins; "" while some may
+	began     time.Time
+	budget    int
+	hosts     []*host
+	byName    map[string]*host
+	halted    bool // no further turn begins
+	goingBack bool // but on the way back
 }
 
 func newRollout(r journal.Record) *rollout {
@@ -65,8 +66,11 @@ func newRollout(r journal.Record) *rollout {
 }
 
 func (o *rollout) note(r journal.Record) {
-	if r.Kind == journal.Halting {
-		o.halted = r.Error
+	switch r.Kind {
+	case journal.Halting:
+		o.halted = true
+	case journal.GoingBack:
+		o.goingBack = true
 	}
 	if h := o.byName[r.Host]; h != nil {
 		h.record(r)
@@ -128,14 +132,14 @@ func (o *rollout) left(now time.Time) time.Duration {
 		case h.state == done && h.began.IsZero(): // before the run was resumed
 		case h.state == done:
 			over, took = over+1, took+h.took
-		case h.state == failed, h.state == back:
+		case h.state == failed:
 		case h.began.IsZero():
 			open++
 		default:
 			open, spent = open+1, spent+now.Sub(h.began)
 		}
 	}
-	if over == 0 || o.halted != "" {
+	if over == 0 || o.halted {
 		return 0
 	}
 	return max(0, (took/time.Duration(over)*time.Duration(open)-spent)/time.Duration(max(1, o.budget)))

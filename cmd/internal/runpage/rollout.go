@@ -17,6 +17,7 @@ type rollout struct {
 	Ended      time.Time
 	MaxOffline int
 	Error      string
+	GoingBack  bool // its hosts were taken back
 	Hosts      []*host
 	Steps      []string // the names of the steps, as they first began
 	Down       []level
@@ -97,7 +98,7 @@ func rollouts(records []journal.Record, end time.Time) []*rollout {
 func newRollout(r journal.Record, before []*rollout) *rollout {
 	o := &rollout{Number: r.Rollout, Began: r.Time, MaxOffline: r.MaxOffline, byName: map[string]*host{}}
 	for _, name := range r.Hosts {
-		h := &host{Name: name, Outcome: "not tried", Class: "left", open: map[string]int{}}
+		h := &host{Name: name, Outcome: string(journal.Untried), Class: "left", open: map[string]int{}}
 		o.Hosts = append(o.Hosts, h)
 		o.byName[name] = h
 	}
@@ -137,10 +138,13 @@ func (o *rollout) last() time.Time {
 }
 
 func (o *rollout) note(r journal.Record) {
-	if r.Kind == journal.RolloutEnded {
+	switch r.Kind {
+	case journal.RolloutEnded:
 		o.Error = r.Error
 		o.close(r.Time)
 		return
+	case journal.GoingBack:
+		o.GoingBack = true
 	}
 	h := o.byName[r.Host]
 	if h == nil || r.Each > 0 {
@@ -165,21 +169,27 @@ func (h *host) note(r journal.Record, colour int) {
 		h.comeBack(r.Time)
 		h.end(r, "sick")
 		if h.Class == "sick" {
-			h.Outcome, h.Class = "not tried", "left"
+			h.Outcome, h.Class = string(journal.Untried), "left"
 		}
 	case journal.TurnBegan:
 		h.leave(r.Time)
 		h.end(r, "sick")
-		h.Began, h.Outcome, h.Class = r.Time, "in the middle", "out"
+		h.Began, h.Outcome, h.Class = r.Time, string(journal.Middle), "out"
 	case journal.StepBegan:
+		h.end(r, "undo")
 		nested := strings.Contains(r.Step, "/")
 		h.begin(r, "step "+r.Step, bar{Name: r.Step, Class: "step", Colour: max(0, colour) % colours, Nested: nested})
 	case journal.StepEnded:
 		h.end(r, "step "+r.Step)
 	case journal.UndoBegan:
-		h.begin(r, "undo", bar{Name: strings.TrimSpace("undo " + r.Step), Class: "wait"})
+		h.leave(r.Time)
+		h.Began, h.Outcome, h.Class = r.Time, string(journal.Middle), "out"
+		h.begin(r, "undo", bar{Name: "undo", Class: "wait"})
 	case journal.UndoEnded:
 		h.end(r, "undo")
+		if r.Error == "" {
+			h.Outcome, h.Class = string(journal.Back), "back"
+		}
 	case journal.Verifying:
 		h.begin(r, "wait", bar{Name: "verifying", Class: "wait"})
 	case journal.Healthy:
@@ -196,26 +206,30 @@ func (h *host) note(r journal.Record, colour int) {
 
 // outcome notes what became of the host.
 func (h *host) outcome(r journal.Record) {
-	word, class := "", ""
+	word, class := journal.Progress(""), ""
 	switch r.Kind {
 	case journal.HostDone:
-		word, class = "done", "done"
+		word, class = journal.Done, "done"
 	case journal.HostFailed:
-		word, class = "failed", "failed"
+		word, class = journal.Failed, "failed"
+		if h.Class == "back" { // its steps were taken back
+			word = "failed, and " + journal.Back
+		}
 	case journal.HostBack:
-		word, class = "taken back", "back"
+		word, class = journal.Back, "back"
 	case journal.HostUnknown:
-		word, class = "unknown", "failed"
+		word, class = journal.Unknown, "failed"
 	default:
 		return
 	}
 	h.end(r, "wait")
+	h.end(r, "undo")
+	h.Outcome, h.Class, h.Took = string(word), class, r.Time.Sub(h.Began)
 	if class == "done" || class == "back" {
 		h.comeBack(r.Time)
 	}
-	h.Outcome, h.Class, h.Error, h.Output = word, class, r.Error, r.Output
-	if !h.Began.IsZero() {
-		h.Took = r.Time.Sub(h.Began)
+	if r.Error != "" { // of one that is taken back it stays
+		h.Error, h.Output = r.Error, r.Output
 	}
 }
 

@@ -115,9 +115,9 @@ func TestRollouts(t *testing.T) {
 		"web2 failed 20s",
 		"  step drain 0.60+0.10 nested false failed false",
 		"  step restart 0.70+0.10 nested false failed true",
-		"web3 not tried 0s",
+		"web3 not touched 0s",
 		"  sick sick 0.45+0.10 nested false failed true",
-		"web4 not tried 0s",
+		"web4 not touched 0s",
 		"0.00+0.40: 1 down", "0.40+0.05: 0 down", "0.45+0.10: 1 down", "0.55+0.05: 0 down", "0.60+0.40: 1 down",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -144,6 +144,28 @@ func TestBroken(t *testing.T) {
 	}
 	if got := both[1].Hosts[0].Outcome; got != "done before" {
 		t.Errorf("web1: %s", got)
+	}
+}
+
+// TestTakenBack: the way back is a second turn, and what had failed is not
+// forgotten.
+func TestTakenBack(t *testing.T) {
+	records := append(sample().Records[:25:25], // up to the halt
+		of(85, journal.GoingBack, "", "", ""),
+		of(85, journal.UndoBegan, "web2", "", ""), of(85, journal.StepBegan, "web2", "switch back", ""), of(88, journal.StepEnded, "web2", "switch back", ""),
+		of(88, journal.TurnEnded, "web2", "", ""), of(88, journal.Verifying, "web2", "", ""), of(89, journal.Healthy, "web2", "", ""), of(90, journal.HostBack, "web2", "", ""),
+		of(90, journal.UndoBegan, "web1", "", ""), of(95, journal.UndoEnded, "web1", "", ""), of(95, journal.HostFailed, "web1", "", "not healthy"),
+		of(100, journal.RolloutEnded, "", "", "the rollout halted"))
+	o := rollouts(records, began)[0]
+	web1, web2 := o.Hosts[0], o.Hosts[1]
+	if web2.Outcome != "taken back" || web2.Took != 5*time.Second || web2.Error != hostile {
+		t.Errorf("web2: %s in %v, error %q", web2.Outcome, web2.Took, web2.Error)
+	}
+	if web1.Outcome != "failed, and taken back" || web1.Class != "failed" || web1.Error != "not healthy" {
+		t.Errorf("web1: %s (%s), error %q", web1.Outcome, web1.Class, web1.Error)
+	}
+	if last := o.Down[len(o.Down)-1]; !o.GoingBack || o.MostDown != 1 || last.Hosts != 1 {
+		t.Errorf("going back %v, at most %d down, at last %d", o.GoingBack, o.MostDown, last.Hosts)
 	}
 }
 
