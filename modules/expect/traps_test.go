@@ -7,7 +7,10 @@ import (
 	"io"
 	"log"
 	"net"
+	"os"
+	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -332,4 +335,88 @@ func TestCancel(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// TestTrapSearchesAllOfIt: goexpect copies and searches all that it has
+// whenever something comes, so that what it does for a piece grows with all that
+// was said before. What a Session does for one is bounded by Options.Keep.
+func TestTrapSearchesAllOfIt(t *testing.T) {
+	piece := bytes.Repeat([]byte("0123456789abcde\n"), readSize/16)
+	// speak says pieces, each of which is looked at, and returns how much more is
+	// allocated for the last hundred than for the hundred after the first.
+	speak := func(there net.Conn) float64 {
+		var used [4]uint64
+		for n := range used {
+			synctest.Wait()
+			began := allocated()
+			for range 100 {
+				there.Write(piece)
+				time.Sleep(5 * time.Second) // longer than the poll of goexpect
+			}
+			synctest.Wait()
+			used[n] = allocated() - began
+		}
+		return float64(used[3]) / float64(used[1])
+	}
+	inBubble(t, func(t *testing.T, here, there net.Conn) {
+		e := plainly(t, here, nil, plain.PartialMatch(true))
+		over := make(chan struct{})
+		go func() { e.Expect(regexp.MustCompile("never"), 24*time.Hour); close(over) }()
+		if more := speak(there); more < 1.5 {
+			t.Errorf("it does %.1f times the work later on; it used to be twice", more)
+		}
+		there.Write([]byte("never"))
+		<-over
+	}, func(t *testing.T, here, there net.Conn) {
+		s := begin(t, here, Options{Keep: 16 << 10})
+		never, err := Regexp("never")
+		if err != nil {
+			t.Fatal(err)
+		}
+		over := make(chan error, 1)
+		go func() {
+			_, err := s.Expect(t.Context(), Wait{Patterns: []Pattern{never}, Timeout: 24 * time.Hour})
+			over <- err
+		}()
+		if more := speak(there); more > 1.2 {
+			t.Errorf("it does %.1f times the work later on", more)
+		}
+		there.Write([]byte("never"))
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
+// TestTrapOldDependencies: goexpect asks for a grpc of 2020, which brings a
+// protobuf that is kept no more. go.mod asks for newer ones, of which nothing of
+// the old is left.
+func TestTrapOldDependencies(t *testing.T) {
+	list := func(args ...string) string {
+		out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+		if err != nil {
+			t.Fatalf("go list %s: %v", strings.Join(args, " "), err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	wants, err := os.ReadFile(list("-m", "-f", "{{.GoMod}}", "github.com/google/goexpect"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := regexp.MustCompile(`google\.golang\.org/grpc (v\S+)`).FindStringSubmatch(string(wants))
+	if old == nil || old[1] != "v1.31.0" {
+		t.Errorf("goexpect asks for grpc %v; it used to be v1.31.0", old)
+	}
+	if has := list("-m", "-f", "{{.Version}}", "google.golang.org/grpc"); old != nil && has == old[1] {
+		t.Errorf("go.mod has grpc %s", has)
+	}
+	if deps := list("-deps", "."); strings.Contains(deps, "github.com/golang/protobuf") {
+		t.Error("github.com/golang/protobuf is linked in")
+	}
 }
