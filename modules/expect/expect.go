@@ -195,6 +195,7 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 	defer silence.stop()
 	held := newPatience(0)
 	defer held.stop()
+	last := false // no more is waited for
 	for first := true; ; first = false {
 		s.in.gather()
 		fresh, holding, ended := s.in.news()
@@ -210,7 +211,12 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 			return Match{}, ErrEnd
 		}
 		if time.Since(w.Began) >= w.Timeout { // however much is said
-			return Match{}, ErrTimeout
+			if !holding || last {
+				return Match{}, ErrTimeout
+			}
+			last = true
+			s.awaitHeld(ctx)
+			continue
 		}
 		if !holding {
 			held.stop()
@@ -230,6 +236,19 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 		case <-ctx.Done():
 			return Match{}, context.Cause(ctx)
 		}
+	}
+}
+
+// awaitHeld has what is held back given out, which was said in time.
+func (s *Session) awaitHeld(ctx context.Context) {
+	late := time.NewTimer(holdEcho)
+	defer late.Stop()
+	s.in.release()
+	select {
+	case <-s.in.more:
+	case <-late.C: // it reads no further
+	case <-s.closed:
+	case <-ctx.Done():
 	}
 }
 

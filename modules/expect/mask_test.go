@@ -1,6 +1,7 @@
 package expect
 
 import (
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -92,6 +93,29 @@ func TestSecretThatATerminalWouldObey(t *testing.T) {
 		t.Cleanup(func() { there.Close() })
 		if err := begin(t, here, Options{}).SendSecret(t.Context(), "a\x03b"); err == nil {
 			t.Error("it was sent")
+		}
+	})
+}
+
+// What is held back, since it may become a secret, was said in time all the same.
+func TestHeldIsThereAtTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		t.Cleanup(func() { there.Close() })
+		s := begin(t, here, masked(t))
+		go there.Read(make([]byte, 64))
+		if err := s.SendSecret(t.Context(), hunter.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+		there.Write([]byte("what is hu"))
+		synctest.Wait()
+		m, err := s.Expect(t.Context(), Wait{Timeout: 50 * time.Millisecond})
+		if !errors.Is(err, ErrTimeout) || m.Before != "what is hu" {
+			t.Errorf("got %q, %v", m.Before, err)
+		}
+		there.Write([]byte("nt hu"))
+		if _, err := s.Expect(t.Context(), Wait{Patterns: []Pattern{Text("* hu")}, Timeout: time.Millisecond}); err != nil {
+			t.Error(err)
 		}
 	})
 }
