@@ -125,3 +125,26 @@ s:expect { { "a", function() error("oh", 0) end } } --! oh
 local s = require("expect").spawn { "cat" }
 print(s:close())                                    --= nil
 s:expect "x"                                        --! the session is closed while waiting for "x"
+
+--- no more is kept than is asked for
+local s = require("expect").spawn { "sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x; echo; echo end; sleep 100", keep = 1000 }
+local _, m = s:expect "end"
+print(#m.before <= 1000)                            --= true
+
+--- an echo that is none
+local s = require("expect").spawn { "sh", "-c", "stty -echo; printf '? '; read x; echo $x; sleep 100", echo = false }
+s:expect { text = "? " }
+s:send "the same\n"
+print((s:expect "the same"))                        --= the same
+
+--- always, and the deadline is still that of the wait
+local expect = require "expect"
+local s = expect.spawn { "sh", "-c", "while :; do echo tick; sleep 0.05; done" }
+s:always { { "tick", expect.continue } }
+s:expect { "never", timeout = "300ms" }             --! waited 300ms for "tick" or "never"
+
+--- what an operator gets where there is none
+require("expect").spawn({ "cat" }):interact()       --! there is nobody to give the session to
+
+--- an escape that is none
+require("expect").spawn({ "cat" }):interact { escape = "~~" }  --! option "escape": an escape is two characters
