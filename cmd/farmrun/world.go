@@ -33,10 +33,10 @@ type world struct {
 	// as a recording, gets that by open.
 	chronicle *chronicle
 	recorder  *recorder.Recorder
-	view      *liveview.View
-	live      *console.Live // view on the terminal
-	json      *jsonLines    // nil unless it is wanted
-	rolledOut bool          // a rollout has begun; package farm guards it
+	watchers  []func(journal.Record) // are told what rollouts do
+	live      *console.Live          // where a rollout stands, on the terminal; nil where that is none
+	json      *jsonLines             // nil unless it is wanted
+	rolledOut bool                   // a rollout has begun; package farm guards it
 }
 
 func newWorld(f flags, script string, out *console.Console) *world {
@@ -45,18 +45,9 @@ func newWorld(f flags, script string, out *console.Console) *world {
 		return w.operator.Secret(ctx, fmt.Sprintf("Password for %s: ", account))
 	}}
 	out.Mask = w.keyring.Mask
-	if f.plain {
-		out.Plain, out.Size = true, nil
-	}
-	if f.json {
-		w.json = &jsonLines{to: out.Out, mask: journal.Mask{Said: w.keyring.Mask, Name: w.keyring.Mask}}
-		out.Out = nil
-		out.Listen(w.json.said)
-	}
+	w.show(script)
 	w.chronicle = newChronicle(f, script, journal.Mask{Said: w.keyring.MaskPieces, Name: w.keyring.Mask})
 	w.recorder = newRecorder(w)
-	w.view = &liveview.View{Title: script, Plain: out.Plain, Folded: nodeset.Fold}
-	w.live = out.Live(w.view.Lines)
 	w.ssh = newDialer(w)
 	w.farm = farm.New(farm.Config{
 		Dial:     w.login,
@@ -74,11 +65,33 @@ func newWorld(f flags, script string, out *console.Console) *world {
 	return w
 }
 
+// show shows what happens as the operator wants it: on a terminal with what
+// stands where at its lower end, or as JSON.
+func (w *world) show(script string) {
+	if w.flags.plain {
+		w.out.Plain, w.out.Size = true, nil
+	}
+	if w.out.ErrTerminal && w.out.Size != nil {
+		view := &liveview.View{Title: script, Plain: w.out.Plain, Folded: nodeset.Fold}
+		w.live = w.out.Live(view.Lines)
+		w.watchers = append(w.watchers, func(r journal.Record) {
+			view.Record(r)
+			w.live.Redraw()
+		})
+	}
+	if w.flags.json {
+		w.json = &jsonLines{to: w.out.Out, mask: journal.Mask{Said: w.keyring.Mask, Name: w.keyring.Mask}}
+		w.out.Out = nil
+		w.out.Listen(w.json.said)
+		w.watchers = append(w.watchers, w.json.record)
+	}
+}
+
 // record is farm.Config.Record. Of a dry run nothing is to be remembered.
 func (w *world) record(r journal.Record) error {
-	w.view.Record(r)
-	w.live.Redraw()
-	w.json.record(r)
+	for _, tell := range w.watchers {
+		tell(r)
+	}
 	if w.flags.dryRun {
 		return nil
 	}
@@ -108,5 +121,7 @@ func (w *world) keepLog() {
 func (w *world) close() {
 	w.farm.Close()
 	w.ssh.Close()
-	w.live.Close()
+	if w.live != nil {
+		w.live.Close()
+	}
 }
