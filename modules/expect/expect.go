@@ -17,6 +17,11 @@
 // filter.go takes out the echo of what was sent, and terminal escapes if asked
 // to, goexpect.go keeps it and looks for the patterns, by goexpect. How long to
 // wait is decided here, in Session.Expect. errors.go says why a wait failed.
+//
+// Session.Interact gives an operator the dialogue (interact.go): what is said
+// then goes past filter and matcher (tap.go), and what is typed passes as it is,
+// until the escape (escape.go). Sessions are those that he can take over. mask.go
+// keeps secrets out of both ways.
 package expect
 
 import (
