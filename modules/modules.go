@@ -10,5 +10,5 @@ import "embed"
 
 // Sources are the files that bind the modules, for the manual in the binary.
 //
-//go:embed */lua.go cli/lua_secret.go expect/lua_session.go farm/lua_host.go farm/lua_rollout.go
+//go:embed */lua.go cli/lua_secret.go expect/lua_session.go expect/lua_shell.go farm/lua_host.go farm/lua_rollout.go
 var Sources embed.FS

@@ -52,6 +52,7 @@ func dialogues(w *world) expect.Config {
 		Record: w.recordProgram,
 		Mask:   func(to io.Writer) expect.Masker { return w.keyring.Masker(to) },
 
-		Sessions: &w.sessions,
+		Passwords: w.keyring.Take,
+		Sessions:  &w.sessions,
 	}
 }

@@ -23,6 +23,8 @@ type Config struct {
 	Record func(name string, t *Terminal, o remote.TerminalOptions) remote.Terminal
 	// Mask is Options.Mask of all sessions.
 	Mask func(to io.Writer) Masker
+	// Passwords is asked for those that session:su needs; nil has none.
+	Passwords Take
 	// Sessions get those that scripts have open on hosts; nil does not.
 	Sessions *Sessions
 }
@@ -134,6 +136,7 @@ func (b binding) spawn(c *luahost.Call) {
 	}
 	d := newDialogue(t, size, b.options(o.Keep, o.Strip, o.Echo))
 	d.name, d.timeout, d.take = remote.QuoteAll(args), cmp.Or(o.Timeout, waitTimeout), b.Screen
+	d.passwords, d.dry = b.Passwords, b.DryRun
 	c.Own(d)
 	c.Push(sessionType.Value(d))
 }
@@ -171,6 +174,7 @@ func (b binding) session(c *luahost.Call) {
 	})
 	d := newDialogue(t, size, b.options(o.Keep, o.Strip, o.Echo))
 	d.host, d.name, d.timeout, d.take = host.Name(), "the session on "+host.Name(), cmp.Or(o.Timeout, waitTimeout), b.Screen
+	d.passwords, d.dry = b.Passwords, b.DryRun
 	if b.Sessions != nil {
 		d.forget = b.Sessions.add(d)
 	}

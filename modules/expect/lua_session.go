@@ -30,6 +30,9 @@ type dialogue struct {
 	away     time.Duration // for how long an operator has had it
 	always   []choice
 	forget   func() // called by Close; nil does nothing
+
+	passwords Take // for su; Config.Passwords
+	dry       bool // only queries
 }
 
 func newDialogue(t remote.Terminal, size remote.TerminalOptions, o Options) *dialogue {
@@ -49,6 +52,7 @@ var sessionType = &luahost.Type[*dialogue]{
 	Name: "session",
 	Methods: map[string]luahost.Func{
 		"send": send, "send_secret": sendSecret, "expect": await, "always": setAlways, "resize": resize, "interact": interact, "close": closeSession,
+		"run": shellRun, "query": shellQuery, "su": su,
 	},
 	Fields: []string{"before"},
 	Field: func(d *dialogue, name string) (any, bool) {
@@ -65,9 +69,12 @@ func (c Config) Value(s *Session, terminal remote.Terminal, host string) luahost
 		terminal: terminal,
 		size:     remote.TerminalOptions{}.WithDefaults(),
 		take:     c.Screen,
-		host:     host,
-		name:     "the session on " + host,
-		timeout:  waitTimeout,
+
+		passwords: c.Passwords,
+		dry:       c.DryRun,
+		host:      host,
+		name:      "the session on " + host,
+		timeout:   waitTimeout,
 	})
 }
 

@@ -47,6 +47,7 @@ func TestLua(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	luahosttest.Files(t, "testdata/expect.lua", luahost.Config{Modules: modules(Config{})})
 	luahosttest.Files(t, "testdata/session.lua", luahost.Config{Modules: modules(Config{})})
+	luahosttest.Files(t, "testdata/shell.lua", luahost.Config{Modules: modules(Config{})})
 }
 
 func TestDryRun(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"farmrun/luahost"
 	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
+	"farmrun/modules/expect"
 	"farmrun/modules/login"
 	"farmrun/modules/rlogin"
 	"farmrun/modules/sudo"
@@ -236,5 +237,43 @@ func TestFarmTunnel(t *testing.T) {
 	r, err := run(t, c, remote.Cmd{Line: "cat </dev/null; exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/2401; cat <&3'", Keep: 2 * len(data)}, 30*time.Second)
 	if check(t, err); !bytes.Equal(r.Stdout, data) {
 		t.Errorf("got %d bytes, want %d", len(r.Stdout), len(data))
+	}
+}
+
+// TestFarmSu becomes root in a session, and is refused before.
+func TestFarmSu(t *testing.T) {
+	farm.Need(t)
+	farm.Exec(t, "webserv2", "sh", "-c", "echo root:r00t-pw | chpasswd")
+	for protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			asked := 0
+			c, err := dialFarm(t, protocol, "webserv2", "web", keyring(farm.Password, &asked))
+			check(t, err)
+			terminal, err := c.Terminal(t.Context(), remote.TerminalOptions{})
+			check(t, err)
+			s := expect.New(terminal, expect.Options{})
+			defer s.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if err := s.Su(ctx, "", keyring("wrong", &asked).Take); !errors.Is(err, secret.ErrRejected) {
+				t.Errorf("got %v", err)
+			}
+			for _, user := range []string{"web", "root"} {
+				r, err := s.Run(ctx, remote.Cmd{Line: "id -un"})
+				if check(t, err); string(r.Stdout) != user+"\n" {
+					t.Errorf("%q is logged in, want %s", r.Stdout, user)
+				}
+				if user == "web" {
+					check(t, s.Su(ctx, "", keyring("r00t-pw", &asked).Take))
+				}
+			}
+			check(t, s.Su(ctx, "web", nil)) // root is asked for no password
+			if r, err := s.Run(ctx, remote.Cmd{Line: "id -un"}); err != nil || string(r.Stdout) != "web\n" {
+				t.Errorf("got %q, %v", r.Stdout, err)
+			}
+			if err := s.Su(ctx, "nobody-there", nil); err == nil || !strings.Contains(err.Error(), "nobody-there") {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }

@@ -1,0 +1,237 @@
+package expect
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"farmrun/luahost/lazyregexp"
+	"farmrun/luahost/remote"
+	"farmrun/luahost/secret"
+)
+
+// ErrNoShell is that what is at the other end does not obey as a POSIX shell
+// that waits for a line.
+var ErrNoShell = errors.New("there is no shell that obeys")
+
+// mostPiece is how much of a script is typed in a line: some terminals take
+// lines of 255 bytes only.
+const mostPiece = 120
+
+// Run runs cmd in the shell of the session, which waits for a line: not in one
+// of its own, so that a cd, an umask or a variable lasts. Result.Stdout has what
+// the command says on either output, with line ends as they were before the
+// terminal, and at most Options.Keep bytes of it, the last ones. cmd.Dir, cmd.Env
+// and cmd.Stdin are not for this.
+//
+// When ctx is done first, what runs is interrupted, as by ^C; a shell that does
+// not obey then is hung up on. The error wraps context.Cause(ctx).
+func (s *Session) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	if strings.ContainsRune(cmd.String(), 0) {
+		return remote.Result{}, errors.New("the command has a NUL byte in it")
+	}
+	mark := "@" + rand.Text()[:10]
+	began := time.Now()
+	if err := s.Send(ctx, typed(mark, cmd.String())); err != nil {
+		return remote.Result{}, err
+	}
+	end := Compiled(regexp.MustCompile(mark + `X(\d+);`))
+	m, err := s.Expect(ctx, Wait{Patterns: []Pattern{end}, Timeout: patienceOf(ctx)})
+	if err != nil {
+		return remote.Result{Stdout: said(mark, m.Before), Code: -1, Duration: time.Since(began)}, errors.Join(err, s.interrupt(ctx))
+	}
+	code, _ := strconv.Atoi(m.Groups[0])
+	return remote.Result{Stdout: said(mark, m.Before), Code: code, Duration: time.Since(began)}, nil
+}
+
+// patienceOf is how long ctx lasts.
+func patienceOf(ctx context.Context) time.Duration {
+	if end, ok := ctx.Deadline(); ok {
+		return time.Until(end) + time.Second // ctx is to be first
+	}
+	return 24 * time.Hour
+}
+
+// typed is what is typed to have a shell run a script. The marks are such that
+// their echo is none.
+func typed(mark, script string) string {
+	var b strings.Builder
+	b.WriteString("_f=\r")
+	for format := shellFormat(script); format != ""; {
+		n := pieceEnd(format)
+		fmt.Fprintf(&b, "_f=$_f'%s'\r", format[:n])
+		format = format[n:]
+	}
+	fmt.Fprintf(&b, `_f=$(printf "$_f");printf %%s%%s '%s' 'B;';eval "$_f" </dev/null;printf %%s%%s '%s' "X$?;"`+"\r", mark, mark)
+	return b.String()
+}
+
+// shellFormat writes text as a format of printf(1) that can stand between
+// single quotes, in shells too that look for "!" there.
+func shellFormat(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '%':
+			b.WriteString("%%")
+		case c < ' ' || c > '~' || c == '\\' || c == '\'' || c == '!' || c == '-' && i == 0:
+			fmt.Fprintf(&b, `\%03o`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// pieceEnd is where a piece of a format may end: not within an escape.
+func pieceEnd(format string) int {
+	n := min(mostPiece, len(format))
+	if at := strings.LastIndexByte(format[:n], '\\'); n < len(format) && at > n-4 {
+		return max(at, 1)
+	}
+	if n < len(format) && strings.Count(format[:n], "%")%2 == 1 {
+		return n - 1
+	}
+	return n
+}
+
+// said is what came behind the mark of the beginning.
+func said(mark, text string) []byte {
+	if _, after, found := strings.Cut(text, mark+"B;"); found {
+		text = after
+	}
+	return []byte(strings.ReplaceAll(text, "\r\n", "\n"))
+}
+
+// obeysWithin is how long a shell may take to say that it obeys.
+const obeysWithin = 2 * time.Second
+
+// interrupt presses ^C and sees whether there is a shell again. If not, it
+// closes the session, and with it what runs there.
+func (s *Session) interrupt(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), obeysWithin)
+	defer cancel()
+	err := s.Send(ctx, "\x03")
+	if err == nil {
+		_, err = s.ask(ctx, "")
+	}
+	if err != nil {
+		s.Close()
+		return fmt.Errorf("%w after ^C, so the session is closed", ErrNoShell)
+	}
+	return nil
+}
+
+// ask has the shell say what an expression of its language comes to.
+func (s *Session) ask(ctx context.Context, expr string) (string, error) {
+	mark := "@" + rand.Text()[:10]
+	if err := s.Send(ctx, question(mark, expr)); err != nil {
+		return "", err
+	}
+	m, err := s.Expect(ctx, Wait{Patterns: []Pattern{answerTo(mark)}, Timeout: patienceOf(ctx)})
+	if err != nil {
+		return "", err
+	}
+	return m.Groups[0], nil
+}
+
+func question(mark, expr string) string {
+	return fmt.Sprintf(`printf %%s%%s '%s' "A%s;"`+"\r", mark, expr)
+}
+
+func answerTo(mark string) Pattern { return Compiled(regexp.MustCompile(mark + `A([^;]*);`)) }
+
+// Take gets a password and how to tell what became of it, as that of a
+// secret.Keyring.
+type Take = func(ctx context.Context, account string) (secret.Secret, secret.Report, error)
+
+// suAsks is su's question for a password, in the words of the usual systems.
+var suAsks = lazyregexp.New(`(?i)(?:^|[\r\n])[^\r\n]*password[^\r\n:]*: ?$`)
+
+// quietFor is how long su is silent when it has nothing more to ask.
+const quietFor = 500 * time.Millisecond
+
+// Su becomes another user in the session, by su, and leaves it with a shell of
+// that user; "" is root. take is asked for the password of the user if su asks,
+// once. It fails with an error that wraps secret.ErrRejected when su does not
+// take that, and then the session is as before.
+func (s *Session) Su(ctx context.Context, name string, take Take) error {
+	name = cmp.Or(name, "root")
+	if _, err := s.ask(ctx, ""); err != nil { // and what was said before is done with
+		return err
+	}
+	mark := "@" + rand.Text()[:10]
+	if err := s.Send(ctx, fmt.Sprintf("LC_ALL=C su %s;printf %%s%%s '%s' 'F;'\r", remote.Quote(name), mark)); err != nil {
+		return err
+	}
+	failed := Compiled(regexp.MustCompile(mark + `F;`))
+	m, err := s.Expect(ctx, Wait{Patterns: []Pattern{failed, Compiled(suAsks())}, Timeout: patienceOf(ctx), Silence: 4 * quietFor})
+	var report secret.Report
+	if err == nil && m.Pattern == 1 {
+		if report, err = s.answer(ctx, name, take); err != nil {
+			return err
+		}
+		m, err = s.Expect(ctx, Wait{Patterns: []Pattern{failed}, Timeout: patienceOf(ctx), Silence: quietFor})
+	}
+	if errors.Is(err, ErrSilence) { // there may be a shell, or su takes its time over a wrong password
+		m, err = s.whose(ctx, failed, name)
+	}
+	switch {
+	case err != nil:
+		return settle(report, secret.Unknown, err)
+	case m.Pattern != 0:
+		return settle(report, secret.Accepted, nil)
+	case report != nil:
+		return settle(report, secret.Rejected, fmt.Errorf("su: password for %s: %w", name, secret.ErrRejected))
+	}
+	return fmt.Errorf("%s", cmp.Or(lastLine(m.Before), "su has failed"))
+}
+
+// whose asks the shell that comes next who it is, and returns that as a match
+// of pattern 1, or that su has failed as one of pattern 0.
+func (s *Session) whose(ctx context.Context, failed Pattern, name string) (Match, error) {
+	mark := "@" + rand.Text()[:10]
+	if err := s.Send(ctx, question(mark, "$(id -un)")); err != nil {
+		return Match{}, err
+	}
+	answer := answerTo(mark)
+	m, err := s.Expect(ctx, Wait{Patterns: []Pattern{failed, answer}, Timeout: patienceOf(ctx)})
+	if err != nil {
+		return m, err
+	}
+	if m.Pattern == 0 {
+		s.Expect(ctx, Wait{Patterns: []Pattern{answer}, Timeout: obeysWithin}) // of the old shell
+	} else if got := m.Groups[0]; got != name {
+		err = fmt.Errorf("su: the shell is %s's, not %s's", got, name)
+	}
+	return m, err
+}
+
+func lastLine(text string) string {
+	return strings.TrimSpace(remote.LastLines([]byte(strings.TrimSpace(text)), 1))
+}
+
+// answer gives su the password.
+func (s *Session) answer(ctx context.Context, name string, take Take) (secret.Report, error) {
+	if take == nil {
+		return nil, fmt.Errorf("su: password for %s: %w", name, secret.ErrNoTerminal)
+	}
+	word, report, err := take(ctx, name)
+	if err != nil {
+		return nil, errors.Join(err, s.interrupt(ctx))
+	}
+	return report, s.SendSecret(ctx, word.Reveal())
+}
+
+func settle(report secret.Report, o secret.Outcome, err error) error {
+	if report != nil {
+		report(o)
+	}
+	return err
+}
