@@ -16,9 +16,12 @@ end
 function source.find(host, date)
   source.open_tunnel(host)
   local tag, of = site.tag(date), { root = site.cvs.root, module = site.cvs.module }
-  cvs.find_tag(host, tag, of)
-  of.tag = tag
-  revisions[tag] = cvs.revisions(host, of)
+  local ok, found = pcall(cvs.revisions, host, { root = of.root, module = of.module, tag = tag })
+  if not ok then
+    cvs.find_tag(host, tag, of) -- which names others that are like it, and takes its time
+    error(found, 0)
+  end
+  revisions[tag], of.tag = found, tag
   return of
 end
 

@@ -60,6 +60,7 @@ site.rsync = {
 -- The name of a release where it comes from: its tag.
 function site.tag(date) return "Snapshot-" .. date end
 
+-- The balancer: see the files in balancer/ for others than HAProxy.
 local pool = require "balancer.haproxy" {
   host    = "lb1",
   socket  = "unix:/run/haproxy/admin.sock",

@@ -1,0 +1,130 @@
+-- balancer/localdirector.lua: a load balancer that has no other way in than its
+-- telnet login. It is told by dialogue, as one would at its console:
+--
+--   Password: …            localdirector> enable      Password: …
+--   localdirector# show real
+--   localdirector# configure terminal
+--   localdirector(config)# out-of-service real webserv1
+--
+--   local pool = require "balancer.localdirector" {
+--     address = "ld1",       -- and its port, as in "ld1 2323", if that is another
+--     user    = "ld1",       -- the account whose password it wants
+--     within  = 60,          -- seconds that open sessions get to end
+--   }
+--   pool.drain(host); pool.enable(host); pool.check(host); pool.state(host)
+--
+-- A server's name there is that of the host unless host.vars.server says
+-- otherwise. The words in config.words are for one that speaks otherwise.
+local cli, expect, farm = require "cli", require "expect", require "farm"
+
+local usual = {
+  out   = "out-of-service real %s",
+  into  = "in-service real %s",
+  show  = "show real",
+  -- A line of its answer: the server, the sessions, the state.
+  line  = "^%s*([^%s:]+)%S*%s+(%d+)%s+(%u+)",
+  up    = "IS",
+  more  = "<--- More --->",
+}
+
+return function(config)
+  local pool = {}
+  local words = setmetatable(config.words or {}, { __index = usual })
+
+  local function name_of(host) return host.vars.server or host.name end
+
+  local prompt = "(?m)^[^\r\n]*[>#] ?$"
+
+  -- Types a line and returns what it says to that.
+  local function command(s, line)
+    s:send(line .. "\n")
+    local said = {}
+    s:expect {
+      { { text = words.more }, function(m) said[#said + 1] = m.before s:send " " return expect.continue end },
+      { prompt, function(m) said[#said + 1] = m.before end },
+    }
+    return table.concat(said)
+  end
+
+  -- Logs in, as an administrator, and calls work with the session.
+  local function dialogue(work)
+    local argv = { "telnet", timeout = "20s", query = true }
+    for word in config.address:gmatch "%S+" do argv[#argv + 1] = word end
+    local s, password = expect.spawn(argv), cli.password(config.user)
+    local asked = 0
+    s:expect {
+      { "[Pp]assword: ?$", function()
+        asked = asked + 1
+        if asked > 2 then password:reject() end -- one for the login, one for enable
+        s:send_secret(password)
+        return expect.continue
+      end },
+      { "[^\r\n]*> ?$", function() s:send "enable\n" return expect.continue end },
+      { "[^\r\n]*# ?$", true },
+    }
+    password:accept()
+    local answer = work(s)
+    s:send "exit\n"
+    s:close()
+    return answer
+  end
+
+  local busy -- it takes one visitor at a time
+
+  local function talk(work)
+    while busy do cli.sleep "20ms" end
+    busy = true
+    local ok, answer = pcall(dialogue, work)
+    busy = nil
+    if not ok then error(answer, 0) end
+    return answer
+  end
+
+  -- Tells it to change something.
+  local function tell(host, line)
+    if farm.dry_run() then return host:log(("would tell %s: %s"):format(config.address, line)) end
+    talk(function(s)
+      command(s, "configure terminal")
+      local said = command(s, line)
+      local wrong = said:match "[^\r\n]*[Ii]nvalid[^\r\n]*" or said:match "ERROR[^\r\n]*"
+      if wrong then error(("%s: %s"):format(config.address, wrong), 0) end
+      command(s, "exit")
+    end)
+  end
+
+  -- Returns the server's state ("IS" is in service) and its sessions.
+  function pool.state(host)
+    local text = talk(function(s) return command(s, words.show) end)
+    for line in text:gmatch "[^\r\n]+" do
+      local server, sessions, state = line:match(words.line)
+      if server == name_of(host) then return state, tonumber(sessions) end
+    end
+    error(("%s has no server %s"):format(config.address, name_of(host)), 0)
+  end
+
+  -- Raises an error unless the server gets new sessions.
+  function pool.check(host)
+    local state = pool.state(host)
+    if state ~= words.up then error(("%s has %s as %s"):format(config.address, name_of(host), state), 0) end
+  end
+
+  -- Sends the server no new sessions and waits for those it has to end.
+  function pool.drain(host)
+    tell(host, words.out:format(name_of(host)))
+    if farm.dry_run() then return end
+    for _ = 1, config.within or 60 do
+      local _, sessions = pool.state(host)
+      if sessions == 0 then return end
+      cli.sleep "1s"
+    end
+    error(("%s still has sessions"):format(host.name), 0)
+  end
+
+  -- Puts the server back.
+  function pool.enable(host)
+    tell(host, words.into:format(name_of(host)))
+    if not farm.dry_run() then pool.check(host) end
+  end
+
+  return pool
+end
