@@ -40,7 +40,7 @@ return function(config)
     s:send(line .. "\n")
     local said = {}
     s:expect {
-      { { text = words.more }, function(m) said[#said + 1] = m.before s:send " " return expect.continue end },
+      { text = words.more, function(m) said[#said + 1] = m.before s:send " " return expect.continue end },
       { prompt, function(m) said[#said + 1] = m.before end },
     }
     return table.concat(said)
@@ -51,15 +51,19 @@ return function(config)
     local argv = { "telnet", timeout = "20s", query = true }
     for word in config.address:gmatch "%S+" do argv[#argv + 1] = word end
     local s, password = expect.spawn(argv), cli.password(config.user)
-    local asked = 0
+    local typed = false -- for the login, and once more for enable
     s:expect {
       { "[Pp]assword: ?$", function()
-        asked = asked + 1
-        if asked > 2 then password:reject() end -- one for the login, one for enable
+        if typed then password:reject() end
+        typed = true
         s:send_secret(password)
         return expect.continue
       end },
-      { "[^\r\n]*> ?$", function() s:send "enable\n" return expect.continue end },
+      { "[^\r\n]*> ?$", function()
+        typed = false
+        s:send "enable\n"
+        return expect.continue
+      end },
       { "[^\r\n]*# ?$", true },
     }
     password:accept()

@@ -1,0 +1,71 @@
+package scripts_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"farmrun/testdata/farm"
+)
+
+// TestLocalDirector cuts over behind a balancer that has nothing but a telnet
+// login, while visitors look at the site.
+func TestLocalDirector(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	double, err := os.ReadFile("testdata/localdirector")
+	if err != nil {
+		t.Fatal(err)
+	}
+	farm.Exec(t, "lb1", "sh", "-c", "cat >/tmp/localdirector <<'EOF'\n"+string(double)+"EOF\nchmod 755 /tmp/localdirector")
+	farm.Exec(t, "lb1", "sh", "-c", `setsid socat TCP-LISTEN:2323,reuseaddr,fork EXEC:'/tmp/localdirector ldpw' >/dev/null 2>&1 </dev/null & echo $! >/tmp/ld.pid
+		until ss -ltnH 'sport = :2323' | grep -q .; do sleep 0.01; done`)
+	t.Cleanup(func() { farm.Exec(t, "lb1", "sh", "-c", "kill $(cat /tmp/ld.pid)") })
+	site, i := o.read("site.lua"), 0
+	if i = strings.Index(site, `local pool = require "balancer.haproxy" {`); i < 0 {
+		t.Fatal("the site file has no balancer")
+	}
+	rest := site[i:][strings.Index(site[i:], "\n}\n")+3:]
+	o.write("site.lua", site[:i]+`local pool = require "balancer.localdirector" { address = "lb1 2323", user = "ld1" }`+"\n"+rest)
+
+	o.answers["Password for ld1: "] = "wrong"
+	got := o.fails(1, nil, "status", "--check", "--changed=false", "--hosts", "webserv1")
+	if !strings.Contains(got.out, "webserv1: the password was rejected") {
+		t.Errorf("a wrong password for the balancer:\n%s%s", got.out, got.err)
+	}
+	o.answers["Password for ld1: "] = "ldpw"
+	o.ok("cvs-pull-snapshot", "--hosts", few, "2000-09-19")
+	o.ok("--dry-run", "cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
+	v := visit(t, 50)
+	got = o.ok("cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
+	if strings.Contains(got.out+got.err, "ldpw") {
+		t.Errorf("the password is shown:\n%s%s", got.out, got.err)
+	}
+	v.check()
+	if on := onAir(t); on["releases/2000-09-19"] != 3 {
+		t.Errorf("after the cut-over: %v", on)
+	}
+}
+
+// TestOtherBalancers tries the four functions of those that are simple.
+func TestOtherBalancers(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	o.write("try.lua", `local file = require "balancer.file" { path = "in-service.html", notice = "10ms" }
+		local none = require "balancer.none" {}
+		require("farm").each("webserv1", function(host)
+		  for _, pool in ipairs { none, file } do
+		    pool.enable(host)
+		    pool.check(host)
+		    print((pool.state(host)))
+		    pool.drain(host)
+		    print((pool.state(host)), pcall(pool.check, host))
+		  end
+		end)`)
+	got := o.ok("try.lua").out
+	want := "webserv1: UP\nwebserv1: UP\ttrue\nwebserv1: UP\nwebserv1: DOWN\tfalse\tin-service.html is not there: the balancer passes it over\n"
+	if got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+}
