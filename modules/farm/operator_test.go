@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -158,5 +159,33 @@ func TestOperator(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.err)
 			}
 		})
+	}
+}
+
+// ponderer is an operator who takes his time.
+type ponderer struct{ decider }
+
+func (p *ponderer) Choose(ctx context.Context, f farm.Failed) (farm.Choice, error) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(600 * time.Millisecond): // his time
+	}
+	return p.decider.Choose(ctx, f)
+}
+
+// TestOperatorTakesHisTime: it is not the turn's, nor the run's.
+func TestOperatorTakesHisTime(t *testing.T) {
+	p := &ponderer{decider{choices: []farm.Choice{farm.TakeOver, farm.Retry}}}
+	f := farm.New(farm.Config{Operator: p})
+	said, err := luahosttest.Run(t, luahost.Config{
+		Modules: []luahost.Module{farm.Module(f, nil, nil)}, Timeout: time.Second,
+	}, `
+		local failed
+		require("farm").rollout("web1", { healthy = function() end, turn = "500ms" }, function(h)
+			h:step("go", function() if not failed then failed = true error("oh", 0) end end)
+			print "done"
+		end)`, "x.lua")
+	if said != "web1: done\n" || err != nil {
+		t.Errorf("said %q, %v", said, err)
 	}
 }
