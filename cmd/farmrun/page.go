@@ -53,8 +53,9 @@ func writePage(store runs.Store, id string) (path string, err error) {
 	dir := store.Path(id)
 	path = filepath.Join(dir, pageName)
 	source := runpage.Source{
-		Records: records,
-		Now:     time.Now(),
+		Records:  records,
+		Now:      time.Now(),
+		UnderWay: store.InUse(id),
 		Said: func(host string, n int) []runs.Said {
 			said, _ := runs.ReadLog(dir, host, n) // a page without it is better than none
 			return said

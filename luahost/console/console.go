@@ -1,7 +1,10 @@
 // Package console is what the operator reads: lines of hosts with the host's
 // name before each, results on standard output and all else on standard error,
 // coloured and made printable on a terminal, plain elsewhere. Secrets are
-// blotted out on the way.
+// blotted out on the way. Whoever wants to hear what is said besides can Listen.
+//
+// It owns the screen: at its lower end a few lines can stand (Live), and whoever
+// needs all of it, for a question or a session, has it for himself (Hold).
 package console
 
 import (
@@ -72,8 +75,8 @@ type Saying struct {
 }
 
 // Listen has f told, too, of what is said from now on, before it is shown. f may
-// be called by several goroutines at once and may use the console. It is not
-// told what it may keep: Text is good until it returns.
+// be called by several goroutines at once and may use the console. It must not
+// keep the Text.
 func (c *Console) Listen(f func(Saying)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

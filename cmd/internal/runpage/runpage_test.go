@@ -232,6 +232,22 @@ func TestBounded(t *testing.T) {
 	}
 }
 
+// TestUnderWay: of a run that goes on the page shows it until now, of one that
+// was killed until the last that is known.
+func TestUnderWay(t *testing.T) {
+	s := sample()
+	s.Records = s.Records[:13] // web1 is verified since 20 s
+	killed := newPage(s)
+	if killed.Verdict != "0 of 4 hosts done; it was killed" || !killed.Failed || killed.Took != 20*time.Second {
+		t.Errorf("%q in %v", killed.Verdict, killed.Took)
+	}
+	s.UnderWay = true
+	underWay := newPage(s)
+	if underWay.Verdict != "0 of 4 hosts done; it is under way" || underWay.Failed || underWay.Took != time.Hour {
+		t.Errorf("%q in %v", underWay.Verdict, underWay.Took)
+	}
+}
+
 // TestNothing: a journal may be of a run that has done nothing yet.
 func TestNothing(t *testing.T) {
 	if page := write(t, Source{}); !strings.Contains(page, "No rollout was begun") {

@@ -28,8 +28,10 @@ type Source struct {
 	// recordings of its terminals; nil is none.
 	Said       func(host string, n int) []runs.Said
 	Recordings func(host string) []Recording
-	// Now is when the page is made, for a run that is under way.
-	Now time.Time
+	Now        time.Time // when the page is made
+	// UnderWay tells that the run goes on; one that does not and has no end in
+	// its records was killed.
+	UnderWay bool
 }
 
 // Recording is the recording of a terminal.
@@ -64,7 +66,6 @@ type page struct {
 	Took     time.Duration
 	Verdict  string // how it went, in a line
 	Failed   bool
-	UnderWay bool
 	Rollouts []*rollout
 	Facts    []fact
 	Made     time.Time
@@ -77,10 +78,10 @@ func newPage(s Source) page {
 	state := journal.StateOf(s.Records)
 	p := page{
 		Title: state.Run.Script, Run: state.Run, Resumed: state.Resumed, Began: state.Run.Began,
-		UnderWay: !state.Ended, Made: s.Now,
+		Made: s.Now,
 	}
 	end := state.Last
-	if p.UnderWay {
+	if s.UnderWay {
 		end = s.Now
 	}
 	p.Took = end.Sub(p.Began)
@@ -93,12 +94,12 @@ func newPage(s Source) page {
 			p.Facts = append(p.Facts, fact{r.Host, r.Name, r.Value})
 		}
 	}
-	p.Verdict, p.Failed = verdict(state)
+	p.Verdict, p.Failed = verdict(state, s.UnderWay)
 	return p
 }
 
 // verdict says how a run went.
-func verdict(s *journal.State) (text string, failed bool) {
+func verdict(s *journal.State, underWay bool) (text string, failed bool) {
 	if s.Error != "" {
 		return s.Error, true
 	}
@@ -108,8 +109,10 @@ func verdict(s *journal.State) (text string, failed bool) {
 	}
 	text = fmt.Sprintf("%d of %s done", done, plural(all, "host"))
 	switch {
+	case underWay:
+		return text + "; it is under way", false
 	case !s.Ended:
-		return text + "; it is under way, or was killed", false
+		return text + "; it was killed", true
 	case done < all:
 		return text, true
 	}
