@@ -210,7 +210,8 @@ func (g *Gate) Halt() {
 }
 
 // Reopen lets rollouts through again after one has halted. Only the operator's
-// word, or that hosts are to be taken back, is a reason to call it; a gate that was told to Stop stays closed.
+// word, or that hosts are to be taken back, is a reason to call it; a gate that
+// was told to Stop stays closed.
 func (g *Gate) Reopen() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

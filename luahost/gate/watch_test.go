@@ -95,3 +95,17 @@ func TestBatches(t *testing.T) {
 	_, err := new(Gate).Run(t.Context(), Config{Batches: []int{0}, Healthy: func(context.Context, string) error { return nil }}, []string{"a"}, takes(0))
 	check(t, "a batch of nobody", errorText(err), "gate: a batch has at least 1 host, not 0")
 }
+
+// TestHalt closes a gate until it is reopened.
+func TestHalt(t *testing.T) {
+	f := newFakeFarm()
+	var g Gate
+	g.Halt()
+	if _, err := g.Run(t.Context(), f.config(), []string{"a"}, takes(0)); !errors.Is(err, ErrHalted) {
+		t.Errorf("got %v, want ErrHalted", err)
+	}
+	g.Reopen()
+	if _, err := g.Run(t.Context(), f.config(), []string{"a"}, takes(0)); err != nil {
+		t.Error(err)
+	}
+}

@@ -109,8 +109,9 @@ type Farm struct {
 	gate   gate.Gate
 	busy   atomic.Int32 // how many of Each and Rollout are under way
 
-	recording       sync.Mutex     // held while Config.Record is called
-	state           *journal.State // what the records come to; guarded by recording
+	recording       sync.Mutex     // held while Config.Record is called, which may wait for a disk
+	standing        sync.Mutex     // guards state
+	state           *journal.State // what the records come to
 	rollouts, eachs atomic.Int32   // how many have begun
 
 	mu    sync.Mutex

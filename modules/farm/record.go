@@ -44,6 +44,8 @@ func (f *Farm) record(p part, r journal.Record) error {
 			return err
 		}
 	}
+	f.standing.Lock()
+	defer f.standing.Unlock()
 	f.state.Add(r)
 	return nil
 }

@@ -144,8 +144,8 @@ func (r *rollout) record(rec journal.Record) error { return r.farm.record(r.part
 
 // look calls f with where the rollout stands, which does not change meanwhile.
 func (r *rollout) look(f func(*journal.Rollout)) {
-	r.farm.recording.Lock()
-	defer r.farm.recording.Unlock()
+	r.farm.standing.Lock()
+	defer r.farm.standing.Unlock()
 	f(r.farm.state.Rollout(r.part.rollout))
 }
 

@@ -35,8 +35,8 @@ func (f *Farm) Recall(host, name string) (value string, ok bool) {
 // recallOwn is Recall for this run alone, what it did before it was resumed
 // included.
 func (f *Farm) recallOwn(host, name string) (value string, ok bool) {
-	f.recording.Lock()
-	defer f.recording.Unlock()
+	f.standing.Lock()
+	defer f.standing.Unlock()
 	value, ok = f.state.Facts[host][name]
 	return value, ok
 }
