@@ -14,6 +14,7 @@ type State struct {
 	Ended    bool  // by itself; a run that was killed has not
 	Error    string
 	Last     time.Time // of the last record
+	Locked   bool      // it has a lock, or is about to take it
 	Rollouts []*Rollout
 	Facts    map[string]map[string]string // by host and name; the last counts
 }
@@ -78,6 +79,8 @@ func (s *State) Add(r Record) {
 		s.Ended, s.Error = true, r.Error
 	case Fact:
 		s.remember(r)
+	case LockTaken, LockReleased:
+		s.Locked = r.Kind == LockTaken
 	case RolloutBegan:
 		s.begin(r)
 	default:
@@ -165,9 +168,10 @@ func (h *Host) note(r Record) {
 	}
 }
 
-// Resumable tells whether the run left hosts that it has not done with.
+// Resumable tells whether the run left hosts that it has not done with, or its
+// lock.
 func (s *State) Resumable() bool {
-	return slices.ContainsFunc(s.Rollouts, func(r *Rollout) bool { return len(r.Open()) > 0 })
+	return s.Locked || slices.ContainsFunc(s.Rollouts, func(r *Rollout) bool { return len(r.Open()) > 0 })
 }
 
 // Open returns the hosts that a rollout is not done with, those in the middle

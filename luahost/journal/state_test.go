@@ -102,3 +102,15 @@ func TestARunThatIsResumed(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestALockThatIsLeft is reason enough to resume a run.
+func TestALockThatIsLeft(t *testing.T) {
+	records := told("lock taken,lb1\nturn began,web1\nhost done,web1\nturn began,web2\nhost done,web2\nturn began,web3\nhost done,web3\nturn began,web4\nhost done,web4")
+	if !journal.StateOf(records).Resumable() {
+		t.Error("not resumable")
+	}
+	records = append(records, journal.Record{Kind: journal.LockReleased})
+	if journal.StateOf(records).Resumable() {
+		t.Error("resumable without its lock")
+	}
+}

@@ -98,15 +98,40 @@ func (r *rollout) takeLock(ctx context.Context) error {
 		return nil
 	}
 	l := &held{r.Lock, r.me()}
-	if err := r.record(journal.Record{Kind: journal.LockTaken, Host: l.Host.name, Name: l.Path}); err != nil {
+	if err := r.record(l.record(journal.LockTaken)); err != nil {
 		return err
 	}
+	err := r.waitForLock(ctx, l)
+	if err == nil {
+		r.held = l
+		return nil
+	}
+	if !mayHave(err) {
+		r.record(l.record(journal.LockReleased))
+	}
+	return err
+}
+
+// mayHave tells whether the rollout may have its lock although an attempt to take
+// or to drop it failed so: the line was cut, perhaps. A run that may is one to be
+// resumed, which puts that right.
+func mayHave(err error) bool {
+	_, another := errors.AsType[*lockfile.HeldError](err)
+	return !another && !errors.Is(err, lockfile.ErrFree) && !errors.Is(err, ErrStopped)
+}
+
+// record is what the journal says of the lock.
+func (l *held) record(kind journal.Kind) journal.Record {
+	return journal.Record{Kind: kind, Host: l.Host.name, Name: l.Path}
+}
+
+// waitForLock takes a lock as soon as nobody else has it.
+func (r *rollout) waitForLock(ctx context.Context, l *held) error {
 	until := time.Now().Add(r.farm.config.LockWait)
 	for told := false; ; told = true {
 		err := l.try(ctx, r.taking(l))
 		other, isHeld := errors.AsType[*lockfile.HeldError](err)
 		if err == nil {
-			r.held = l
 			return nil
 		}
 		if !isHeld {
@@ -189,11 +214,11 @@ func (r *rollout) dropLock(ctx context.Context) {
 		return
 	}
 	err := r.held.try(context.WithoutCancel(ctx), r.held.file().Drop)
-	if err == nil {
-		err = r.record(journal.Record{Kind: journal.LockReleased, Host: r.held.Host.name, Name: r.held.Path})
-	}
-	if err != nil && !errors.Is(err, lockfile.ErrFree) {
+	if err != nil {
 		r.tell("", "the lock %s on %s was not given back: %v", r.held.Path, r.held.Host.name, err)
+	}
+	if err == nil || !mayHave(err) {
+		r.record(r.held.record(journal.LockReleased))
 	}
 	r.held = nil
 }
