@@ -23,7 +23,7 @@ end
 local function look(host)
   local function answer(ask, yes)
     local ok, err = pcall(ask, host)
-    return ok and yes or err.message
+    return ok and yes or err.message or tostring(err)
   end
   return ("on %s, %s, %s"):format(switchrel.current(host) or "no release",
     answer(site.healthy, "healthy"), answer(site.on_air, "in the pool"))

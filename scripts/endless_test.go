@@ -43,7 +43,7 @@ web:query "true"
 `
 	for name, source := range endless {
 		t.Run(name, func(t *testing.T) {
-			o := &operator{t: t, dir: o.dir, exec: o.exec}
+			o := o.in(t)
 			o.write("endless.lua", head+source+"\n")
 			began := time.Now()
 			got := o.run("--run-timeout", "4s", "endless.lua")

@@ -68,6 +68,13 @@ func newOperator(t testing.TB) *operator {
 	return o
 }
 
+// in returns the operator for a test within the one that he was made for.
+func (o *operator) in(t *testing.T) *operator {
+	in := *o
+	in.t = t
+	return &in
+}
+
 func (o *operator) write(name, text string) {
 	o.t.Helper()
 	if err := os.WriteFile(filepath.Join(o.dir, name), []byte(text), 0o666); err != nil {

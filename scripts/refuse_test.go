@@ -56,7 +56,7 @@ func TestRefusals(t *testing.T) {
 		{"host key has changed", "webserv3", []string{"new-host-key"}, cutover, 1, []string{"webserv3", "key"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			o := &operator{t: t, dir: o.dir, exec: o.exec}
+			o := o.in(t)
 			if test.host != "" {
 				spoil(t, test.host, test.make)
 			}
