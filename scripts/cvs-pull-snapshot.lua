@@ -1,6 +1,6 @@
 -- cvs-pull-snapshot.lua DATE: check the release of DATE out of CVS onto every
 -- server, beside the one that is on the air. Nothing that is running notices.
-local cvs, tunnel = require "cvs", require "tunnel"
+local cli, cvs, farm, tunnel = require "cli", require "cvs", require "farm", require "tunnel"
 local site, pull  = require "site", require "lib.pull"
 
 -- A release begins with the newest one on the host that is of the same module.
@@ -37,7 +37,9 @@ end
 
 if ... then return source end -- required by another script
 
-pull.script(source, [[
+local args = cli.parse(pull.arguments [[
 Checks the release of DATE out of CVS onto every server, beside the one on the
 air, and puts the local patches on it that are for that server. It stops, with
 nothing left behind, where a patch no longer fits.]])
+
+pull.everywhere(source, farm.hosts(args.hosts), args.date)

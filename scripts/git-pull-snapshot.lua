@@ -1,7 +1,7 @@
 -- git-pull-snapshot.lua DATE: put the release of DATE from git onto every
 -- server, beside the one that is on the air. Each server keeps a mirror of the
 -- repository, so that only what is new travels.
-local tunnel = require "tunnel"
+local cli, farm, tunnel = require "cli", require "farm", require "tunnel"
 local site, pull = require "site", require "lib.pull"
 
 local git = site.git
@@ -44,7 +44,9 @@ end
 
 if ... then return source end -- required by another script
 
-pull.script(source, [[
+local args = cli.parse(pull.arguments [[
 Puts the release of DATE, a tag or branch in git, onto every server, beside the
 one on the air, and puts the local patches on it that are for that server. It
 stops, with nothing left behind, where a patch no longer fits.]])
+
+pull.everywhere(source, farm.hosts(args.hosts), args.date)

@@ -1,7 +1,7 @@
 -- rsync-pull-snapshot.lua DATE: copy the release of DATE, a directory that an
 -- rsync daemon has, onto every server, beside the one that is on the air. Files
 -- that are as in the newest release there are shared with it.
-local release, tunnel = require "release", require "tunnel"
+local cli, farm, release, tunnel = require "cli", require "farm", require "release", require "tunnel"
 local site, pull = require "site", require "lib.pull"
 
 local rsync = site.rsync
@@ -38,7 +38,9 @@ end
 
 if ... then return source end -- required by another script
 
-pull.script(source, [[
+local args = cli.parse(pull.arguments [[
 Copies the release of DATE, a directory of an rsync daemon, onto every server,
 beside the one on the air, and puts the local patches on it that are for that
 server. It stops, with nothing left behind, where a patch no longer fits.]])
+
+pull.everywhere(source, farm.hosts(args.hosts), args.date)

@@ -93,14 +93,13 @@ function pull.everywhere(source, hosts, date)
   farm.each(hosts, { parallel = source.parallel }, function(host) pull.onto(source, host, date, notes) end)
 end
 
--- What a script does that pulls from a source.
-function pull.script(source, about)
-  local args = cli.parse {
+-- The arguments of a script that pulls, for cli.parse.
+function pull.arguments(about)
+  return {
     about = about,
     { "date", cli.date, "the release to pull, yyyy-mm-dd" },
     hosts = { default = "@web", help = "which servers" },
   }
-  pull.everywhere(source, farm.hosts(args.hosts), args.date)
 end
 
 return pull
