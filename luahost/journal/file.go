@@ -93,18 +93,8 @@ func Open(path string, mask Mask) (*File, []Record, error) {
 	return f, records, nil
 }
 
-// lock makes this process the one that writes the journal. Who only looks by
-// InUse has it for a moment, so one refusal does not count.
-func (f *File) lock() error {
-	for range 5 {
-		err := unix.Flock(int(f.file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return err
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	return ErrInUse
-}
+// lock makes this process the one that writes the journal.
+func (f *File) lock() error { return tryLock(f.file, unix.LOCK_EX) }
 
 // InUse tells whether the run that writes the journal is under way.
 func InUse(path string) bool {
@@ -113,7 +103,21 @@ func InUse(path string) bool {
 		return false
 	}
 	defer file.Close()
-	return errors.Is(unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+	return errors.Is(tryLock(file, unix.LOCK_SH), ErrInUse)
+}
+
+// tryLock locks a file, or fails with ErrInUse. Who only looks by InUse has it
+// for a moment, and so has a program that farmrun was about to start when it was
+// killed: one refusal does not count.
+func tryLock(file *os.File, how int) error {
+	for range 15 {
+		err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return ErrInUse
 }
 
 // Append writes a record down. When it returns nil the record outlives the
