@@ -101,3 +101,24 @@ func TestTornLog(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 }
+
+// FuzzReadLog: whatever is in the file, reading it ends, and of what a Log has
+// written nothing is lost.
+func FuzzReadLog(f *testing.F) {
+	f.Add([]byte("2000-09-19T21:04:05.123+02:00 stdout x\n\xff"), "two\nlines")
+	f.Fuzz(func(t *testing.T, before []byte, said string) {
+		l := runs.Log{Dir: t.TempDir(), Warn: func(err error) { t.Error(err) }}
+		if err := os.WriteFile(filepath.Join(l.Dir, "web1.log"), append(before, '\n'), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l.Add("web1", "stdout", said)
+		got, err := runs.ReadLog(l.Dir, "web1", strings.Count(said, "\n")+1)
+		var lines []string
+		for _, s := range got {
+			lines = append(lines, s.Text)
+		}
+		if text := strings.Join(lines, "\n"); err != nil || text != said {
+			t.Errorf("got %q, %v, want %q", text, err, said)
+		}
+	})
+}

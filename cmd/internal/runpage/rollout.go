@@ -331,8 +331,12 @@ func (o *rollout) levels() {
 	}
 }
 
-// Length is how long the rollout took.
-func (o *rollout) Length() time.Duration { return o.Ended.Sub(o.Began) }
+// Length is how long the rollout took; where a clock was wrong that may be
+// nonsense, but it can be reckoned with.
+func (o *rollout) Length() time.Duration {
+	const century = 100 * 365 * 24 * time.Hour
+	return max(0, min(century, o.Ended.Sub(o.Began)))
+}
 
 // Count is how many hosts are shown as class.
 func (o *rollout) Count(class string) int {
@@ -365,7 +369,7 @@ func (o *rollout) Ticks() []tick {
 		step *= 2
 	}
 	var ticks []tick
-	for d := time.Duration(0); d <= o.Length()*9/10; d += step { // the last needs room for its text
+	for d := time.Duration(0); d <= o.Length()/10*9; d += step { // the last needs room for its text
 		ticks = append(ticks, tick{o.share(o.Began.Add(d)), round(d)})
 	}
 	return ticks
