@@ -69,3 +69,41 @@ func TestOtherBalancers(t *testing.T) {
 		t.Errorf("got:\n%swant:\n%s", got, want)
 	}
 }
+
+// TestHAProxyOverTCP takes a server into maintenance and back, little by
+// little, by a socket that is a port.
+func TestHAProxyOverTCP(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() {
+		farm.Exec(t, "lb1", "sh", "-c", "echo set server web/webserv1 weight 100% | socat - unix:"+farm.AdminSocket)
+		reset(t)
+	})
+	o.write("try.lua", `local farm = require "farm"
+		local pool = require "balancer.haproxy" {
+		  host = "lb1", socket = "localhost:9999", backend = "web", maintenance = true, weights = { 10, 50 }, every = "10ms",
+		}
+		farm.each("webserv1", function(host)
+		  pool.drain(host)
+		  print((pool.state(host)))
+		  print(pcall(pool.drain, farm.hosts("webserv2")[1]))
+		  pool.enable(host)
+		  pool.check(host)
+		  print((pool.state(host)))
+		end)`)
+	got := o.ok("try.lua").out
+	want := "webserv1: MAINT\nwebserv1: false\thaproxy on lb1 has drained webserv1 already: an earlier run has left it so, or somebody is at work there\nwebserv1: UP\n"
+	if got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+	weight := farm.Exec(t, "lb1", "sh", "-c", "echo get weight web/webserv1 | socat - unix:"+farm.AdminSocket)
+	if !strings.HasPrefix(weight, "100 ") {
+		t.Errorf("its weight is %s", weight)
+	}
+	dry := o.ok("--dry-run", "try.lua").err
+	for _, line := range []string{"state drain", "state maint", "weight 10%", "state ready"} {
+		if !strings.Contains(dry, "would tell localhost:9999: set server web/webserv1 "+line) {
+			t.Errorf("a dry run does not show %q:\n%s", line, dry)
+		}
+	}
+}

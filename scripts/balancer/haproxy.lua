@@ -3,12 +3,14 @@
 -- installed on the balancer: the socket is reached through its ssh login.
 --
 --   local pool = require "balancer.haproxy" {
---     host    = "lb1",                            -- where HAProxy runs
---     socket  = "unix:/run/haproxy/admin.sock",   -- or "localhost:9999"
+--     host    = "lb1",                            -- where HAProxy runs; nil is here
+--     socket  = "unix:/run/haproxy/admin.sock",   -- or, over TCP, "localhost:9999"
 --     backend = "web",
 --     within  = 60,                               -- seconds that open sessions get to end
 --     drained = 1,                                -- how many servers may be drained at once
---   }
+--     maintenance = true,                         -- once they have ended, no checks either
+--     weights = { 10, 50 }, every = "5s",         -- percents, on the way back to 100; the
+--   }                                             -- servers need a weight of 100 for that
 --   pool.drain(host); pool.enable(host); pool.check(host); pool.state(host)
 --
 -- A server's name in HAProxy is that of the host unless host.vars.server says
@@ -37,7 +39,7 @@ end
 
 return function(config)
   local pool = {}
-  local balancer = farm.hosts(config.host)[1]
+  local balancer = config.host and farm.hosts(config.host)[1] or farm.here()
   local within, most = config.within or 60, config.drained or 1
 
   local function name_of(host) return host.vars.server or host.name end
@@ -46,10 +48,10 @@ return function(config)
   local asking            -- since when a server's check asks it
 
   -- HAProxy answers success with an empty line and errors with text.
-  local function tell(host, what)
+  local function tell(host, what, value)
     last = { at = 0 }
     local answer = balancer:tell(config.socket,
-      ("set server %s/%s state %s\n"):format(config.backend, name_of(host), what)):match("^%s*(.-)%s*$")
+      ("set server %s/%s %s %s\n"):format(config.backend, name_of(host), what, value)):match("^%s*(.-)%s*$")
     if answer ~= "" then error(("haproxy on %s: %s"):format(balancer.name, answer), 0) end
   end
 
@@ -102,7 +104,8 @@ return function(config)
   local function check_others(host)
     local others = {}
     for name, server in pairs(read_stat(balancer:ask(config.socket, "show stat\n"), config.backend)) do
-      if server.status == "DRAIN" and name ~= name_of(host) then others[#others + 1] = name end
+      local out = server.status == "DRAIN" or config.maintenance and server.status:find "^MAINT"
+      if out and name ~= name_of(host) then others[#others + 1] = name end
     end
     if #others >= most then
       error(("haproxy on %s has drained %s already: an earlier run has left it so, or somebody is at work there")
@@ -114,21 +117,32 @@ return function(config)
   function pool.drain(host)
     local status = pool.state(host)
     if status:find "^UP" then check_others(host) end
-    tell(host, "drain")
-    if farm.dry_run() then return end
-    if not wait_until(host, "all sessions ended", within, function(_, sessions) return sessions == 0 end) then
-      error(("%s still has sessions"):format(host.name), 0)
+    tell(host, "state", "drain")
+    local ended = farm.dry_run()
+      or wait_until(host, "all sessions ended", within, function(_, sessions) return sessions == 0 end)
+    if not ended then error(("%s still has sessions"):format(host.name), 0) end
+    if config.maintenance then tell(host, "state", "maint") end
+  end
+
+  -- Gives a server that is back its visitors little by little.
+  local function bring_up(host)
+    for _, percent in ipairs(config.weights) do
+      tell(host, "weight", percent .. "%")
+      cli.sleep(config.every or "5s")
     end
+    tell(host, "weight", "100%")
   end
 
   -- Puts the server back and waits until HAProxy finds it up.
   function pool.enable(host)
-    tell(host, "ready")
+    if config.weights then tell(host, "weight", config.weights[1] .. "%") end
+    tell(host, "state", "ready")
     if farm.dry_run() then return end
     local function is_up(status) return status:find("^UP") ~= nil end
     if not wait_until(host, "up in HAProxy's eyes", 30, is_up) then
       error(("HAProxy does not find %s up: %s"):format(host.name, (pool.state(host))), 0)
     end
+    if config.weights then bring_up(host) end
   end
 
   return pool
