@@ -83,9 +83,12 @@ func newRun(s *shell, cmd remote.Cmd) *run {
 	return r
 }
 
-// do runs the command. sweep runs a script by another terminal than this;
-// good tells whether the shell can be used again.
-func (r *run) do(ctx context.Context, script string, sweep func(ctx context.Context, script string) ([]sweep.Process, bool)) (left []sweep.Process, good bool, err error) {
+// sweeper runs the script of a sweep by another terminal, and tells which
+// processes it could not end and whether it came to its end.
+type sweeper func(ctx context.Context, script string) (left []sweep.Process, done bool)
+
+// do runs the command; good tells whether the shell can be used again.
+func (r *run) do(ctx context.Context, script string, otherwise sweeper) (left []sweep.Process, good bool, err error) {
 	r.shell.hear(r.took) // and again when the next command begins
 	r.input, r.stuck = context.WithCancel(context.WithoutCancel(ctx))
 	order := "r\n"
@@ -108,7 +111,7 @@ func (r *run) do(ctx context.Context, script string, sweep func(ctx context.Cont
 		err = context.Cause(ctx)
 	}
 	if err != nil && !isClosed(r.shell.gone) {
-		left, good = r.stop(ctx, sweep)
+		left, good = r.stop(ctx, otherwise)
 		return left, good, err
 	}
 	return nil, err == nil && r.settle(ctx), err
@@ -270,7 +273,7 @@ const (
 
 // stop ends the command and all that it started. If that takes too long, the
 // shell is busy with it.
-func (r *run) stop(ctx context.Context, otherwise func(ctx context.Context, script string) ([]sweep.Process, bool)) (left []sweep.Process, good bool) {
+func (r *run) stop(ctx context.Context, otherwise sweeper) (left []sweep.Process, good bool) {
 	defer r.stdout.shut()
 	defer r.stderr.shut()
 	type verdict struct {
@@ -296,7 +299,7 @@ func (r *run) stop(ctx context.Context, otherwise func(ctx context.Context, scri
 
 // end is stop without the hurry: by the command's own terminal if the driver
 // heeds it, or else by another. A command that has not begun will yet do so.
-func (r *run) end(ctx context.Context, otherwise func(ctx context.Context, script string) ([]sweep.Process, bool)) (left []sweep.Process, good bool) {
+func (r *run) end(ctx context.Context, otherwise sweeper) (left []sweep.Process, good bool) {
 	select {
 	case <-r.begun:
 		var done bool
@@ -366,13 +369,13 @@ func (r *run) result(began time.Time) remote.Result {
 }
 
 // run runs cmd, and tells whether the shell can be used again.
-func (s *shell) run(ctx context.Context, cmd remote.Cmd, sweep func(ctx context.Context, script string) ([]sweep.Process, bool)) (remote.Result, []sweep.Process, bool, error) {
+func (s *shell) run(ctx context.Context, cmd remote.Cmd, otherwise sweeper) (remote.Result, []sweep.Process, bool, error) {
 	script, err := cmd.Script()
 	if err != nil {
 		return remote.Result{}, nil, true, err
 	}
 	began := time.Now()
 	r := newRun(s, cmd)
-	left, good, err := r.do(ctx, script, sweep)
+	left, good, err := r.do(ctx, script, otherwise)
 	return r.result(began), left, good, err
 }
