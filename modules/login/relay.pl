@@ -1,6 +1,5 @@
 # The relay of relay.sh.
-use IO::Socket;
-use IO::Select;
+BEGIN { eval { require IO::Socket; require IO::Select; IO::Socket->import; 1 } or exit 99 }
 my ($network, $address, $port) = @ARGV;
 my $class = eval { require IO::Socket::IP } ? "IO::Socket::IP" : "IO::Socket::INET";
 my $far = $network eq "unix"

@@ -3,8 +3,10 @@
 # Connects to $2, port $3, if $1 is tcp, or to the socket $2 if it is unix, says
 # "connected" on standard error, and then relays between that and its standard
 # input and output until the other side closes. $4 is relay.pl.
-if perl -MIO::Socket -MIO::Select -e '' 2>/dev/null; then
-	exec perl -e "$4" "$1" "$2" "$3"
+if command -v perl >/dev/null; then
+	perl -e "$4" "$1" "$2" "$3"
+	status=$?
+	[ $status = 99 ] || exit $status # which says that this perl lacks something
 fi
 if [ "$1" = tcp ] && bash -c '' 2>/dev/null; then
 	exec bash -c '
