@@ -11,8 +11,7 @@
 //
 // Read returns the records of a file, and StateOf what they come to. The
 // package knows no Lua and no network. Who writes rollouts down needs only
-// Append; that is the interface by which a store shared by several operators
-// could take the place of File.
+// Append (see runs.Journal).
 package journal
 
 import "time"

@@ -53,13 +53,22 @@ func DefaultDir() (string, error) {
 	return filepath.Join(home, ".local", "state", "farmrun", "runs"), nil
 }
 
-// Run is a run that is being written. Its journal may be used by many
-// goroutines. Close it.
+// Journal is where a run is written down. Append returns when the record will
+// outlive the process, and the machine's power as well if its kind announces
+// something; what it announces must not begin if it fails. It may be called from
+// many goroutines. A *journal.File is the one there is; a store that several
+// operators share would have to do no more.
+type Journal interface {
+	Append(journal.Record) error
+	Close() error
+}
+
+// Run is a run that is being written. Close it.
 type Run struct {
 	ID      string
 	Dir     string
 	About   journal.Run // who began it
-	Journal *journal.File
+	Journal Journal
 }
 
 // Close lets go of the run's journal.
