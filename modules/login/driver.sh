@@ -16,7 +16,8 @@
 #	k            run the script besides, and frame what it says
 #	q            the command is over
 #
-# Frames: R when it waits for orders, P with the process id of a command, O and
+# Frames: R when it waits for orders, the first time with what this host can do,
+# P with the process id of a command, O and
 # E with a piece of its output, empty at the end, X with its status, k and K at
 # the beginning of what k runs and with what that says.
 _n='
