@@ -18,10 +18,12 @@ import (
 // chronicle is what is remembered of this run: nothing, and no directory for
 // it, until somebody asks for one by open.
 type chronicle struct {
-	store runs.Store
-	about journal.Run
+	store  runs.Store
+	script string
+	typed  []string // what farmrun was called with
 
 	mu      sync.Mutex
+	about   journal.Run // set with run
 	sources []journal.Source
 	run     *runs.Run      // nil until it is asked for
 	err     error          // why there is none
@@ -33,14 +35,22 @@ type chronicle struct {
 // newChronicle returns the chronicle of the run that flags and script are of.
 func newChronicle(f flags, script string, mask journal.Mask) *chronicle {
 	dir, err := runs.DefaultDir()
-	about := journal.Run{Script: script, Command: f.typed, PID: os.Getpid(), Version: version(), User: userName()}
-	about.Machine, _ = os.Hostname() // who has no name is shown without
-	about.Dir, _ = os.Getwd()
-	c := &chronicle{store: runs.Store{Dir: dir, Mask: mask}, about: about, err: err}
+	c := &chronicle{store: runs.Store{Dir: dir, Mask: mask}, script: script, typed: f.typed, err: err}
 	if f.resume != nil && err == nil {
 		c.resume(*f.resume)
 	}
 	return c
+}
+
+// describe returns what there is to say of this run. It is not asked where nothing
+// is remembered: to look up the user may take a server's answer.
+func (c *chronicle) describe(sources []journal.Source) journal.Run {
+	about := journal.Run{
+		Script: c.script, Command: c.typed, PID: os.Getpid(), Version: version(), User: userName(), Sources: sources,
+	}
+	about.Machine, _ = os.Hostname() // who has no name is shown without
+	about.Dir, _ = os.Getwd()
+	return about
 }
 
 // resume goes on with an earlier run.
@@ -50,10 +60,10 @@ func (c *chronicle) resume(r resumption) {
 		c.err = err
 		return
 	}
-	about := c.about
-	about.ID, about.Token, about.Began, about.Sources = run.ID, run.About.Token, time.Now(), r.sources
+	c.about = c.describe(r.sources)
+	c.about.ID, c.about.Token, c.about.Began = run.ID, run.About.Token, time.Now()
 	c.run, c.past = run, journal.StateOf(records)
-	if err := run.Journal.Append(journal.Record{Kind: journal.RunResumed, Run: &about}); err != nil {
+	if err := run.Journal.Append(journal.Record{Kind: journal.RunResumed, Run: &c.about}); err != nil {
 		c.err = errors.Join(err, run.Close())
 		c.run = nil
 	}
@@ -108,9 +118,8 @@ func (c *chronicle) open() (*runs.Run, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.run == nil && c.err == nil {
-		about := c.about
-		about.Sources = slices.Clone(c.sources)
-		c.run, c.err = c.store.Create(about)
+		c.about = c.describe(slices.Clone(c.sources))
+		c.run, c.err = c.store.Create(c.about)
 	}
 	return c.run, c.err
 }
