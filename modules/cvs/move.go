@@ -55,13 +55,17 @@ func (c *Client) Move(ctx context.Context, o MoveOptions) (fetched []string, err
 		return nil, err
 	}
 	fetched, arguments := has.missing(o.Revisions)
-	if err := c.retag(ctx, o, has.sample(o.Revisions), arguments.stale); err != nil {
+	if err := c.step(ctx, o, "remove", arguments.stale); err != nil {
 		return nil, err
 	}
-	for part := range slices.Chunk(arguments.update, filesAtOnce) {
+	sample := has.sample(o.Revisions)
+	for part := range slices.Chunk(append(arguments.update, sample), filesAtOnce) {
 		if err := c.fetch(ctx, o, part); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.step(ctx, o, "retag", []string{sample}); err != nil {
+		return nil, err
 	}
 	return fetched, c.verify(ctx, o)
 }
@@ -176,40 +180,37 @@ func vanishing(file string, dirs map[string]bool) string {
 	return file
 }
 
-// sample returns a directory in which there is a file before and after.
+// sample returns a directory in which there is a file before and after, and as
+// little else as can be: from what cvs makes of it one sees whether the tag is a
+// branch.
 func (s *copyState) sample(want map[string]string) string {
+	files := map[string]int{} // how many are in a directory and below
 	for file := range s.entries {
-		if want[file] != "" {
-			return path.Dir(file)
+		for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+			files[dir]++
 		}
 	}
-	return "."
+	best := "."
+	for file := range s.entries {
+		if dir := path.Dir(file); want[file] != "" && dir != "." && (best == "." || files[dir] < files[best]) {
+			best = dir
+		}
+	}
+	return best
 }
 
-// retag removes stale files, updates the directory sample, by which cvs tells
-// whether the tag is a branch, and writes the tag into what cvs knows of all
-// the others.
-func (c *Client) retag(ctx context.Context, o MoveOptions, sample string, stale []string) error {
-	prepare := func(do string, input []string) error {
-		cmd := remote.Cmd{
-			Title: "cvs update -r " + o.Tag + in(o.Dir), Dir: o.Dir, Quiet: true,
-			Args:  []string{"sh", "-c", "# write a tag\n" + moveScript, "sh", do, o.Tag, sample},
-			Stdin: strings.NewReader(strings.Join(input, "\n") + "\n"),
-		}
-		res, err := c.Runner.Run(ctx, cmd)
-		if err == nil {
-			err = res.Err(cmd)
-		}
-		return err
+// step does one of the steps that are not cvs's own with the names it is given.
+func (c *Client) step(ctx context.Context, o MoveOptions, do string, names []string) error {
+	cmd := remote.Cmd{
+		Title: "cvs update -r " + o.Tag + in(o.Dir), Dir: o.Dir, Quiet: true,
+		Args:  []string{"sh", "-c", "# write a tag\n" + moveScript, "sh", do, o.Tag},
+		Stdin: strings.NewReader(strings.Join(names, "\n") + "\n"),
 	}
-	if err := prepare("remove", stale); err != nil {
-		return err
+	res, err := c.Runner.Run(ctx, cmd)
+	if err == nil {
+		err = res.Err(cmd)
 	}
-	k := call{do: "cvs update" + in(o.Dir), args: []string{"-q", "update", "-l", "-r", o.Tag, "--", sample}, dir: o.Dir}
-	if _, err := c.run(ctx, k); err != nil {
-		return err
-	}
-	return prepare("retag", nil)
+	return err
 }
 
 func (c *Client) fetch(ctx context.Context, o MoveOptions, files []string) error {

@@ -36,7 +36,7 @@ retag)
 			}
 		}
 		END { save() }' {} + || exit
-	IFS= read -r tag <"$3/CVS/Tag" || exit
+	IFS= read -r sample && IFS= read -r tag <"$sample/CVS/Tag" || exit
 	find . -name CVS -type d | while IFS= read -r folder; do
 		echo "$tag" >"$folder/Tag" || exit
 	done
