@@ -44,10 +44,30 @@ func (s *Session) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error
 	end := Compiled(regexp.MustCompile(mark + `X(\d+);`))
 	m, err := s.Expect(ctx, Wait{Patterns: []Pattern{end}, Timeout: patienceOf(ctx)})
 	if err != nil {
-		return remote.Result{Stdout: said(mark, m.Before), Code: -1, Duration: time.Since(began)}, errors.Join(err, s.interrupt(ctx))
+		return remote.Result{Stdout: said(mark, m.Before), Code: -1, Duration: time.Since(began)}, inShell(err, s.interrupt(ctx))
 	}
 	code, _ := strconv.Atoi(m.Groups[0])
 	return remote.Result{Stdout: said(mark, m.Before), Code: code, Duration: time.Since(began)}, nil
+}
+
+// inShell words the failure of a wait for a mark, of which nobody has to know,
+// and what became of the shell.
+func inShell(err, after error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		switch e.Err {
+		case ErrTimeout, ErrSilence, ErrEnd:
+			of := *e
+			of.Patterns = []Pattern{{shown: "the shell's answer"}}
+			err = &of
+		default:
+			err = e.Err
+		}
+	}
+	if after != nil {
+		return fmt.Errorf("%w; %w", err, after)
+	}
+	return err
 }
 
 // patienceOf is how long ctx lasts.
@@ -113,8 +133,12 @@ func said(mark, text string) []byte {
 const obeysWithin = 2 * time.Second
 
 // interrupt presses ^C and sees whether there is a shell again. If not, it
-// closes the session, and with it what runs there.
+// closes the session, and with it what runs there. One that is gone already
+// needs neither.
 func (s *Session) interrupt(ctx context.Context) error {
+	if s.Ended() {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), obeysWithin)
 	defer cancel()
 	err := s.Send(ctx, "\x03")
@@ -136,7 +160,7 @@ func (s *Session) ask(ctx context.Context, expr string) (string, error) {
 	}
 	m, err := s.Expect(ctx, Wait{Patterns: []Pattern{answerTo(mark)}, Timeout: patienceOf(ctx)})
 	if err != nil {
-		return "", err
+		return "", inShell(err, nil)
 	}
 	return m.Groups[0], nil
 }
@@ -184,7 +208,7 @@ func (s *Session) Su(ctx context.Context, name string, take Take) error {
 	}
 	switch {
 	case err != nil:
-		return settle(report, secret.Unknown, err)
+		return settle(report, secret.Unknown, inShell(err, nil))
 	case m.Pattern != 0:
 		return settle(report, secret.Accepted, nil)
 	case report != nil:
@@ -224,7 +248,7 @@ func (s *Session) answer(ctx context.Context, name string, take Take) (secret.Re
 	}
 	word, report, err := take(ctx, name)
 	if err != nil {
-		return nil, errors.Join(err, s.interrupt(ctx))
+		return nil, inShell(err, s.interrupt(ctx))
 	}
 	return report, s.SendSecret(ctx, word.Reveal())
 }

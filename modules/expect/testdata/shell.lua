@@ -23,11 +23,17 @@ print((s:expect "42"))                              --= 42
 
 --- a deadline interrupts
 local s = require("here").host:session { timeout = "10s" }
-local ok, e = pcall(s.run, s, "sleep 100", { timeout = "300ms" })
+local ok, e = pcall(s.run, s, "echo begun; sleep 100", { timeout = "300ms" })
 print(ok, e.kind, e.host)                           --= false	timeout	web1
+print(e.message, e.output)                          --= session:run "echo begun; sleep 100" did not end within 300ms	begun
 print(s:run("echo in step").text)                   --= in step
 
 --- no shell
 local s = require("expect").spawn { "cat" }
 local ok, e = pcall(s.run, s, "true", { timeout = "300ms" })
 print(ok, e.kind)                                   --= false	timeout
+print(e.message)                                    --= session:run "true" did not end within 300ms; there is no shell that obeys after ^C, so the session is closed
+
+--- a shell that goes
+local s = require("here").host:session { timeout = "10s" }
+s:run "exit 3"                                      --! web1: the other end is gone while waiting for the shell's answer
