@@ -36,6 +36,14 @@ func Changes(ctx context.Context, r Runner, dir string) ([]Change, error) {
 // file is a line of a list.
 type file struct{ mode, owner, sum, reads string }
 
+// kind is the first letter of the permissions, as ls has them: '-', 'l', ….
+func (f file) kind() byte {
+	if f.mode == "" {
+		return '?'
+	}
+	return f.mode[0]
+}
+
 func parseFile(line string) (path string, f file) {
 	parts := strings.SplitN(line, " ", 4)
 	if len(parts) < 4 {
@@ -43,7 +51,7 @@ func parseFile(line string) (path string, f file) {
 	}
 	f = file{mode: parts[0], owner: parts[1], sum: parts[2]}
 	path = parts[3]
-	if strings.HasPrefix(f.mode, "l") {
+	if f.kind() == 'l' {
 		path, f.reads, _ = strings.Cut(path, " -> ")
 	}
 	return path, f
@@ -79,9 +87,9 @@ func how(was, is map[string]file, path string) string {
 		return "new"
 	case !now:
 		return "missing"
-	case a.mode[:1] == "l" && b.mode[:1] == "l":
+	case a.kind() == 'l' && b.kind() == 'l':
 		return "link"
-	case a.mode[:1] != b.mode[:1] || a.sum != b.sum:
+	case a.kind() != b.kind() || a.sum != b.sum:
 		return "changed"
 	case a.owner != b.owner:
 		return "owner"
