@@ -334,7 +334,10 @@ func TestOtherSources(t *testing.T) {
 			o.ok(append(pull, "2000-10-03")...)
 			putOnAir(t, "2000-10-03", "webserv1")
 			farm.Exec(t, "webserv1", "su", "web", "-c", "cd ~/www/htdocs && cp -p list t && tr 9 8 <t >list && touch -r t list && rm t")
-			o.ok("cutover", "--pull", "--hosts", "webserv1", "--settle", "0s", "2000-10-10")
+			over := o.ok("cutover", "--pull", "--hosts", "webserv1", "--settle", "0s", "2000-10-10")
+			if !strings.Contains(over.err, "1 files were changed by hand in 2000-10-03, such as htdocs/list: 2000-10-10 does not have that") {
+				t.Errorf("the cut-over does not show what is left behind:\n%s", over.err)
+			}
 			got := farm.Exec(t, "webserv1", "sh", "-c", "cd /home/web/www/htdocs && cat index.html link && stat -c %a same ../../2000-10-03/htdocs/same && ls -A ..")
 			if want := "<p>two\n1\n2\n3\n4\n5\n6\n8\n9\n755\n644\n.farmrun\nhtdocs\n"; got != want {
 				t.Errorf("got %q, want %q", got, want)

@@ -23,9 +23,20 @@ function pull.check_room(host)
   end
 end
 
+-- Shows what was changed by hand in what is on the air. It stays there, but the
+-- release that takes its place does not have it.
+local function show_changes(host, date)
+  if switchrel.current(host) == date then return end
+  local ok, changes = pcall(release.changes, host, site.release.link)
+  if not ok or #changes == 0 then return end
+  host:log(("%d files were changed by hand in %s, such as %s: %s does not have that (farmrun patch take)")
+    :format(#changes, switchrel.current(host), changes[1].path, date))
+end
+
 -- Raises an error unless the release can be put on the air: see
 -- switchrel.check; besides, it must have the host's patches.
 function pull.check(host, date, force)
+  show_changes(host, date)
   switchrel.check(host, date, force)
   local dir = switchrel.path(date)
   local lacks = ledger.differences(host, dir)
