@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,6 +139,9 @@ func (f flags) job(args []string) (job, error) {
 		return lineJob(f, args), nil
 	case len(args) == 0:
 		return nil, usageError("there is nothing to do: name a script, or give -c a command")
+	}
+	if len(args) > 1 && slices.Contains(commands, args[0]) && (args[1] == "--help" || args[1] == "-h") {
+		return usageJob(f), nil
 	}
 	switch args[0] {
 	case "demo":

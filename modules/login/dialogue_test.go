@@ -134,8 +134,12 @@ func TestNotAShell(t *testing.T) {
 	o := options(expect.Program{Args: []string{"sh", "-c", hosts["not a shell"]}})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if _, err := login.Dial(ctx, o); !errors.Is(err, context.DeadlineExceeded) {
+	_, err := login.Dial(ctx, o)
+	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
+	}
+	if got := luahost.OutputOf(err); got != "router>" {
+		t.Errorf("it says it was told %q", got)
 	}
 }
 

@@ -93,11 +93,11 @@ func (e *Error) Hint() string {
 	case errors.Is(e, ErrName):
 		return "is the name right? while there is an /etc/nologin, hosts let nobody in"
 	case errors.Is(e, ErrExpired):
-		return "log in by hand once and change it, or change it everywhere by farmrun passmass"
+		return "log in there by hand once and change it"
 	case errors.Is(e, ErrNoPrompt):
-		return `teach the site file what the host says: dialogue = { { "PATTERN$", "shell" } }; farmrun help farm.site`
+		return `teach the site file what the host says: dialogue = { { "PATTERN$", "shell" } }; farmrun help teaching-farmrun-a-new-prompt`
 	case errors.Is(e, ErrNoShell):
-		return `if it is a menu, the site file can choose from it: dialogue = { { "PATTERN$", send = "…" } }; farmrun help farm.site`
+		return `if it is a menu, the site file can choose from it: dialogue = { { "PATTERN$", send = "…" } }; farmrun help teaching-farmrun-a-new-prompt`
 	case errors.Is(e, secret.ErrNoTerminal):
 		return "run farmrun on a terminal, where it can ask"
 	case len(e.Left) > 0:

@@ -96,32 +96,37 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 
 // shell logs in and makes a driver of the shell.
 func (o Options) shell(ctx context.Context) (*shell, error) {
-	t, _, err := o.logIn(ctx, remote.TerminalOptions{})
+	a, err := o.logIn(ctx, remote.TerminalOptions{})
 	if err != nil {
 		return nil, err
 	}
-	s, err := newShell(ctx, t)
+	s, err := newShell(ctx, a.terminal)
 	if err != nil {
-		return nil, &Error{On: o.Host, During: duringLogin, Reason: err}
+		return nil, &Error{On: o.Host, During: duringLogin, Reason: err, Said: a.said}
 	}
 	return s, nil
 }
 
-// logIn opens a terminal and holds the dialogue. prompt is what the shell said
-// at last.
-func (o Options) logIn(ctx context.Context, how remote.TerminalOptions) (t remote.Terminal, prompt string, err error) {
-	t, err = o.Open(ctx, how)
+// arrival is a terminal where the dialogue has come to a shell.
+type arrival struct {
+	terminal remote.Terminal
+	prompt   string // what the shell said at last
+	said     string // the last lines of the dialogue, made printable
+}
+
+// logIn opens a terminal and holds the dialogue.
+func (o Options) logIn(ctx context.Context, how remote.TerminalOptions) (arrival, error) {
+	t, err := o.Open(ctx, how)
 	if err != nil {
-		return nil, "", err
+		return arrival{}, err
 	}
-	l := lend(t)
-	d := &dialogue{Options: o, session: o.Converse(l)}
-	prompt, err = d.hold(ctx)
+	d := &dialogue{Options: o, session: o.Converse(lend(t))}
+	prompt, err := d.hold(ctx)
 	said := d.session.Said()
 	d.session.Close()
 	if err != nil {
 		t.Close()
-		return nil, "", &Error{On: o.Host, During: duringLogin, Reason: err, Said: said}
+		return arrival{}, &Error{On: o.Host, During: duringLogin, Reason: err, Said: said}
 	}
-	return t, prompt, nil
+	return arrival{t, prompt, said}, nil
 }

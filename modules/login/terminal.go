@@ -11,11 +11,11 @@ import (
 // that with the shell's prompt as the first that is to be read. The caller
 // closes it.
 func (c *Client) Terminal(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
-	t, prompt, err := c.options.logIn(ctx, o)
+	a, err := c.options.logIn(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return &prompted{Terminal: t, prompt: []byte(prompt)}, nil
+	return &prompted{Terminal: a.terminal, prompt: []byte(a.prompt)}, nil
 }
 
 // prompted is a terminal at which a prompt is shown already.
