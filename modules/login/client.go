@@ -84,8 +84,8 @@ func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 	if err != nil {
 		return remote.Result{}, c.fail(err, nil)
 	}
-	result, left, good, err := s.run(ctx, cmd, c.sweep)
-	if good {
+	result, o, err := s.run(ctx, cmd, c.sweep)
+	if o.good {
 		c.release(s)
 	} else {
 		c.drop(s)
@@ -94,7 +94,7 @@ func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 		return result, nil
 	}
 	e := c.fail(err, s)
-	e.Left = left
+	e.Left, e.Unsure = o.left, !o.sure
 	return result, e
 }
 
@@ -248,8 +248,8 @@ func (c *Client) sweep(ctx context.Context, script string) (left []sweep.Process
 		return nil, false
 	}
 	no := func(context.Context, string) ([]sweep.Process, bool) { return nil, false }
-	result, _, good, err := s.run(ctx, remote.Cmd{Line: script}, no)
-	if good {
+	result, o, err := s.run(ctx, remote.Cmd{Line: script}, no)
+	if o.good {
 		c.release(s)
 	} else {
 		c.drop(s)

@@ -40,6 +40,9 @@ type Error struct {
 	// Left are the processes that a command left running on the host although
 	// its time was over, because this user may not end them.
 	Left []sweep.Process
+	// Unsure is that the host has not said what became of a command: it may
+	// still be running there.
+	Unsure bool
 }
 
 func (e *Error) Error() string {
@@ -102,7 +105,7 @@ func (e *Error) Hint() string {
 		return "run farmrun on a terminal, where it can ask"
 	case len(e.Left) > 0:
 		return "this user may not end them; end them on the host, or give sudo's command a time limit of its own"
-	case errors.Is(e, ErrLost) && e.During == duringRun:
+	case e.Unsure:
 		return "the command may still be running on the host"
 	}
 	return ""

@@ -87,8 +87,15 @@ func newRun(s *shell, cmd remote.Cmd) *run {
 // processes it could not end and whether it came to its end.
 type sweeper func(ctx context.Context, script string) (left []sweep.Process, done bool)
 
-// do runs the command; good tells whether the shell can be used again.
-func (r *run) do(ctx context.Context, script string, otherwise sweeper) (left []sweep.Process, good bool, err error) {
+// outcome is what a command leaves behind.
+type outcome struct {
+	good bool            // the shell can be used again
+	sure bool            // nothing runs any more, but for left
+	left []sweep.Process // what could not be ended
+}
+
+// do runs the command. The outcome is sure where the error is nil.
+func (r *run) do(ctx context.Context, script string, otherwise sweeper) (o outcome, err error) {
 	r.shell.hear(r.took) // and again when the next command begins
 	r.input, r.stuck = context.WithCancel(context.WithoutCancel(ctx))
 	order := "r\n"
@@ -96,7 +103,7 @@ func (r *run) do(ctx context.Context, script string, otherwise sweeper) (left []
 		order = "ri\n"
 	}
 	if err := r.shell.send(ctx, append(scriptOrders(script), order...)); err != nil {
-		return nil, false, err
+		return outcome{sure: true}, err // it is not run without the last of the order
 	}
 	select {
 	case <-r.begun:
@@ -111,10 +118,9 @@ func (r *run) do(ctx context.Context, script string, otherwise sweeper) (left []
 		err = context.Cause(ctx)
 	}
 	if err != nil && !isClosed(r.shell.gone) {
-		left, good = r.stop(ctx, otherwise)
-		return left, good, err
+		return r.stop(ctx, otherwise), err
 	}
-	return nil, err == nil && r.settle(ctx), err
+	return outcome{good: err == nil && r.settle(ctx), sure: err == nil}, err
 }
 
 // wait waits for the end of a command that has begun.
@@ -273,55 +279,50 @@ const (
 
 // stop ends the command and all that it started. If that takes too long, the
 // shell is busy with it.
-func (r *run) stop(ctx context.Context, otherwise sweeper) (left []sweep.Process, good bool) {
+func (r *run) stop(ctx context.Context, otherwise sweeper) outcome {
 	defer r.stdout.shut()
 	defer r.stderr.shut()
-	type verdict struct {
-		left []sweep.Process
-		good bool
-	}
-	told, busy := make(chan verdict, 1), make(chan struct{})
+	told, busy := make(chan outcome, 1), make(chan struct{})
 	go func() {
 		defer close(busy)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 		defer cancel()
-		left, good := r.end(ctx, otherwise)
-		told <- verdict{left, good}
+		told <- r.end(ctx, otherwise)
 	}()
 	select {
-	case v := <-told:
-		return v.left, v.good
+	case o := <-told:
+		return o
 	case <-time.After(tellWithin):
 		r.shell.busy = busy
-		return nil, false
+		return outcome{}
 	}
 }
 
 // end is stop without the hurry: by the command's own terminal if the driver
 // heeds it, or else by another. A command that has not begun will yet do so.
-func (r *run) end(ctx context.Context, otherwise sweeper) (left []sweep.Process, good bool) {
+func (r *run) end(ctx context.Context, otherwise sweeper) outcome {
 	select {
 	case <-r.begun:
-		var done bool
-		if left, done = r.sweep(ctx); !done {
+		left, done := r.sweep(ctx)
+		if !done {
 			left, done = otherwise(ctx, sweep.Script(r.pid, r.shell.leaders))
 		}
 		if !done || len(left) > 0 {
-			return left, false
+			return outcome{sure: done, left: left}
 		}
 	case <-r.ended:
 	case <-r.shell.gone:
-		return nil, false
+		return outcome{}
 	case <-ctx.Done(): // nobody knows what there is to end
-		return nil, false
+		return outcome{}
 	}
 	select {
 	case <-r.ended:
-		return nil, r.settle(ctx)
+		return outcome{good: r.settle(ctx), sure: true}
 	case <-time.After(settleWithin):
 	case <-r.shell.gone:
 	}
-	return nil, false
+	return outcome{sure: true}
 }
 
 // patience is how long the driver may take to show that it listens.
@@ -368,14 +369,14 @@ func (r *run) result(began time.Time) remote.Result {
 	return result
 }
 
-// run runs cmd, and tells whether the shell can be used again.
-func (s *shell) run(ctx context.Context, cmd remote.Cmd, otherwise sweeper) (remote.Result, []sweep.Process, bool, error) {
+// run runs cmd.
+func (s *shell) run(ctx context.Context, cmd remote.Cmd, otherwise sweeper) (remote.Result, outcome, error) {
 	script, err := cmd.Script()
 	if err != nil {
-		return remote.Result{}, nil, true, err
+		return remote.Result{}, outcome{good: true, sure: true}, err
 	}
 	began := time.Now()
 	r := newRun(s, cmd)
-	left, good, err := r.do(ctx, script, otherwise)
-	return r.result(began), left, good, err
+	o, err := r.do(ctx, script, otherwise)
+	return r.result(began), o, err
 }

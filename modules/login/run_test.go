@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -341,5 +343,31 @@ func TestLost(t *testing.T) {
 	}
 	if _, err := run(t, c, remote.Cmd{Line: "true"}, time.Second); !errors.Is(err, login.ErrLost) {
 		t.Errorf("got %v, want ErrLost", err)
+	}
+}
+
+// TestUnsure is on a host that stands still when the time is over, and lets
+// nobody in to look.
+func TestUnsure(t *testing.T) {
+	o := options(expect.Program{Args: []string{"sh"}})
+	open, opened := o.Open, false
+	o.Open = func(ctx context.Context, how remote.TerminalOptions) (remote.Terminal, error) {
+		if opened {
+			return nil, errors.New("no more")
+		}
+		opened = true
+		return open(ctx, how)
+	}
+	c, err := login.Dial(t.Context(), o)
+	check(t, err)
+	defer c.Close()
+	r, err := run(t, c, remote.Cmd{Line: "echo $$; pkill -STOP -s $(ps -o sid= -p $PPID); exec sleep 100"}, 500*time.Millisecond)
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(r.Stdout)))
+	if pid < 2 {
+		t.Fatalf("got %q, %v", r.Stdout, err)
+	}
+	defer syscall.Kill(pid, syscall.SIGKILL)
+	if !errors.Is(err, context.DeadlineExceeded) || luahost.HintOf(err) != "the command may still be running on the host" {
+		t.Errorf("got %v, hint %q", err, luahost.HintOf(err))
 	}
 }
