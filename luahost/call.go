@@ -180,6 +180,16 @@ func (c *Call) Disown(closer io.Closer) {
 	c.thread.owned = slices.DeleteFunc(c.thread.owned, func(o io.Closer) bool { return o == closer })
 }
 
+// Owned returns what of type T the thread owns at present, the oldest first.
+func Owned[T io.Closer](c *Call) (owned []T) {
+	for _, closer := range c.thread.owned {
+		if mine, is := closer.(T); is {
+			owned = append(owned, mine)
+		}
+	}
+	return owned
+}
+
 // Step names a step of the thread's work until the function it returns is
 // called; errors and what is printed meanwhile carry the name.
 func (c *Call) Step(name string) (end func()) {

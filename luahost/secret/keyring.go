@@ -59,7 +59,7 @@ type Report func(Outcome)
 
 // Take returns the password for account once it is this caller's turn to use
 // it. It fails when the password was rejected elsewhere (ErrRejected), when it
-// could not be asked for, and when ctx is done.
+// could not be asked for, and when ctx is done, with its context.Cause.
 func (k *Keyring) Take(ctx context.Context, account string) (Secret, Report, error) {
 	e := k.entry(account)
 	if s, ok := e.ready(); ok {
@@ -68,7 +68,7 @@ func (k *Keyring) Take(ctx context.Context, account string) (Secret, Report, err
 	select {
 	case e.turn <- struct{}{}:
 	case <-ctx.Done():
-		return Secret{}, nil, context.Cause(ctx)
+		return Secret{}, nil, fmt.Errorf("password for %s: somebody else still tries it: %w", account, context.Cause(ctx))
 	}
 	if s, ok := e.ready(); ok { // accepted while this caller waited
 		<-e.turn

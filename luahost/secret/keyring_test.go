@@ -225,3 +225,20 @@ func TestNobodyToAsk(t *testing.T) {
 		t.Errorf("asked %d times", o.asked.Load())
 	}
 }
+
+// TestNotItsTurn: who gives up while another tries the password hears that.
+func TestNotItsTurn(t *testing.T) {
+	k := &secret.Keyring{Ask: (&operator{}).ask}
+	_, report, err := k.Take(t.Context(), "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer report(secret.Unknown)
+	why := errors.New("the turn is over")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	_, _, err = k.Take(ctx, "web")
+	if want := "password for web: somebody else still tries it: the turn is over"; !errors.Is(err, why) || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -10,7 +10,9 @@ import (
 // word is a secret in the hands of a script.
 type word struct {
 	secret.Secret
-	report secret.Report // nil if nobody waits to hear what became of it
+	account string        // whose password it is, if it is one
+	report  secret.Report // nil if nobody waits to hear what became of it
+	told    bool          // somebody has said that
 }
 
 // Close lets others have the password, if the script has not said what became
@@ -21,6 +23,7 @@ func (w *word) Close() error {
 }
 
 func (w *word) tell(o secret.Outcome) {
+	w.told = true
 	if w.report != nil {
 		w.report(o)
 	}
@@ -76,13 +79,23 @@ func askSecret(ctx context.Context, operator Operator, question string, twice bo
 // the name is that of the user (host:user()), and which it asks for if it has
 // not done so before. Until a host has accepted it nobody else gets it, so say
 // what the host made of it: secret:accept() or secret:reject(). A function that
-// ends without a word lets the next host try.
+// ends without a word lets the next host try; until then farmrun's own logins of
+// that user wait, too.
 func (b *binding) password(c *luahost.Call) {
 	account := c.String(1)
 	if b.Passwords == nil {
 		c.Fail("there are no passwords")
 	}
-	w := &word{}
+	for _, mine := range luahost.Owned[*word](c) {
+		if mine.account == account && !mine.told {
+			c.Raise(&luahost.Error{
+				Kind:    luahost.Script,
+				Message: c.Name() + ": the script has the password of " + account + " already, and has not said what became of it",
+				Hint:    "say secret:accept() or secret:reject() as soon as the host has answered",
+			})
+		}
+	}
+	w := &word{account: account}
 	c.Wait("cli.password of "+account, 0, func(ctx context.Context) (err error) {
 		w.Secret, w.report, err = b.Passwords.Take(ctx, account)
 		return err

@@ -45,3 +45,11 @@ cli.password("web"):accept()
 local p = cli.password "web"
 local ok = pcall(p.reject, p)
 print(ok, cli.password "web")                       --= false	(secret)
+
+--- whoever has a password says what became of it before he has it again
+local cli = require "cli"
+local p = cli.password "web"
+local ok, e = pcall(cli.password, "web")
+print(ok, e.kind, e.message)                        --= false	script	cli.password: the script has the password of web already, and has not said what became of it
+p:accept()
+print(cli.password "web")                           --= (secret)
