@@ -31,9 +31,9 @@ func reportJob(args []string) (job, error) {
 		if err != nil {
 			return err
 		}
-		id, err := store.Find(strings.Join(args, ""))
+		id, err := findRun(store, strings.Join(args, ""))
 		if err != nil {
-			return usageError("%v", err)
+			return err
 		}
 		path, err := writePage(store, id)
 		if err != nil {

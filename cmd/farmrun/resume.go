@@ -82,8 +82,8 @@ func (r resume) find(store runs.Store) (id string, state *journal.State, err err
 	if r.id == "" {
 		return lastResumable(store)
 	}
-	if id, err = store.Find(r.id); err != nil {
-		return "", nil, usageError("%v", err)
+	if id, err = findRun(store, r.id); err != nil {
+		return "", nil, err
 	}
 	records, err := store.Records(id)
 	if err != nil {

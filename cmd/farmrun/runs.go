@@ -10,9 +10,11 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"farmrun/luahost"
 	"farmrun/luahost/console"
 	"farmrun/luahost/journal"
 	"farmrun/luahost/recorder"
+	"farmrun/luahost/runs"
 	"farmrun/modules/farm/nodeset"
 )
 
@@ -85,6 +87,16 @@ func standing(s *journal.State) string {
 	return s.Rollouts[len(s.Rollouts)-1].Standing(nodeset.Fold)
 }
 
+// findRun returns the id of the run that the operator has named; see
+// runs.Store.Find.
+func findRun(store runs.Store, id string) (string, error) {
+	found, err := store.Find(id)
+	if err != nil {
+		return "", &luahost.Error{Kind: luahost.Usage, Message: err.Error(), Hint: "farmrun runs lists the runs", Err: err}
+	}
+	return found, nil
+}
+
 // showRun shows what a run did; id is of the run, or its beginning, or "" for the
 // last.
 func showRun(out *console.Console, id string) error {
@@ -92,8 +104,8 @@ func showRun(out *console.Console, id string) error {
 	if err != nil {
 		return err
 	}
-	if id, err = store.Find(id); err != nil {
-		return usageError("%v", err)
+	if id, err = findRun(store, id); err != nil {
+		return err
 	}
 	records, err := store.Records(id)
 	if err != nil {
@@ -101,7 +113,8 @@ func showRun(out *console.Console, id string) error {
 	}
 	state := journal.StateOf(records)
 	return table(out, func(w io.Writer) {
-		fmt.Fprintf(w, "run\t%s: %s\n", id, outcome(state, store.InUse(id)))
+		inUse := store.InUse(id)
+		fmt.Fprintf(w, "run\t%s: %s\n", id, outcome(state, inUse))
 		fmt.Fprintf(w, "command\tfarmrun %s\n", strings.Join(state.Run.Command, " "))
 		fmt.Fprintf(w, "began\t%s\n", begun(state.Run))
 		for _, again := range state.Resumed {
@@ -109,6 +122,9 @@ func showRun(out *console.Console, id string) error {
 		}
 		if state.Error != "" {
 			fmt.Fprintf(w, "error\t%s\n", state.Error)
+		}
+		if state.Resumable() && !inUse && !isPractice(state) {
+			fmt.Fprintf(w, "to go on\tfarmrun resume %s\n", id)
 		}
 		fmt.Fprintf(w, "kept in\t%s\n", store.Path(id))
 		if kept, _ := recorder.List(store.Path(id), ""); len(kept) > 0 {
@@ -147,10 +163,7 @@ func began(h *journal.Host) int64 {
 
 // hostLine says what became of a host.
 func hostLine(h *journal.Host) string {
-	text := string(h.Progress)
-	if h.Step != "" && h.Progress != journal.Done {
-		text += ", step " + h.Step + ","
-	}
+	text := h.Standing()
 	if !h.Began.IsZero() && !h.Ended.IsZero() {
 		text += " in " + h.Ended.Sub(h.Began).Round(100*time.Millisecond).String()
 	}

@@ -16,7 +16,6 @@ import (
 	"farmrun/luahost/asciicast"
 	"farmrun/luahost/console"
 	"farmrun/luahost/recorder"
-	"farmrun/luahost/runs"
 	"farmrun/luahost/terminal"
 	"farmrun/modules/cli"
 )
@@ -71,14 +70,13 @@ func (r replay) run(ctx context.Context, out *console.Console) error {
 
 // find returns the files of the recordings.
 func (r replay) find() ([]string, error) {
-	dir, err := runs.DefaultDir()
+	store, err := runStore()
 	if err != nil {
 		return nil, err
 	}
-	store := runs.Store{Dir: dir}
-	id, err := store.Find(r.id)
+	id, err := findRun(store, r.id)
 	if err != nil {
-		return nil, &luahost.Error{Kind: luahost.Usage, Message: err.Error(), Err: err}
+		return nil, err
 	}
 	paths, err := recorder.List(store.Path(id), r.host)
 	if err != nil || len(paths) > 0 {

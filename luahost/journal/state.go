@@ -53,6 +53,18 @@ type Host struct {
 	Error    string    // what it failed of
 }
 
+// Standing says in words how far the host has come: "in the middle, step
+// switch", or "in the middle, after step switch" when that has done its work.
+func (h Host) Standing() string {
+	switch {
+	case h.Step == "" || h.Progress == Done:
+		return string(h.Progress)
+	case h.StepDone:
+		return fmt.Sprintf("%s, after step %s", h.Progress, h.Step)
+	}
+	return fmt.Sprintf("%s, step %s", h.Progress, h.Step)
+}
+
 // StateOf reads records in the order in which they were written.
 func StateOf(records []Record) *State {
 	s := &State{}

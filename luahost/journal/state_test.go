@@ -81,6 +81,11 @@ func TestWhatIsKnownOfAHost(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
+	for name, want := range map[string]string{"web1": "in the middle, after step drain", "web2": "failed, step switch", "web3": "not touched"} {
+		if got := r.Hosts[name].Standing(); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
 }
 
 // TestARunThatIsResumed goes on with its first rollout, with one host more and

@@ -176,7 +176,7 @@ func (s Store) Find(id string) (string, error) {
 	case len(match) == 0 && id == "":
 		return "", fmt.Errorf("%w: nothing has been remembered in %s", ErrNone, s.Dir)
 	case len(match) == 0:
-		return "", fmt.Errorf("%w: %q (farmrun runs lists them)", ErrNone, id)
+		return "", fmt.Errorf("%w: %q", ErrNone, id)
 	case len(match) > 1 && id != "":
 		return "", fmt.Errorf("%d runs begin with %q: %s", len(match), id, strings.Join(match, ", "))
 	}

@@ -65,15 +65,9 @@ func (r *rollout) lookAt(ctx context.Context, names []string) {
 	}
 }
 
-// wasDoing says how far a host had come when the run ended.
+// wasDoing says how far a host had come when the run ended, and what failed.
 func wasDoing(h journal.Host) string {
-	text := string(h.Progress)
-	switch {
-	case h.Step != "" && h.StepDone:
-		text += ", after step " + h.Step
-	case h.Step != "":
-		text += ", step " + h.Step
-	}
+	text := h.Standing()
 	if h.Error != "" {
 		text += ": " + h.Error
 	}
