@@ -31,7 +31,7 @@ while true do pcall(function() return t.x end) end
 xpcall(error, function() require("bench").sleep("1h") end)
 
 --- a part within a part, which loops
-require("bench").each({ "web9" }, function() while true do end end)
+require("bench").each({ "web9" }, { timeout = "1h" }, function() while true do end end)
 
 --- parts within parts without end
 local bench = require "bench"
