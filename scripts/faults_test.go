@@ -64,6 +64,8 @@ var turnFaults = []turnFault{
 		"rm /home/.full; pkill -x nginx; while pgrep -x nginx; do sleep 0.02; done; /etc/init.d/httpd start")},
 	{"the web server does not come up", []string{"restart", "switch"}, shell("webserv2",
 		"sed -i s/worker_processes/worker_process/ /etc/nginx/nginx.conf", "sed -i s/worker_process\\ /worker_processes\\ / /etc/nginx/nginx.conf")},
+	{"the restart hangs", []string{"restart", "drain", "switch"}, shell("webserv2",
+		"sed -i '2i sleep 600' /etc/init.d/httpd", "sed -i 2d /etc/init.d/httpd")},
 	{"the web server answers 503", offAir, fault("sick", "webserv2")},
 	{"healthy hangs", []string{"healthy", "restart", "switch"}, fault("drop-port", "webserv2", "80")},
 	{"healthy lies once", []string{"restart"}, func(c *calamity) {
@@ -112,6 +114,7 @@ func befall(t *testing.T, f turnFault, step string) {
 		t.Fatal(err)
 	}
 	text := strings.Replace(string(site), "function site.healthy(host)\n", lie, 1)
+	text = strings.Replace(text, `timeout = "2m"`, `timeout = "5s"`, 1) // of a restart
 	o.write("site.lua", strings.Replace(text, "return site\n", hold+"return site\n", 1))
 	o.write("hold", step)
 	goOn := fifo(t, filepath.Join(o.dir, "go-on"))

@@ -38,7 +38,7 @@ func TestRefusals(t *testing.T) {
 		{"empty set", "", nil, []string{"cutover", "--hosts", "webserv1!webserv1", "2000-09-19"}, 2, []string{"no host is in the set"}},
 		{"no date", "", nil, []string{"cutover", "2000-02-30"}, 2, []string{"February 2000 has 29 days"}},
 		{"no tag", "", nil, []string{"cvs-pull-snapshot", "--hosts", few, "2000-09-18"}, 1, []string{"Snapshot-2000-09-18", "webserv1"}},
-		{"release not pulled", "", nil, []string{"cutover", "--hosts", few, "2000-09-26"}, 1, []string{"releases/2000-09-26", few}},
+		{"release not pulled", "", nil, []string{"cutover", "--hosts", few, "2000-09-26"}, 1, []string{"releases/2000-09-26", few, "hint: pull it first: farmrun cutover --pull"}},
 		{"release half-pulled", "webserv2", []string{"sh", "cd /home/web/releases/2000-09-19/CVS && mv farmrun-release away", "cd /home/web/releases/2000-09-19/CVS && mv away farmrun-release"},
 			cutover, 1, []string{"webserv2", "the release is not complete"}},
 		{"link is a directory", "webserv2", []string{"sh", "cd /home/web && mv www away && cp -r releases/initial www", "cd /home/web && rm -r www && mv away www"},

@@ -75,9 +75,11 @@ function site.enable(host) pool.enable(host) end
 -- a colleague, has left drained counts as out of service.
 function site.on_air(host) pool.check(host) end
 
--- Restarts the web server, which holds on to the release it started with.
+-- Restarts the web server, which holds on to the release it started with. One
+-- that hangs is given up long before the turn's time is up, so that there is
+-- some left to do it again, or to put the server back.
 function site.restart(host)
-  host:sudo { "/etc/init.d/httpd", "restart" }
+  host:sudo({ "/etc/init.d/httpd", "restart" }, { timeout = "2m" })
 end
 
 -- Raises an error unless the server would let itself be restarted. It is asked

@@ -76,6 +76,8 @@ func (e *Error) Hint() string {
 	switch e.Err {
 	case ErrExists:
 		return "give it another name, or remove it if nothing uses it"
+	case ErrNone:
+		return "pull it first: farmrun cutover --pull does that as well"
 	case ErrIncomplete:
 		return "pull it again, once it is out of the way"
 	case ErrUnlisted:
