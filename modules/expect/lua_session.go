@@ -136,13 +136,13 @@ type waitOptions struct {
 
 // session:expect(cases) -> value, match
 //
-// Waits for the first of several cases to come. Each is a list of a pattern and a value,
-// which is returned; without a value, it is the text that matched. A function in
-// the value's place is called with the match and returns the value. Where
-// several patterns match, the first in the list wins. A single pattern, or a
-// { text = "…" }, can stand for the list. The match is a table: text, what matched; groups, a list of what
-// matched the parentheses; before, what was said before. Besides the cases the
-// table may have:
+// Waits for the first of several cases to come. Each is a list of a pattern and
+// a value, which is returned; without a value, it is the text that matched. A
+// function in the value's place is called with the match and returns the value.
+// Where several patterns match, the first in the list wins. A single pattern, or
+// a { text = "…" }, can stand for the list. The match is a table: text, what
+// matched; groups, a list of what matched the parentheses; before, what was said
+// before. Besides the cases the table may have:
 //
 //   - timeout: the deadline of the whole wait, however much is said; by default
 //     that of the session

@@ -140,7 +140,7 @@ func (c *Client) take(ctx context.Context, most int) (*shell, error) {
 			return s, nil
 		default:
 		}
-		if s, err, open := c.open(ctx, most); open {
+		if s, opened, err := c.open(ctx, most); opened {
 			return s, err
 		}
 		select {
@@ -156,20 +156,20 @@ func (c *Client) take(ctx context.Context, most int) (*shell, error) {
 
 // open opens one more shell, unless there are enough. Where the host lets in
 // no more, those have to do that there are.
-func (c *Client) open(ctx context.Context, most int) (s *shell, err error, opened bool) {
+func (c *Client) open(ctx context.Context, most int) (s *shell, opened bool, err error) {
 	if !c.place(most) {
-		return nil, nil, false
+		return nil, false, nil
 	}
 	s, err = c.options.shell(ctx)
 	if err == nil {
 		c.add(s)
-		return s, nil, true
+		return s, true, nil
 	}
 	<-c.places
 	c.mu.Lock()
 	others := len(c.shells) > 0
 	c.mu.Unlock()
-	return nil, err, !others || ctx.Err() != nil
+	return nil, !others || ctx.Err() != nil, err
 }
 
 func (c *Client) place(most int) bool {

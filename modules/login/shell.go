@@ -99,7 +99,7 @@ func (s *shell) boot(ctx context.Context, nonce string) error {
 			break
 		}
 		if err != errNothing || try == obeysTimes {
-			return cmpErr(err, ErrNoShell)
+			return noShell(err)
 		}
 	}
 	asked := time.Now()
@@ -108,7 +108,7 @@ func (s *shell) boot(ctx context.Context, nonce string) error {
 	}
 	ready, err := s.next(ctx, obeysTimes*obeysWithin)
 	if err != nil || ready.kind != 'R' {
-		return cmpErr(err, ErrNoShell)
+		return noShell(err)
 	}
 	s.slow = time.Since(asked)
 	codings := strings.Fields(string(ready.body))
@@ -119,10 +119,11 @@ func (s *shell) boot(ctx context.Context, nonce string) error {
 	return nil
 }
 
-// cmpErr returns err, or instead of the mere lack of an answer what that means.
-func cmpErr(err, otherwise error) error {
+// noShell is err, or ErrNoShell where that says no more than that the answer is
+// not that of a shell.
+func noShell(err error) error {
 	if err == nil || err == errNothing {
-		return otherwise
+		return ErrNoShell
 	}
 	return err
 }
