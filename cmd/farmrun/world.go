@@ -33,6 +33,7 @@ type world struct {
 	// as a recording, gets that by open.
 	chronicle *chronicle
 	recorder  *recorder.Recorder
+	said      *sayings
 	watchers  []func(journal.Record) // are told what rollouts do
 	live      *console.Live          // where a rollout stands, on the terminal; nil where that is none
 	json      *jsonLines             // nil unless it is wanted
@@ -48,6 +49,10 @@ func newWorld(f flags, script string, out *console.Console) *world {
 	w.show(script)
 	w.chronicle = newChronicle(f, script, journal.Mask{Said: w.keyring.MaskPieces, Name: w.keyring.Mask})
 	w.recorder = newRecorder(w)
+	w.said = &sayings{mask: w.keyring.MaskPieces}
+	if f.command == "" && !f.dryRun { // of which nothing is kept
+		out.Listen(w.said.hear)
+	}
 	w.ssh = newDialer(w)
 	w.farm = farm.New(farm.Config{
 		Dial:     w.login,
@@ -103,18 +108,13 @@ func (w *world) record(r journal.Record) error {
 	return err
 }
 
-// keepLog keeps what hosts say from now on in the run's directory.
+// keepLog keeps what hosts say, and have said so far, in the run's directory.
 func (w *world) keepLog() {
 	run, err := w.chronicle.open()
 	if err != nil {
 		return // who goes on without it has been told
 	}
-	log := &runs.Log{Dir: run.Dir, Warn: func(err error) { note(w.out, "%v", err) }}
-	w.out.Listen(func(s console.Saying) {
-		if s.Host != "" {
-			log.Add(s.Host, speakers[s.By], string(w.keyring.MaskPieces(s.Text)))
-		}
-	})
+	w.said.keepIn(&runs.Log{Dir: run.Dir, Warn: func(err error) { note(w.out, "%v", err) }})
 }
 
 // close logs out everywhere and lets go of ssh-agents.

@@ -35,21 +35,21 @@ type Log struct {
 // one before is kept.
 const MostLogged = 1 << 20
 
-// Said is a line of a Log.
+// Said is something in a Log: a line, where it is read.
 type Said struct {
 	Time time.Time
-	By   string
+	By   string // who said it, in a word
 	Text string
 }
 
 const logLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// Add adds lines, said by somebody of whom by is one word. Secrets have to be
-// blotted out already.
-func (l *Log) Add(host, by, text string) {
-	head := time.Now().Format(logLayout) + " " + by + " "
+// Add adds what was said of a host, which may be several lines. Secrets have to
+// be blotted out already.
+func (l *Log) Add(host string, said Said) {
+	head := said.Time.Format(logLayout) + " " + said.By + " "
 	var b strings.Builder
-	for line := range strings.SplitSeq(text, "\n") {
+	for line := range strings.SplitSeq(said.Text, "\n") {
 		b.WriteString(head + line + "\n")
 	}
 	err := l.write(host, b.String())

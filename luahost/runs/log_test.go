@@ -17,9 +17,9 @@ import (
 
 func TestLog(t *testing.T) {
 	l := runs.Log{Dir: t.TempDir()}
-	l.Add("web1", "stdout", "one\n\n  two  words ")
-	l.Add("../web2", "stderr", "elsewhere")
-	l.Add("web1", "farmrun", "three")
+	l.Add("web1", runs.Said{Time: time.Now(), By: "stdout", Text: "one\n\n  two  words "})
+	l.Add("../web2", runs.Said{Time: time.Now(), By: "stderr", Text: "elsewhere"})
+	l.Add("web1", runs.Said{Time: time.Now(), By: "farmrun", Text: "three"})
 	got, err := runs.ReadLog(l.Dir, "web1", 100)
 	want := []runs.Said{{By: "stdout", Text: "one"}, {By: "stdout"}, {By: "stdout", Text: "  two  words "}, {By: "farmrun", Text: "three"}}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(runs.Said{}, "Time")); diff != "" || err != nil {
@@ -51,7 +51,7 @@ func TestLogIsBounded(t *testing.T) {
 	l := runs.Log{Dir: t.TempDir()}
 	const lines = 50
 	for i := range lines {
-		l.Add("web1", "stdout", fmt.Sprint(i, strings.Repeat("x", 100<<10)))
+		l.Add("web1", runs.Said{Time: time.Now(), By: "stdout", Text: fmt.Sprint(i, strings.Repeat("x", 100<<10))})
 	}
 	size := int64(0)
 	files, _ := filepath.Glob(filepath.Join(l.Dir, "*"))
@@ -82,7 +82,7 @@ func TestLogThatFails(t *testing.T) {
 	l := runs.Log{Dir: filepath.Join(t.TempDir(), "gone"), Warn: func(err error) { warnings = append(warnings, err) }}
 	var wg sync.WaitGroup
 	for i := range 10 {
-		wg.Go(func() { l.Add(fmt.Sprint("web", i), "stdout", "x") })
+		wg.Go(func() { l.Add(fmt.Sprint("web", i), runs.Said{Time: time.Now(), By: "stdout", Text: "x"}) })
 	}
 	wg.Wait()
 	if len(warnings) != 1 {
@@ -93,7 +93,7 @@ func TestLogThatFails(t *testing.T) {
 // TestTornLog: a machine that lost power leaves half a line.
 func TestTornLog(t *testing.T) {
 	l := runs.Log{Dir: t.TempDir()}
-	l.Add("web1", "stdout", "one")
+	l.Add("web1", runs.Said{Time: time.Now(), By: "stdout", Text: "one"})
 	path := filepath.Join(l.Dir, "web1.log")
 	text, _ := os.ReadFile(path)
 	os.WriteFile(path, append(text, "\x00\x00\n2000-09-19T21:04:05.123+02:00 std"...), 0o600)
@@ -111,7 +111,7 @@ func FuzzReadLog(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(l.Dir, "web1.log"), append(before, '\n'), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		l.Add("web1", "stdout", said)
+		l.Add("web1", runs.Said{Time: time.Now(), By: "stdout", Text: said})
 		got, err := runs.ReadLog(l.Dir, "web1", strings.Count(said, "\n")+1)
 		var lines []string
 		for _, s := range got {

@@ -86,8 +86,10 @@ func newPage(s Source) page {
 	}
 	p.Took = end.Sub(p.Began)
 	p.Rollouts = rollouts(s.Records, end)
+	var before time.Time
 	for _, r := range p.Rollouts {
-		r.attach(s)
+		r.attach(s, before)
+		before = r.Ended.Add(afterwards)
 	}
 	for _, r := range s.Records {
 		if r.Kind == journal.Fact {

@@ -36,13 +36,18 @@ type recording struct {
 	Cut    bool
 }
 
-// attach adds what hosts have said while the rollout went on.
-func (o *rollout) attach(s Source) {
+// afterwards is how long after the end of a rollout what is said belongs to it.
+const afterwards = time.Second
+
+// attach adds what hosts have said in the rollout and since before, the end of
+// the one before it: a release that is pulled for a rollout is a part of its
+// story.
+func (o *rollout) attach(s Source, before time.Time) {
 	share := min(mostOfHost, max(leastOfHost, mostLines/max(1, len(o.Hosts))))
 	room := mostRecordings
 	for _, h := range o.Hosts {
 		if s.Said != nil {
-			h.say(o, s.Said(h.Name, share+1), share)
+			h.say(s.Said(h.Name, share+1), before, o.Ended.Add(afterwards), share)
 		}
 		if s.Recordings == nil {
 			continue
@@ -55,10 +60,10 @@ func (o *rollout) attach(s Source) {
 	}
 }
 
-// say adds lines that were said of the host while the rollout went on.
-func (h *host) say(o *rollout, said []runs.Said, most int) {
+// say adds lines that were said of the host from begin to end, at most so many.
+func (h *host) say(said []runs.Said, begin, end time.Time, most int) {
 	for _, l := range said {
-		if at := l.Time; at.Before(o.Began.Add(-time.Second)) || at.After(o.Ended.Add(time.Second)) {
+		if l.Time.Before(begin) || l.Time.After(end) {
 			continue
 		}
 		text := l.Text
