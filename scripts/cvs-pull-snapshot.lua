@@ -27,12 +27,14 @@ end
 
 function source.fill(host, new, _, notes)
   source.open_tunnel(host)
-  if new.from == "" or new.dry then
+  if new.from == "" then
     cvs.checkout(host, { root = notes.root, module = notes.module, tag = notes.tag, dir = new.dir })
-  else
-    local fetched = cvs.move(host, { dir = new.dir, tag = notes.tag, revisions = revisions[notes.tag] })
-    host:log(("%d files fetched, the others are those of %s"):format(#fetched, new.from))
+    return
   end
+  local dir, said = new.dir, "%d files fetched, the others are those of %s"
+  if new.dry then dir, said = new.from, "would fetch %d files, and what was changed in %s" end
+  local fetched = cvs.move(host, { dir = dir, tag = notes.tag, revisions = revisions[notes.tag], look = new.dry })
+  host:log(said:format(#fetched, new.from))
 end
 
 if ... then return source end -- required by another script

@@ -49,6 +49,8 @@ local function hosts_of(entry)
   return list
 end
 
+local would = farm.dry_run() and "would be " or "" -- before what was done
+
 local function header() return { id = args.id, why = args.why, hosts = args["for"], ["until"] = args["until"] } end
 
 local actions = {}
@@ -92,8 +94,7 @@ local function apply(entry)
     if #done > 0 then farm.each(done, function(host) ledger.revert(host, dir, entry.id) end) end
     error(err)
   end
-  local verb = farm.dry_run() and "would be applied" or "applied"
-  print(("%s: %s on %d of %d servers, in already on the others"):format(entry.id, verb, #done, #list))
+  print(("%s: %sapplied on %d of %d servers, in already on the others"):format(entry.id, would, #done, #list))
 end
 
 function actions.apply()
@@ -111,7 +112,7 @@ function actions.revert()
   farm.each(hosts, function(host)
     if ledger.revert(host, dir, id) then count = count + 1 end
   end)
-  print(("%s: taken out on %d servers"):format(id, count))
+  print(("%s: %staken out on %d of %d servers"):format(id, would, count, #hosts))
 end
 
 -- The servers that carry each patch, in some release.
@@ -150,7 +151,7 @@ function actions.retire()
       :format(farm.names(carrying)), 0)
   end
   ledger.retire(entry)
-  print(entry.id .. ": retired")
+  print(("%s: %sretired"):format(entry.id, would))
 end
 
 local action = actions[args.action]

@@ -24,9 +24,14 @@ local function releases(host)
   return list
 end
 
--- Tells whether files of it were changed by hand, and says which.
+-- Tells whether files of it were changed by hand, as far as anybody can say, and
+-- says which.
 local function changed(host, dir)
-  local changes = release.changes(host, dir)
+  local known, changes = pcall(release.changes, host, dir)
+  if not known then
+    host:log(("%s stays: %s"):format(dir, changes.message or tostring(changes)))
+    return true
+  end
   for i = 1, math.min(#changes, 5) do host:log(("%s: %s %s"):format(dir, changes[i].how, changes[i].path)) end
   if #changes > 0 then host:log(("%s stays: %d files were changed by hand"):format(dir, #changes)) end
   return #changes > 0

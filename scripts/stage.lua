@@ -37,16 +37,24 @@ end
 
 farm.each(farm.hosts(site.stage.host)[1], function(host)
   source.open_tunnel(host)
-  local new, gone = {}, {}
+  local new, gone, is_gone = {}, {}, {}
+  local function say(path)
+    if farm.dry_run() then host:log("would check in " .. path) end
+  end
   for _, file in ipairs(cvs.status(host, { dir = dir })) do
-    if file.status == "Needs Checkout" and file.working ~= "" then gone[#gone + 1] = file.path end
+    if file.status == "Needs Checkout" and file.working ~= "" then
+      gone[#gone + 1], is_gone[file.path] = file.path, true
+      say(file.path .. ", which is gone")
+    end
   end
   if #gone > 0 then cvs.remove(host, { dir = dir, files = gone }) end
   local news, changed = false, #gone > 0
   for _, file in ipairs((cvs.update(host, { dir = dir, look = true }))) do
+    local ours = file.status:find "[MAR?]" ~= nil
     if file.status == "?" then new[#new + 1] = file.path end
-    news = news or file.status:find "[UP]" ~= nil
-    changed = changed or file.status:find "[MAR?]" ~= nil
+    if ours and not is_gone[file.path] then say(file.path) end
+    news = news or file.status:find "[UP]" ~= nil and not is_gone[file.path]
+    changed = changed or ours
   end
   if news then cvs.update(host, { dir = dir }) end
   add(host, new)

@@ -102,10 +102,10 @@ local function look(host)
   host:query "true" -- a server that cannot be reached has one line, not five
   local state = { name = host.name, staged = {}, patches = {}, wrong = {} }
   local function found(text) table.insert(state.wrong, text) end
-  local _, now = pcall(switchrel.current, host)
+  local there, now = pcall(switchrel.current, host)
   local known, before = pcall(switchrel.former, host)
-  state.release, state.before = type(now) == "string" and now or "?", type(before) == "string" and before or "-"
-  if not known and type(now) == "string" then found(before.message or tostring(before)) end
+  state.release, state.before = there and now or "?", known and before or "-"
+  if there and not known then found(before.message or tostring(before)) end
   for _, name in ipairs(order) do
     local ok, err = pcall(checks[name], host, found, state)
     if not ok then found(err.message or tostring(err)) end

@@ -45,7 +45,11 @@ local function report(host, letters)
 end
 
 local hosts, parallel = farm.hosts(args.hosts), { parallel = site.cvs.parallel }
-farm.each(hosts, parallel, function(host) update(host, true) end)
+farm.each(hosts, parallel, function(host)
+  for _, file in ipairs((update(host, true))) do
+    if farm.dry_run() and file.status:find "[UP]" then host:log("would update " .. file.path) end
+  end
+end)
 farm.each(hosts, parallel, function(host)
   local before, letters = changes(host), {}
   for _, file in ipairs((update(host, false))) do letters[file.path] = file.status end

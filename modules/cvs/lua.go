@@ -347,18 +347,21 @@ func (b *binding) revisions(c *luahost.Call) {
 //
 //   - dir, tag (required): what, and to where
 //   - revisions (required): what cvs.revisions returns for the tag
+//   - look = true: only return what would be fetched
 func (b *binding) move(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Root      string
 		Dir       string            `lua:"dir,required"`
 		Tag       string            `lua:"tag,required"`
 		Revisions map[string]string `lua:"revisions,required"`
+		Look      bool
 		Timeout   time.Duration
 	}](c, 2)
 	client := b.client(c, opts.Root)
 	var fetched []string
 	c.Wait("cvs.move of "+opts.Dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
-		fetched, err = client.Move(ctx, MoveOptions{Dir: opts.Dir, Tag: opts.Tag, Revisions: opts.Revisions})
+		o := MoveOptions{Dir: opts.Dir, Tag: opts.Tag, Revisions: opts.Revisions, Look: opts.Look}
+		fetched, err = client.Move(ctx, o)
 		return err
 	})
 	c.Push(fetched)

@@ -31,11 +31,12 @@ func (c *Client) Revisions(ctx context.Context, module, tag string) (map[string]
 	return revisions, nil
 }
 
-// MoveOptions of Move. All of them must be set.
+// MoveOptions of Move. All but Look must be set.
 type MoveOptions struct {
 	Dir       string
 	Tag       string
 	Revisions map[string]string // those of the tag, as Revisions returns them
+	Look      bool              // only returns what would be fetched, and minds nothing that is not under CVS
 }
 
 // Move takes a working copy to a tag or branch as a fresh checkout would have
@@ -55,6 +56,12 @@ func (c *Client) Move(ctx context.Context, o MoveOptions) (fetched []string, err
 		return nil, err
 	}
 	fetched, arguments := has.missing(o.Revisions)
+	if o.Look {
+		return fetched, nil
+	}
+	if has.stray != "" {
+		return nil, fmt.Errorf("%s in %s is not under CVS", has.stray, o.Dir)
+	}
 	if err := c.step(ctx, o, "remove", arguments.stale); err != nil {
 		return nil, err
 	}
@@ -79,6 +86,7 @@ type copyState struct {
 	gone    map[string]bool   // files that cvs knows and that are not there
 	named   map[string]bool   // files with the tag's name in them
 	dirs    map[string]bool   // directories that cvs knows
+	stray   string            // a file that cvs does not know, or ""
 }
 
 //go:embed move.sh
@@ -122,7 +130,7 @@ func (c *Client) inspect(ctx context.Context, dir string, names bool) (*copyStat
 	}
 	for file := range there {
 		if s.entries[file] == "" {
-			return nil, fmt.Errorf("%s in %s is not under CVS", file, dir)
+			s.stray = file
 		}
 	}
 	return s, nil
@@ -228,7 +236,11 @@ func (c *Client) verify(ctx context.Context, o MoveOptions) error {
 		return err
 	}
 	fetched, arguments := has.missing(o.Revisions)
-	if wrong := append(fetched, arguments.stale...); len(wrong) > 0 {
+	wrong := append(fetched, arguments.stale...)
+	if has.stray != "" {
+		wrong = append(wrong, has.stray)
+	}
+	if len(wrong) > 0 {
 		return &Error{Do: "cvs update" + in(o.Dir), Reason: ErrIncomplete, Said: wrong[0] + " is not what it should be"}
 	}
 	return nil

@@ -15,10 +15,11 @@ import (
 // It applies patches, texts such as diff -u makes, to files on a host and takes
 // them out again, by the host's patch, with a copy of each file beside it, its
 // name ending in ".orig". A patch is applied whole or not at all, and only where
-// its lines are, though they may have moved. One that does not fit is an error of kind "refused", whose output is the hunks that do
-// not. All but patch.files take these options: dir, where the names in the
-// patch begin; strip (0), how many leading directories to take off them; name,
-// what to call the patch in errors; timeout ("10m").
+// its lines are, though they may have moved. One that does not fit is an error
+// of kind "refused", whose output is the hunks that do not. All but patch.files
+// take these options: dir, where the names in the patch begin; strip (0), how
+// many leading directories to take off them; name, what to call the patch in
+// errors; timeout ("10m").
 func Module() luahost.Module {
 	return luahost.Module{Name: "patch", Funcs: map[string]luahost.Func{
 		"look": look, "apply": apply, "revert": revert, "files": files,

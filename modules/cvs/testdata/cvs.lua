@@ -93,6 +93,11 @@ cvs.commit(host, { dir = "w", message = "mine" })         --! conflict
 local cvs, here = require "cvs", require "here"
 local host, o = here.host, { root = here.root, module = "site", tag = "Snapshot-1" }
 cvs.checkout(host, { root = here.root, module = "site", dir = "w", tag = "V" })
-host:sh "rm w/htdocs/numbers"
-local fetched = cvs.move(host, { dir = "w", tag = "Snapshot-1", revisions = cvs.revisions(host, o) })
+host:sh "rm w/htdocs/numbers; touch w/stray"
+local to = { dir = "w", tag = "Snapshot-1", revisions = cvs.revisions(host, o), look = true }
+print(#cvs.move(host, to), host:sh "ls w/htdocs/numbers || echo none") --= 1	none
+to.look = nil
+print(select("#", pcall(cvs.move, host, to)), host:sh "ls w/htdocs/numbers || echo none") --= 2	none
+host:sh "rm w/stray"
+local fetched = cvs.move(host, to)
 print(#fetched, fetched[1], host:sh "cat w/CVS/Tag")      --= 1	htdocs/numbers	NSnapshot-1

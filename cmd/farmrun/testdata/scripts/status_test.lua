@@ -1,0 +1,15 @@
+-- What is not as it should be is named, by the servers where it is.
+local trial = require "trial"
+trial.run("cvs-pull-snapshot", "2000-09-19")
+trial.run("switchrel", "2000-09-19")
+trial.same(trial.dry("status", "--check"), trial.run("status", "--check"))
+trial.same(trial.run("status", "--check"), [[
+  SERVERS       ON THE AIR  BEFORE      STAGED                 PATCHES  HEALTHY  IN SERVICE
+  webserv[1-2]  2000-09-19  2000-09-12  2000-09-12 2000-09-19  -        yes      yes]])
+
+trial.on("webserv2", "echo by hand >>www/htdocs/index.html; touch www/htdocs/more")
+local said = trial.ends(1, "status", "--check")
+trial.has(said, "webserv2: releases/2000-09-19: changed htdocs/index.html")
+trial.has(said, "webserv2: releases/2000-09-19: new htdocs/more")
+trial.has(trial.run("status", "--json"),
+  '"wrong":["releases/2000-09-19: changed htdocs/index.html","releases/2000-09-19: new htdocs/more"]')

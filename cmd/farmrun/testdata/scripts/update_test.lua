@@ -1,0 +1,27 @@
+-- Servers get what is new on their branch, and keep what was changed by hand;
+-- where that would be a conflict, none is touched.
+local trial = require "trial"
+trial.writable()
+trial.run("cvs-pull-snapshot", "2000-09-19")
+trial.run("switchrel", "2000-09-19")
+trial.on("webserv1", "echo by hand >>www/htdocs/index.html")
+
+trial.commit("Snapshot-2000-09-19", "echo news >>htdocs/about.html")
+trial.same(trial.dry("update"), [[
+  webserv1: would run: cvs update in www (in www)
+  webserv1: would update htdocs/about.html
+  webserv2: would run: cvs update in www (in www)
+  webserv2: would update htdocs/about.html]])
+trial.same(trial.run("update"), [[
+  webserv1: M htdocs/index.html
+  webserv1: P htdocs/about.html
+  webserv2: P htdocs/about.html]])
+trial.same(trial.on("webserv[1-2]", "tail -qn1 www/htdocs/about.html www/htdocs/index.html"), [[
+  news
+  by hand
+  news
+  </html>]])
+
+trial.commit("Snapshot-2000-09-19", "echo theirs >>htdocs/index.html")
+trial.has(trial.ends(1, "update"), "webserv1: cvs update in www: conflict in htdocs/index.html")
+trial.same(trial.on("webserv2", "tail -n1 www/htdocs/index.html"), "</html>")
