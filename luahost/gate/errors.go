@@ -71,7 +71,7 @@ func (e *HaltError) Error() string {
 	if e.Host == "" {
 		return fmt.Sprintf("the rollout halted: %v", e.Err)
 	}
-	return fmt.Sprintf("the rollout halted at %s: %v", e.Host, e.Err)
+	return fmt.Sprintf("the rollout halted at %s: %s", e.Host, strings.TrimPrefix(e.Err.Error(), e.Host+": "))
 }
 
 // Unwrap returns why the rollout halted.

@@ -35,10 +35,22 @@ func (e *HaltError) Hint() string {
 	if e.Back != nil {
 		hint = fmt.Sprintf("they could not all be taken back (%v): %s", e.Back, hint)
 	}
-	if e.Resume != "" {
-		hint += "; " + e.Resume + " goes on"
+	if e.Resume == "" {
+		return hint
 	}
-	return hint
+	return hint + "; " + e.goesOn()
+}
+
+// goesOn says how to go on, and what is to be done before.
+func (e *HaltError) goesOn() string {
+	halt, how := e.HaltError, e.Resume+" goes on"
+	if back, ok := errors.AsType[*gate.HaltError](e.Back); ok {
+		halt, how = back, e.Resume+" goes on taking them back"
+	}
+	if e, ok := errors.AsType[*luahost.Error](halt.Err); halt.Host == "" || ok && e.Kind == luahost.Cancelled {
+		return how // nothing is broken: somebody has stopped it
+	}
+	return "when that is mended, " + how
 }
 
 // halted adds to the gate's error what the operator wants to know.

@@ -70,7 +70,7 @@ func TestRecord(t *testing.T) {
 		"1/0 step ended web2 switch/check failed switch/check: no link", "1/0 step ended web2 switch failed switch/check: no link",
 		"1/0 turn ended web2 failed switch/check: no link", "1/0 host failed web2 failed switch/check: no link",
 		"1/0 halting web2 failed switch/check: no link",
-		"1/0 rollout ended halted the rollout halted at web2: web2: switch/check: no link",
+		"1/0 rollout ended halted the rollout halted at web2: switch/check: no link",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -30,7 +30,7 @@ local ok, err = pcall(farm.rollout, "web[1-3]", {
   back = function() turns = turns + 1 error("there is no way back", 0) end,
 }, function(host) assert(host.name == "web1") end)
 assert(not ok and turns == 1 and err.message:find("web2", 1, true) == nil, tostring(err))
-assert(err.hint:find("they could not all be taken back (the rollout halted at web2: web2: there is no way back", 1, true) and err.hint:find("1 done, 1 failed (web2)", 1, true), err.hint)
+assert(err.hint:find("they could not all be taken back (the rollout halted at web2: there is no way back", 1, true) and err.hint:find("1 done, 1 failed (web2)", 1, true), err.hint)
 
 --- a rollback needs a way back
 require("farm").rollout("web1", { healthy = function() end, on_failure = "rollback" }, function() end)  --! needs the option "back"
