@@ -377,20 +377,20 @@ func TestATurnThatOutlivesItsDeadline(t *testing.T) {
 		want string
 		at   string
 	}{
-		{"obeys", takes(time.Hour), "the turn took longer than 10m0s", "10m0s"},
+		{"obeys", takes(time.Hour), "the turn took longer than 10m", "10m0s"},
 		{"says what it was at", func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			return fmt.Errorf("waiting for a prompt: %w", ctx.Err())
-		}, "the turn took longer than 10m0s: waiting for a prompt: context canceled", "10m0s"},
+		}, "the turn took longer than 10m: waiting for a prompt: context canceled", "10m0s"},
 		{"is done too late", func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			time.Sleep(time.Second)
 			return nil
-		}, "the turn took longer than 10m0s", "10m1s"},
+		}, "the turn took longer than 10m", "10m1s"},
 		{"never returns", func(context.Context, string) error {
 			<-release
 			return nil
-		}, "the turn took longer than 10m0s; the turn did not return for another 5s", "10m5s"},
+		}, "the turn took longer than 10m; the turn did not return for another 5s", "10m5s"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"farmrun/luahost/deadline"
 )
 
 var (
@@ -126,7 +128,7 @@ func (r *rollout) ask(ctx context.Context, m *member) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	late := timeoutError(fmt.Sprintf("the health check gave no answer in %v", r.cfg.HealthTimeout))
+	late := timeoutError("the health check gave no answer in " + deadline.Text(r.cfg.HealthTimeout))
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.HealthTimeout, late)
 	defer cancel()
 	answer, back := call(func() error { return r.cfg.Healthy(ctx, m.name) })

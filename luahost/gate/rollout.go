@@ -186,7 +186,7 @@ func (r *rollout) begin(ctx context.Context, m *member) {
 // takeTurn calls the turn function and returns what came of it, in time even
 // if the function is not.
 func (r *rollout) takeTurn(ctx context.Context, host string) error {
-	late := timeoutError(fmt.Sprintf("the turn took longer than %v", r.cfg.TurnTimeout))
+	late := timeoutError("the turn took longer than " + deadline.Text(r.cfg.TurnTimeout))
 	ctx, cancel := deadline.With(ctx, r.cfg.TurnTimeout, late)
 	defer cancel()
 	answer, _ := call(func() error {
@@ -204,7 +204,7 @@ func (r *rollout) takeTurn(ctx context.Context, host string) error {
 	case err := <-answer:
 		return turnError(ctx, err)
 	case <-grace.C:
-		return fmt.Errorf("%w; %w for another %v", context.Cause(ctx), ErrAbandoned, r.cfg.Grace)
+		return fmt.Errorf("%w; %w for another %s", context.Cause(ctx), ErrAbandoned, deadline.Text(r.cfg.Grace))
 	}
 }
 

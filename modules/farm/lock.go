@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"farmrun/luahost/deadline"
 	"farmrun/luahost/journal"
 	"farmrun/luahost/remote"
 	"farmrun/modules/farm/lockfile"
@@ -142,7 +143,7 @@ func (r *rollout) waitForLock(ctx context.Context, l *held) error {
 			return err
 		}
 		if !told {
-			r.tell("", "waiting up to %v: %v", r.farm.config.LockWait, err)
+			r.tell("", "waiting up to %s: %v", deadline.Text(r.farm.config.LockWait), err)
 		}
 		if err := r.pause(ctx, min(lockEvery, time.Until(until))); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"farmrun/luahost/deadline"
 	"farmrun/luahost/gate"
 	"farmrun/luahost/journal"
 )
@@ -309,10 +310,10 @@ func (l *rolloutLog) event(e gate.Event) {
 	case gate.Well:
 		say(e.Host, "well again")
 	case gate.Waiting:
-		say("", "waiting up to %v: %v", e.Wait, e.Err)
+		say("", "waiting up to %s: %v", deadline.Text(e.Wait), e.Err)
 	case gate.Settling:
 		if e.Wait > 0 && !l.farm.stopped() { // which would end the wait
-			say(e.Host, "healthy; settling for %v", e.Wait)
+			say(e.Host, "healthy; settling for %s", deadline.Text(e.Wait))
 		}
 	case gate.HostDone:
 		say(e.Host, "done in %v", e.Time.Sub(l.began[e.Host]).Round(100*time.Millisecond))

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"farmrun/luahost/deadline"
 	"farmrun/luahost/journal"
 )
 
@@ -369,22 +370,10 @@ func (o *rollout) Ticks() []tick {
 		step *= 2
 	}
 	var ticks []tick
-	for d := time.Duration(0); d <= o.Length()/10*9; d += step { // the last needs room for its text
-		ticks = append(ticks, tick{o.share(o.Began.Add(d)), round(d)})
+	for d := time.Duration(0); d <= o.Length()/20*17; d += step { // the last needs room for its text, on a phone
+		ticks = append(ticks, tick{o.share(o.Began.Add(d)), deadline.Text(d)})
 	}
 	return ticks
-}
-
-// round writes a round time without its zeros: "5m", not "5m0s".
-func round(d time.Duration) string {
-	text := d.String()
-	if d >= time.Minute {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 // steps are between which two ticks the time is round.

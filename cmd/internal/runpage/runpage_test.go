@@ -171,9 +171,9 @@ func TestTakenBack(t *testing.T) {
 
 func TestTicks(t *testing.T) {
 	for length, want := range map[time.Duration]string{
-		0: "0s", 450 * time.Millisecond: "0s 100ms 200ms 300ms 400ms", 9 * time.Second: "0s 2s 4s 6s 8s",
-		5 * time.Minute: "0s 1m 2m 3m 4m", 100 * time.Minute: "0s 30m 1h 1h30m", 30 * time.Hour: "0s 8h 16h 24h",
-		-time.Hour: "0s", 1<<63 - 1: "0s 262144h 524288h 786432h",
+		0: "0s", 450 * time.Millisecond: "0s 100ms 200ms 300ms", 9 * time.Second: "0s 2s 4s 6s", 2 * time.Minute: "0s 30s 1m 1m30s",
+		5 * time.Minute: "0s 1m 2m 3m 4m", 100 * time.Minute: "0s 30m 1h", 30 * time.Hour: "0s 8h 16h 24h",
+		-time.Hour: "0s", 1<<63 - 1: "0s 262144h 524288h",
 	} {
 		o := rollout{Began: began, Ended: began.Add(length)}
 		var got []string
