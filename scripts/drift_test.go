@@ -60,13 +60,10 @@ func TestDrift(t *testing.T) {
 		"--- htdocs/docs/page1.html\n+++ htdocs/docs/page1.html\n@@ -1 +1,2 @@\n <p>page 1, by web@example.org\n+<p>zwei\n")
 	o.ok("cvs-pull-snapshot", "2000-09-12")
 	o.ok("cvs-pull-snapshot", "2000-09-19")
-	for _, h := range farm.WebServers() { // what was there before the first release is none of ours
-		farm.Exec(t, h, "sh", "-c", "cd /home/web && mv releases/initial . && ln -sfn releases/2000-09-19 www && ln -s releases/2000-09-12 www.former")
-	}
+	// What was there before the first release is none of ours.
+	everywhere(t, "cd /home/web && mv releases/initial . && ln -sfn releases/2000-09-19 www && ln -s releases/2000-09-12 www.former")
 	t.Cleanup(func() {
-		for _, h := range farm.WebServers() {
-			farm.Exec(t, h, "sh", "-c", "cd /home/web && rm -rf filler shared www releases/scratch && mv initial releases")
-		}
+		everywhere(t, "cd /home/web && rm -rf filler shared www releases/scratch && mv initial releases")
 	})
 	if got := o.ok("status", "--check", "--all"); strings.Count(got.out, "\n") != 2 {
 		t.Errorf("a clean farm is not clean:\n%s", got.out)

@@ -2,6 +2,7 @@ package scripts_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -226,9 +227,25 @@ func onAir(t *testing.T) map[string]int {
 // reset puts every server back as it was when the farm was new.
 func reset(t testing.TB) {
 	t.Helper()
+	ready := ""
 	for _, h := range farm.WebServers() {
-		farm.Exec(t, h, "sh", "-c", `cd /home/web && rm -rf releases/2* releases/.farmrun* shared www.former &&
-			ln -sfn releases/initial www && { /etc/init.d/httpd status >/dev/null || /etc/init.d/httpd restart; }`)
-		farm.Exec(t, "lb1", "sh", "-c", "echo set server web/"+h+" state ready | socat - unix:"+farm.AdminSocket)
+		ready += "set server web/" + h + " state ready;"
 	}
+	farm.Exec(t, "lb1", "sh", "-c", "echo '"+ready+"' | socat - unix:"+farm.AdminSocket)
+	everywhere(t, `cd /home/web && rm -rf releases/2* releases/.farmrun* shared www.former &&
+		ln -sfn releases/initial www && { /etc/init.d/httpd status >/dev/null || /etc/init.d/httpd restart; }`)
+}
+
+// everywhere runs a shell line on all web servers at once.
+func everywhere(t testing.TB, line string) {
+	t.Helper()
+	var all sync.WaitGroup
+	for _, h := range farm.WebServers() {
+		all.Go(func() {
+			if out, err := farm.Command(context.Background(), h, "sh", "-c", line).CombinedOutput(); err != nil {
+				t.Errorf("on %s: %s: %v\n%s", h, line, err, out)
+			}
+		})
+	}
+	all.Wait()
 }

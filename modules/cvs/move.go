@@ -99,6 +99,7 @@ func (c *Client) inspect(ctx context.Context, dir string, names bool) (*copyStat
 	cmd := remote.Cmd{
 		Title: "look at the working copy " + dir, Dir: dir, Query: true, Quiet: true, Keep: mostListed,
 		Args: []string{"sh", "-c", "# look at a working copy\n" + moveScript, "sh", "look", yes(names)},
+		Env:  map[string]string{"LC_ALL": "C"}, // names are bytes, and so read faster
 	}
 	res, err := c.Runner.Run(ctx, cmd)
 	if err == nil {

@@ -2,7 +2,11 @@
 # The steps of taking a working copy to another tag that are not cvs's own.
 case $1 in
 look)
-	# What cvs knows, what is there, and what has the tag's name in it.
+	# What cvs knows, what is there, and what has the tag's name in it: these
+	# are strings, which grep finds in half the time of a pattern.
+	# shellcheck disable=SC2016
+	names='$Name:
+$Name$'
 	find . \( -path '*/CVS/Entries' -o -path '*/CVS/Entries.Log' \) -exec awk -F/ '
 		FNR == 1 {
 			dir = FILENAME
@@ -11,7 +15,7 @@ look)
 		}
 		/^(A )?\// { print "entry " $3 " " dir "/" $2 }' {} +
 	find . -name CVS -type d -prune -o ! -type d -print | sed 's/^/file /'
-	[ "$2" = no ] || find . -name CVS -type d -prune -o -type f -exec grep -l '[$]Name[:$]' {} + | sed 's/^/name /'
+	[ "$2" = no ] || find . -name CVS -type d -prune -o -type f -exec grep -lF "$names" {} + | sed 's/^/name /'
 	;;
 remove)
 	while IFS= read -r file; do

@@ -67,10 +67,14 @@ names() {
 # chosen YES LIST NAMES: those lines of LIST whose names are among NAMES, or for
 # YES = 0 those whose names are not.
 chosen() {
-	names <"$2" | paste -d '\n' - "$2" | awk -v yes="$1" -v file="$3" '
+	awk -v yes="$1" -v file="$3" '
 		BEGIN { while ((getline name <file) > 0) is[name] = 1 }
-		NR % 2 { print_it = ($0 in is) == yes; next }
-		print_it'
+		{
+			name = $0
+			sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", name)
+			if (/^l/) sub(/ -> .*/, "", name)
+			if ((name in is) == yes) print
+		}' "$2"
 }
 
 # relist OLD: the list of the current directory, whose files begin as OLD has
