@@ -13,10 +13,11 @@
 //	}, hosts, func(ctx context.Context, host string) error { … })
 //
 // Before each turn, and now and then during one, every host that is not in a
-// turn is asked whether it is healthy. A host counts against the budget from the moment its turn begins
-// until Healthy has said yes for it and says so again after the settle time; a
-// host that is sick counts as long as it is. A sick host whose turn is still
-// to come is taken first, for it costs nothing. The rest go in the order given.
+// turn is asked whether it is healthy. A host counts against the budget from the
+// moment its turn begins until Healthy has said yes for it and says so again
+// after the settle time; a host that is sick counts as long as it is. A sick host
+// whose turn is still to come is taken first, for it costs nothing. The rest go
+// in the order given.
 //
 // The package knows no Lua, no network and no clock but time's, so its tests
 // run in a synctest bubble.
