@@ -4,14 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"net"
-	"os"
 	"os/exec"
-	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -109,7 +105,7 @@ func (c terminalConn) Terminal(ctx context.Context, o remote.TerminalOptions) (r
 // takeDialogue reads the setting dialogue of the site file.
 func takeDialogue(c *luahost.Call, v lua.LValue) any { return login.TakeCases(c, v) }
 
-// conversation is a session of package expect as package login wants one.
+// conversation is a dialogue for package login that scripts can hold, too.
 type conversation struct {
 	*expect.Session
 	value luahost.Pusher
@@ -126,22 +122,3 @@ func (w *world) converse(host string, t remote.Terminal) login.Session {
 
 // Value is the session in scripts.
 func (c conversation) Value() luahost.Pusher { return c.value }
-
-// Await waits for one of the patterns.
-func (c conversation) Await(ctx context.Context, patterns []*regexp.Regexp, within time.Duration) (int, []string, error) {
-	w := expect.Wait{Timeout: within}
-	for _, p := range patterns {
-		w.Patterns = append(w.Patterns, expect.Compiled(p))
-	}
-	m, err := c.Expect(ctx, w)
-	switch {
-	case errors.Is(err, expect.ErrTimeout):
-		err = os.ErrDeadlineExceeded
-	case errors.Is(err, expect.ErrEnd):
-		err = io.EOF
-	}
-	if err != nil {
-		return -1, []string{m.Before}, err
-	}
-	return m.Pattern, append([]string{m.Text}, m.Groups...), nil
-}

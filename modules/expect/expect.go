@@ -189,6 +189,29 @@ func (s *Session) Expect(ctx context.Context, w Wait) (Match, error) {
 	return m, nil
 }
 
+// Await is Expect in the words of the standard library, for packages that do
+// not know this one. groups[0] is what matched, and what its groups matched
+// comes after it. It fails with os.ErrDeadlineExceeded after within, with
+// io.EOF where the other end is gone, and otherwise as Expect does; which is
+// then -1, and groups[0] all that was said since the last match.
+func (s *Session) Await(ctx context.Context, patterns []*regexp.Regexp, within time.Duration) (which int, groups []string, err error) {
+	w := Wait{Timeout: within}
+	for _, p := range patterns {
+		w.Patterns = append(w.Patterns, Compiled(p))
+	}
+	m, err := s.Expect(ctx, w)
+	switch {
+	case errors.Is(err, ErrTimeout):
+		err = os.ErrDeadlineExceeded
+	case errors.Is(err, ErrEnd):
+		err = io.EOF
+	}
+	if err != nil {
+		return -1, []string{m.Before}, err
+	}
+	return m.Pattern, append([]string{m.Text}, m.Groups...), nil
+}
+
 // wait is Expect without the words for what goes wrong.
 func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 	if w.Began.IsZero() {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -56,29 +55,8 @@ func options(p expect.Program) login.Options {
 	}
 }
 
-// session is an expect.Session in the words of login.Session.
-type session struct{ *expect.Session }
-
 func converse(t remote.Terminal) login.Session {
-	return session{expect.New(t, expect.Options{Strip: true, Keep: 8 << 10})}
-}
-
-func (s session) Await(ctx context.Context, patterns []*regexp.Regexp, within time.Duration) (int, []string, error) {
-	w := expect.Wait{Timeout: within}
-	for _, p := range patterns {
-		w.Patterns = append(w.Patterns, expect.Compiled(p))
-	}
-	m, err := s.Expect(ctx, w)
-	switch {
-	case errors.Is(err, expect.ErrTimeout):
-		err = os.ErrDeadlineExceeded
-	case errors.Is(err, expect.ErrEnd):
-		err = io.EOF
-	}
-	if err != nil {
-		return -1, []string{m.Before}, err
-	}
-	return m.Pattern, append([]string{m.Text}, m.Groups...), nil
+	return expect.New(t, expect.Options{Strip: true, Keep: 8 << 10})
 }
 
 func run(t *testing.T, c *login.Client, cmd remote.Cmd, within time.Duration) (remote.Result, error) {
