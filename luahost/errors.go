@@ -318,20 +318,20 @@ func errorField(err error, name string) (any, bool) {
 	case "kind":
 		return string(e.Kind), true
 	case "host":
-		return orNil(e.Host), true
+		return OrNil(e.Host), true
 	case "step":
-		return orNil(e.Step), true
+		return OrNil(e.Step), true
 	case "message":
 		return e.Message, true
 	case "hint":
-		return orNil(e.Hint), true
+		return OrNil(e.Hint), true
 	case "code":
 		if e.Kind != Exit {
 			return nil, true
 		}
 		return e.Code, true
 	case "output":
-		return orNil(e.Output), true
+		return OrNil(e.Output), true
 	case "where":
 		return e.Where, true
 	case "failures":
@@ -350,11 +350,14 @@ func failures(e *Error) any {
 	return several.Failures()
 }
 
-func orNil(s string) any {
-	if s == "" {
+// OrNil returns v as a script gets it where nothing is said: nil for a zero
+// value.
+func OrNil[T comparable](v T) any {
+	var zero T
+	if v == zero {
 		return nil
 	}
-	return s
+	return v
 }
 
 func errorString(err error) string {

@@ -24,17 +24,8 @@ func commandJob(f flags, sets []string) (job, error) {
 		return nil, usageError("%s stands behind the hosts: flags come before them", sets[i])
 	}
 	order := luahost.Module{Name: "command", Values: map[string]any{
-		"line": f.command, "sets": sets, "dir": orNil(f.dir), "timeout": orNil(f.timeout),
-		"keep_going": f.keep, "serial": f.serial, "parallel": orNil(f.parallel), "site": find.hasSite(),
+		"line": f.command, "sets": sets, "dir": luahost.OrNil(f.dir), "timeout": luahost.OrNil(f.timeout),
+		"keep_going": f.keep, "serial": f.serial, "parallel": luahost.OrNil(f.parallel), "site": find.hasSite(),
 	}}
 	return script{flags: f, name: "-c", source: commandSource, path: commandPath, find: find, extra: func(*world) luahost.Module { return order }}, nil
-}
-
-// orNil returns nil for a zero value.
-func orNil[T comparable](v T) any {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return v
 }

@@ -174,7 +174,7 @@ func (b *binding) resumed(c *luahost.Call) { c.Push(b.farm.config.Past != nil) }
 func (b *binding) once(c *luahost.Call) {
 	name, decide := "once "+c.String(1), c.Function(2)
 	if text, ok := b.farm.recallOwn("", name); ok {
-		c.Push(orNil(text))
+		c.Push(luahost.OrNil(text))
 		return
 	}
 	text := ""
@@ -186,7 +186,7 @@ func (b *binding) once(c *luahost.Call) {
 		c.Fail("a text or nil expected from the function, got a %s", v.Type())
 	}
 	b.remembered(c, "", name, text)
-	c.Push(orNil(text))
+	c.Push(luahost.OrNil(text))
 }
 
 // host:remember(name, value)
@@ -213,7 +213,7 @@ func (b *binding) recall(c *luahost.Call) {
 		value, _ = b.farm.Recall(h.name, name)
 		return nil
 	})
-	c.Push(orNil(value))
+	c.Push(luahost.OrNil(value))
 }
 
 // farm.holder() -> text
@@ -229,7 +229,7 @@ func (b *binding) holder(c *luahost.Call) {
 		}
 		return err
 	})
-	c.Push(orNil(text))
+	c.Push(luahost.OrNil(text))
 }
 
 // farm.unlock(holder)
@@ -262,12 +262,4 @@ func (b *binding) siteLock(c *luahost.Call) Lock {
 		})
 	}
 	return l
-}
-
-// orNil returns nil for an empty text.
-func orNil(text string) any {
-	if text == "" {
-		return nil
-	}
-	return text
 }
