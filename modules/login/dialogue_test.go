@@ -12,6 +12,7 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/luahost/secret"
 	"farmrun/modules/expect"
 	"farmrun/modules/login"
@@ -94,7 +95,7 @@ func TestDialogue(t *testing.T) {
 		{host: "a motd in pieces", outcomes: accepted},
 	} {
 		t.Run(test.host, func(t *testing.T) {
-			noLeaks(t)
+			remotetest.NoLeaks(t)
 			p := &passwords{word: "s3cret pw"}
 			if test.word != "" {
 				p.word = test.word

@@ -21,6 +21,7 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/modules/expect"
 	"farmrun/modules/login"
 )
@@ -34,7 +35,7 @@ func dialLocal(t *testing.T, shell ...string) *login.Client {
 	if _, err := exec.LookPath(shell[0]); err != nil {
 		t.Skipf("there is no %s here", shell[0])
 	}
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	c, err := login.Dial(t.Context(), options(expect.Program{Args: shell, Env: map[string]string{"LC_ALL": "C"}}))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, luahost.OutputOf(err))

@@ -11,19 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/luahost/remote/remotetest/recorded"
 	"farmrun/testdata/farm"
 )
-
-func noLeaks(t *testing.T) {
-	t.Helper()
-	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-}
 
 func check(t testing.TB, err error) {
 	t.Helper()
@@ -35,7 +29,7 @@ func check(t testing.TB, err error) {
 // connect returns both ends of a connection on loopback.
 func connect(t *testing.T) (near, far *net.TCPConn) {
 	t.Helper()
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	defer l.Close()
@@ -229,7 +223,7 @@ func needPorts(t *testing.T) {
 // host be reached from the same.
 func TestDialPorts(t *testing.T) {
 	needPorts(t)
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	ctx := context.Background()
 	var addrs []string
 	for range 2 {
@@ -254,7 +248,7 @@ func TestDialPorts(t *testing.T) {
 // TestDialMayNot has a thread that may not use reserved ports.
 func TestDialMayNot(t *testing.T) {
 	farm.Need(t)
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	const setting = "/proc/sys/net/ipv4/ip_unprivileged_port_start" // of the farm's network alone
 	was, err := os.ReadFile(setting)
 	check(t, err)
@@ -290,7 +284,7 @@ func dropBind() error {
 
 func TestDialFails(t *testing.T) {
 	needPorts(t)
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	why := errors.New("the turn is over")

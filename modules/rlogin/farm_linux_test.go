@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { farm.Main(m, 2) }
 func dialFarm(t *testing.T, o Options) (*Conn, *remotetest.Typist) {
 	t.Helper()
 	farm.Need(t)
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	c, err := Dial(ctx, "tcp", "webserv1:513", o)
@@ -132,7 +132,7 @@ func TestFarmCut(t *testing.T) {
 // talk to clients on other ports, by silence.
 func TestFarmNoWay(t *testing.T) {
 	farm.Need(t)
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	conn, err := net.Dial("tcp", "webserv1:513")
 	check(t, err)
 	defer conn.Close()
@@ -152,7 +152,7 @@ func TestFarmNoWay(t *testing.T) {
 // TestFarmMany has many logins to one host at once, each from a port of its own.
 func TestFarmMany(t *testing.T) {
 	farm.Need(t)
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	failed := make(chan error, 40)
 	for range cap(failed) {
 		go func() {

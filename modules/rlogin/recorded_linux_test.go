@@ -23,7 +23,7 @@ const (
 
 // TestRecorded has the dialogue with a real in.rlogind again, from a file.
 func TestRecorded(t *testing.T) {
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	if *record {
 		recordSession(t)
 	}

@@ -74,8 +74,7 @@ const password = `w3b "Secret' pw`
 
 func newHost(t *testing.T, env ...string) *remotetest.Shell {
 	t.Helper()
-	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	remotetest.NoLeaks(t)
 	sh := remotetest.New(t)
 	bin := t.TempDir()
 	if err := os.WriteFile(filepath.Join(bin, "sudo"), []byte(standIn), 0o755); err != nil {

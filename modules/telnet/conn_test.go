@@ -14,19 +14,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
 	"farmrun/luahost/remote/remotetest/rude"
 	"farmrun/modules/telnet"
 )
-
-func noLeaks(t *testing.T) {
-	t.Helper()
-	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-}
 
 func check(t testing.TB, err error) {
 	t.Helper()
@@ -38,7 +30,7 @@ func check(t testing.TB, err error) {
 // dial connects to a rude device.
 func dial(t *testing.T, d rude.Device) *telnet.Conn {
 	t.Helper()
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	c, err := telnet.Dial(ctx, "tcp", d.Start(t), remote.TerminalOptions{})
@@ -342,7 +334,7 @@ func TestDeafAsker(t *testing.T) {
 
 // TestUrgent has a data mark, which hosts send out of band, leave nothing behind.
 func TestUrgent(t *testing.T) {
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	defer l.Close()
@@ -365,7 +357,7 @@ func TestUrgent(t *testing.T) {
 }
 
 func TestDialFails(t *testing.T) {
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	addr := l.Addr().String()

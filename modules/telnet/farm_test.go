@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { farm.Main(m, 1) }
 func logIn(t *testing.T, o remote.TerminalOptions) (*telnet.Conn, *remotetest.Typist) {
 	t.Helper()
 	farm.Need(t)
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	c, err := telnet.Dial(ctx, "tcp", "webserv1:23", o)
@@ -114,7 +114,7 @@ func TestFarmCut(t *testing.T) {
 // TestFarmNoWay has a host that does not answer.
 func TestFarmNoWay(t *testing.T) {
 	farm.Need(t)
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	farm.Fault(t, "drop-port", "webserv1", "23")
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()

@@ -25,7 +25,7 @@ const (
 
 // TestRecorded has the dialogue with a real telnetd again, from a file.
 func TestRecorded(t *testing.T) {
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	if *record {
 		recordSession(t)
 	}

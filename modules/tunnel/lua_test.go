@@ -6,11 +6,12 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/luahosttest"
+	"farmrun/luahost/remote/remotetest"
 )
 
 func TestLua(t *testing.T) {
 	luahosttest.FilesWith(t, "testdata/*.lua", func(t *testing.T) luahost.Config {
-		noLeaks(t)
+		remotetest.NoLeaks(t)
 		taken := mustListen(t, "127.0.0.1:0")
 		here := luahosttest.Host(newHost(t), map[string]luahost.Func{"say": func(c *luahost.Call) {
 			c.Push(say(t, c.String(2), c.String(3)))

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"farmrun/luahost/remote/remotetest"
 )
 
@@ -40,13 +38,6 @@ func (h *here) Listen(_ context.Context, network, addr string) (net.Listener, er
 
 func (h *here) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	return h.dial(ctx, network, addr)
-}
-
-// noLeaks fails the test if goroutines are left when all else is cleaned up. It
-// comes first in a test.
-func noLeaks(t *testing.T) {
-	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 }
 
 // upper serves what answers each connection in capitals once the client has
@@ -119,7 +110,7 @@ func mustListen(t *testing.T, addr string) net.Listener {
 }
 
 func TestReverse(t *testing.T) {
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	to := upper(t)
 	host, set := newHost(t), &Set{}
 	tun, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: to})
@@ -173,7 +164,7 @@ func TestServerSpeaksFirst(t *testing.T) {
 }
 
 func TestShare(t *testing.T) {
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	to, other := upper(t), upper(t)
 	host, set := newHost(t), &Set{}
 	o := Options{Listen: freePort(t), To: to}
@@ -228,7 +219,7 @@ func TestShare(t *testing.T) {
 
 // A tunnel whose login has ended is opened anew.
 func TestReverseAfterTheLoginEnded(t *testing.T) {
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	to := upper(t)
 	host, set := newHost(t), &Set{}
 	var last net.Listener
@@ -258,7 +249,7 @@ func TestReverseAfterTheLoginEnded(t *testing.T) {
 }
 
 func TestFarEnd(t *testing.T) {
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	host, set := newHost(t), &Set{}
 	_, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: freePort(t)})
 	if !errors.Is(err, ErrFarEnd) || !strings.Contains(err.Error(), "connection refused") {
@@ -391,7 +382,7 @@ func TestProbeEnds(t *testing.T) {
 // Whoever waits for a tunnel that another opens has a deadline of its own, and
 // opens it itself if the other gave up.
 func TestWaiters(t *testing.T) {
-	noLeaks(t)
+	remotetest.NoLeaks(t)
 	to := upper(t)
 	host, set := newHost(t), &Set{}
 	opening, goOn := make(chan bool), make(chan bool)
