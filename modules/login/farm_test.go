@@ -10,6 +10,7 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/luahost/secret"
 	"farmrun/modules/expect"
 	"farmrun/modules/login"
@@ -147,7 +148,7 @@ func TestFarmEnds(t *testing.T) {
 			ring := keyring(farm.Password, &asked)
 			c, err := dialFarm(t, protocol, "webserv1", "web", ring)
 			check(t, err)
-			begun := make(signal)
+			begun := make(remotetest.Signal, 1)
 			for _, end := range []func(ctx context.Context) error{
 				func(ctx context.Context) error {
 					_, err := c.Run(ctx, remote.Cmd{Line: "echo; trap '' TERM HUP INT; setsid sleep 1900001 & sleep 1900001; sleep 1900001", Stdout: begun})
@@ -158,7 +159,7 @@ func TestFarmEnds(t *testing.T) {
 					return err
 				},
 			} {
-				begun = make(signal)
+				begun = make(remotetest.Signal, 1)
 				ctx, cancel := context.WithCancelCause(t.Context())
 				go func() {
 					<-begun
@@ -193,7 +194,7 @@ func TestFarmLost(t *testing.T) {
 		asked := 0
 		c, err := dialFarm(t, protocol, "webserv2", "web", keyring(farm.Password, &asked))
 		check(t, err)
-		begun := make(signal)
+		begun := make(remotetest.Signal, 1)
 		ended := make(chan error, 1)
 		go func() {
 			_, err := c.Run(context.Background(), remote.Cmd{Line: "echo; sleep 60", Stdout: begun})

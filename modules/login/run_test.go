@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -74,11 +72,6 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// neverEnds is a reader that has nothing, and ends only with the test.
-type neverEnds chan struct{}
-
-func (n neverEnds) Read([]byte) (int, error) { <-n; return 0, io.EOF }
-
 // allBytes is every byte value.
 var allBytes = func() string {
 	var b strings.Builder
@@ -92,7 +85,7 @@ func TestRun(t *testing.T) {
 	for _, shell := range shells {
 		t.Run(shell[0], func(t *testing.T) {
 			c := dialLocal(t, shell...)
-			never := make(neverEnds)
+			never := make(remotetest.NoInput)
 			defer close(never)
 			for _, x := range []struct {
 				name string
@@ -197,38 +190,19 @@ func TestAtOnce(t *testing.T) {
 	}
 }
 
-// endless are commands that do not end by themselves. MARK is replaced by a
-// text by which a process of theirs is found.
-var endless = map[string]string{
-	"sleep":       "sleep 1MARK",
-	"exec":        "exec sleep 1MARK",
-	"child":       "sh -c 'sleep 1MARK & wait'",
-	"deaf":        "trap '' TERM; sleep 1MARK; sleep 2MARK",
-	"chatty":      "yes 1MARK",
-	"pipeline":    "sleep 1MARK | cat | cat",
-	"own group":   "set -m; sleep 1MARK & wait",
-	"orphan":      "set -m; sleep 1MARK & exit 0",
-	"silent one":  "sleep 1MARK >/dev/null 2>&1 & wait",
-	"loop":        "while :; do : 1MARK; done",
-	"input":       "cat 1MARK - ; sleep 1MARK",
-	"stubborn":    "sh -c \"trap '' TERM HUP INT; while :; do sleep 1MARK; done\"",
-	"new session": "setsid sleep 1MARK; :",
+// ender tries whether c ends commands.
+func ender(c *login.Client) remotetest.Ender {
+	return remotetest.Ender{Run: c.Run, Within: time.Second, Behind: 10 * time.Second}
 }
 
-// TestEndless runs them all and looks what they leave behind.
-func TestEndless(t *testing.T) {
-	c := dialLocal(t, "sh")
-	for name := range endless {
-		t.Run(name, func(t *testing.T) { tryEnd(t, c, name, "") })
-	}
-}
+func TestEndless(t *testing.T) { ender(dialLocal(t, "sh")).TryAll(t) }
 
 // TestEndlessWithInput has commands ended that do not read their input: the
 // terminal is full of it.
 func TestEndlessWithInput(t *testing.T) {
-	c := dialLocal(t, "sh")
+	e := ender(dialLocal(t, "sh"))
 	for _, name := range []string{"sleep", "deaf", "new session"} {
-		t.Run(name, func(t *testing.T) { tryEnd(t, c, name, strings.Repeat("all work and no play\n", 50000)) })
+		t.Run(name, func(t *testing.T) { e.Try(t, name, strings.Repeat("all work and no play\n", 50000)) })
 	}
 }
 
@@ -239,57 +213,13 @@ func TestEndlessWithoutSetsid(t *testing.T) {
 	check(t, err)
 	defer c.Close()
 	for _, name := range []string{"sleep", "deaf", "child", "pipeline", "chatty"} {
-		t.Run(name, func(t *testing.T) { tryEnd(t, c, name, "") })
+		t.Run(name, func(t *testing.T) { ender(c).Try(t, name, "") })
 	}
-}
-
-// endlessRuns counts what tryEnd has run, for the marks.
-var endlessRuns atomic.Int64
-
-func tryEnd(t *testing.T, c *login.Client, name, input string) {
-	mark := fmt.Sprint(os.Getpid()*1000 + int(endlessRuns.Add(1))) // other tests may run on this machine
-	line := strings.ReplaceAll(endless[name], "MARK", mark)
-	const limit = 300 * time.Millisecond
-	var took, may time.Duration
-	for try := 0; try == 0 || try < 3 && took > may; try++ {
-		idle, err := run(t, c, remote.Cmd{Line: "true"}, time.Minute)
-		check(t, err)
-		may = limit + time.Second + 20*max(0, idle.Duration-20*time.Millisecond)
-		cmd := remote.Cmd{Line: line}
-		if input != "" {
-			cmd.Stdin = strings.NewReader(input)
-		}
-		began := time.Now()
-		_, err = run(t, c, cmd, limit)
-		took = time.Since(began)
-		t.Logf("%v of %v: %v", took, may, err)
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v, want a timeout", err)
-		}
-		if left, _ := exec.Command("pgrep", "-af", mark).Output(); len(left) > 0 {
-			t.Errorf("still running: %s", left)
-		}
-	}
-	if took > may {
-		t.Errorf("it took %v, want at most %v", took, may)
-	}
-}
-
-// signal is a writer that tells when something was written.
-type signal chan struct{}
-
-func (s signal) Write(p []byte) (int, error) {
-	select {
-	case <-s:
-	default:
-		close(s)
-	}
-	return len(p), nil
 }
 
 func TestCloseEndsCommands(t *testing.T) {
 	c := dialLocal(t, "sh")
-	started := make(signal)
+	started := make(remotetest.Signal, 1)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := c.Run(context.Background(), remote.Cmd{Line: "echo; exec sleep 8654321", Stdout: started})
@@ -340,13 +270,26 @@ func TestUnsure(t *testing.T) {
 	c, err := login.Dial(t.Context(), o)
 	check(t, err)
 	defer c.Close()
-	r, err := run(t, c, remote.Cmd{Line: "echo $$; pkill -STOP -s $(ps -o sid= -p $PPID); exec sleep 100"}, 500*time.Millisecond)
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(r.Stdout)))
+	ctx, expire := context.WithCancelCause(t.Context())
+	var pid, session int
+	said, says := io.Pipe()
+	defer says.Close()
+	go func() {
+		fmt.Fscanln(said, &pid, &session)
+		stop(session)
+		expire(context.DeadlineExceeded)
+	}()
+	_, err = c.Run(ctx, remote.Cmd{Line: "echo $$ $(ps -o sid= -p $PPID); exec sleep 100", Stdout: says})
 	if pid < 2 {
-		t.Fatalf("got %q, %v", r.Stdout, err)
+		t.Fatalf("it is process %d: %v", pid, err)
 	}
 	defer syscall.Kill(pid, syscall.SIGKILL)
 	if !errors.Is(err, context.DeadlineExceeded) || luahost.HintOf(err) != "the command may still be running on the host" {
 		t.Errorf("got %v, hint %q", err, luahost.HintOf(err))
 	}
+}
+
+// stop has all processes of a session stand still.
+func stop(session int) {
+	exec.Command("pkill", "-STOP", "-s", strconv.Itoa(session)).Run()
 }

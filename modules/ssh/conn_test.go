@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/modules/ssh"
 	"farmrun/modules/ssh/sshserver"
 )
@@ -179,7 +180,7 @@ func TestLost(t *testing.T) {
 	s := &sshserver.Server{}
 	w.serve("h", s)
 	c := w.dial(w.dialer(), "h")
-	started := newSignal()
+	started := make(remotetest.Signal, 1)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := c.Run(context.Background(), remote.Cmd{Line: "echo; exec sleep 100", Stdout: started})

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/modules/ssh"
 	"farmrun/testdata/farm"
 )
@@ -179,7 +180,7 @@ func running(t *testing.T, host string) func(string) string {
 func TestFarmEndless(t *testing.T) {
 	d := onFarm(t, "")
 	for _, user := range []string{"web", "csh"} {
-		t.Run(user, func(t *testing.T) { tryEndless(t, dialFarm(t, d, "webserv1", user), running(t, "webserv1")) })
+		t.Run(user, func(t *testing.T) { ender(dialFarm(t, d, "webserv1", user), running(t, "webserv1")).TryAll(t) })
 	}
 }
 
@@ -205,7 +206,7 @@ func TestFarmSudo(t *testing.T) {
 	farm.Exec(t, "webserv3", "sh", "-c", "echo 'web ALL=(root) NOPASSWD: /usr/bin/sh' >>/etc/sudoers")
 	c := dialFarm(t, d, "webserv3", "web")
 	ctx, cancel := context.WithCancelCause(context.Background())
-	started := newSignal()
+	started := make(remotetest.Signal, 1)
 	go func() {
 		<-started
 		cancel(context.DeadlineExceeded)
@@ -252,7 +253,7 @@ func TestFarmFaults(t *testing.T) {
 func TestFarmPowerCut(t *testing.T) {
 	d := onFarm(t, "", "ServerAliveInterval=1", "ServerAliveCountMax=1")
 	c := dialFarm(t, d, "webserv4", "web")
-	started := newSignal()
+	started := make(remotetest.Signal, 1)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := c.Run(context.Background(), remote.Cmd{Line: "echo; sleep 1000", Stdout: started})

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/modules/ssh"
 	"farmrun/modules/ssh/sshserver"
 )
@@ -21,7 +22,7 @@ import (
 func TestRun(t *testing.T) {
 	w := newWorld(t)
 	w.serve("h", &sshserver.Server{})
-	never := make(neverEnds)
+	never := make(remotetest.NoInput)
 	defer close(never)
 	c := w.dial(w.dialer(), "h")
 	for _, x := range []struct {
@@ -58,91 +59,22 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// neverEnds is a reader that has nothing, and ends only with the test.
-type neverEnds chan struct{}
-
-func (n neverEnds) Read([]byte) (int, error) { <-n; return 0, io.EOF }
-
-// endless are commands that do not end by themselves. MARK is replaced by a
-// text by which a process of theirs is found.
-var endless = map[string]string{
-	"sleep":       "sleep 1MARK",
-	"exec":        "exec sleep 1MARK",
-	"child":       "sh -c 'sleep 1MARK & wait'",
-	"deaf":        "trap '' TERM; sleep 1MARK; sleep 2MARK",
-	"chatty":      "yes 1MARK",
-	"pipeline":    "sleep 1MARK | cat | cat",
-	"own group":   "set -m; sleep 1MARK & wait",
-	"orphan":      "set -m; sleep 1MARK & exit 0",
-	"silent one":  "sleep 1MARK >/dev/null 2>&1 & wait",
-	"loop":        "while :; do : 1MARK; done",
-	"input":       "cat 1MARK - ; sleep 1MARK",
-	"two lines":   "sleep 1MARK\necho",
-	"stubborn":    "sh -c \"trap '' TERM HUP INT; while :; do sleep 1MARK; done\"",
-	"new session": "setsid sleep 1MARK; :",
-}
-
 func TestEndless(t *testing.T) {
 	w := newWorld(t)
 	w.serve("h", &sshserver.Server{})
-	c := w.dial(w.dialer(), "h")
-	tryEndless(t, c, func(mark string) string {
-		out, _ := exec.Command("pgrep", "-af", mark).Output()
-		return string(out)
-	})
+	ender(w.dial(w.dialer(), "h"), nil).TryAll(t)
 }
 
-// tryEndless runs them all and looks what they leave behind.
-func tryEndless(t *testing.T, c *ssh.Client, find func(mark string) string) {
-	n := 700000
-	for name, line := range endless {
-		n++
-		mark := fmtInt(n)
-		t.Run(name, func(t *testing.T) { tryEnd(t, c, strings.ReplaceAll(line, "MARK", mark), mark, find) })
-	}
-}
-
-// tryEnd runs a command that does not end. It has to be ended within half a
-// second, or more if the machine is so busy that even "true" takes long; the
-// best of three tries counts. Nothing is ever left behind.
-func tryEnd(t *testing.T, c *ssh.Client, line, mark string, find func(mark string) string) {
-	const limit = 300 * time.Millisecond
-	var took, may time.Duration
-	for try := 0; try == 0 || try < 3 && took > may; try++ {
-		may = limit + 500*time.Millisecond + 20*max(0, idle(t, c)-20*time.Millisecond)
-		began := time.Now()
-		_, err := run(t, c, remote.Cmd{Line: line}, limit)
-		took = time.Since(began)
-		t.Logf("%v of %v: %v", took, may, err)
-		if !errors.Is(err, ssh.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v, want a timeout", err)
-		}
-		left := find(mark)
-		for end := time.Now().Add(5 * time.Second); left != "" && took > limit+300*time.Millisecond && time.Now().Before(end); {
-			left = find(mark) // the host was slow, so it may go on for a moment
-		}
-		if left != "" {
-			t.Errorf("still running: %s", left)
-		}
-	}
-	if took > may {
-		t.Errorf("it took %v, want at most %v", took, may)
-	}
-}
-
-// idle returns how long a command takes that does nothing.
-func idle(t *testing.T, c *ssh.Client) time.Duration {
-	t.Helper()
-	r, err := run(t, c, remote.Cmd{Line: "true"}, time.Minute)
-	check(t, err)
-	return r.Duration
+// ender tries whether commands are ended on the host of c.
+func ender(c *ssh.Client, find func(mark string) string) remotetest.Ender {
+	return remotetest.Ender{Run: c.Run, Find: find, Within: 500 * time.Millisecond, Behind: 5 * time.Second}
 }
 
 func TestCloseEndsCommands(t *testing.T) {
 	w := newWorld(t)
 	w.serve("h", &sshserver.Server{})
 	c := w.dial(w.dialer(), "h")
-	started := newSignal()
+	started := make(remotetest.Signal, 1)
 	ended := make(chan error, 1)
 	go func() {
 		_, err := c.Run(context.Background(), remote.Cmd{Line: "echo; exec sleep 7654321", Stdout: started})

@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -158,21 +157,6 @@ func keyring(password string, asked *int) *secret.Keyring {
 }
 
 func pemText(b *pem.Block) []byte { return pem.EncodeToMemory(b) }
-
-func fmtInt(n int) string { return strconv.Itoa(n) }
-
-// signal is a writer that tells that something was written.
-type signal chan struct{}
-
-func newSignal() signal { return make(signal, 1) }
-
-func (s signal) Write(p []byte) (int, error) {
-	select {
-	case s <- struct{}{}:
-	default:
-	}
-	return len(p), nil
-}
 
 // nilRand is all the randomness that a certificate in a test needs.
 type nilRand struct{}

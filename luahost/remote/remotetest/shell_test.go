@@ -3,7 +3,6 @@ package remotetest
 import (
 	"context"
 	"errors"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +30,7 @@ func TestShell(t *testing.T) {
 		{"home", remote.Cmd{Line: `[ "$PWD" = "$HOME" ] && echo yes`}, result{Stdout: "yes\n"}},
 		{"env and dir", remote.Cmd{Line: `echo "$X $PWD"`, Dir: "/", Env: map[string]string{"X": "1 2"}}, result{Stdout: "1 2 /\n"}},
 		{"stdin", remote.Cmd{Line: "cat", Stdin: strings.NewReader("in")}, result{Stdout: "in"}},
-		{"stdin unread", remote.Cmd{Line: "exit 0", Stdin: endless{}}, result{}},
+		{"stdin unread", remote.Cmd{Line: "exit 0", Stdin: NoInput(nil)}, result{}},
 		{"signal", remote.Cmd{Line: "kill -TERM $$"}, result{Code: -1, Signal: "TERM"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -76,9 +75,3 @@ func TestShellDry(t *testing.T) {
 		t.Errorf("%d commands ran, want 1", n)
 	}
 }
-
-type endless struct{}
-
-func (endless) Read([]byte) (int, error) { select {} }
-
-var _ io.Reader = endless{}
