@@ -16,7 +16,8 @@ type Client struct {
 	wire     *wire
 	release  func() // gives up the connection to the jump host; may be nil
 
-	alive *keepalive
+	alive  *keepalive
+	spares spares
 
 	mu      sync.Mutex
 	why     error         // why the connection ended

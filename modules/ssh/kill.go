@@ -155,11 +155,11 @@ func signal(ch ssh.Channel, name ssh.Signal) {
 // sweep ends on the host whatever belongs to the command whose shell had the
 // process id pid, and tells what it could not end.
 func (c *Client) sweep(pid int, busy chan<- struct{}) sweeping {
-	ch, requests, err := c.conn.OpenChannel("session", nil)
+	ch, err := c.openSession()
 	if err != nil {
 		return sweeping{}
 	}
-	go ssh.DiscardRequests(requests)
+	go ssh.DiscardRequests(ch.requests)
 	defer ch.Close()
 	late := time.AfterFunc(5*time.Second, func() { ch.Close() })
 	defer late.Stop()

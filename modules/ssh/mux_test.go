@@ -10,11 +10,18 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// pair returns the two ends of a connection: the client's as a mux, and the
-// host's.
+// pair returns the two ends of a connection: the client's as a mux, and that of
+// a host which opens no channel.
 func pair(t *testing.T) (*mux, *ssh.ServerConn) {
 	t.Helper()
 	ours, theirs := loopback(t)
+	return pairOver(t, ours, theirs, func(c ssh.NewChannel) { c.Reject(ssh.Prohibited, "") })
+}
+
+// pairOver is pair over a connection that is there. open is called for each
+// channel that the client wants, for one after the other.
+func pairOver(t *testing.T, ours, theirs net.Conn, open func(ssh.NewChannel)) (*mux, *ssh.ServerConn) {
+	t.Helper()
 	server := &ssh.ServerConfig{NoClientAuth: true}
 	server.AddHostKey(newSigner(t))
 	host := make(chan *ssh.ServerConn, 1)
@@ -32,7 +39,7 @@ func pair(t *testing.T) (*mux, *ssh.ServerConn) {
 		}()
 		go func() {
 			for c := range channels {
-				c.Reject(ssh.Prohibited, "")
+				open(c)
 			}
 		}()
 		host <- conn

@@ -102,11 +102,14 @@ type run struct {
 	signal string
 }
 
-// start opens a channel and the command in it, two round trips in all, and
-// then stays to read the output.
+// start opens a channel, unless there is a spare, and the command in it, a round
+// trip each, and then stays to read the output.
 func (r *run) start(line string) {
-	r.ch, r.requests, r.err = r.client.conn.OpenChannel("session", nil)
+	var s session
+	s, r.err = r.client.openSession()
+	r.ch, r.requests = s.Channel, s.requests
 	if r.began = r.err == nil && !r.given.Load(); r.began {
+		r.client.prepare()
 		r.err = execute(r.ch, line)
 	}
 	close(r.opened)
@@ -244,9 +247,9 @@ func (r *run) result() remote.Result {
 
 // openError explains why no session could be started.
 func (c *Client) openError(err error) error {
-	var refused *ssh.OpenChannelError
-	if errors.As(err, &refused) {
-		return fmt.Errorf("the host opens no further session: %s (its MaxSessions may be reached)", refused.Message)
+	var no *ssh.OpenChannelError
+	if errors.As(err, &no) {
+		return fmt.Errorf("the host opens no further session: %s (its MaxSessions may be reached)", no.Message)
 	}
 	if why := c.broken(); why != nil {
 		return why

@@ -50,14 +50,14 @@ func (c *Client) Terminal(ctx context.Context, o remote.TerminalOptions) (remote
 	}
 }
 
-// openTerminal takes three round trips.
+// openTerminal takes three round trips, or two where there is a spare.
 func (c *Client) openTerminal(o remote.TerminalOptions) (*terminal, error) {
-	ch, requests, err := c.conn.OpenChannel("session", nil)
+	ch, err := c.openSession()
 	if err != nil {
 		return nil, err
 	}
 	t := &terminal{timed: newTimed(ch, ch, ch.Stderr()), client: c, channel: ch, told: make(chan struct{})}
-	go t.follow(requests)
+	go t.follow(ch.requests)
 	wish := ptyRequest{Term: o.Term, Columns: uint32(o.Columns), Rows: uint32(o.Rows), Modes: ttyOpEnd}
 	err = t.request("pty-req", ssh.Marshal(wish), "the host gives no terminal")
 	if err == nil {
