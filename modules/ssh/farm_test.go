@@ -117,6 +117,27 @@ func TestFarmTwoFactors(t *testing.T) {
 	}
 }
 
+// TestFarmSessions has a host that opens few sessions, and one that asks whether
+// its client lives while a session is open that nobody uses yet.
+func TestFarmSessions(t *testing.T) {
+	for _, x := range []struct{ name, setting, line string }{
+		{"one", "MaxSessions 1", "true"},
+		{"two", "MaxSessions 2", "true"},
+		{"asks", "ClientAliveInterval 1\nClientAliveCountMax 1", "sleep 2.5"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			farm.Fault(t, "sshd", "webserv2", x.setting)
+			c := dialFarm(t, onFarm(t, ""), "webserv2", "")
+			for _, line := range []string{"true", x.line, "true", "true"} {
+				_, err := run(t, c, remote.Cmd{Line: line}, 5*time.Second)
+				check(t, err)
+			}
+			_, err := run(t, c, remote.Cmd{Line: "sleep 60"}, 100*time.Millisecond)
+			expect(t, err, ssh.StageRun, ssh.ErrTimeout, "")
+		})
+	}
+}
+
 func TestFarmAlgorithms(t *testing.T) {
 	for _, set := range [][]string{
 		{"Ciphers=aes256-ctr", "MACs=hmac-sha2-512", "KexAlgorithms=ecdh-sha2-nistp256", "HostKeyAlgorithms=^ssh-ed25519"},

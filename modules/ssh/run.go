@@ -67,6 +67,13 @@ func (c *Client) begin(sweep bool) error {
 	return nil
 }
 
+// isBusy tells whether more than one run is under way.
+func (c *Client) isBusy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.active > 1
+}
+
 // finish ends what begin has begun.
 func (c *Client) finish() {
 	c.mu.Lock()

@@ -3,6 +3,7 @@ package ssh
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -25,19 +26,30 @@ type spares struct {
 	next    chan session // hands the spare over, or is closed where it came to nothing; nil is none
 }
 
+// placeWithin is how long a host may take to free the place of a session that it
+// has closed: sshd does so a moment later.
+const placeWithin = time.Second
+
 // openSession returns the spare, or opens a session. It takes a round trip at
-// most, or two where the spare is lost.
+// most, or two where the spare is lost. A host that opens no further session is
+// asked again if it may be a spare that has taken the last place, or a command
+// that has ended.
 func (c *Client) openSession() (session, error) {
-	for {
+	for asked := time.Now(); ; {
 		s, begun, ok := c.spares.take()
 		if ok {
 			return s, nil
 		}
 		ch, requests, err := c.conn.OpenChannel("session", nil)
-		if err == nil || !refused(err) || !c.spares.begunSince(begun) {
+		switch {
+		case err == nil || !refused(err):
 			return session{ch, requests}, err
+		case c.spares.begunSince(begun):
+		case c.isBusy() || time.Since(asked) > placeWithin:
+			return session{}, err
+		default:
+			time.Sleep(placeWithin / 50)
 		}
-		// It may be a spare that has taken the last place.
 	}
 }
 

@@ -23,31 +23,30 @@ type duel struct {
 	terminal bool
 }
 
-// fight runs both in turns.
-func (w *world) fight(ctx context.Context, d duel, t *table) error {
+// fight runs both in turns, and returns what ours took.
+func (w *world) fight(ctx context.Context, d duel, t *table) (ours []usage, err error) {
 	if why := d.impossible(); why != "" {
 		t.leaveOut(d, why)
-		return nil
+		return nil, nil
 	}
 	rounds := cmp.Or(w.options.rounds, d.rounds)
 	if w.options.tiny {
 		rounds = 1
 	}
-	var ours, theirs []usage
+	var theirs []usage
 	for round := range rounds {
 		pair := [2][]string{d.ours, d.theirs}
 		var took [2]usage
 		for i := range pair {
 			which := (i + round) % 2
-			var err error
 			if took[which], err = run(ctx, w.dir, pair[which], d.terminal && which == 0); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		ours, theirs = append(ours, took[0]), append(theirs, took[1])
 	}
 	t.add(d, ours, theirs)
-	return nil
+	return ours, nil
 }
 
 // impossible tells what is missing for the duel, "" if nothing is.

@@ -18,8 +18,12 @@
 // A rollout is measured against the same commands, the health checks of all
 // hosts before each turn among them, sent by the plain program to the same server
 // over a line on which a round trip takes 50 ms. farmrun keeps its journal and
-// has a terminal with the live view on it. How many round trips a step takes is
-// read from the journal.
+// has a terminal with the live view on it. Round trips are counted by the clock:
+// what was waited for beyond the time that commands took on the hosts. "A step" is
+// a step of a turn from its beginning in the journal to its end; "all, a step" is
+// the whole run, from the start of the program to its end, for each step of each
+// turn: the logins, the look at all hosts before each turn and at the host after
+// it, the journal and whatever else costs time.
 //
 // Processor time is that of the program and its children, user and system;
 // memory is the most that was resident, and private what of it is no file's.
@@ -90,7 +94,7 @@ func bench(ctx context.Context, o options, out io.Writer) (met bool, err error) 
 		if !strings.Contains(d.name, o.only) {
 			continue
 		}
-		if err := w.fight(ctx, d, t); err != nil {
+		if _, err := w.fight(ctx, d, t); err != nil {
 			return false, fmt.Errorf("%s: %w", d.name, err)
 		}
 	}

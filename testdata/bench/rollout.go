@@ -27,14 +27,15 @@ const (
 )
 
 // rollout measures what a rollout takes longer than its commands do, and how many
-// round trips a step takes.
+// round trips a step takes: by itself, and with all that there is around the
+// steps.
 func (w *world) rollout(ctx context.Context, t *table) error {
 	script := filepath.Join(w.dir, "rollout.lua")
 	if err := os.WriteFile(script, rolloutScript, 0o600); err != nil {
 		return err
 	}
 	hosts, steps := w.hosts(rolloutHosts), strconv.Itoa(turnSteps)
-	err := w.fight(ctx, duel{
+	ours, err := w.fight(ctx, duel{
 		name: rolloutName, targets: map[string]float64{"wall": 1.05},
 		farm: &w.far, hosts: hosts, rounds: 3, terminal: true,
 		ours: []string{w.farmrun, "-F", w.far.config, script, setOf(hosts), steps},
@@ -44,17 +45,27 @@ func (w *world) rollout(ctx context.Context, t *table) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", rolloutName, err)
 	}
-	trips, err := w.trips(hosts * turnSteps)
+	took, err := w.steps(hosts * turnSteps)
 	if err != nil {
 		return err
 	}
-	t.count(rolloutName, "trips", trips, 2)
+	t.count(rolloutName, "a step", trips(took, 1), 2)
+	// One after the other in a turn: the look at all hosts, the steps, the look at
+	// the host.
+	took = medianOf(ours, func(u usage) float64 { return u.wall.Seconds() })
+	t.count(rolloutName, "all, a step", trips(took, hosts*(turnSteps+2))/float64(hosts*turnSteps), 2)
 	return nil
 }
 
-// trips is how many round trips a step of the last run took, by its journal,
-// which has so many of them.
-func (w *world) trips(steps int) (float64, error) {
+// trips is how many round trips there are in so many seconds, in which commands
+// ran one after the other.
+func trips(seconds float64, commands int) float64 {
+	return (seconds - float64(commands)*commandTime.Seconds()) / roundTrip.Seconds()
+}
+
+// steps is how many seconds a step of the last run took, on the average, by its
+// journal, which has n of them.
+func (w *world) steps(n int) (float64, error) {
 	store := runs.Store{Dir: filepath.Join(w.dir, ".local", "state", "farmrun", "runs")}
 	id, err := store.Find("")
 	if err != nil {
@@ -64,14 +75,16 @@ func (w *world) trips(steps int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var took []float64
+	var all float64
+	ended := 0
 	for _, r := range records {
 		if r.Kind == journal.StepEnded {
-			took = append(took, r.Seconds)
+			all += r.Seconds
+			ended++
 		}
 	}
-	if len(took) != steps {
+	if ended != n {
 		return 0, errors.New("the journal does not have all steps")
 	}
-	return (median(took) - commandTime.Seconds()) / roundTrip.Seconds(), nil
+	return all / float64(n), nil
 }
