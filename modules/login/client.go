@@ -73,7 +73,8 @@ func (c *Client) Done() <-chan struct{} { return c.done }
 // the command on the host with all its children and returns an *Error that
 // wraps context.Cause(ctx); what the command had said until then is in the
 // Result. When the terminal is lost the *Error wraps ErrLost, after Close
-// ErrClosed.
+// ErrClosed. A host that cannot be told to end the command does so by itself:
+// when its terminal hangs up, and a few seconds after the deadline of ctx.
 func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	ctx, stop, err := c.begin(ctx)
 	if err != nil {

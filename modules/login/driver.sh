@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2059,SC2154,SC2209,SC2259,SC2260
+# shellcheck shell=sh disable=SC2034,SC2059,SC2154,SC2209,SC2259,SC2260
 #
 # What the shell of a terminal becomes, when a login has led to it: it reads
 # lines, each of which begins with the letter of an order, and answers in
@@ -9,6 +9,7 @@
 #
 #	sTEXT tTEXT  text, with a line end or without, for the script to come
 #	eTEXT        the same as a format of printf
+#	dSECONDS     the time that the script to come has
 #	r ri         run the script: with no input, or with what is given to it
 #	pTEXT        input as a format of printf
 #	bTEXT        input as base64
@@ -20,6 +21,9 @@
 # P with the process id of a command, O and
 # E with a piece of its output, empty at the end, X with its status, k and K at
 # the beginning of what k runs and with what that says.
+#
+# A function sweep stands before, the script of package sweep. The host needs it
+# where nobody can tell it any more that a command has to end.
 _n='
 '
 _e='od -An -v -tx1' _f=hex
@@ -52,11 +56,37 @@ encode() {
 dispatch() {
 	{
 		{
-			# in (), lest this shell's note on a signal be among what the command says
-			(exec $_z /bin/sh -c "printf '%s' '${_m}P'\$\$';' >&3;exec 3>&-;$_s" 2>&1 >&5 5>&-)
-			frame "X$?"
-		} 2>/dev/null | encode E 5>&-
-	} 5>&1 | encode O
+			{
+				# in (), lest this shell's note on a signal be among what the command says
+				(exec $_z /bin/sh -c "printf '%s' '${_m}P'\$\$';' >&3;echo \$\$ >&6;exec 3>&- 6>&-;$_s" 2>&1 >&5 5>&-)
+				frame "X$?"
+			} 2>/dev/null | encode E 5>&- 6>&-
+		} 5>&1 | encode O 6>&-
+		echo over
+	} 6>&1 | guard
+}
+
+# guard reads the process id of a command and ends that when its time is over or
+# the terminal hangs up, unless it reads before that the command is over. A
+# terminal that hangs up ends sleep by the same signal, 1; that there is no
+# sleep, or none that takes so many seconds, means nothing.
+guard() {
+	read -r _p || return
+	(
+		trap : HUP
+		sleep "$_t" &
+		_x=$!
+		trap 'kill $_x; exit' TERM
+		wait $_x
+		case $? in 0 | 129 | 257)
+			P=$_p left=
+			[ $_g = leaders ] || left=$P
+			sweep
+			;;
+		esac
+	) </dev/null >/dev/null 3>&- &
+	_x=$!
+	read -r _l && kill $_x
 }
 
 # run runs the script beside a serve that takes the orders meanwhile. Some shells
@@ -67,16 +97,17 @@ run() {
 	i) (trap '' PIPE && serve) 2>/dev/null | dispatch ;;
 	*) serve >/dev/null | dispatch </dev/null ;;
 	esac
-	_s=
+	_s='' _t=8640000
 	frame R
 }
 serve() {
-	_s=
+	_s='' _t=8640000
 	while IFS= read -r _l; do
 		case $_l in
 		s*) _s=$_s${_l#s}$_n ;;
 		t*) _s=$_s${_l#t} ;;
 		e*) _x=$(printf "${_l#e}.") && _s=$_s${_x%.} ;;
+		d*) _t=${_l#d} ;;
 		r*) run "${_l#r}" ;;
 		p*) printf "${_l#p}" ;;
 		b*) printf %s "${_l#b}" | base64 -d ;;

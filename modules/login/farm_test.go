@@ -218,6 +218,49 @@ func TestFarmLost(t *testing.T) {
 	}
 }
 
+// TestFarmFrozen has the daemons stand still while the time of a command passes.
+// It ends although nobody can tell the host to end it: at its time by the host
+// itself, or when the daemon goes on and finds that its client is gone.
+func TestFarmFrozen(t *testing.T) {
+	farm.Need(t)
+	for _, x := range []struct{ protocol, host, daemon string }{{"telnet", "webserv1", "telnetd"}, {"rlogin", "webserv2", "in.rlogind"}} {
+		t.Run(x.protocol, func(t *testing.T) {
+			t.Parallel() // they wait
+			for _, thaws := range []bool{false, true} {
+				frozen(t, x.protocol, x.host, x.daemon, thaws)
+			}
+		})
+	}
+}
+
+func frozen(t *testing.T, protocol, host, daemon string, thaws bool) {
+	asked := 0
+	c, err := dialFarm(t, protocol, host, "web", keyring(farm.Password, &asked))
+	check(t, err)
+	put := func(into string) { farm.Exec(t, host, "sh", "-c", "pkill -"+into+" '^("+daemon+"|socat)$'") }
+	begun := make(remotetest.Signal, 1)
+	go func() {
+		<-begun
+		put("STOP")
+	}()
+	_, err = run(t, c, remote.Cmd{Line: "trap '' TERM HUP; echo; sleep 1800001; sleep 1800002", Stdout: begun}, time.Second)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if thaws {
+		go c.Close()
+		put("CONT")
+	}
+	left := "?"
+	for end := time.Now().Add(20 * time.Second); left != "" && time.Now().Before(end); {
+		left = farm.Exec(t, host, "sh", "-c", "pgrep -af '[s]leep 180000' || :")
+	}
+	if left != "" {
+		t.Errorf("still running: %s", left)
+	}
+	put("CONT")
+}
+
 // TestFarmTunnel has a host get at a service by the terminal.
 func TestFarmTunnel(t *testing.T) {
 	farm.Need(t)

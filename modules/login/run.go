@@ -3,6 +3,7 @@ package login
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"strconv"
 	"sync"
@@ -98,11 +99,7 @@ type outcome struct {
 func (r *run) do(ctx context.Context, script string, otherwise sweeper) (o outcome, err error) {
 	r.shell.hear(r.took) // and again when the next command begins
 	r.input, r.stuck = context.WithCancel(context.WithoutCancel(ctx))
-	order := "r\n"
-	if r.cmd.Stdin != nil {
-		order = "ri\n"
-	}
-	if err := r.shell.send(ctx, append(scriptOrders(script), order...)); err != nil {
+	if err := r.shell.send(ctx, r.orders(ctx, script)); err != nil {
 		return outcome{sure: true}, err // it is not run without the last of the order
 	}
 	select {
@@ -121,6 +118,22 @@ func (r *run) do(ctx context.Context, script string, otherwise sweeper) (o outco
 		return r.stop(ctx, otherwise), err
 	}
 	return outcome{good: err == nil && r.settle(ctx), sure: err == nil}, err
+}
+
+// hostWaits is how much longer than ctx the host lets a command run, so that it
+// acts only where nobody else can: the line is cut, or stands still.
+const hostWaits = 3 * time.Second
+
+// orders are those by which the driver runs the script, and ends it by itself.
+func (r *run) orders(ctx context.Context, script string) []byte {
+	orders := scriptOrders(script)
+	if end, ok := ctx.Deadline(); ok {
+		orders = fmt.Appendf(orders, "d%d\n", (time.Until(end)+hostWaits+time.Second-1)/time.Second)
+	}
+	if r.cmd.Stdin != nil {
+		return append(orders, "ri\n"...)
+	}
+	return append(orders, "r\n"...)
 }
 
 // wait waits for the end of a command that has begun.
@@ -332,7 +345,7 @@ func (s *shell) patience() time.Duration { return heedWithin + 2*s.slow }
 func (r *run) sweep(ctx context.Context) (left []sweep.Process, done bool) {
 	heed, cancel := context.WithTimeout(ctx, r.shell.patience())
 	defer cancel()
-	if !r.starve(heed) || r.shell.send(heed, append(scriptOrders(sweep.Script(r.pid, r.shell.leaders)), "k\n"...)) != nil {
+	if !r.starve(heed) || r.shell.send(heed, append(scriptOrders(sweep.Call(sweepName, r.pid, r.shell.leaders)), "k\n"...)) != nil {
 		return nil, false
 	}
 	select {

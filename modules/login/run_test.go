@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -28,7 +29,7 @@ import (
 var shells = [][]string{{"sh"}, {"bash", "--norc"}, {"csh", "-f"}, {"tcsh", "-f"}, {"busybox", "ash"}}
 
 // dialLocal returns a login whose terminals are of this machine.
-func dialLocal(t *testing.T, shell ...string) *login.Client {
+func dialLocal(t testing.TB, shell ...string) *login.Client {
 	t.Helper()
 	if _, err := exec.LookPath(shell[0]); err != nil {
 		t.Skipf("there is no %s here", shell[0])
@@ -292,4 +293,113 @@ func TestUnsure(t *testing.T) {
 // stop has all processes of a session stand still.
 func stop(session int) {
 	exec.Command("pkill", "-STOP", "-s", strconv.Itoa(session)).Run()
+}
+
+// TestHungUp has the terminal hang up on a command, which ends with it.
+func TestHungUp(t *testing.T) {
+	c := dialLocal(t, "sh")
+	mark := marked(1)
+	line := "setsid sleep 1" + mark + " & trap '' HUP; kill -KILL $(ps -o sid= -p $PPID); sleep 2" + mark
+	if _, err := run(t, c, remote.Cmd{Line: line}, time.Minute); !errors.Is(err, login.ErrLost) {
+		t.Errorf("got %v, want ErrLost", err)
+	}
+	awaitNone(t, mark)
+}
+
+// TestCutOff has the line die before the time of a command is over: the host
+// keeps that by itself.
+func TestCutOff(t *testing.T) {
+	o := options(expect.Program{Args: []string{"sh"}})
+	open, line := o.Open, &deadLine{dead: make(chan struct{})}
+	o.Open = func(ctx context.Context, how remote.TerminalOptions) (_ remote.Terminal, err error) {
+		if line.Terminal != nil {
+			return nil, errors.New("no more")
+		}
+		line.Terminal, err = open(ctx, how)
+		return line, err
+	}
+	c, err := login.Dial(t.Context(), o)
+	check(t, err)
+	defer line.Terminal.Close()
+	defer c.Close()
+	mark, begun := marked(2), make(remotetest.Signal, 1)
+	go func() {
+		<-begun
+		close(line.dead)
+	}()
+	_, err = run(t, c, remote.Cmd{Line: "trap '' TERM HUP; echo; sleep 1" + mark + "; sleep 2" + mark, Stdout: begun}, time.Second)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if left, _ := exec.Command("pgrep", "-f", "sleep 1"+mark).Output(); len(left) == 0 {
+		t.Error("it has ended without the host's doing")
+	}
+	awaitNone(t, mark)
+}
+
+// deadLine is a terminal that nothing comes through any more once it is dead,
+// not even that it was closed.
+type deadLine struct {
+	remote.Terminal
+	dead chan struct{}
+}
+
+func (l *deadLine) Write(p []byte) (int, error) {
+	select {
+	case <-l.dead:
+		return len(p), nil
+	default:
+		return l.Terminal.Write(p)
+	}
+}
+
+func (l *deadLine) Close() error { return nil }
+
+// TestNoWatchLeft looks for what watches over a command, when that is over.
+func TestNoWatchLeft(t *testing.T) {
+	c := dialLocal(t, "sh")
+	within := 1000*time.Hour + time.Duration(os.Getpid())*time.Second
+	watch := fmt.Sprint(os.Getpid() + 3600*1000 + 3)
+	r, err := run(t, c, remote.Cmd{Line: "until pgrep -f 'sleep [" + watch[:1] + "]" + watch[1:] + "'; do :; done"}, within)
+	check(t, err)
+	if r.Code != 0 {
+		t.Errorf("there is no watch: %q", r.Stderr)
+	}
+	awaitNone(t, watch)
+}
+
+// marked returns a number by which the sleeps of a test are found.
+func marked(test int) string { // and no other tests on this machine
+	return fmt.Sprint(os.Getpid()*1000 + 900 + test)
+}
+
+// awaitNone waits until no sleep has the mark among its words.
+func awaitNone(t *testing.T, mark string) {
+	t.Helper()
+	left := []byte("?")
+	for end := time.Now().Add(20 * time.Second); len(left) > 0 && time.Now().Before(end); {
+		left, _ = exec.Command("pgrep", "-af", "sleep [12]?"+mark).Output()
+	}
+	if len(left) > 0 {
+		t.Errorf("still running: %s", left)
+	}
+}
+
+// BenchmarkRun is what a command costs that does nothing.
+func BenchmarkRun(b *testing.B) {
+	c := dialLocal(b, "sh")
+	ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
+	defer cancel()
+	for b.Loop() {
+		if _, err := c.Run(ctx, remote.Cmd{Line: "true"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkDial is what a login costs after its dialogue.
+func BenchmarkDial(b *testing.B) {
+	for b.Loop() {
+		dialLocal(b, "sh").Close()
+	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"farmrun/luahost/console"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/sweep"
 )
 
 // driver is what the shell on the host becomes; see the file.
@@ -20,9 +21,13 @@ import (
 //go:embed driver.sh
 var driver string
 
-// driverOrders is driver without its comments.
+// sweepName is what the driver calls the script of package sweep.
+const sweepName = "sweep"
+
+// driverOrders is driver without its comments, behind what it needs.
 func driverOrders() string {
 	var b strings.Builder
+	b.WriteString(sweep.Function(sweepName))
 	for line := range strings.Lines(driver) {
 		if text := strings.TrimSpace(line); text != "" && !strings.HasPrefix(text, "#") {
 			b.WriteString(line)

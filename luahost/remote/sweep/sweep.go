@@ -26,16 +26,29 @@ var sweeper string
 // leader says that the process leads its session or its group; if it does not
 // then, its number has gone to another, which is left alone. Without leader the
 // caller has to be sure of it.
-func Script(pid int, leader bool) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "P=%d\n", pid)
+func Script(pid int, leader bool) string { return subject(pid, leader) + body() }
+
+// Function returns a shell function of that name that does what Script does, for
+// a shell that may have to do it by itself. Call returns how to call it; it
+// exits.
+func Function(name string) string { return name + "() {\n" + body() + "}\n" }
+
+// Call returns the script that calls a Function for a process.
+func Call(name string, pid int, leader bool) string { return subject(pid, leader) + name + "\n" }
+
+// subject says which process it is about.
+func subject(pid int, leader bool) string {
 	if leader {
-		b.WriteString("left=\n")
-	} else {
-		b.WriteString("left=$P\n")
+		return fmt.Sprintf("P=%d left=\n", pid)
 	}
+	return fmt.Sprintf("P=%[1]d left=%[1]d\n", pid)
+}
+
+// body is the script without its comments, for it has to go over slow lines.
+func body() string {
+	var b strings.Builder
 	for line := range strings.Lines(sweeper) {
-		if !strings.HasPrefix(line, "#") { // it has to go over slow lines
+		if !strings.HasPrefix(line, "#") {
 			b.WriteString(line)
 		}
 	}
