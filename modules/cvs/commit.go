@@ -106,6 +106,15 @@ var (
 // Changes returns which files of a module differ between two states of it in
 // the repository (rdiff -s).
 func (c *Client) Changes(ctx context.Context, o ChangesOptions) ([]Change, error) {
+	changes, err := c.rdiff(ctx, o)
+	for i := range changes {
+		changes[i].Path = strings.TrimPrefix(changes[i].Path, o.Module+"/")
+	}
+	return changes, err
+}
+
+// rdiff is Changes with paths from the repository's top.
+func (c *Client) rdiff(ctx context.Context, o ChangesOptions) ([]Change, error) {
 	from, err := when(o.From, o.FromDate)
 	if err != nil {
 		return nil, err
@@ -123,7 +132,7 @@ func (c *Client) Changes(ctx context.Context, o ChangesOptions) ([]Change, error
 	args := append(append(append([]string{"-q", "rdiff", "-s"}, from...), to...), o.Module)
 	var changes []Change
 	out := &lines{each: func(line string) {
-		if change, ok := parseChange(line, o.Module); ok {
+		if change, ok := parseChange(line); ok {
 			changes = append(changes, change)
 		}
 	}}
@@ -133,7 +142,7 @@ func (c *Client) Changes(ctx context.Context, o ChangesOptions) ([]Change, error
 }
 
 // parseChange reads a line of rdiff -s.
-func parseChange(line, module string) (change Change, ok bool) {
+func parseChange(line string) (change Change, ok bool) {
 	if m := rdiffChanged().FindStringSubmatch(line); m != nil {
 		change = Change{m[1], "changed", m[2], m[3]}
 	} else if m := rdiffNew().FindStringSubmatch(line); m != nil {
@@ -143,6 +152,5 @@ func parseChange(line, module string) (change Change, ok bool) {
 	} else {
 		return Change{}, false
 	}
-	change.Path = strings.TrimPrefix(change.Path, module+"/")
 	return change, true
 }

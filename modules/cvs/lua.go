@@ -317,10 +317,12 @@ func (b *binding) changes(c *luahost.Call) {
 	c.Push(changes)
 }
 
-// cvs.revisions(host, options) -> revisions
+// cvs.revisions(host, options) -> revisions or nil
 //
 // Returns the revision that each file of a module has on a tag or branch, by
-// its path from the module's top. Options: root, module, tag (all required).
+// its path from the module's top; nil for a module that CVSROOT/modules puts
+// together from several directories or from files, of which only a checkout
+// tells what it has. Options: root, module, tag (all required).
 func (b *binding) revisions(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Root    string `lua:"root,required"`
@@ -334,6 +336,10 @@ func (b *binding) revisions(c *luahost.Call) {
 		revisions, err = client.Revisions(ctx, opts.Module, opts.Tag)
 		return err
 	})
+	if revisions == nil {
+		c.Push(nil)
+		return
+	}
 	c.Push(revisions)
 }
 

@@ -1,7 +1,6 @@
 package cvs
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -14,28 +13,11 @@ import (
 	"farmrun/luahost/remote"
 )
 
-// Revisions returns the revision that each file of a module has on a tag or
-// branch, by its path from the module's top.
-func (c *Client) Revisions(ctx context.Context, module, tag string) (map[string]string, error) {
-	changes, err := c.Changes(ctx, ChangesOptions{Module: module, FromDate: "1970-01-02", To: tag})
-	if err != nil {
-		return nil, err
-	}
-	revisions := make(map[string]string, len(changes))
-	for _, change := range changes {
-		revisions[change.Path] = change.To
-	}
-	if len(revisions) == 0 {
-		return nil, &Error{Do: "cvs rdiff of " + module, Reason: ErrNothing}
-	}
-	return revisions, nil
-}
-
 // MoveOptions of Move. All but Look must be set.
 type MoveOptions struct {
 	Dir       string
 	Tag       string
-	Revisions map[string]string // those of the tag, as Revisions returns them
+	Revisions map[string]string // those of the tag, as Revisions returns them; not nil
 	Look      bool              // only returns what would be fetched, and minds nothing that is not under CVS
 }
 
@@ -51,7 +33,7 @@ func (c *Client) Move(ctx context.Context, o MoveOptions) (fetched []string, err
 	if err := errors.Join(CheckTag(o.Tag), remote.CheckPath(o.Dir)); err != nil {
 		return nil, err
 	}
-	has, err := c.inspect(ctx, o.Dir, true)
+	has, err := c.inspect(ctx, remote.Cmd{Title: "look at the working copy " + o.Dir, Dir: o.Dir, Query: true}, "look")
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +44,7 @@ func (c *Client) Move(ctx context.Context, o MoveOptions) (fetched []string, err
 	if has.stray != "" {
 		return nil, fmt.Errorf("%s in %s is not under CVS", has.stray, o.Dir)
 	}
-	if err := c.step(ctx, o, "remove", arguments.stale); err != nil {
+	if err := c.remove(ctx, o, arguments.stale); err != nil {
 		return nil, err
 	}
 	sample := has.sample(o.Revisions)
@@ -71,10 +53,7 @@ func (c *Client) Move(ctx context.Context, o MoveOptions) (fetched []string, err
 			return nil, err
 		}
 	}
-	if err := c.step(ctx, o, "retag", []string{sample}); err != nil {
-		return nil, err
-	}
-	return fetched, c.verify(ctx, o)
+	return fetched, c.retag(ctx, o, sample)
 }
 
 // filesAtOnce is how many files one update is given by name.
@@ -95,31 +74,42 @@ var moveScript string
 // mostListed is how much the list of a working copy's files may take.
 const mostListed = 256 << 20
 
-func (c *Client) inspect(ctx context.Context, dir string, names bool) (*copyState, error) {
-	cmd := remote.Cmd{
-		Title: "look at the working copy " + dir, Dir: dir, Query: true, Quiet: true, Keep: mostListed,
-		Args: []string{"sh", "-c", "# look at a working copy\n" + moveScript, "sh", "look", yes(names)},
-		Env:  map[string]string{"LC_ALL": "C"}, // names are bytes, and so read faster
+// inspect has a step of the script look what there is.
+func (c *Client) inspect(ctx context.Context, cmd remote.Cmd, step ...string) (*copyState, error) {
+	cmd.Keep = mostListed
+	res, err := c.script(ctx, cmd, step...)
+	if err != nil {
+		return nil, err
 	}
+	return parseCopy(string(res.Stdout)), nil
+}
+
+// script runs a step of the script.
+func (c *Client) script(ctx context.Context, cmd remote.Cmd, step ...string) (remote.Result, error) {
+	cmd.Quiet = true
+	cmd.Args = append([]string{"sh", "-c", "# " + cmd.Title + "\n" + moveScript, "sh"}, step...)
+	cmd.Env = map[string]string{"LC_ALL": "C"} // names are bytes, and so read faster
 	res, err := c.Runner.Run(ctx, cmd)
 	if err == nil {
 		err = res.Err(cmd)
 	}
-	if err != nil {
-		return nil, err
-	}
+	return res, err
+}
+
+// parseCopy reads what the script says of a working copy.
+func parseCopy(text string) *copyState {
 	s := &copyState{entries: map[string]string{}, gone: map[string]bool{}, named: map[string]bool{}, dirs: map[string]bool{}}
 	there := map[string]bool{}
-	for line := range bytes.Lines(res.Stdout) {
-		kind, rest, _ := strings.Cut(strings.TrimSuffix(string(line), "\n"), " ")
+	for line := range strings.Lines(text) {
+		kind, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		switch kind {
 		case "entry":
 			revision, file, _ := strings.Cut(rest, " ")
-			s.entries[path.Clean(file)] = revision
+			s.entries[strings.TrimPrefix(file, "./")] = revision
 		case "file":
-			there[path.Clean(rest)] = true
+			there[strings.TrimPrefix(rest, "./")] = true
 		case "name":
-			s.named[path.Clean(rest)] = true
+			s.named[strings.TrimPrefix(rest, "./")] = true
 		case "dir":
 			s.dirs[path.Clean(rest)] = true
 		}
@@ -134,7 +124,7 @@ func (c *Client) inspect(ctx context.Context, dir string, names bool) (*copyStat
 			s.stray = file
 		}
 	}
-	return s, nil
+	return s
 }
 
 // moveArguments are what the steps of a Move work on.
@@ -208,17 +198,14 @@ func (s *copyState) sample(want map[string]string) string {
 	return best
 }
 
-// step does one of the steps that are not cvs's own with the names it is given.
-func (c *Client) step(ctx context.Context, o MoveOptions, do string, names []string) error {
-	cmd := remote.Cmd{
-		Title: "cvs update -r " + o.Tag + in(o.Dir), Dir: o.Dir, Quiet: true,
-		Args:  []string{"sh", "-c", "# write a tag\n" + moveScript, "sh", do, o.Tag},
-		Stdin: strings.NewReader(strings.Join(names, "\n") + "\n"),
+func (o MoveOptions) title() string { return "cvs update -r " + o.Tag + in(o.Dir) }
+
+func (c *Client) remove(ctx context.Context, o MoveOptions, files []string) error {
+	if len(files) == 0 {
+		return nil
 	}
-	res, err := c.Runner.Run(ctx, cmd)
-	if err == nil {
-		err = res.Err(cmd)
-	}
+	names := strings.NewReader(strings.Join(files, "\n") + "\n")
+	_, err := c.script(ctx, remote.Cmd{Title: o.title(), Dir: o.Dir, Stdin: names}, "remove")
 	return err
 }
 
@@ -230,9 +217,10 @@ func (c *Client) fetch(ctx context.Context, o MoveOptions, files []string) error
 	return err
 }
 
-// verify looks whether the working copy has what it should.
-func (c *Client) verify(ctx context.Context, o MoveOptions) error {
-	has, err := c.inspect(ctx, o.Dir, false)
+// retag writes the tag wherever cvs keeps it, as the directory sample has it, and
+// looks whether the working copy has what it should.
+func (c *Client) retag(ctx context.Context, o MoveOptions, sample string) error {
+	has, err := c.inspect(ctx, remote.Cmd{Title: o.title(), Dir: o.Dir}, "retag", o.Tag, sample)
 	if err != nil {
 		return err
 	}
@@ -242,7 +230,7 @@ func (c *Client) verify(ctx context.Context, o MoveOptions) error {
 		wrong = append(wrong, has.stray)
 	}
 	if len(wrong) > 0 {
-		return &Error{Do: "cvs update" + in(o.Dir), Reason: ErrIncomplete, Said: wrong[0] + " is not what it should be"}
+		return &Error{Do: o.title(), Reason: ErrIncomplete, Said: wrong[0] + " is not what it should be"}
 	}
 	return nil
 }

@@ -1,21 +1,65 @@
 # shellcheck shell=sh
 # The steps of taking a working copy to another tag that are not cvs's own.
+
+# look NAMES TAG STICKY: what cvs knows, what is there, and with NAMES what has
+# one of these strings in it: grep finds those in half the time of a pattern.
+# With TAG, what cvs knows of each file and directory is brought to that, and
+# STICKY is how it says so of a directory. What it knows of the files of a
+# directory is in one place, and in a log of what came later.
+look() {
+	if [ -n "$1" ]; then
+		# shellcheck disable=SC2016
+		find . -name CVS -type d -prune -print -o -type f -print -exec sh -c '
+			names=$1
+			shift
+			grep -lF "$names" "$@" | sed "s/^/name /"' sh "$1" {} + -o ! -type d -print
+	else
+		find . -name CVS -type d -prune -print -o ! -type d -print
+	fi | awk -v tag="$2" -v sticky="$3" '
+		/\/CVS$/ {
+			dir = substr($0, 1, length($0) - 3)
+			print "dir " dir "."
+			if (tag != "") {
+				retag($0 "/Entries")
+				retag($0 "/Entries.Log")
+				write($0 "/Tag", sticky "\n")
+			}
+			entries($0 "/Entries")
+			entries($0 "/Entries.Log")
+			next
+		}
+		!/^name / { printf "file " }
+		{ print }
+		function entries(file,   part) {
+			while ((getline line <file) > 0) {
+				if (line !~ /^(A )?\//) continue
+				split(line, part, "/")
+				print "entry " part[3] " " dir part[2]
+			}
+			close(file)
+		}
+		function retag(file,   text, n, part) {
+			while ((getline line <file) > 0) {
+				if (line ~ /^(A )?\//) {
+					n = split(line, part, "/")
+					line = substr(line, 1, length(line) - length(part[n])) "T" tag
+				}
+				text = text line "\n"
+			}
+			close(file)
+			if (text != "") write(file, text)
+		}
+		function write(file, text) {
+			printf "%s", text >file
+			if (close(file) != 0) exit 1
+		}'
+}
+
 case $1 in
 look)
-	# What cvs knows, what is there, and what has the tag's name in it: these
-	# are strings, which grep finds in half the time of a pattern.
 	# shellcheck disable=SC2016
-	names='$Name:
+	look '$Name:
 $Name$'
-	find . \( -path '*/CVS/Entries' -o -path '*/CVS/Entries.Log' \) -exec awk -F/ '
-		FNR == 1 {
-			dir = FILENAME
-			sub(/\/CVS\/Entries[.Log]*$/, "", dir)
-			print "dir " dir
-		}
-		/^(A )?\// { print "entry " $3 " " dir "/" $2 }' {} +
-	find . -name CVS -type d -prune -o ! -type d -print | sed 's/^/file /'
-	[ "$2" = no ] || find . -name CVS -type d -prune -o -type f -exec grep -lF "$names" {} + | sed 's/^/name /'
 	;;
 remove)
 	while IFS= read -r file; do
@@ -23,26 +67,7 @@ remove)
 	done | tr '\n' '\0' | xargs -0 rm -f
 	;;
 retag)
-	# What cvs knows of the files of a directory is in one place, and in a log
-	# of what came later; what files get that are new there is in another.
-	find . \( -path '*/CVS/Entries' -o -path '*/CVS/Entries.Log' \) -exec awk -F/ -v OFS=/ -v tag="T$2" '
-		FNR == 1 {
-			save()
-			file = FILENAME
-			text = ""
-		}
-		/^(A )?\// { $6 = tag }
-		{ text = text $0 "\n" }
-		function save() {
-			if (file != "") {
-				printf "%s", text >file
-				close(file)
-			}
-		}
-		END { save() }' {} + || exit
-	IFS= read -r sample && IFS= read -r tag <"$sample/CVS/Tag" || exit
-	find . -name CVS -type d | while IFS= read -r folder; do
-		echo "$tag" >"$folder/Tag" || exit
-	done
+	IFS= read -r sticky <"$3/CVS/Tag" || exit
+	look "" "$2" "$sticky"
 	;;
 esac

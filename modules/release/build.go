@@ -127,18 +127,17 @@ func (b *Build) Filled(ctx context.Context) error {
 	}
 	cmd := remote.Cmd{Title: "list the files of the release " + b.name}
 	_, err := run(ctx, b.runner, cmd, `cd "$1" || exit 102
-		half=$(find . -name '.new.*' -o -name '.farmrun-pull.*') || exit
+		record=$(admin .)
+		mkdir -p "$record" || exit
+		[ -f "$record/farmrun-source" ] && old=$record/farmrun-source || old=
+		list "$old" >"$record/farmrun-source.new" || exit
+		half=$(grep -F -e .new. -e .farmrun-pull. "$record/farmrun-source.new" | names |
+			grep -E '^(.*/)?\.(new|farmrun-pull)\.')
 		if [ -n "$half" ]; then
 			echo "there is $half" >&2
 			exit 103
 		fi
-		record=$(admin .)
-		mkdir -p "$record" || exit
-		if [ -f "$record/farmrun-source" ]; then
-			relist "$record/farmrun-source" >"$record/farmrun-source.new"
-		else
-			list >"$record/farmrun-source.new"
-		fi && mv -f "$record/farmrun-source.new" "$record/farmrun-source"`, b.Dir)
+		mv -f "$record/farmrun-source.new" "$record/farmrun-source"`, b.Dir)
 	return err
 }
 
@@ -151,7 +150,7 @@ var sealScript string
 // with, but for Close.
 func (b *Build) Seal(ctx context.Context, notes map[string]string) (Release, error) {
 	if b.Dry {
-		return Release{Dir: b.name, Notes: notes}, nil
+		return Release{Dir: b.name, Name: path.Base(b.name), Notes: notes}, nil
 	}
 	var lines strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(notes)) {

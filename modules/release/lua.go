@@ -70,6 +70,7 @@ type timeOption struct{ Timeout time.Duration }
 // The record is a table:
 //
 //   - record.dir (string): where it lies on the host
+//   - record.name (string): the last part of that
 //   - record.time (string?): when it was complete, by the host's clock, such
 //     as "2000-09-19T22:10:05Z"; nil if it is not known to be complete
 //   - record.files (integer): how many files it has
@@ -152,15 +153,24 @@ func inspect(c *luahost.Call) {
 // Returns the directories within dir, in the order of their names, and what
 // they are, as release.build does. One that was not built to its end has no
 // time. What is left of a build that died, or is being built, has a name that
-// begins with ".farmrun-new.".
+// begins with ".farmrun-new.". Options:
+//
+//   - complete (false): true leaves out all that was not built to its end, and
+//     has the newest first
 func list(c *luahost.Call) {
 	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
-	opts := luahost.Options[timeOption](c, 3)
+	opts := luahost.Options[struct {
+		Complete bool
+		Timeout  time.Duration
+	}](c, 3)
 	var all []Release
 	c.Wait("release.list in "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
 		all, err = List(ctx, host, dir)
 		return err
 	})
+	if opts.Complete {
+		all = Complete(all)
+	}
 	c.Push(all)
 }
 

@@ -1,8 +1,6 @@
 # shellcheck shell=sh disable=SC2086,SC2094
 # What the scripts about releases share.
 
-only=
-
 # admin DIR: the folder of a release in which its record is kept, where the
 # tool that filled it does not look for files.
 admin() {
@@ -15,39 +13,57 @@ admin() {
 	echo "$1/.farmrun"
 }
 
-# list: a line for each of the files in the current directory: permissions,
+# list [OLD]: a line for each of the files in the current directory: permissions,
 # owner, checksum ("-" for what is no plain file or cannot be read, "!" for a
 # link that leads nowhere) and name; for a link also what it reads. Of what cvs
-# writes for itself it has only what says whence the files are. $only is a
-# condition for find.
+# writes for itself it has only what says whence the files are.
+#
+# OLD is a list of the directory as it began, with files that another release
+# has too. Who changes such a file puts another in its place, so those that are
+# still shared are as OLD has them, and are not read.
 list() {
-	{
-		find . -type l ! -exec test -e {} \; -print | sed 's/^/! /'
-		find . -type d \( -name .git -o -name .farmrun \) -prune -o \
-			-path '*/CVS/*' ! -name Root ! -name Repository ! -name Tag -prune -o \
-			! -type d $only -exec ls -dln {} + -type f -exec cksum {} + 2>/dev/null
-	} |
-		awk '
-			/^[0-9]/ {
-				sum = $1
-				sub(/^[0-9]+ [0-9]+ /, "")
-				sums[$0] = sum
+	shared=
+	[ -z "$1" ] || shared='! -links 1 -print -o'
+	find . -type d \( -name .git -o -name .farmrun \) -prune -o \
+		-path '*/CVS/*' ! -name Root ! -name Repository ! -name Tag -prune -o \
+		! -type d \( $shared -exec ls -dln {} + \( -type f -exec cksum {} + -o \
+		-type l -exec sh -c 'for l; do [ -e "$l" ] || echo "! $l"; done' sh {} + \) \) 2>/dev/null |
+		awk -v old="$1" '
+			BEGIN {
+				three = "^[^ ]+ [^ ]+ [^ ]+ "
+				eight = "^[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ "
+				while (old != "" && (getline line <old) > 0) {
+					name = line
+					sub(three, "", name)
+					if (line ~ /^l/) sub(/ -> .*/, "", name)
+					was[name] = line
+				}
+			}
+			/^\.\// {
+				name = substr($0, 3)
+				if (name in was) print was[name]
 				next
 			}
 			/^! / {
 				sums[substr($0, 3)] = "!"
 				next
 			}
+			/^[0-9]/ {
+				sum = $1
+				sub(/^[0-9]+ [0-9]+ /, "")
+				sums[$0] = sum
+				next
+			}
 			{
 				mode[++n] = substr($1, 1, 10) " " $3 ":" $4
-				for (i = 0; i < 8; i++) sub(/^[^ ]+ +/, "")
-				name[n] = $0
+				sub(eight, "")
+				path[n] = $0
 			}
 			END {
 				for (i = 1; i <= n; i++) {
-					path = name[i]
-					if (mode[i] ~ /^l/) sub(/ -> .*/, "", path)
-					print mode[i], (path in sums) ? sums[path] : "-", substr(name[i], 3)
+					name = path[i]
+					if (mode[i] ~ /^l/) sub(/ -> .*/, "", name)
+					print mode[i], (name in sums) ? sums[name] : "-", substr(path[i], 3)
 				}
 			}' | sort
 }
@@ -75,16 +91,4 @@ chosen() {
 			if (/^l/) sub(/ -> .*/, "", name)
 			if ((name in is) == yes) print
 		}' "$2"
-}
-
-# relist OLD: the list of the current directory, whose files begin as OLD has
-# them, shared with another release, and are replaced but not written into.
-relist() {
-	find . ! -type d ! -links 1 -print | sed 's:^\./::' >"$1.shared"
-	{
-		chosen 1 "$1" "$1.shared"
-		only='-links 1'
-		list
-	} | sort
-	rm "$1.shared"
 }

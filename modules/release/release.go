@@ -27,10 +27,12 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,6 +91,7 @@ func (e *Error) Hint() string {
 // Release is what the record of a directory says.
 type Release struct {
 	Dir   string
+	Name  string    // the last part of Dir
 	Time  time.Time // when it was complete, by the host's clock; zero if it is not known to be
 	Files int
 	Bad   string // why it is not to be put on the air; "" if nothing was said against it
@@ -101,7 +104,7 @@ func (r Release) Complete() bool { return !r.Time.IsZero() }
 
 // parse reads the first part of a record.
 func parse(dir, text string) Release {
-	r := Release{Dir: dir, Notes: map[string]string{}}
+	r := Release{Dir: dir, Name: path.Base(dir), Notes: map[string]string{}}
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
 		switch name {
@@ -155,6 +158,18 @@ func List(ctx context.Context, r Runner, dir string) ([]Release, error) {
 		all = append(all, parse(path.Join(dir, name), record))
 	}
 	return all, nil
+}
+
+// Complete returns those of the releases that were built to their end, the
+// newest first.
+func Complete(all []Release) []Release {
+	list := slices.DeleteFunc(slices.Clone(all), func(r Release) bool {
+		return !r.Complete() || strings.HasPrefix(r.Name, ".")
+	})
+	slices.SortFunc(list, func(a, b Release) int {
+		return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(b.Dir, a.Dir))
+	})
+	return list
 }
 
 // LeftOver is how the names of releases begin that have no name yet.

@@ -6,8 +6,8 @@ cd "$(dirname "$1")" || exit 102
 name=$(basename "$1")
 cd "$new" || exit 102
 record=$(admin .)
-relist "$record/farmrun-source" >"$record/farmrun-files" || exit
-files=$(names <"$record/farmrun-files" | grep -vc '^\(.*/\)*CVS/[A-Z][a-z]*$')
+list "$record/farmrun-source" >"$record/farmrun-files" || exit
+files=$(grep -Evc '^[^ ]+ [^ ]+ [^ ]+ (.*/)?CVS/[A-Z][a-z]*$' "$record/farmrun-files")
 if [ "$files" -eq 0 ]; then
 	echo "there is no file in it" >&2
 	exit 103

@@ -86,6 +86,15 @@ for _, r in ipairs(release.list(host, "releases")) do print(r.dir, r.time ~= nil
 --= releases/.farmrun-new.1.elsewhere-1.Y	false
 --= releases/.farmrun-new.11.elsewhere-1.X	false
 
+--- those that are complete, the newest first
+local release, host = require "release", require("here").host
+host:sh "mkdir -p releases/half; for name in 3 2 1 .farmrun-new.4.elsewhere-1.X; do mkdir -p releases/$name/.farmrun; done"
+host:sh "cd releases; for name in 3 1 2 .f*; do echo \"time: 2000-09-19T22:1$((n+=1)):00Z\" >$name/.farmrun/farmrun-release; done"
+for _, r in ipairs(release.list(host, "releases", { complete = true })) do print(r.name, r.dir) end
+--= 2	releases/2
+--= 1	releases/1
+--= 3	releases/3
+
 --- patches that a release carries
 local release, host = require "release", require("here").host
 host:sh "mkdir releases"
