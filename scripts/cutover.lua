@@ -71,7 +71,7 @@ end
 
 if ... then return cutover end -- required by another script
 
-local spec = {
+local args = cli.parse({
   about = [[
 Puts the release of DATE on the air: drains one server after the other, switches
 its link, restarts it, waits until it is healthy and puts it back. Before that
@@ -85,9 +85,7 @@ server that was left out of the pool first, and goes through all of them.]],
   rollback   = { type = cli.flag, help = "put all servers of this run back when a turn fails" },
   bad        = { type = cli.flag, help = "switch to it although it is marked as bad" },
   allow_sick = { type = cli.flag, help = "begin although servers are sick; those go first" },
-}
-for name, option in pairs(cutover.options) do spec[name] = option end
-local args  = cli.parse(spec)
+}, cutover.options)
 local hosts = farm.hosts(args.hosts)
 
 if args.pull then pull.everywhere(require(site.source .. "-pull-snapshot"), hosts, args.date) end

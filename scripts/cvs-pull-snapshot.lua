@@ -1,20 +1,14 @@
 -- cvs-pull-snapshot.lua DATE: check the release of DATE out of CVS onto every
 -- server, beside the one that is on the air. Nothing that is running notices.
-local cli, cvs, farm, tunnel = require "cli", require "cvs", require "farm", require "tunnel"
-local site, pull  = require "site", require "lib.pull"
+local cli, cvs = require "cli", require "cvs"
+local site, pull = require "site", require "lib.pull"
 
 -- A release begins with the newest one on the host that is of the same module.
-local source = { name = "cvs", parallel = site.cvs.parallel, alike = { "root", "module" } }
+local source = pull.source("cvs", site.cvs, { "root", "module" })
 
 local revisions = {} -- of the files of a tag: asked for once, for all hosts
 
--- Lets the host get at the CVS server until the host's function ends.
-function source.open_tunnel(host)
-  return tunnel.reverse(host, { listen = site.cvs.listen, to = site.cvs.server })
-end
-
 function source.find(host, date)
-  source.open_tunnel(host)
   local tag, of = site.tag(date), { root = site.cvs.root, module = site.cvs.module }
   local ok, found = pcall(cvs.revisions, host, { root = of.root, module = of.module, tag = tag })
   if not ok then
@@ -22,11 +16,11 @@ function source.find(host, date)
     error(found, 0)
   end
   revisions[tag], of.tag = found, tag
+  if not found then source.alike = nil end -- what the module has is known of a whole checkout only
   return of
 end
 
-function source.fill(host, new, _, notes)
-  source.open_tunnel(host)
+function source.fill(host, new, notes)
   if new.from == "" then
     cvs.checkout(host, { root = notes.root, module = notes.module, tag = notes.tag, dir = new.dir })
     return
@@ -43,5 +37,4 @@ local args = cli.parse(pull.arguments [[
 Checks the release of DATE out of CVS onto every server, beside the one on the
 air, and puts the local patches on it that are for that server. It stops, with
 nothing left behind, where a patch no longer fits.]])
-
-pull.everywhere(source, farm.hosts(args.hosts), args.date)
+pull.everywhere(source, args.hosts, args.date)

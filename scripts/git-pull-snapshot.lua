@@ -1,19 +1,14 @@
 -- git-pull-snapshot.lua DATE: put the release of DATE from git onto every
 -- server, beside the one that is on the air. Each server keeps a mirror of the
 -- repository, so that only what is new travels.
-local cli, farm, tunnel = require "cli", require "farm", require "tunnel"
+local cli = require "cli"
 local site, pull = require "site", require "lib.pull"
 
-local git = site.git
-local source = { name = "git", parallel = git.parallel }
-
-local function open_tunnel(host)
-  return tunnel.reverse(host, { listen = git.listen, to = git.server })
-end
+local git    = site.git
+local source = pull.source("git", git)
 
 -- The commit is noted, and not only the tag, so that all servers get the same.
 function source.find(host, date)
-  open_tunnel(host)
   local tag = site.tag(date)
   local refs = { "refs/tags/" .. tag .. "^{}", "refs/tags/" .. tag, "refs/heads/" .. tag }
   local found, commits = host:query { "git", "ls-remote", git.url, unpack(refs) }, {}
@@ -36,8 +31,7 @@ GIT_INDEX_FILE=$PWD/$dir/.git-index git --git-dir="$mirror" --work-tree="$dir" c
 	rm "$dir/.git-index"
 ]]
 
-function source.fill(host, new, _, notes)
-  open_tunnel(host)
+function source.fill(host, new, notes)
   if new.dry then return host:log("would put " .. notes.tag .. " of " .. notes.url .. " into a release") end
   host:run({ "sh", "-c", script, "sh", git.mirror, notes.url, notes.commit, new.dir }, { timeout = "30m" })
 end
@@ -48,5 +42,4 @@ local args = cli.parse(pull.arguments [[
 Puts the release of DATE, a tag or branch in git, onto every server, beside the
 one on the air, and puts the local patches on it that are for that server. It
 stops, with nothing left behind, where a patch no longer fits.]])
-
-pull.everywhere(source, farm.hosts(args.hosts), args.date)
+pull.everywhere(source, args.hosts, args.date)

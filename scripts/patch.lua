@@ -119,8 +119,8 @@ end
 local function carriers()
   local by_id = {}
   farm.each(hosts, function(host)
-    for _, record in ipairs(release.list(host, site.release.dir)) do
-      for id in pairs(record.time and ledger.carried(host, record.dir) or {}) do
+    for _, record in ipairs(release.list(host, site.release.dir, { complete = true })) do
+      for id in pairs(ledger.carried(host, record.dir)) do
         by_id[id] = by_id[id] or {}
         by_id[id][record.dir] = by_id[id][record.dir] or {}
         table.insert(by_id[id][record.dir], host.name)

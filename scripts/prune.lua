@@ -1,7 +1,7 @@
 -- prune.lua: remove old releases from the servers. What is on the air stays, and
 -- so do what a server would go back to and what is no release of ours.
 local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
-local site = require "site"
+local site, switchrel = require "site", require "switchrel"
 
 local args = cli.parse {
   about = [[
@@ -13,16 +13,6 @@ which files were changed by hand is shown, and stays.]],
   changed = { type = cli.flag, help = "remove those, too, in which files were changed by hand" },
 }
 if args.keep < 1 then error("--keep: one release stays at least", 0) end
-
--- The releases that the host has, newest first.
-local function releases(host)
-  local list = {}
-  for _, record in ipairs(release.list(host, site.release.dir)) do
-    if record.time and not record.dir:find "/%.[^/]*$" then list[#list + 1] = record end
-  end
-  table.sort(list, function(a, b) return a.time .. a.dir > b.time .. b.dir end)
-  return list
-end
 
 -- Tells whether files of it were changed by hand, as far as anybody can say, and
 -- says which.
@@ -39,11 +29,11 @@ end
 
 farm.each(args.hosts, function(host)
   local needed = {}
-  for _, link in ipairs { site.release.link, site.release.link .. ".former" } do
+  for _, link in ipairs(switchrel.links) do
     needed[(symlink.read(host, link) or ""):match "([^/]*)/*$"] = true
   end
-  for i, record in ipairs(releases(host)) do
-    local old = i > args.keep and not needed[record.dir:match "([^/]+)$"]
+  for i, record in ipairs(release.list(host, site.release.dir, { complete = true })) do
+    local old = i > args.keep and not needed[record.name]
     if old and (args.changed or not changed(host, record.dir)) then
       release.remove(host, record.dir)
       host:log(record.dir .. (farm.dry_run() and " would be removed" or " removed"))

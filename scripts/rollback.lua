@@ -3,7 +3,7 @@
 local cli, farm, release = require "cli", require "farm", require "release"
 local cutover, site, switchrel = require "cutover", require "site", require "switchrel"
 
-local spec = {
+local args = cli.parse({
   about = [[
 Takes the servers that are on the release of DATE back, each to the release that
 it had before, and puts back those that an earlier run has left out of the pool.
@@ -11,9 +11,7 @@ Other servers are left alone. Without DATE it is the release of all servers, if
 they are on the same one.]],
   { "date", cli.date, "the release to leave, yyyy-mm-dd", optional = true },
   bad = { help = "why nobody is to switch to it again: marks it on all servers" },
-}
-for name, option in pairs(cutover.options) do spec[name] = option end
-local args    = cli.parse(spec)
+}, cutover.options)
 local all     = farm.hosts(args.hosts)
 local current = farm.each(all, switchrel.current)
 

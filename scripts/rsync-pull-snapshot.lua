@@ -1,18 +1,13 @@
 -- rsync-pull-snapshot.lua DATE: copy the release of DATE, a directory that an
 -- rsync daemon has, onto every server, beside the one that is on the air. Files
 -- that are as in the newest release there are shared with it.
-local cli, farm, release, tunnel = require "cli", require "farm", require "release", require "tunnel"
+local cli, release = require "cli", require "release"
 local site, pull = require "site", require "lib.pull"
 
-local rsync = site.rsync
-local source = { name = "rsync", parallel = rsync.parallel }
-
-local function open_tunnel(host)
-  return tunnel.reverse(host, { listen = rsync.listen, to = rsync.server })
-end
+local rsync  = site.rsync
+local source = pull.source("rsync", rsync)
 
 function source.find(host, date)
-  open_tunnel(host)
   local from = rsync.url .. "/" .. site.tag(date) .. "/"
   host:query { "rsync", "--list-only", from }
   return { from = from, tag = site.tag(date) }
@@ -26,8 +21,7 @@ local function shared(host, notes)
   if base and #release.changes(host, base) == 0 then return "--link-dest=../" .. base:match "([^/]+)$" end
 end
 
-function source.fill(host, new, _, notes)
-  open_tunnel(host)
+function source.fill(host, new, notes)
   if new.dry then return host:log("would copy " .. notes.from .. " into a release") end
   local words = { "rsync", "--archive", "--no-owner", "--no-group", "--hard-links" }
   words[#words + 1] = shared(host, notes)
@@ -42,5 +36,4 @@ local args = cli.parse(pull.arguments [[
 Copies the release of DATE, a directory of an rsync daemon, onto every server,
 beside the one on the air, and puts the local patches on it that are for that
 server. It stops, with nothing left behind, where a patch no longer fits.]])
-
-pull.everywhere(source, farm.hosts(args.hosts), args.date)
+pull.everywhere(source, args.hosts, args.date)

@@ -18,14 +18,12 @@ changed by hand, are missing or were added, patches, half-pulled releases, disks
 
 local most = 20 -- files that are named of a release; of more, how many there are
 
-local link, former = site.release.link, site.release.link .. ".former"
-
 -- Each finds one kind of fault, and says it to found(text).
 local checks = {}
 
 function checks.links(host, found)
-  if not symlink.read(host, link) then found(link .. " is not there") end
-  for _, name in ipairs { link, former } do
+  if not symlink.read(host, site.release.link) then found(site.release.link .. " is not there") end
+  for _, name in ipairs(switchrel.links) do
     local target = symlink.read(host, name)
     if target and host:query({ "test", "-d", name .. "/." }, { check = false }).code ~= 0 then
       found(name .. " leads nowhere: " .. target)
@@ -35,7 +33,7 @@ end
 
 function checks.releases(host, found, state)
   for _, record in ipairs(release.list(host, site.release.dir)) do
-    local name = record.dir:match "([^/]+)$"
+    local name = record.name
     if name:find "^%.farmrun%-new%." then
       found(name .. " is being pulled, or left of a pull that died")
     elseif not record.time then
@@ -113,6 +111,12 @@ local function look(host)
   return state
 end
 
+-- What a line of the table shows of a server, with a tab between two cells.
+local function cells(state)
+  return table.concat({ state.release, state.before, table.concat(state.staged, " "),
+    #state.patches > 0 and table.concat(state.patches, " ") or "-", state.healthy, state.in_service }, "\t")
+end
+
 local hosts = farm.hosts(args.hosts)
 local states, unreachable = farm.each(hosts, { check = false }, look)
 for name, err in pairs(unreachable) do
@@ -120,77 +124,26 @@ for name, err in pairs(unreachable) do
     healthy = "?", in_service = "?" }
 end
 
--- The release that most servers are on.
-local function usual()
-  local count, best = {}, nil
-  for _, host in ipairs(hosts) do
-    local name = states[host.name].release
-    count[name] = (count[name] or 0) + 1
-    if not best or count[name] > count[best] then best = name end
-  end
-  return best
-end
-
-local wanted, faults = args.release or usual(), 0
+local on, shown, wrong, faults = {}, {}, {}, 0
+for name, state in pairs(states) do on[name] = state.release end
+local wanted = args.release or farm.fold(on)[1].answer -- what most are on
 for _, host in ipairs(hosts) do
   local state = states[host.name]
   if state.release ~= wanted and state.release ~= "?" then
     table.insert(state.wrong, 1, ("is on %s and not on %s"):format(state.release, wanted))
   end
+  shown[host.name], wrong[host.name] = cells(state), state.wrong
   faults = faults + #state.wrong
   if args.json then print(cli.json(state)) end
 end
 
--- Groups hosts by key(host): a list of tables with key and hosts, those with
--- most hosts first.
-local function fold(keys)
-  local groups, by_key = {}, {}
-  for _, host in ipairs(hosts) do
-    for _, key in ipairs(keys(states[host.name])) do
-      if not by_key[key] then
-        by_key[key] = { key = key, hosts = {}, at = #groups }
-        groups[#groups + 1] = by_key[key]
-      end
-      table.insert(by_key[key].hosts, host.name)
-    end
-  end
-  table.sort(groups, function(a, b)
-    if #a.hosts ~= #b.hosts then return #a.hosts > #b.hosts end
-    return a.at < b.at
-  end)
-  return groups
-end
-
-local function cells(state)
-  return table.concat({ state.release, state.before, table.concat(state.staged, " "),
-    #state.patches > 0 and table.concat(state.patches, " ") or "-", state.healthy, state.in_service }, "\t")
-end
-
--- Prints rows with columns as wide as what stands in them.
-local function show(rows)
-  local width = {}
-  for _, row in ipairs(rows) do
-    for i, cell in ipairs(row) do width[i] = math.max(width[i] or 0, #cell) end
-  end
-  for _, row in ipairs(rows) do
-    for i, cell in ipairs(row) do row[i] = cell .. (" "):rep(width[i] - #cell) end
-    print((table.concat(row, "  "):gsub("%s+$", "")))
-  end
-end
-
 if not args.json then
-  local rows = { { "SERVERS", "ON THE AIR", "BEFORE", "STAGED", "PATCHES", "HEALTHY", "IN SERVICE" } }
-  for _, group in ipairs(fold(function(state) return { cells(state) } end)) do
-    local row = { farm.names(group.hosts) }
-    for cell in (group.key .. "\t"):gmatch "(.-)\t" do row[#row + 1] = cell end
-    rows[#rows + 1] = row
-  end
-  show(rows)
+  local rows = { "SERVERS\tON THE AIR\tBEFORE\tSTAGED\tPATCHES\tHEALTHY\tIN SERVICE" }
+  for _, group in ipairs(farm.fold(shown)) do rows[#rows + 1] = group.hosts .. "\t" .. group.answer end
+  print(cli.columns(rows))
   for _, entry in ipairs(ledger.all()) do
     if ledger.overdue(entry) then print(("patch %s was needed until %s"):format(entry.id, entry["until"])) end
   end
-  for _, group in ipairs(fold(function(state) return state.wrong end)) do
-    print(farm.names(group.hosts) .. ": " .. group.key)
-  end
+  for _, group in ipairs(farm.fold(wrong)) do print(group.hosts .. ": " .. group.answer) end
 end
 if args.check and faults > 0 then os.exit(1) end

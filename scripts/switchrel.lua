@@ -7,7 +7,8 @@ local site = require "site"
 local link        = site.release.link
 local former_link = link .. ".former" -- remembers what a switch has left
 
-local switchrel = {}
+-- The links of a host: what one of them reads is needed.
+local switchrel = { links = { link, former_link } }
 
 -- The directory of a release, as the link reads it.
 function switchrel.path(date) return site.release.dir .. "/" .. date end

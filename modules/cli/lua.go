@@ -60,6 +60,7 @@ func Module(config Config) luahost.Module {
 		Funcs: map[string]luahost.Func{
 			"parse": b.parse, "confirm": b.confirm, "ask": b.ask, "check_date": b.checkDate, "sleep": b.sleep,
 			"secret": b.secret, "password": b.password, "json": encode,
+			"columns": columns,
 		},
 		Types: []luahost.Methods{secretType},
 		Values: map[string]any{
@@ -71,7 +72,7 @@ func Module(config Config) luahost.Module {
 
 type binding struct{ Config }
 
-// cli.parse(spec) -> args
+// cli.parse(spec [, more]) -> args
 //
 // Reads the script's arguments and returns them by name; a name that was not
 // declared is an error.
@@ -93,10 +94,16 @@ type binding struct{ Config }
 //   - usage: the line that shows how it is called
 //   - single_dash (false): true if options are written -dir, as in Expect
 //
+// more is a table of further options, such as several scripts have.
+//
 // Wrong arguments end the script with status 2, and --help prints what there
 // is.
 func (b *binding) parse(c *luahost.Call) {
-	spec, err := readSpec(b.Script, c.Table(1))
+	more := &lua.LTable{}
+	if c.Has(2) {
+		more = c.Table(2)
+	}
+	spec, err := readSpec(b.Script, c.Table(1), more)
 	if err != nil {
 		c.Fail("%v", err)
 	}
@@ -119,12 +126,12 @@ func wrongUsage(err error) bool {
 	return ok
 }
 
-// readSpec reads the table that a script gives to cli.parse.
-func readSpec(script string, table *lua.LTable) (Spec, error) {
+// readSpec reads the tables that a script gives to cli.parse.
+func readSpec(script string, table, more *lua.LTable) (Spec, error) {
 	spec := Spec{Name: script}
 	options := map[string]lua.LValue{}
 	var failed error
-	table.ForEach(func(key, value lua.LValue) {
+	read := func(key, value lua.LValue) {
 		if name, ok := key.(lua.LString); ok && failed == nil {
 			switch name {
 			case "usage":
@@ -137,7 +144,9 @@ func readSpec(script string, table *lua.LTable) (Spec, error) {
 				options[string(name)] = value
 			}
 		}
-	})
+	}
+	table.ForEach(read)
+	more.ForEach(read)
 	for i := 1; i <= table.Len() && failed == nil; i++ {
 		var a Arg
 		a, failed = readArg(table.RawGetInt(i))
@@ -291,6 +300,12 @@ func encode(c *luahost.Call) {
 	}
 	c.Push(string(text))
 }
+
+// cli.columns(lines) -> text
+//
+// Returns lines whose cells are separated by tabs as a table: each column is as
+// wide as what stands in it.
+func columns(c *luahost.Call) { c.Push(Columns(c.Strings(1))) }
 
 // plain makes of a Lua value what encoding/json takes. outer are the tables
 // that it is in.

@@ -48,6 +48,7 @@ func Module(f *Farm, methods map[string]luahost.Func, dialogue func(c *luahost.C
 			"hosts":   b.hosts,
 			"here":    b.here,
 			"names":   b.names,
+			"fold":    fold,
 			"each":    b.each,
 			"rollout": b.rollout,
 			"dry_run": b.dryRun,
@@ -213,6 +214,26 @@ func (b *binding) names(c *luahost.Call) {
 		}
 	}
 	c.Push(nodeset.Fold(Names(b.take(c, 1))))
+}
+
+// farm.fold(answers) -> groups
+//
+// Puts hosts together that answer alike. answers has a text for each host name,
+// or a list of texts, each of which is an answer of its own. groups is a list of
+// tables with answer and hosts, as farm.names writes them; that of most hosts
+// comes first.
+func fold(c *luahost.Call) {
+	answers := map[string][]string{}
+	c.Table(1).ForEach(func(host, answer lua.LValue) {
+		var list []string
+		if text, ok := answer.(lua.LString); ok {
+			list = []string{string(text)}
+		} else if err := luahost.Decode(answer, &list); err != nil {
+			c.Fail("the answer of %s: %v", host, err)
+		}
+		answers[host.String()] = list
+	})
+	c.Push(Fold(answers))
 }
 
 // farm.each(hosts [, options], work) -> results

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2086,SC2094
+# shellcheck shell=sh disable=SC2016,SC2086
 # What the scripts about releases share.
 
 # admin DIR: the folder of a release in which its record is kept, where the

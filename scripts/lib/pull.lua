@@ -1,18 +1,30 @@
 -- lib/pull.lua: how a release gets onto the servers, beside the one that is on
--- the air, whatever it comes from. A source is a table of functions:
+-- the air, whatever it comes from. A source is what pull.source makes, with two
+-- functions besides, which can get at it on the host:
 --
---   source.name             "cvs"
---   source.find(host, date) raises an error unless there is a release of date,
---                           and returns notes on it for its record
---   source.fill(host, new, date, notes)  puts it into new.dir
---   source.alike            which notes a release must have alike for a new one
---                           to begin with it; nil if none ever does
+--   source.find(host, date)        raises an error unless there is a release of
+--                                  date, and returns notes on it for its record
+--   source.fill(host, new, notes)  puts it into new.dir
 --
 -- scripts/cvs-pull-snapshot.lua is one. site.source says which is the site's.
 local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
+local tunnel = require "tunnel"
 local site, switchrel, ledger = require "site", require "switchrel", require "lib.ledger"
 
 local pull = {}
+
+-- Begins a source. at is what the site file says of it: the tunnel's ends, and
+-- how many pulls may be at once. alike lists the notes that a release must have
+-- alike for a new one to begin with it; nil if none ever does.
+function pull.source(name, at, alike)
+  local source = { name = name, parallel = at.parallel, alike = alike }
+
+  -- Lets the host get at the source until the host's function ends.
+  function source.open_tunnel(host)
+    return tunnel.reverse(host, { listen = at.listen, to = at.server })
+  end
+  return source
+end
 
 -- Raises an error unless there is room for a release.
 function pull.check_room(host)
@@ -64,17 +76,15 @@ end
 -- that came from the source and has the notes that source.alike names.
 function pull.newest(host, source, notes)
   local function fits(record)
-    if not record.time or record.notes.source ~= source.name then return false end
+    if record.notes.source ~= source.name then return false end
     for _, name in ipairs(source.alike) do
       if record.notes[name] ~= notes[name] then return false end
     end
     return true
   end
-  local best
-  for _, record in ipairs(source.alike and release.list(host, site.release.dir) or {}) do
-    if fits(record) and (not best or record.time > best.time) then best = record end
+  for _, record in ipairs(source.alike and release.list(host, site.release.dir, { complete = true }) or {}) do
+    if fits(record) then return record.dir end
   end
-  return best and best.dir
 end
 
 -- Pulls the release onto one host, unless it is there already.
@@ -86,8 +96,9 @@ function pull.onto(source, host, date, notes)
   end
   host:run { "mkdir", "-p", site.release.dir }
   pull.check_room(host)
+  source.open_tunnel(host)
   local made = release.build(host, dir, { from = pull.newest(host, source, notes), notes = notes },
-    function(new) source.fill(host, new, date, notes) end,
+    function(new) source.fill(host, new, notes) end,
     function(new)
       link_shared(host, new)
       return ledger.adapt(host, new)
@@ -97,9 +108,12 @@ end
 
 -- Pulls the release onto all hosts. It is looked for first, by one host, so
 -- that a wrong date is wrong once and touches nothing.
-function pull.everywhere(source, hosts, date)
-  local notes
-  farm.each({ hosts[1] }, function(host) notes = source.find(host, date) end)
+function pull.everywhere(source, set, date)
+  local hosts, notes = farm.hosts(set), nil
+  farm.each({ hosts[1] }, function(host)
+    source.open_tunnel(host)
+    notes = source.find(host, date)
+  end)
   notes.source, notes.release = source.name, date
   farm.each(hosts, { parallel = source.parallel }, function(host) pull.onto(source, host, date, notes) end)
 end

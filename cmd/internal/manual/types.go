@@ -30,6 +30,9 @@ var arguments = map[string]string{
 	"id":      "string",
 	"paths":   "string[]",
 	"args":    "table<string, any>",
+	"answers": "table<string, string|string[]>", // by host name
+	"lines":   "string[]",
+	"more":    "table",
 	"options": "table",
 	"spec":    "table",
 
@@ -44,6 +47,7 @@ var arguments = map[string]string{
 // results says what words mean for results where that is another thing.
 var results = map[string]string{
 	"files":   "table[]",
+	"groups":  "table[]",
 	"hosts":   "host[]",
 	"notes":   "string[]",
 	"changed": "boolean",

@@ -1,13 +1,14 @@
 --- arguments by position and options
 local cli = require "cli"
-local args = cli.parse {
+local args = cli.parse({
   { "date", cli.date, "the release" },
   { "files", cli.list, "which", optional = true },
   hosts = { default = "@web", help = "which servers" },
   pull  = { type = cli.flag, help = "pull first" },
   tries = { default = 3 },
   dry_run = { default = false },
-}
+}, { others = { default = "have it too" } })
+assert(args.others == "have it too")
 assert(args.date == "2000-09-19" and args.hosts == "@web" and args.pull == true and args.tries == 5 and args.dry_run == false)
 assert(#args.files == 2 and args.files[2] == "b")
 

@@ -56,6 +56,17 @@ host.run("ls")  --! call it with a colon, as in host:run(…)
 local farm = require "farm"
 farm.hosts("web1")[1].name = "x"  --! "name" cannot be set
 
+--- hosts that answer alike
+local farm = require "farm"
+for _, g in ipairs(farm.fold { web10 = "up", web2 = "down", web1 = "up", web3 = { "down", "full" } }) do print(g.hosts, g.answer) end
+--= web[1,10]	up
+--= web[2-3]	down
+--= web3	full
+print(#farm.fold {})  --= 0
+
+--- an answer that is none
+require("farm").fold { web1 = 1 }  --! the answer of web1
+
 --- the folder of the site file
 local farm = require "farm"
 print(farm.folder())  --= .
