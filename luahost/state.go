@@ -11,7 +11,7 @@ import (
 // A thread begins small and grows as it must: there may be one for each of
 // 10,000 hosts. It grows by steps, and copies all it has at each.
 const (
-	registryFirst = 256
+	registryFirst = 128
 	registryStep  = 1024
 	registryMost  = 1 << 16
 	callsMost     = 200 // each pcall that an error passes writes down all of them

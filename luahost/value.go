@@ -87,11 +87,18 @@ func (rt *Runtime) named(L *lua.LState, values map[string]any) lua.LValue {
 }
 
 func (rt *Runtime) mapping(L *lua.LState, v reflect.Value) lua.LValue {
-	table := L.CreateTable(0, v.Len())
-	keys := v.MapKeys()
-	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
-	for _, key := range keys {
-		table.RawSet(rt.value(L, key.Interface()), rt.value(L, v.MapIndex(key).Interface()))
+	type member struct {
+		name       string // by which they are sorted
+		key, value reflect.Value
+	}
+	members := make([]member, 0, v.Len())
+	for key, value := range v.Seq2() {
+		members = append(members, member{fmt.Sprint(key), key, value})
+	}
+	slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	table := L.CreateTable(0, len(members))
+	for _, m := range members {
+		table.RawSet(rt.value(L, m.key.Interface()), rt.value(L, m.value.Interface()))
 	}
 	return table
 }
