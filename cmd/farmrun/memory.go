@@ -2,21 +2,18 @@ package main
 
 import (
 	"os"
-	"runtime"
 	"runtime/debug"
 )
 
-// spareCollections puts the first garbage collection off until the heap is
-// 8 MiB rather than 4; from then on Go does as it always does.
+// spareCollections has garbage collected when it is twice as much as what is
+// in use, rather than as much, and not before the heap is 8 MiB.
 //
-// A command on a hundred hosts allocates less than that in all, and nearly all
-// of it is in use to the end: to look for garbage in it at 4 MiB and again at 5
-// took a tenth of the processor time and saved no memory.
+// A command on a hundred hosts allocates less than that in all. One on ten
+// thousand would spend a tenth of its processor time looking for garbage, of
+// which logins leave most, and so spends half of that; it takes no more memory
+// than its connections do, since few hosts log in at the same time.
 func spareCollections() {
-	if os.Getenv("GOGC") != "" {
-		return // somebody knows better
+	if os.Getenv("GOGC") == "" { // nobody knows better
+		debug.SetGCPercent(200)
 	}
-	const usual = 100 // per cent; the first collection is at 4 MiB times this
-	debug.SetGCPercent(2 * usual)
-	runtime.AddCleanup(new([64]byte), func(percent int) { debug.SetGCPercent(percent) }, usual)
 }
