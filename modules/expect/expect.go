@@ -13,10 +13,10 @@
 //		Timeout:  10 * time.Second,
 //	})
 //
-// The way of what the other end says: input.go reads it as it comes,
+// The way of what the other end says: input.go says who reads it and keeps it,
 // filter.go takes out the echo of what was sent, and terminal escapes if asked
-// to, goexpect.go keeps it and looks for the patterns, by goexpect. How long to
-// wait is decided here, in Session.Expect. errors.go says why a wait failed.
+// to, goexpect.go looks for the patterns, by goexpect. How long to wait is
+// decided here, in Session.Expect. errors.go says why a wait failed.
 //
 // Session.Interact gives an operator the dialogue (interact.go): what is said
 // then goes past filter and matcher (tap.go), and what is typed passes as it is,
@@ -104,7 +104,8 @@ type Masker interface {
 const DefaultKeep = 64 << 10
 
 // Stream is what a dialogue is held over, such as a net.Conn. Its Close ends a
-// Read and a Write that are under way.
+// Read and a Write that are under way, and so do its deadlines: a wait is as
+// punctual as they are.
 type Stream interface {
 	io.ReadWriteCloser
 	SetReadDeadline(time.Time) error
@@ -214,69 +215,34 @@ func (s *Session) Await(ctx context.Context, patterns []*regexp.Regexp, within t
 
 // wait is Expect without the words for what goes wrong.
 func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
-	if w.Began.IsZero() {
-		w.Began = time.Now()
-	}
-	end := time.NewTimer(time.Until(w.Began.Add(w.Timeout)))
-	defer end.Stop()
-	silence := newPatience(w.Silence)
-	defer silence.stop()
-	held := newPatience(0)
-	defer held.stop()
-	last := false // no more is waited for
+	s.in.take()
+	defer s.in.leave()
+	defer context.AfterFunc(ctx, s.in.end.pass)()
+	p := newPatience(w)
 	for first := true; ; first = false {
-		s.in.gather()
 		fresh, holding, ended := s.in.news()
-		if fresh {
-			silence.again(w.Silence)
-		}
+		p.heard(fresh, holding)
 		if fresh || first {
 			if m, ok := s.found.find(w.Patterns); ok {
 				return m, nil
 			}
 		}
-		if ended {
-			return Match{}, ErrEnd
-		}
-		if time.Since(w.Began) >= w.Timeout { // however much is said
-			if !holding || last {
-				return Match{}, ErrTimeout
-			}
-			last = true
-			s.awaitHeld(ctx)
-			continue
-		}
-		if !holding {
-			held.stop()
-		} else if !held.running {
-			held.again(holdEcho)
-		}
-		select {
-		case <-s.in.more:
-		case <-held.c():
-			held.stop()
-			s.in.release()
-		case <-silence.c():
-			return Match{}, ErrSilence
-		case <-end.C:
-		case <-s.closed:
+		switch now := time.Now(); {
+		case isClosed(s.closed):
 			return Match{}, ErrClosed
-		case <-ctx.Done():
+		case ended:
+			return Match{}, ErrEnd
+		case holding && (isPast(now, p.held) || isPast(now, p.end)): // it was said in time
+			s.in.release()
+		case isPast(now, p.end):
+			return Match{}, ErrTimeout
+		case isPast(now, p.silence):
+			return Match{}, ErrSilence
+		case ctx.Err() != nil:
 			return Match{}, context.Cause(ctx)
+		default:
+			s.in.read(ctx, p.next())
 		}
-	}
-}
-
-// awaitHeld has what is held back given out, which was said in time.
-func (s *Session) awaitHeld(ctx context.Context) {
-	late := time.NewTimer(holdEcho)
-	defer late.Stop()
-	s.in.release()
-	select {
-	case <-s.in.more:
-	case <-late.C: // it reads no further
-	case <-s.closed:
-	case <-ctx.Done():
 	}
 }
 
@@ -332,58 +298,72 @@ func (s *Session) Said() string { return s.in.lastLines() }
 
 // Ended tells whether the other end is gone, or the Session closed, so that
 // nothing more will be said.
-func (s *Session) Ended() bool { return isClosed(s.closed) || s.in.hasFailed() }
+func (s *Session) Ended() bool { return isClosed(s.closed) || s.in.hasEnded() }
 
 // Close ends the dialogue and closes the stream. A wait or a send that is under
 // way ends. Further calls do nothing.
 func (s *Session) Close() (err error) {
 	s.once.Do(func() {
 		close(s.closed)
-		s.in.close()
 		err = s.stream.Close()
-		s.waiting <- struct{}{} // for good: no wait needs the matcher any more
+		s.waiting <- struct{}{} // no wait needs the matcher any more
+		s.in.close()
 		s.found.close()
 		<-s.waiting
 	})
 	return err
 }
 
-// patience is a timer that may not be running.
+// patience is how long a wait goes on. Its zero times never come.
 type patience struct {
-	timer   *time.Timer
-	running bool
+	Wait
+	end     time.Time // however much is said
+	silence time.Time // if nothing is said before
+	held    time.Time // what is held back is given out
 }
 
-// newPatience returns one that runs if d is not 0.
-func newPatience(d time.Duration) *patience {
-	p := &patience{}
-	p.again(d)
+// lookWithin is how long it may take to read what was said, when that is all
+// that is asked for.
+const lookWithin = time.Millisecond
+
+func newPatience(w Wait) *patience {
+	now := time.Now()
+	if w.Began.IsZero() {
+		w.Began = now
+	}
+	p := &patience{Wait: w, end: w.Began.Add(w.Timeout)}
+	if look := now.Add(lookWithin); p.end.Before(look) {
+		p.end = look
+	}
+	if w.Silence > 0 {
+		p.silence = now.Add(w.Silence)
+	}
 	return p
 }
 
-func (p *patience) again(d time.Duration) {
+// heard says whether something new was said, and whether more is held back.
+func (p *patience) heard(fresh, holding bool) {
+	if fresh && p.Silence > 0 {
+		p.silence = time.Now().Add(p.Silence)
+	}
 	switch {
-	case d == 0:
-		return
-	case p.timer == nil:
-		p.timer = time.NewTimer(d)
-	default:
-		p.timer.Reset(d)
+	case !holding:
+		p.held = time.Time{}
+	case p.held.IsZero():
+		p.held = time.Now().Add(holdEcho)
 	}
-	p.running = true
 }
 
-func (p *patience) stop() {
-	if p.timer != nil {
-		p.timer.Stop()
+// next is when to look again.
+func (p *patience) next() time.Time {
+	next := p.end
+	for _, t := range []time.Time{p.silence, p.held} {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
 	}
-	p.running = false
+	return next
 }
 
-// c is when the time is over: never, if it is not running.
-func (p *patience) c() <-chan time.Time {
-	if !p.running {
-		return nil
-	}
-	return p.timer.C
-}
+// isPast tells whether it was t before now.
+func isPast(now, t time.Time) bool { return !t.IsZero() && !now.Before(t) }

@@ -31,29 +31,29 @@ type matcher interface {
 //     matches, at once, and by PartialMatch puts all the text back. It is the
 //     input that tells when there is something to search.
 //   - A match empties its buffer, unless PartialMatch is set.
-//   - The buffer has no bound: what is too old is read off by its Read, and the
-//     input reads no further while too much is there.
+//   - The buffer has no bound: what is too old is read off by its Read.
+//   - Its goroutine reads what comes. To wake that takes longer than the rest of
+//     a turn, so it is given what is there for a search that needs it, by feed.
 //   - Its Send can block for ever and writes to the global logger: Session.Send
 //     goes past it.
 type goexpect struct {
 	e      *expect.GExpect
 	in     *input
+	feed   feed
+	has    int // how much of what is stored it has
 	closed chan struct{}
 	ended  <-chan error
 }
 
-const (
-	// searchTime only has to be longer than a search; see goexpect.
-	searchTime = time.Hour
-	readSize   = 4 << 10
-)
+// searchTime only has to be longer than a search; see goexpect.
+const searchTime = time.Hour
 
 func newMatcher(in *input) matcher {
-	g := &goexpect{in: in, closed: make(chan struct{})}
+	g := &goexpect{in: in, feed: make(feed), closed: make(chan struct{})}
 	var err error
 	g.e, g.ended, err = expect.SpawnGeneric(&expect.GenOptions{
 		In:    nowhere{},
-		Out:   in,
+		Out:   g.feed,
 		Wait:  func() error { <-g.closed; return nil },
 		Close: func() error { return nil },
 		Check: func() bool { return true },
@@ -76,15 +76,17 @@ func (g *goexpect) find(patterns []Pattern) (Match, bool) {
 		cases = append(cases, &expect.Case{R: p.regexp()})
 	}
 	cases = append(cases, &expect.Case{R: always})
+	g.fill()
 	said, groups, which, err := g.e.ExpectSwitchCase(cases, searchTime)
 	if err != nil || which < 0 || which == len(patterns) {
 		return Match{}, false
 	}
+	g.has -= len(said)
 	g.in.took(len(said))
 	before := said[:len(said)-len(groups[0])]
 	return Match{
 		Pattern: which,
-		Before:  before[max(0, len(before)-g.in.keep):], // more may have come since forget
+		Before:  before,
 		Text:    groups[0],
 		Groups:  groups[1:],
 	}, true
@@ -92,13 +94,12 @@ func (g *goexpect) find(patterns []Pattern) (Match, bool) {
 
 // findText is find for patterns none of which is a regular expression, the
 // only ones that goexpect knows: to compile a prompt as one and to have
-// goexpect copy its buffer takes longer than the rest of a turn. What is found
-// is read off.
+// goexpect copy its buffer takes longer than the rest of a turn.
 func (g *goexpect) findText(patterns []Pattern) (Match, bool) {
 	for i, p := range patterns {
 		if before, ok := g.in.before(p.text); ok {
 			g.drop(len(before) + len(p.text))
-			return Match{Pattern: i, Before: before[max(0, len(before)-g.in.keep):], Text: p.text}, true
+			return Match{Pattern: i, Before: before, Text: p.text}, true
 		}
 	}
 	return Match{}, false
@@ -114,15 +115,49 @@ func (g *goexpect) forget() {
 	}
 }
 
-// drop takes the first n bytes of what is stored off.
+// fill gives goexpect what is stored and it does not have.
+func (g *goexpect) fill() {
+	if text := g.in.from(g.has); len(text) > 0 {
+		g.feed.give(text)
+		g.has += len(text)
+	}
+}
+
+// drop takes the first n bytes of what is stored off, and off goexpect what it
+// has of them.
 func (g *goexpect) drop(n int) {
-	io.CopyN(io.Discard, g.e, int64(n))
+	has := min(n, g.has)
+	io.CopyN(io.Discard, g.e, int64(has))
+	g.has -= has
 	g.in.took(n)
 }
 
 func (g *goexpect) close() {
+	close(g.feed)
 	close(g.closed)
 	<-g.ended
+}
+
+// feed is where goexpect reads from. It says by its next Read that it has what
+// it got from the one before.
+type feed chan []byte
+
+// give returns when goexpect has text.
+func (f feed) give(text []byte) {
+	for piece := range slices.Chunk(text, readSize) {
+		f <- piece
+	}
+	f <- nil // is taken by a Read
+}
+
+// Read returns a piece, which p has room for.
+func (f feed) Read(p []byte) (int, error) {
+	for piece := range f {
+		if len(piece) > 0 {
+			return copy(p, piece), nil
+		}
+	}
+	return 0, io.EOF
 }
 
 // nowhere is where goexpect would write.

@@ -2,6 +2,7 @@ package expect
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -13,131 +14,168 @@ import (
 // to wait until somebody listens.
 const queueLimit = 64 << 10
 
-// input is what the matcher reads from: what the other end says, through the
-// filter. Its reader, by calling Read again, says that it has stored what it
-// got before.
+// restless is for how long nobody has waited when listen begins to read.
+const restless = 20 * time.Millisecond
+
+// readSize is how much is read at once, which is what a terminal has at most.
+const readSize = 4 << 10
+
+// input reads what the other end says, puts it through the filter and keeps
+// what is not yet matched.
+//
+// Who waits for something reads it himself, between take and leave: so no other
+// goroutine has to be woken in the turns of a dialogue, which would take longer
+// than all else that is done in one. While nobody waits, listen reads, so that
+// the other end need not stop and its end is noticed. It begins a moment after
+// the last wait, lest it is there in the turns, and lets go when somebody wants
+// to wait.
 type input struct {
 	stream Stream
 	keep   int
 	masker func(to io.Writer) Masker // Options.Mask
 
-	more chan struct{} // has one place; filled when something was stored, or at the end
-	room chan struct{} // has one place; filled when something was taken
-	stop chan struct{} // closed by close
+	more chan struct{} // has one place; filled when something has come to the tap, or at the end
 
-	rest []byte // what Read has yet to give out
+	reading sync.Mutex // held by whoever reads from the stream
+	buf     []byte     // into which he reads
+	end     deadline   // of his Read
+	soon    *time.Timer
 
 	mu      sync.Mutex
+	wanted  bool      // somebody reads or is about to, and not listen
+	left    time.Time // when the last of them ceased
+	coming  bool      // soon is going to run listen
+	full    bool      // listen reads no further for want of room
+	closed  bool
 	filter  filter
-	given   []byte       // what Read has given out and is not yet stored
 	waiting bytes.Buffer // what is stored and not yet matched
 	said    tail
-	early   int          // how much was matched before stored could note it
 	fresh   int          // how much was stored since news was last called
 	tapped  bool         // what is read goes to tap, as it is, and not to the matcher
 	tap     bytes.Buffer // what drawn has yet to take
 	tapMask *mask        // blots secrets out of it; nil leaves them there
-	failed  bool         // the stream has ended
-	ended   bool         // and all that came before is stored
+	ended   bool         // the stream has, and all that it said is stored
 }
 
 func newInput(stream Stream, o Options) *input {
-	return &input{
+	in := &input{
 		stream: stream,
 		keep:   o.Keep,
 		more:   make(chan struct{}, 1),
-		room:   make(chan struct{}, 1),
-		stop:   make(chan struct{}),
+		buf:    make([]byte, readSize),
+		end:    deadline{set: stream.SetReadDeadline},
 		filter: filter{strip: o.Strip},
 		masker: o.Mask,
 	}
-}
-
-// Read returns what the other end says, as soon as it says something. It
-// belongs to one goroutine, the matcher's.
-func (in *input) Read(p []byte) (int, error) {
-	in.stored()
-	for len(in.rest) == 0 {
-		if in.failed || !in.awaitRoom() {
-			return 0, io.EOF
-		}
-		n, err := in.stream.Read(p)
-		in.pass(p[:n], err)
-	}
-	n := copy(p, in.rest)
-	in.given, in.rest = in.rest[:n], in.rest[n:]
-	return n, nil
-}
-
-// stored notes that what Read gave out before is with the matcher.
-func (in *input) stored() {
 	in.mu.Lock()
-	in.said.add(in.given)
-	early := min(in.early, len(in.given))
-	in.waiting.Write(in.given[early:])
-	in.early -= early
-	in.fresh += len(in.given)
-	in.given = nil
-	in.ended = in.failed && len(in.rest) == 0
-	tell := in.fresh > 0 || in.ended
+	defer in.mu.Unlock()
+	in.coming = true
+	in.soon = time.AfterFunc(0, in.listen)
+	return in
+}
+
+// take makes the caller the one who reads, until leave.
+func (in *input) take() {
+	in.mu.Lock()
+	in.wanted, in.full = true, false
 	in.mu.Unlock()
-	if tell {
-		signal(in.more)
+	if !in.reading.TryLock() {
+		in.end.pass()
+		in.reading.Lock()
 	}
 }
 
-// pass puts what was read through the filter. Every error is the end, for a
-// terminal whose programs are gone says EIO; but that of the deadline is how
-// release gets through.
-func (in *input) pass(raw []byte, err error) {
+func (in *input) leave() {
+	in.reading.Unlock()
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.tapped {
-		in.pour(raw)
-	} else {
-		in.rest = in.filter.pass(in.rest[:0], raw)
-	}
-	if err == nil {
-		return
-	}
-	in.rest = in.filter.release(in.rest)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		in.stream.SetReadDeadline(time.Time{})
-		return
-	}
-	in.failed = true
-	if len(in.rest) == 0 {
-		in.ended = true
-		signal(in.more)
+	in.wanted, in.left = false, time.Now()
+	in.listenIn(restless)
+}
+
+// listenIn has listen run after d, if it is not about to run. The caller holds
+// in.mu.
+func (in *input) listenIn(d time.Duration) {
+	if !in.coming && !in.closed {
+		in.coming = true
+		in.soon.Reset(d)
 	}
 }
 
-// awaitRoom waits until less than the limit is stored. What was taken before
-// may have left its signal, so it looks again. It returns false after close.
-func (in *input) awaitRoom() bool {
+// listen reads until somebody else wants to.
+func (in *input) listen() {
+	in.mu.Lock()
+	in.coming = false
+	in.mu.Unlock()
+	if !in.reading.TryLock() {
+		return // he who reads has it run again
+	}
+	defer in.reading.Unlock()
 	for {
-		in.mu.Lock()
-		full := in.waiting.Len()+in.tap.Len() >= in.keep+queueLimit
-		in.mu.Unlock()
-		if !full {
-			return true
+		in.end.by(time.Time{})
+		if !in.mayListen() { // after by, which could undo that take had the deadline pass
+			return
 		}
-		select {
-		case <-in.room:
-		case <-in.stop:
-			return false
-		}
+		in.readOnce()
 	}
 }
 
-// news tells whether something was stored since it was last called, whether
-// more is held back because it may be an echo, and whether nothing will come
-// after what is stored.
-func (in *input) news() (fresh, holding, ended bool) {
+// mayListen tells whether it is for listen to read now. If it will be without
+// anybody else's doing, that runs again.
+func (in *input) mayListen() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	fresh, in.fresh = in.fresh > 0, 0
-	return fresh, in.filter.holds(), in.ended
+	in.full = in.waiting.Len()+in.tap.Len() >= in.keep+queueLimit
+	if in.wanted || in.full || in.ended || in.closed {
+		return false
+	}
+	if rest := restless - time.Since(in.left); rest > 0 && !in.tapped {
+		in.listenIn(rest)
+		return false
+	}
+	return true
+}
+
+// resume has listen go on, if that ceased for want of room. The caller holds
+// in.mu.
+func (in *input) resume() {
+	if in.full {
+		in.full = false
+		in.listenIn(0)
+	}
+}
+
+// close returns when nobody reads any more, which is soon if the stream is
+// closed.
+func (in *input) close() {
+	in.mu.Lock()
+	in.closed = true
+	in.soon.Stop()
+	in.mu.Unlock()
+	in.reading.Lock()
+	defer in.reading.Unlock()
+}
+
+// read reads once, until until at the latest, or until ctx is done and end has
+// passed; a burst, it reads further. It may come back sooner with nothing. The
+// caller has taken in.
+func (in *input) read(ctx context.Context, until time.Time) {
+	in.end.by(until)
+	if ctx.Err() != nil {
+		return
+	}
+	in.readOnce()
+	in.gather(ctx)
+}
+
+// readOnce reads once. The caller holds in.reading.
+func (in *input) readOnce() {
+	n, err := in.stream.Read(in.buf)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		in.end.passed()
+		err = nil
+	}
+	in.pass(in.buf[:n], err)
 }
 
 const (
@@ -148,27 +186,66 @@ const (
 
 // gather waits a moment for more of a burst, since all that is kept is searched
 // again for each piece.
-func (in *input) gather() {
-	var late *time.Timer
-	for {
-		in.mu.Lock()
-		wait := in.fresh >= burstBegins && in.fresh < burstEnough && !in.ended
-		in.mu.Unlock()
-		if !wait {
+func (in *input) gather(ctx context.Context) {
+	var late time.Time
+	for in.inBurst() {
+		now := time.Now()
+		if late.IsZero() {
+			late = now.Add(burstWait)
+		}
+		if !now.Before(late) || ctx.Err() != nil {
 			return
 		}
-		if late == nil {
-			late = time.NewTimer(burstWait)
-			defer late.Stop()
-		}
-		select {
-		case <-in.more:
-		case <-late.C:
-			return
-		case <-in.stop:
-			return
-		}
+		in.end.by(late)
+		in.readOnce()
 	}
+}
+
+func (in *input) inBurst() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.fresh >= burstBegins && in.fresh < burstEnough && !in.ended
+}
+
+// pass puts what was read through the filter and stores it. Every error is the
+// end, for a terminal whose programs are gone says EIO.
+func (in *input) pass(raw []byte, err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.tapped {
+		in.pour(raw)
+	} else {
+		in.store(in.filter.pass(nil, raw))
+	}
+	if err != nil {
+		in.store(in.filter.release(nil))
+		in.ended = true
+		signal(in.more)
+	}
+}
+
+// store notes what was said. The caller holds in.mu.
+func (in *input) store(text []byte) {
+	in.waiting.Write(text)
+	in.said.add(text)
+	in.fresh += len(text)
+}
+
+// release gives out what was held back and was no echo after all.
+func (in *input) release() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.store(in.filter.release(nil))
+}
+
+// news tells whether something was stored since it was last called, whether
+// more is held back because it may be an echo, and whether nothing will come
+// after what is stored.
+func (in *input) news() (fresh, holding, ended bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	fresh, in.fresh = in.fresh > 0, 0
+	return fresh, in.filter.holds(), in.ended
 }
 
 // tooMuch is by how much more is stored than shall be kept.
@@ -185,16 +262,19 @@ func (in *input) empty() bool {
 	return in.waiting.Len() == 0
 }
 
-// took says that the first n bytes of what is stored are gone. They may be
-// more than are noted as yet, by what Read has just given out.
+// took says that the first n bytes of what is stored are gone.
 func (in *input) took(n int) {
 	in.mu.Lock()
-	in.early += n - len(in.waiting.Next(n))
-	if in.waiting.Len() == 0 {
-		in.waiting.Reset()
-	}
-	in.mu.Unlock()
-	signal(in.room)
+	defer in.mu.Unlock()
+	in.waiting.Next(n)
+	in.resume()
+}
+
+// from returns what is stored but its first n bytes.
+func (in *input) from(n int) []byte {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return bytes.Clone(in.waiting.Bytes()[n:])
 }
 
 // before returns what is stored before the first place where text is.
@@ -227,21 +307,18 @@ func (in *input) lastLines() string {
 func (in *input) sent(text string, e Echo) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if !in.failed {
+	if !in.ended {
 		in.filter.sent(text, e)
 	}
-	return !in.failed
+	return !in.ended
 }
 
-// hasFailed tells whether the stream has ended.
-func (in *input) hasFailed() bool {
+// hasEnded tells whether the stream has.
+func (in *input) hasEnded() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.failed
+	return in.ended
 }
-
-// release gives out what was held back and was no echo after all.
-func (in *input) release() { in.stream.SetReadDeadline(time.Unix(1, 0)) }
 
 // mask has secrets blotted out from now on.
 func (in *input) mask() {
@@ -252,11 +329,52 @@ func (in *input) mask() {
 	}
 }
 
-func (in *input) close() { close(in.stop) }
-
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
 	}
+}
+
+// deadline is that of a stream's Read. To set one has Go wake a thread that
+// looks after it. So one that is sooner than need be is left, and who reads
+// looks at the clock.
+type deadline struct {
+	set func(time.Time) error
+
+	mu sync.Mutex
+	at time.Time // the zero time: none is set
+}
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// by has a Read end at t at the latest; the zero time does not ask for it.
+func (d *deadline) by(t time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.at.IsZero() && t.IsZero() {
+		return
+	}
+	if time.Now().Before(d.at) && (t.IsZero() || !t.Before(d.at)) {
+		return
+	}
+	d.at = t
+	d.set(t)
+}
+
+// pass ends a Read that is under way, and the next, unless by is called before.
+func (d *deadline) pass() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.at = longAgo
+	d.set(longAgo)
+}
+
+// passed says that it did, which may be news if it was set before this was
+// made.
+func (d *deadline) passed() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.at = longAgo
 }

@@ -16,6 +16,7 @@ func (in *input) openTap() (said []byte, stored int) {
 		in.tapMask = newMask(in.masker)
 	}
 	in.pour(nil) // what was held back
+	in.listenIn(0)
 	return in.said.last(), in.waiting.Len()
 }
 
@@ -39,7 +40,7 @@ func (in *input) drawn() (text []byte, ended bool) {
 	defer in.mu.Unlock()
 	text = append(text, in.tap.Bytes()...)
 	in.tap.Reset()
-	signal(in.room)
+	in.resume()
 	return text, in.ended
 }
 
@@ -50,5 +51,5 @@ func (in *input) closeTap() {
 	in.tapped = false
 	in.tap.Reset()
 	in.filter.escape = escapes{} // the operator may have left in the middle of one
-	signal(in.room)
+	in.resume()
 }
