@@ -107,3 +107,27 @@ func TestHAProxyOverTCP(t *testing.T) {
 		}
 	}
 }
+
+// TestHAProxyAfterASecond asks HAProxy anew when what it said is a second old,
+// though the clock was set back meanwhile.
+func TestHAProxyAfterASecond(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	o.write("try.lua", `local farm = require "farm"
+		local function pool()
+		  return require "balancer.haproxy" { host = "lb1", socket = "unix:/run/haproxy/admin.sock", backend = "web" }
+		end
+		local mine, colleagues = pool(), pool()
+		local time, clock = os.time, os.clock
+		farm.each("webserv1", function(host)
+		  mine.check(host)
+		  colleagues.drain(host)
+		  os.time = function() return time() - 3600 end
+		  os.clock = function() return clock() + 1.1 end
+		  print(pcall(mine.check, host))
+		end)`)
+	if got, want := o.ok("try.lua").out, "webserv1: false\thaproxy on lb1 has webserv1 as DRAIN\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -30,13 +30,19 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "farmrun")
-	out, err := exec.Command("go", "build", "-o", path, "farmrun/cmd/farmrun").CombinedOutput()
+	return build(dir)
+})
+
+// build builds farmrun into a directory.
+func build(dir string, flags ...string) (path string, err error) {
+	path = filepath.Join(dir, "farmrun")
+	args := append([]string{"build", "-o", path}, flags...)
+	out, err := exec.Command("go", append(args, "farmrun/cmd/farmrun")...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	return path, nil
-})
+}
 
 // operator is somebody who works on the farm with farmrun, in a directory with
 // a site file.

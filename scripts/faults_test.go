@@ -47,8 +47,7 @@ func shell(host, do, undo string) func(*calamity) {
 	}
 }
 
-// turnFaults are the faults. The clock set back is not among them, since it is
-// everybody's on this machine: luahost/runs has a test of it.
+// turnFaults are the faults, but for those of the clock.
 var turnFaults = []turnFault{
 	{"farmrun killed", turnSteps, func(c *calamity) { c.process.Kill() }},
 	{"the operator's line is cut", []string{"restart", "drain", "switch", "healthy", "enable"}, func(c *calamity) { c.process.Signal(syscall.SIGHUP) }},
@@ -92,22 +91,27 @@ var turnFaults = []turnFault{
 // to the new release. With FARM_FAULTS=all each is tried at all its steps.
 func TestFaults(t *testing.T) {
 	cells := 0
-	for _, f := range turnFaults {
+	try := func(f turnFault, operator func(testing.TB) *operator) {
 		steps := f.steps
 		if os.Getenv("FARM_FAULTS") != "all" {
 			steps = steps[:1]
 		}
 		for _, step := range steps {
 			cells++
-			t.Run(f.name+" at "+step, func(t *testing.T) { befall(t, f, step) })
+			t.Run(f.name+" at "+step, func(t *testing.T) { befall(t, operator(t), f, step) })
 		}
+	}
+	for _, f := range turnFaults {
+		try(f, newOperator)
+	}
+	for _, f := range clockFaults {
+		try(f, newClockOperator)
 	}
 	t.Logf("%d cells", cells)
 }
 
 // befall tries one cell of the table.
-func befall(t *testing.T, f turnFault, step string) {
-	o := newOperator(t)
+func befall(t *testing.T, o *operator, f turnFault, step string) {
 	smallDisk(t, o.state())
 	site, err := os.ReadFile(filepath.Join(o.dir, "site.lua"))
 	if err != nil {
@@ -150,6 +154,7 @@ func befall(t *testing.T, f turnFault, step string) {
 		t.Errorf("at the end: %v", on)
 	}
 	v.check()
+	o.steady()
 	locked(t, "")
 }
 

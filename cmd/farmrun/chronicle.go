@@ -61,7 +61,7 @@ func (c *chronicle) resume(r resumption) {
 		return
 	}
 	c.about = c.describe(r.sources)
-	c.about.ID, c.about.Token, c.about.Began = run.ID, run.About.Token, time.Now()
+	c.about.ID, c.about.Token, c.about.Began = run.ID, run.About.Token, run.Clock.At(time.Now())
 	c.run, c.past = run, journal.StateOf(records)
 	if err := run.Journal.Append(journal.Record{Kind: journal.RunResumed, Run: &c.about}); err != nil {
 		c.err = errors.Join(err, run.Close())

@@ -114,7 +114,7 @@ func (w *world) keepLog() {
 	if err != nil {
 		return // who goes on without it has been told
 	}
-	w.said.keepIn(&runs.Log{Dir: run.Dir, Warn: func(err error) { note(w.out, "%v", err) }})
+	w.said.keepIn(&runs.Log{Dir: run.Dir, Clock: run.Clock, Warn: func(err error) { note(w.out, "%v", err) }})
 }
 
 // close logs out everywhere and lets go of ssh-agents.

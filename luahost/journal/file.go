@@ -43,9 +43,10 @@ func (e *WriteError) Hint() string {
 // open it (flock(2)); the kernel lets go of it with the process, however that
 // ends. Its methods may be called from many goroutines.
 type File struct {
-	path string
-	mask Mask
-	file *os.File
+	path  string
+	mask  Mask
+	file  *os.File
+	clock Clock
 
 	mu   sync.Mutex
 	size int64 // the end of the last whole record
@@ -58,7 +59,7 @@ func Create(path string, mask Mask) (*File, error) {
 	if err != nil {
 		return nil, &WriteError{path, err}
 	}
-	f := &File{path: path, mask: mask, file: file}
+	f := &File{path: path, mask: mask, file: file, clock: newClock(time.Time{})}
 	err = unix.Flock(int(file.Fd()), unix.LOCK_EX) // InUse may be looking, and is gone in no time
 	if err == nil {
 		err = syncDir(filepath.Dir(path))
@@ -90,8 +91,13 @@ func Open(path string, mask Mask) (*File, []Record, error) {
 		file.Close()
 		return nil, nil, err
 	}
+	f.clock = newClock(StateOf(records).Last)
 	return f, records, nil
 }
+
+// Clock returns what makes the times of its records. What else is kept of the run
+// should have times of the same Clock.
+func (f *File) Clock() Clock { return f.clock }
 
 // lock makes this process the one that writes the journal.
 func (f *File) lock() error { return tryLock(f.file, unix.LOCK_EX) }
@@ -121,8 +127,9 @@ func tryLock(file *os.File, how int) error {
 }
 
 // Append writes a record down. When it returns nil the record outlives the
-// process, and the machine's power as well if its kind announces something. The
-// error is a *WriteError; what part of the record was written is taken off again.
+// process, and the machine's power as well if its kind announces something. A time
+// that is zero is now. The error is a *WriteError; what part of the record was
+// written is taken off again.
 func (f *File) Append(r Record) error {
 	r = r.Masked(f.mask)
 	f.mu.Lock()
@@ -130,6 +137,7 @@ func (f *File) Append(r Record) error {
 	if r.Time.IsZero() {
 		r.Time = time.Now()
 	}
+	r.Time = f.clock.At(r.Time)
 	line, err := json.Marshal(r)
 	if err == nil {
 		err = f.write(append(line, '\n'), r.Kind.Announces())

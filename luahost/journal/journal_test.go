@@ -50,6 +50,27 @@ func reopen(t *testing.T, path string) (*journal.File, []journal.Record) {
 	return f, records
 }
 
+// TestAfterTheLast goes on with a journal whose last record is of a time that is
+// still to come, by this machine's clock.
+func TestAfterTheLast(t *testing.T) {
+	f, path := create(t, journal.Mask{})
+	last := time.Now().Add(time.Hour)
+	append1(t, f, journal.Record{Time: last, Kind: journal.RunBegan})
+	f.Close()
+	f, _ = reopen(t, path)
+	append1(t, f, journal.Record{Kind: journal.RunResumed}, journal.Record{Time: time.Now(), Kind: journal.RunEnded})
+	f.Close()
+	_, records := reopen(t, path)
+	for i, r := range records {
+		if d := r.Time.Sub(last).Round(time.Microsecond); d < 0 || d > time.Minute {
+			t.Errorf("record %d, %q, is %v after the first", i, r.Kind, d)
+		}
+	}
+	if got := f.Clock().At(time.Now().Add(time.Second)).Sub(last).Round(time.Microsecond); got < time.Second {
+		t.Errorf("a second on it is %v later", got)
+	}
+}
+
 func TestWhatIsWrittenIsRead(t *testing.T) {
 	f, path := create(t, journal.Mask{})
 	want := []journal.Record{

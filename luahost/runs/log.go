@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"farmrun/luahost/journal"
 )
 
 // Log keeps what is said of each host in a file of its own in a run's directory,
@@ -24,6 +26,8 @@ import (
 // webserv1.log.1. Its methods may be called from many goroutines.
 type Log struct {
 	Dir string
+	// Clock makes the times that are written; the zero Clock writes what it is given.
+	Clock journal.Clock
 	// Warn is told, once, that something could not be written; nil tells nobody.
 	Warn func(error)
 
@@ -47,7 +51,7 @@ const logLayout = "2006-01-02T15:04:05.000Z07:00"
 // Add adds what was said of a host, which may be several lines. Secrets have to
 // be blotted out already.
 func (l *Log) Add(host string, said Said) {
-	head := said.Time.Format(logLayout) + " " + said.By + " "
+	head := l.Clock.At(said.Time).Format(logLayout) + " " + said.By + " "
 	var b strings.Builder
 	for line := range strings.SplitSeq(said.Text, "\n") {
 		b.WriteString(head + line + "\n")

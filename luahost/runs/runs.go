@@ -69,6 +69,7 @@ type Run struct {
 	Dir     string
 	About   journal.Run // who began it
 	Journal Journal
+	Clock   journal.Clock // of what the journal says, and of what else is kept of the run
 }
 
 // Close lets go of the run's journal.
@@ -97,7 +98,7 @@ func (s Store) Create(about journal.Run) (*Run, error) {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	return &Run{ID: about.ID, Dir: dir, About: about, Journal: file}, nil
+	return &Run{ID: about.ID, Dir: dir, About: about, Journal: file, Clock: file.Clock()}, nil
 }
 
 // mkdir makes the directory of a run, behind all others in order.
@@ -208,7 +209,7 @@ func (s Store) Resume(id string) (*Run, []journal.Record, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", id, err)
 	}
-	return &Run{ID: id, Dir: s.Path(id), About: journal.StateOf(records).Run, Journal: file}, records, nil
+	return &Run{ID: id, Dir: s.Path(id), About: journal.StateOf(records).Run, Journal: file, Clock: file.Clock()}, records, nil
 }
 
 // List returns the ids of all runs, oldest first.

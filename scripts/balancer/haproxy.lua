@@ -44,12 +44,13 @@ return function(config)
 
   local function name_of(host) return host.vars.server or host.name end
 
-  local last = { at = 0 } -- what HAProxy said when pool.check asked last
-  local asking            -- since when a server's check asks it
+  -- By os.clock, which goes on when the time of day is set.
+  local last = { at = -math.huge } -- what HAProxy said when pool.check asked last
+  local asking                     -- since when a server's check asks it
 
   -- HAProxy answers success with an empty line and errors with text.
   local function tell(host, what, value)
-    last = { at = 0 }
+    last = { at = -math.huge }
     local answer = balancer:tell(config.socket,
       ("set server %s/%s %s %s\n"):format(config.backend, name_of(host), what, value)):match("^%s*(.-)%s*$")
     if answer ~= "" then error(("haproxy on %s: %s"):format(balancer.name, answer), 0) end
@@ -70,11 +71,11 @@ return function(config)
   -- few visitors at once, and a rollout asks for all servers: one asks, and the
   -- others wait for the answer.
   local function recent()
-    while asking and os.time() - asking < 10 do cli.sleep "20ms" end
-    if os.time() - last.at > 1 then
-      asking = os.time()
+    while asking and os.clock() - asking < 10 do cli.sleep "20ms" end
+    if os.clock() - last.at > 1 then
+      asking = os.clock()
       local ok, answer = pcall(balancer.ask, balancer, config.socket, "show stat\n")
-      last, asking = { at = os.time(), ok = ok, answer = answer }, nil
+      last, asking = { at = os.clock(), ok = ok, answer = answer }, nil
     end
     if not last.ok then error(last.answer, 0) end
     return last.answer
