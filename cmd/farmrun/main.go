@@ -21,7 +21,7 @@ func run(ctx context.Context, args []string) int {
 	out := &console.Console{
 		Out: os.Stdout, OutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		Err: os.Stderr, ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
-		Plain: plain(), Size: screenSize(),
+		Plain: plain(), Size: screenSize(), CutsLines: cutsLines(),
 	}
 	job, err := parse(args)
 	if err == nil {
@@ -48,4 +48,11 @@ func screenSize() func() (rows, columns int) {
 		}
 		return rows, columns
 	}
+}
+
+// cutsLines tells whether the terminal cuts lines off where it is made narrower:
+// those that do say who they are. What they show of tmux is wrapped.
+func cutsLines() bool {
+	cuts := os.Getenv("XTERM_VERSION") != "" || os.Getenv("STY") != "" || os.Getenv("TERM") == "linux"
+	return cuts && os.Getenv("TMUX") == ""
 }

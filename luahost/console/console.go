@@ -28,6 +28,9 @@ type Console struct {
 	// Size returns the size of the terminal that Err is; nil is one on which
 	// the cursor cannot be moved, so that nothing is shown by Live.
 	Size func() (rows, columns int)
+	// CutsLines says that the terminal, where it is made narrower, cuts lines off
+	// that are wider, as xterm does. Others wrap them.
+	CutsLines bool
 	// Mask blots secrets out of a line; nil leaves all as it is.
 	Mask func(line []byte) []byte
 

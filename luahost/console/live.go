@@ -3,9 +3,11 @@ package console
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // Live keeps a few lines at the lower end of the terminal, below all that
@@ -19,7 +21,7 @@ type Live struct {
 	once    sync.Once
 
 	// The console's mutex guards the rest.
-	drawn   int               // lines that stand on the screen
+	drawn   []int             // how wide the lines are that stand on the screen
 	pending []piece           // what is to scroll by above them
 	size    int               // of pending, in bytes
 	begun   map[Stream][]byte // lines without an end as yet
@@ -41,8 +43,7 @@ const (
 // and anew every second and after each Redraw, until Close. draw is told the
 // size of the terminal and returns lines without ends, which are cut at its
 // width; it may colour them (ECMA-48 SGR) and must not call the console. While
-// somebody holds the screen (Hold) nothing is shown. Where the terminal is made
-// narrower than a line that stands there, a piece of that may stay. Meanwhile lines of hosts
+// somebody holds the screen (Hold) nothing is shown. Meanwhile lines of hosts
 // appear a little late, together, and a line without its end when that has come.
 //
 // Where Err is no terminal, Size is nil or another Live is shown, it does
@@ -145,11 +146,11 @@ func (l *Live) update() {
 	rows, columns := l.console.Size()
 	lines := l.draw(rows, columns)
 	below := drawing(lines)
-	if l.size == 0 && below == l.shown {
+	if l.size == 0 && below == l.shown && l.rows(columns) == len(lines) {
 		return
 	}
 	l.scroll(below)
-	l.drawn, l.shown = len(lines), below
+	l.drawn, l.shown = widths(lines, columns), below
 }
 
 // clear shows all that is pending, lines without an end included, and leaves
@@ -162,7 +163,7 @@ func (l *Live) clear() {
 		}
 	}
 	l.scroll("")
-	l.drawn, l.shown = 0, ""
+	l.drawn, l.shown = nil, ""
 }
 
 // scroll takes the lines away, shows what is pending, and then below.
@@ -186,13 +187,41 @@ func (l *Live) scroll(below string) {
 // erase returns what takes the lines off the screen and leaves the cursor where
 // the first of them began (ECMA-48 CUU and ED).
 func (l *Live) erase() string {
-	switch l.drawn {
-	case 0:
+	if len(l.drawn) == 0 {
 		return ""
-	case 1:
+	}
+	_, columns := l.console.Size()
+	rows := l.rows(columns)
+	if rows == 1 {
 		return "\r\x1b[J"
 	}
-	return fmt.Sprintf("\r\x1b[%dA\x1b[J", l.drawn-1)
+	return fmt.Sprintf("\r\x1b[%dA\x1b[J", rows-1)
+}
+
+// rows is how many rows the lines take that stand on the screen: those that are
+// too wide for it by now were wrapped.
+func (l *Live) rows(columns int) int {
+	if l.console.CutsLines || columns < 1 {
+		return len(l.drawn)
+	}
+	rows := 0
+	for _, width := range l.drawn {
+		rows += max(1, (width+columns-1)/columns)
+	}
+	return rows
+}
+
+// sgr is what a line has besides its letters.
+var sgr = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// widths returns how wide the lines are on a screen of so many columns, which cuts
+// them off. A letter is taken to be a column wide.
+func widths(lines []string, columns int) []int {
+	all := make([]int, len(lines))
+	for i, line := range lines {
+		all[i] = min(columns, utf8.RuneCountInString(sgr.ReplaceAllString(line, "")))
+	}
+	return all
 }
 
 // drawing returns what shows lines with the cursor at the end of the last. What

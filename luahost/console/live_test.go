@@ -43,6 +43,8 @@ func (p *paper) obey(text string) (rest string) {
 		p.lines = p.lines[:p.row+1]
 		p.lines[p.row] = p.lines[p.row][:p.col]
 		return text[3:]
+	case strings.HasPrefix(text, "\x1b[1m"), strings.HasPrefix(text, "\x1b[0m"):
+		return text[4:]
 	case text[0] == '\x1b':
 		if n, _ := fmt.Sscanf(text, "\x1b[%dA", &up); n != 1 {
 			panic(fmt.Sprintf("unknown to this paper: %q", text))
@@ -59,6 +61,15 @@ func (p *paper) obey(text string) (rest string) {
 		p.col++
 	}
 	return text[1:]
+}
+
+// show has the paper show something else, with the cursor at its end.
+func (p *paper) show(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines = strings.Split(text, "\n")
+	p.row = len(p.lines) - 1
+	p.col = len(p.lines[p.row])
 }
 
 // at makes the paper as long as where the cursor is.
@@ -154,6 +165,30 @@ func TestLiveUnfinishedLine(t *testing.T) {
 		c.Print("", "four\n")
 		wantPaper(t, p, "noted\none two\nthree four")
 	})
+}
+
+// TestLiveNarrower: where the terminal is made narrower it wraps the lines that
+// stand there, or cuts them off. What scrolled by above them stays either way.
+func TestLiveNarrower(t *testing.T) {
+	for cuts, narrow := range map[bool]string{false: "before\n0123\n4567\n89\nabc", true: "before\n0123\nabc"} {
+		synctest.Test(t, func(t *testing.T) {
+			c, p := onPaper()
+			columns := 30
+			c.CutsLines = cuts
+			c.Size = func() (int, int) { return 24, columns }
+			c.Note("", "before")
+			l := c.Live(func(int, int) []string { return []string{"\x1b[1m0123456789\x1b[0m", "abc"} })
+			defer l.Close()
+			l.Redraw()
+			settle()
+			wantPaper(t, p, "before\n0123456789\nabc")
+			p.show(narrow)
+			columns = 4
+			c.Note("", "after")
+			settle()
+			wantPaper(t, p, "before\nafter\n0123456789\nabc") // this paper cuts nothing off
+		})
+	}
 }
 
 // TestLiveHeld: who has the screen has it for himself.
