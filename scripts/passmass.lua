@@ -7,8 +7,8 @@ local cli, expect, farm = require "cli", require "expect", require "farm"
 local args = cli.parse {
   about = [[
 Changes a user's password on every server in turn, by dialogue with passwd. It
-asks for the new password twice, and for the old one when a server wants it. The
-first server that refuses stops it; at the end it says for each what became of
+asks for the new password twice, and for the old one when a server wants it. A
+password that has expired is changed as the server demands it at login. The first server that refuses stops it; at the end it says for each what became of
 it.]],
   single_dash = true,
   { "hosts", cli.list, "the servers" },
@@ -30,6 +30,7 @@ else
 end
 
 local new = cli.secret("New password:", { twice = true })
+cli.renew(new)
 
 -- What passwd and its like say. What others say goes in here.
 local asks = {
@@ -51,6 +52,7 @@ local function refused(text)
 end
 
 local function change(host)
+  if host:renewed() then return "changed, for it had expired" end
   local s = host:session { timeout = args.timeout }
   local old, answers = nil, 0
   s:expect(args.prompt)

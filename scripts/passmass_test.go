@@ -65,3 +65,63 @@ func TestPassmassRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestPassmassExpired changes passwords that have expired, since the servers
+// demand it at login. in.rlogind demands it, too, and has no way to do it.
+func TestPassmassExpired(t *testing.T) {
+	o := newMixedOperator(t)
+	const other = "n3w 'Secret\" pw"
+	answers := map[string]string{"New password: ": other, "Once more: ": other, "Password for web: ": farm.Password}
+	for _, h := range []string{"webserv1", "webserv3", "webserv5", "webserv7"} {
+		farm.Exec(t, h, "cp", "-p", "/etc/shadow", "/run/shadow")
+		t.Cleanup(func() { farm.Exec(t, h, "sh", "-c", "cat /run/shadow >/etc/shadow") })
+	}
+	for _, h := range []string{"webserv1", "webserv3", "webserv5"} {
+		farm.Exec(t, h, "chage", "-d", "0", "web")
+	}
+
+	o.answers = map[string]string{"New password: ": "abc", "Once more: ": "abc", "Password for web: ": farm.Password}
+	for _, hosts := range []string{"webserv1,webserv7", "webserv3,webserv7"} {
+		got := o.fails(1, nil, "passmass", hosts)
+		if want := "the host does not take the new one: You must choose a longer password.\nwebserv7: not tried\n"; !strings.HasSuffix(got.out, want) {
+			t.Errorf("got:\n%swant:\n%s", got.out, want)
+		}
+	}
+
+	o.answers = answers
+	got := o.ok("passmass", "webserv[1,3,7]")
+	const had = ": changed, for it had expired\n"
+	if want := "webserv1" + had + "webserv3" + had + "webserv7: changed\n"; got.out != want {
+		t.Errorf("got:\n%s%swant:\n%s", got.out, got.err, want)
+	}
+	got = o.fails(1, nil, "passmass", "webserv5")
+	if !strings.Contains(got.out, "has expired, and the host does not let it be changed here: Authentication failure") {
+		t.Errorf("got:\n%s", got.out)
+	}
+
+	o.answers = map[string]string{"Password for web: ": other}
+	if got := o.ok("-c", "id -un", "webserv3"); got.out != "webserv3: web\n" {
+		t.Errorf("got:\n%s", got.out)
+	}
+}
+
+// TestExpired has the operator choose a new password when a server wants it, in
+// the middle of something else, which goes on then; sudo takes the new one.
+func TestExpired(t *testing.T) {
+	o := newMixedOperator(t)
+	const other = "n3w 'Secret\" pw"
+	for _, h := range []string{"webserv1", "webserv3"} {
+		farm.Exec(t, h, "cp", "-p", "/etc/shadow", "/run/shadow")
+		t.Cleanup(func() { farm.Exec(t, h, "sh", "-c", "cat /run/shadow >/etc/shadow") })
+		farm.Exec(t, h, "chage", "-d", "0", "web")
+	}
+	o.answers = map[string]string{"Password for web: ": farm.Password, "New password for web: ": "", "Once more: ": ""}
+	o.fails(1, []string{"webserv1: login: the password has expired; new password for web: no new password was given", "farmrun passmass webserv1"}, "-c", "id -un", "webserv1")
+	o.fails(1, []string{"webserv3: login: the password has expired; new password for web: no new password was given"}, "-c", "id -un", "webserv3")
+	o.answers["New password for web: "], o.answers["Once more: "] = other, other
+	const script = `require "site"; require("farm").each("webserv[1,3]", function(host) print(host:sudo({ "/etc/init.d/httpd", "status" }).text) end)`
+	got := o.ok("-e", script)
+	if strings.Count(got.out, "httpd is running") != 4 { // as it is said, and as the script prints it
+		t.Errorf("got:\n%s%s", got.out, got.err)
+	}
+}

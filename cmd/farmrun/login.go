@@ -10,11 +10,11 @@ import (
 	"strings"
 
 	"farmrun/luahost"
-	"farmrun/luahost/recorder"
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/local"
 	"farmrun/modules/expect"
 	"farmrun/modules/farm"
+	"farmrun/modules/login"
 	"farmrun/modules/ssh"
 )
 
@@ -61,10 +61,35 @@ func (w *world) login(ctx context.Context, host string, l farm.Login) (farm.Conn
 		return w.terminalLogin(ctx, host, l, open)
 	}
 	client, err := w.ssh.Dial(ctx, host, w.sshOptions(l))
+	if err == nil && login.HasExpired(client.Banner()) {
+		err = w.renew(ctx, host, l, client)
+		client.Close()
+		if err != nil {
+			return nil, err
+		}
+		client, err = w.ssh.Dial(ctx, host, w.sshOptions(l))
+	}
 	if err != nil {
 		return nil, dialFailed(ctx, host, err)
 	}
-	return sshConn{client, host, w.recorder}, nil
+	return sshConn{client, host, w}, nil
+}
+
+// renew changes a password that has expired. sshd lets nobody run anything
+// before, and has passwd on a terminal.
+func (w *world) renew(ctx context.Context, host string, l farm.Login, client *ssh.Client) error {
+	cases, _ := l.Dialogue.([]login.Case)
+	return login.Renew(ctx, login.Options{
+		Host: host,
+		User: client.User(),
+		Open: func(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
+			t, err := client.Terminal(ctx, o)
+			return t, explain(err)
+		},
+		Converse:  func(t remote.Terminal) login.Session { return w.converse(host, t) },
+		Cases:     cases,
+		Passwords: w.keyring, NewPasswords: w.newPasswords(),
+	})
 }
 
 // sshOptions are what the command line and the site file say over ssh_config.
@@ -91,8 +116,14 @@ func dialFailed(ctx context.Context, host string, err error) error {
 // sshConn is an ssh login whose errors say what luahost wants to know.
 type sshConn struct {
 	*ssh.Client
-	host     string
-	recorder *recorder.Recorder
+	host string
+	w    *world
+}
+
+// Renewed is for farm.Host.
+func (c sshConn) Renewed() bool {
+	_, is := c.w.keyring.Renewed(c.host, c.User())
+	return is
 }
 
 func (c sshConn) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
@@ -115,7 +146,7 @@ func (c sshConn) Terminal(ctx context.Context, o remote.TerminalOptions) (remote
 	if err != nil {
 		return nil, explain(err)
 	}
-	return c.recorder.Record(c.host, "", t, o), nil
+	return c.w.recorder.Record(c.host, "", t, o), nil
 }
 
 // explain gives an error of package ssh the kind that a script can decide by.

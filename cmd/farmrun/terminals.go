@@ -12,7 +12,6 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost"
-	"farmrun/luahost/recorder"
 	"farmrun/luahost/remote"
 	"farmrun/modules/expect"
 	"farmrun/modules/farm"
@@ -79,19 +78,25 @@ func (w *world) terminalLogin(ctx context.Context, host string, l farm.Login, op
 		},
 		Converse:  func(t remote.Terminal) login.Session { return w.converse(host, t) },
 		Cases:     cases,
-		Passwords: w.keyring,
+		Passwords: w.keyring, NewPasswords: w.newPasswords(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return terminalConn{client, w.recorder}, nil
+	return terminalConn{client, w}, nil
 }
 
 // terminalConn is a login by terminals, of which those for dialogues are
 // recorded.
 type terminalConn struct {
 	*login.Client
-	recorder *recorder.Recorder
+	w *world
+}
+
+// Renewed is for farm.Host.
+func (c terminalConn) Renewed() bool {
+	_, is := c.w.keyring.Renewed(c.Host(), c.User())
+	return is
 }
 
 func (c terminalConn) Terminal(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
@@ -99,7 +104,7 @@ func (c terminalConn) Terminal(ctx context.Context, o remote.TerminalOptions) (r
 	if err != nil {
 		return nil, err
 	}
-	return c.recorder.Record(c.Host(), "", t, o), nil
+	return c.w.recorder.Record(c.Host(), "", t, o), nil
 }
 
 // takeDialogue reads the setting dialogue of the site file.

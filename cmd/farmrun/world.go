@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"fmt"
-
 	"farmrun/cmd/internal/liveview"
 	"farmrun/luahost/console"
 	"farmrun/luahost/journal"
@@ -42,9 +39,7 @@ type world struct {
 
 func newWorld(f flags, script string, out *console.Console) *world {
 	w := &world{flags: f, out: out, operator: &terminal.Terminal{Hold: out.Hold}}
-	w.keyring = &secret.Keyring{Ask: func(ctx context.Context, account string) (secret.Secret, error) {
-		return w.operator.Secret(ctx, fmt.Sprintf("Password for %s: ", account))
-	}}
+	w.keyring = &secret.Keyring{Ask: w.askPassword, AskNew: w.askNewPassword}
 	out.Mask = w.keyring.Mask
 	w.show(script)
 	w.chronicle = newChronicle(f, script, journal.Mask{Said: w.keyring.MaskPieces, Name: w.keyring.Mask})

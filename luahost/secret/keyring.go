@@ -35,10 +35,15 @@ type Keyring struct {
 	// Ask gets a password from the operator, without echo; the account says
 	// whose. It is called once for each account. nil fails with ErrNoTerminal.
 	Ask func(ctx context.Context, account string) (Secret, error)
+	// AskNew gets one in the place of a password that has expired; HostOf says
+	// on which host. nil fails with ErrNoTerminal.
+	AskNew func(ctx context.Context, account string) (Secret, error)
 
-	mu       sync.Mutex
-	accounts map[string]*entry
-	hidden   atomic.Pointer[hidden] // what Mask and a Masker look for; replaced under mu
+	mu      sync.Mutex
+	entries map[entryKey]*entry
+	new     *Secret                // of PutNew; nil if there is none
+	renewed map[place]Secret       // see Renewed
+	hidden  atomic.Pointer[hidden] // what Mask and a Masker look for; replaced under mu
 }
 
 // entry is the state of one account's password. turn has one place: whoever
@@ -61,48 +66,61 @@ type Report func(Outcome)
 // it. It fails when the password was rejected elsewhere (ErrRejected), when it
 // could not be asked for, and when ctx is done, with its context.Cause.
 func (k *Keyring) Take(ctx context.Context, account string) (Secret, Report, error) {
-	e := k.entry(account)
+	if s, ok := k.Renewed(HostOf(ctx), account); ok {
+		return s, func(Outcome) {}, nil
+	}
+	return k.take(ctx, k.entry(entryKey{account: account}), "password for "+account, account, k.Ask)
+}
+
+// take is Take for the password that is called what.
+func (k *Keyring) take(ctx context.Context, e *entry, what, account string, ask func(context.Context, string) (Secret, error)) (Secret, Report, error) {
 	if s, ok := e.ready(); ok {
 		return s, e.reportVerified, nil
 	}
 	select {
 	case e.turn <- struct{}{}:
 	case <-ctx.Done():
-		return Secret{}, nil, fmt.Errorf("password for %s: somebody else still tries it: %w", account, context.Cause(ctx))
+		return Secret{}, nil, fmt.Errorf("%s: somebody else still tries it: %w", what, context.Cause(ctx))
 	}
 	if s, ok := e.ready(); ok { // accepted while this caller waited
 		<-e.turn
 		return s, e.reportVerified, nil
 	}
-	s, err := e.get(ctx, k.Ask, account)
+	s, err := e.get(ctx, what, account, ask)
 	if err != nil {
 		<-e.turn
 		return Secret{}, nil, err
 	}
 	k.Hide(s)
 	var once sync.Once
-	return s, func(o Outcome) { once.Do(func() { e.report(account, o) }) }, nil
+	return s, func(o Outcome) { once.Do(func() { e.report(what, o) }) }, nil
 }
 
 // Put sets the password for account without asking, untried as yet.
 func (k *Keyring) Put(account string, s Secret) {
 	k.Hide(s)
-	e := k.entry(account)
+	e := k.entry(entryKey{account: account})
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.secret, e.known, e.verified, e.failed = s, true, false, nil
 }
 
-func (k *Keyring) entry(account string) *entry {
+// entryKey is whose password an entry is; isNew is the one of TakeNew.
+type entryKey struct {
+	account string
+	isNew   bool
+}
+
+func (k *Keyring) entry(key entryKey) *entry {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	e := k.accounts[account]
+	e := k.entries[key]
 	if e == nil {
 		e = &entry{turn: make(chan struct{}, 1)}
-		if k.accounts == nil {
-			k.accounts = map[string]*entry{}
+		if k.entries == nil {
+			k.entries = map[entryKey]*entry{}
 		}
-		k.accounts[account] = e
+		k.entries[key] = e
 	}
 	return e
 }
@@ -116,7 +134,7 @@ func (e *entry) ready() (Secret, bool) {
 
 // get returns the untried password, asking for it first if need be. The
 // caller holds the turn.
-func (e *entry) get(ctx context.Context, ask func(context.Context, string) (Secret, error), account string) (Secret, error) {
+func (e *entry) get(ctx context.Context, what, account string, ask func(context.Context, string) (Secret, error)) (Secret, error) {
 	e.mu.Lock()
 	secret, known, failed := e.secret, e.known, e.failed
 	e.mu.Unlock()
@@ -124,11 +142,11 @@ func (e *entry) get(ctx context.Context, ask func(context.Context, string) (Secr
 		return secret, failed
 	}
 	if ask == nil {
-		return Secret{}, fmt.Errorf("password for %s: %w", account, ErrNoTerminal)
+		return Secret{}, fmt.Errorf("%s: %w", what, ErrNoTerminal)
 	}
 	secret, err := ask(ctx, account)
 	if err != nil {
-		err = fmt.Errorf("password for %s: %w", account, err)
+		err = fmt.Errorf("%s: %w", what, err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -139,13 +157,13 @@ func (e *entry) get(ctx context.Context, ask func(context.Context, string) (Secr
 }
 
 // report ends the turn of whoever tried the password first.
-func (e *entry) report(account string, o Outcome) {
+func (e *entry) report(what string, o Outcome) {
 	e.mu.Lock()
 	switch o {
 	case Accepted:
 		e.verified = true
 	case Rejected:
-		e.failed = fmt.Errorf("password for %s: %w", account, ErrRejected)
+		e.failed = fmt.Errorf("%s: %w", what, ErrRejected)
 	}
 	e.mu.Unlock()
 	<-e.turn

@@ -242,3 +242,61 @@ func TestNotItsTurn(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
+
+// TestNewPassword has hosts want another password in place of one that has
+// expired: it is asked for once, tried on one host first, and is the account's
+// on those hosts alone that took it.
+func TestNewPassword(t *testing.T) {
+	old, fresh := &operator{}, &operator{}
+	k := &secret.Keyring{Ask: old.ask, AskNew: func(ctx context.Context, account string) (secret.Secret, error) {
+		return fresh.ask(ctx, account+" on "+secret.HostOf(ctx))
+	}}
+	on := func(host string) context.Context { return secret.OnHost(t.Context(), host) }
+	take := func(host, want string) {
+		t.Helper()
+		s, report, err := k.Take(on(host), "web")
+		if err != nil || s.Reveal() != want {
+			t.Fatalf("on %s: got %q, %v, want %q", host, s.Reveal(), err, want)
+		}
+		report(secret.Accepted)
+	}
+	take("a", "of web")
+	for _, host := range []string{"a", "b"} {
+		s, report, err := k.TakeNew(on(host), "web")
+		if err != nil || s.Reveal() != "of web on a" {
+			t.Fatalf("got %q, %v", s.Reveal(), err)
+		}
+		report(secret.Accepted)
+	}
+	take("a", "of web on a")
+	take("b", "of web on a")
+	take("c", "of web")
+	if old.asked.Load() != 1 || fresh.asked.Load() != 1 {
+		t.Errorf("asked %d and %d times, want once", old.asked.Load(), fresh.asked.Load())
+	}
+	if _, is := k.Renewed("c", "web"); is {
+		t.Error("c has a new one")
+	}
+}
+
+// TestNewPasswordRejected has one host reject the new password, which no other
+// sees then.
+func TestNewPasswordRejected(t *testing.T) {
+	k := &secret.Keyring{}
+	if _, _, err := k.TakeNew(t.Context(), "db"); !errors.Is(err, secret.ErrNoTerminal) {
+		t.Errorf("got %v", err)
+	}
+	k.PutNew(secret.New("n3w word"))
+	_, report, err := k.TakeNew(secret.OnHost(t.Context(), "a"), "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report(secret.Rejected)
+	_, _, err = k.TakeNew(secret.OnHost(t.Context(), "b"), "web")
+	if !errors.Is(err, secret.ErrRejected) || err.Error() != "new password for web: the password was rejected" {
+		t.Errorf("got %v", err)
+	}
+	if got := string(k.Mask([]byte("it is n3w word"))); got != "it is (secret)" {
+		t.Errorf("it is shown: %s", got)
+	}
+}

@@ -48,13 +48,21 @@ func reader(asked *typist) luahost.Module {
 }
 
 func TestSecrets(t *testing.T) {
-	luahosttest.FilesWith(t, "testdata/secret.lua", func(*testing.T) luahost.Config {
+	luahosttest.FilesWith(t, "testdata/secret.lua", func(t *testing.T) luahost.Config {
 		o := &typist{lines: []string{"xyzzy", "xyzzy", "plugh", "plover", "plover"}}
 		ring := &secret.Keyring{Ask: func(ctx context.Context, account string) (secret.Secret, error) {
 			return o.Secret(ctx, account)
 		}}
 		return luahost.Config{Modules: []luahost.Module{
-			cli.Module(cli.Config{Operator: o, Passwords: ring}), reader(o), {Name: "mask", Funcs: map[string]luahost.Func{
+			cli.Module(cli.Config{Operator: o, Passwords: ring}), reader(o), {Name: "ring", Funcs: map[string]luahost.Func{
+				"new": func(c *luahost.Call) {
+					s, _, err := ring.TakeNew(t.Context(), "web")
+					if err != nil {
+						c.Raise(err)
+					}
+					c.Push(s.Reveal())
+				},
+			}}, {Name: "mask", Funcs: map[string]luahost.Func{
 				"line": func(c *luahost.Call) { c.Push(string(ring.Mask([]byte(c.String(1))))) },
 			}},
 		}}

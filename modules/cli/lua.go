@@ -27,6 +27,8 @@ type Operator interface {
 type Passwords interface {
 	Take(ctx context.Context, account string) (secret.Secret, secret.Report, error)
 	Hide(s secret.Secret)
+	// PutNew has hosts that want an expired password changed get s.
+	PutNew(s secret.Secret)
 }
 
 // Config says what the Lua half works with.
@@ -59,7 +61,7 @@ func Module(config Config) luahost.Module {
 		Name: "cli",
 		Funcs: map[string]luahost.Func{
 			"parse": b.parse, "confirm": b.confirm, "ask": b.ask, "check_date": b.checkDate, "sleep": b.sleep,
-			"secret": b.secret, "password": b.password, "json": encode,
+			"secret": b.secret, "password": b.password, "renew": b.renew, "json": encode,
 			"columns": columns,
 		},
 		Types: []luahost.Methods{secretType},

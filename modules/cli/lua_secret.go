@@ -50,7 +50,7 @@ func (b *binding) secret(c *luahost.Call) {
 	question, o := c.String(1), luahost.Options[secretOptions](c, 2)
 	var s secret.Secret
 	c.Wait("cli.secret", 0, func(ctx context.Context) (err error) {
-		s, err = askSecret(ctx, b.Operator, question, o.Twice)
+		s, err = AskSecret(ctx, b.Operator, question, o.Twice)
 		return unasked(err, "run it on a terminal")
 	})
 	if b.Passwords != nil {
@@ -59,8 +59,9 @@ func (b *binding) secret(c *luahost.Call) {
 	c.Push(secretType.Value(&word{Secret: s}))
 }
 
-// askSecret asks for a secret, until the operator types it twice the same.
-func askSecret(ctx context.Context, operator Operator, question string, twice bool) (secret.Secret, error) {
+// AskSecret asks for a secret; where it is twice, until the operator has typed
+// it twice the same.
+func AskSecret(ctx context.Context, operator Operator, question string, twice bool) (secret.Secret, error) {
 	for first := question; ; first = "They differ. " + question {
 		s, err := operator.Secret(ctx, first+" ")
 		if err != nil || !twice {
@@ -102,6 +103,21 @@ func (b *binding) password(c *luahost.Call) {
 	})
 	c.Own(w)
 	c.Push(secretType.Value(w))
+}
+
+// cli.renew(secret)
+//
+// Says which password hosts get that let the user in only when the old one, which
+// has expired, is changed: without it, farmrun asks the operator for one when the
+// first host wants that. It is tried on one host before the others, and a host
+// that does not take it is an error of kind "login" with what it says.
+// host:renewed tells where the password was changed.
+func (b *binding) renew(c *luahost.Call) {
+	s := luahost.Arg[*word](c, 1, "a secret")
+	if b.Passwords == nil {
+		c.Fail("there are no passwords")
+	}
+	b.Passwords.PutNew(s.Secret)
 }
 
 // secret:accept()

@@ -10,6 +10,7 @@ import (
 
 	"farmrun/luahost/console"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/secret"
 )
 
 // Host is one machine of the farm. It logs in when it is first needed and
@@ -94,7 +95,7 @@ func (h *Host) RunBy(ctx context.Context, cmd remote.Cmd,
 		defer complaints.Close()
 		cmd.Stdout, cmd.Stderr = both(out, cmd.Stdout), both(complaints, cmd.Stderr)
 	}
-	return how(ctx, lent{h, login}, cmd)
+	return how(secret.OnHost(ctx, h.name), lent{h, login}, cmd)
 }
 
 // lent is a login in the hands of somebody else: it is given up when it fails.
@@ -184,6 +185,17 @@ func (h *Host) User(ctx context.Context) (string, error) {
 		return u.User(), nil
 	}
 	return "", h.unsupported("tell who is logged in")
+}
+
+// Renewed tells whether the password of who is logged in was changed at login,
+// since it had expired, logging in first if need be.
+func (h *Host) Renewed(ctx context.Context) (bool, error) {
+	conn, err := h.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	r, tells := conn.(interface{ Renewed() bool })
+	return tells && r.Renewed(), nil
 }
 
 // user is a Conn that knows who is logged in.

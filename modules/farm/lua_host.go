@@ -22,7 +22,7 @@ import (
 func hostType(b *binding, methods map[string]luahost.Func) *luahost.Type[*Host] {
 	all := map[string]luahost.Func{
 		"run": b.run, "query": b.query, "tell": b.tell, "ask": b.ask,
-		"step": b.step, "log": b.log, "user": b.user, "disconnect": b.disconnect,
+		"step": b.step, "log": b.log, "user": b.user, "renewed": b.renewed, "disconnect": b.disconnect,
 		"remember": b.remember, "recall": b.recall,
 	}
 	maps.Copy(all, methods)
@@ -287,6 +287,20 @@ func (b *binding) user(c *luahost.Call) {
 		return err
 	})
 	c.Push(name)
+}
+
+// host:renewed() -> boolean
+//
+// Tells whether the password of who is logged in on the host was changed at
+// login, since it had expired (see cli.renew), logging in first if need be.
+func (b *binding) renewed(c *luahost.Call) {
+	h := luahost.Arg[*Host](c, 1, "a host")
+	var is bool
+	c.Wait("host:renewed of "+h.name, queryTimeout, func(ctx context.Context) (err error) {
+		is, err = h.Renewed(ctx)
+		return err
+	})
+	c.Push(is)
 }
 
 // host:disconnect()

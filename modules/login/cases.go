@@ -30,6 +30,10 @@ const (
 	Refused                // it lets the user in by no means; the match says why
 	Shell                  // it waits for commands
 	Continue               // it says something that is no question
+	Current                // it asks for the expired password, before the new one
+	New                    // it asks for the new password
+	Again                  // it asks for the new password once more
+	Changed                // it has taken the new password
 	Answer                 // it asks what Send answers
 	Talk                   // it asks something that Talk answers
 )
@@ -39,13 +43,14 @@ func (d Do) Word() string {
 	return map[Do]string{
 		Name: "name", Password: "password", Rejected: "rejected", Expired: "expired",
 		Refused: "refused", Shell: "shell", Continue: "continue",
+		Current: "current", New: "new", Again: "again", Changed: "changed",
 	}[d]
 }
 
 // Words are all that Word returns.
 func Words() []string {
 	var words []string
-	for d := Name; d <= Continue; d++ {
+	for d := Name; d <= Changed; d++ {
 		words = append(words, d.Word())
 	}
 	return words
@@ -65,9 +70,10 @@ var usual = sync.OnceValue(func() []Case {
 		// What has the words of a question in it and is none.
 		usually(Continue, `last (?:(?:un)?successful |failed |interactive )?login(?:$|:| )[^\r\n]*`),
 		usually(Expired, `(?:(?:you are )?required to change your password|password (?:has|is) expired|`+
-			`your password has been expired|must change your password|choose a new password|`+
-			begins+`(?:\([^)\r\n]*\) ?)?(?:current|old|new)[^\r\n]{0,20} password: ?$)[^\r\n]*`),
-		usually(Rejected, `(?:login incorrect|authentication (?:failure|failed)|access denied|permission denied|bad passwords?|`+
+			`your password has been expired|must change your password|choose a new password)[^\r\n]*`),
+		usually(Changed, `(?:(?:updated|changed) successfully|successfully (?:updated|changed)|password (?:updated|changed)[.\r\n])[^\r\n]*`),
+		usually(Rejected, `(?:login incorrect|authentication (?:failure|failed|token [^\r\n]*error)|access denied|permission denied|bad passwords?|`+
+			`password (?:is )?unchanged|`+
 			`(?:login|password|username)[^\r\n]{0,20} (?:invalid|incorrect|failed)|`+
 			`(?:invalid|incorrect|wrong) (?:login|password|username))[^\r\n]*`),
 		usually(Refused, `(?:this account is currently not available|account[^\r\n]{0,20} (?:locked|disabled|expired|suspended)|`+
@@ -75,6 +81,10 @@ var usual = sync.OnceValue(func() []Case {
 			`host key verification failed|could not make a connection|connection (?:refused|timed out)|no route to host)[^\r\n]*`),
 		usually(Refused, `are you sure you want to continue connecting \([^)]*\)\? $`),
 		// Questions.
+		usually(Again, begins+`[^\r\n]*(?:(?:retype|re-?enter|re-?type|verify|confirm|repeat)[^\r\n]*(?:password|passwd)|`+
+			`(?:password|passwd)[^\r\n]* again)[^\r\n:]*: ?$`),
+		usually(New, begins+`(?:[^\r\n]*[^a-z\r\n])?new [^\r\n]{0,20}(?:password|passwd)[^\r\n:]*: ?$`),
+		usually(Current, begins+`(?:[^\r\n]*[^a-z\r\n])?(?:current|old|existing)[) ][^\r\n]{0,20}(?:password|passwd)[^\r\n:]*: ?$`),
 		usually(Password, `(?:password|passcode|passwd)[^\r\n:]*: ?$`),
 		usually(Name, begins+`[^\r\n]*(?:login|logon|user ?name|userid|user|account)(?: name)?: ?$`),
 		answered(" ", `--more--[^\r\n]{0,20}$|`+begins+`:$|press (?:the )?(?:space|any key)[^\r\n]*$`),

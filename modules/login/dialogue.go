@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"farmrun/luahost/console"
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/secret"
 )
 
@@ -23,9 +24,10 @@ type dialogue struct {
 	cases    []Case
 	patterns []*regexp.Regexp
 	named    bool          // the host has the name, and has asked for nothing since
-	shown    bool          // it has the password
+	shown    string        // the question for the password that was answered; "" is none
 	when     time.Time     // since then
 	report   secret.Report // of the password, if its outcome is open
+	renewal  renewal
 }
 
 const (
@@ -49,10 +51,12 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 		done, err := d.turn(ctx, d.cases[which], groups)
 		if err != nil {
 			d.settle(secret.Unknown)
+			d.renewal.settle(secret.Unknown)
 			return "", err
 		}
 		if done {
 			d.settle(secret.Accepted)
+			d.renewal.settle(secret.Accepted)
 			return strings.TrimLeft(groups[0]+d.lastSpace(ctx, groups[0]), "\r\n"), nil
 		}
 	}
@@ -62,7 +66,8 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 
 // turn does what a case says, and tells whether that is the shell.
 func (d *dialogue) turn(ctx context.Context, c Case, groups []string) (done bool, err error) {
-	if c.Do == Name || c.Do == Password || c.Do == Shell {
+	switch c.Do {
+	case Name, Password, Shell, Current, New, Again:
 		if quiet, err := d.quiet(ctx); !quiet {
 			return false, err
 		}
@@ -71,12 +76,11 @@ func (d *dialogue) turn(ctx context.Context, c Case, groups []string) (done bool
 	case Name:
 		return false, d.name(ctx)
 	case Password:
-		return false, d.password(ctx)
+		return false, d.password(ctx, groups[0])
 	case Rejected:
 		return false, d.rejected(groups[0])
-	case Expired:
-		d.settle(secret.Accepted)
-		return false, ErrExpired
+	case Expired, Current, New, Again, Changed:
+		return false, d.renew(ctx, c.Do, groups[0])
 	case Refused:
 		d.settle(secret.Unknown)
 		return false, fmt.Errorf("%w: %s", ErrRefused, printable(groups[0]))
@@ -98,7 +102,7 @@ func printable(text string) string {
 // the password, and must not get either a second time.
 func (d *dialogue) name(ctx context.Context) error {
 	switch {
-	case d.shown:
+	case d.shown != "":
 		return d.rejected("")
 	case d.named:
 		return ErrName
@@ -108,32 +112,71 @@ func (d *dialogue) name(ctx context.Context) error {
 }
 
 // password types the password: once.
-func (d *dialogue) password(ctx context.Context) error {
-	if d.shown {
+func (d *dialogue) password(ctx context.Context, question string) error {
+	if d.shown != "" {
 		return d.rejected("")
 	}
 	if d.Passwords == nil {
 		return fmt.Errorf("the host asks for a password: %w", secret.ErrNoTerminal)
 	}
-	word, report, err := d.Passwords.Take(ctx, cmp.Or(d.Account, d.User))
+	word, report, err := d.Passwords.Take(ctx, d.account())
 	if err != nil {
 		return err
 	}
-	d.shown, d.when, d.report = true, time.Now(), report
+	d.shown, d.when, d.report = question, time.Now(), report
 	return d.session.SendSecret(ctx, word.Reveal())
 }
 
+// account is whose password it is.
+func (d *dialogue) account() string { return cmp.Or(d.Account, d.User) }
+
 // rejected is that the host has said no: to the password, or, before it had
-// that, to the user.
+// that, to the user. What it says besides may tell that nobody gets in.
 func (d *dialogue) rejected(said string) error {
 	switch {
-	case !d.shown && d.named:
+	case d.renewal.typed > 0:
+		d.renewal.no = true // it may have more to say, or ask again
+		return nil
+	case d.renewal.wanted && d.report == nil:
+		return fmt.Errorf("%w, and the host does not let it be changed here: %s", ErrExpired, printable(said))
+	case d.shown == "" && d.named:
 		return fmt.Errorf("%w: %s", ErrName, printable(said))
-	case !d.shown:
+	case d.shown == "":
 		return fmt.Errorf("%w: %s", ErrRefused, printable(said))
 	}
+	if notice := d.notice(said); notice != "" {
+		d.settle(secret.Unknown)
+		return fmt.Errorf("%w: %s", ErrNotNow, notice)
+	}
 	d.settle(secret.Rejected)
-	return fmt.Errorf("password for %s: %w", cmp.Or(d.Account, d.User), secret.ErrRejected)
+	return fmt.Errorf("password for %s: %w", d.account(), secret.ErrRejected)
+}
+
+// aboutPasswords is what a host may say about a password that it rejects.
+var aboutPasswords = lazyregexp.New(`(?i)password|passwd|pass ?code|login|account|auth|tri(?:es|ed)|try|attempt|` +
+	`fail|incorrect|invalid|wrong|bad |denied|permi|expire|lock|refus|reject`)
+
+var (
+	blanks = lazyregexp.New(`(?:\s|\\x[0-9a-f]{2})+`) // in what is made printable
+	words  = lazyregexp.New(`\pL{3}`)
+)
+
+// notice returns the lines that the host has said between the question for the
+// password and its no, if they are not about passwords: what an /etc/nologin has,
+// and then nobody knows what the host thinks of the password.
+func (d *dialogue) notice(no string) string {
+	said := d.session.Said()
+	at := strings.LastIndex(said, printable(d.shown))
+	if at < 0 {
+		return ""
+	}
+	said, _, _ = strings.Cut(said[at+len(printable(d.shown)):], printable(no))
+	said = said[:max(0, strings.LastIndexByte(said, '\n'))] // the lines before that of its no
+	said = strings.TrimSpace(blanks().ReplaceAllString(said, " "))
+	if !words().MatchString(said) || aboutPasswords().MatchString(said) {
+		return ""
+	}
+	return said
 }
 
 // quiet tells whether what looks like a question is the end of what is said: a
@@ -164,16 +207,20 @@ func (d *dialogue) lastSpace(ctx context.Context, prompt string) string {
 // anything: it is not to be tried elsewhere.
 func (d *dialogue) noMore(ctx context.Context, err error) error {
 	gone := errors.Is(err, io.EOF)
-	early := ctx.Err() != nil && d.shown && time.Since(d.when) < sureAfter
+	if gone && d.renewal.wanted && d.report == nil {
+		return d.renewal.gone(d.session.Said())
+	}
+	early := ctx.Err() != nil && d.shown != "" && time.Since(d.when) < sureAfter
 	if d.report != nil && (gone || early) {
 		d.settle(secret.Rejected)
 	}
 	d.settle(secret.Unknown)
+	d.renewal.settle(secret.Unknown)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case gone && d.shown:
-		return fmt.Errorf("password for %s: %w: the host has closed the connection", cmp.Or(d.Account, d.User), secret.ErrRejected)
+	case gone && d.shown != "":
+		return fmt.Errorf("password for %s: %w: the host has closed the connection", d.account(), secret.ErrRejected)
 	case gone:
 		return fmt.Errorf("%w: it has closed the connection", ErrRefused)
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,13 @@ func (p *passwords) Take(_ context.Context, account string) (secret.Secret, secr
 	return secret.New(p.word), func(o secret.Outcome) { p.outcomes = append(p.outcomes, o) }, nil
 }
 
+// newPasswords has one new password, and notes what became of it.
+type newPasswords passwords
+
+func (p *newPasswords) TakeNew(ctx context.Context, account string) (secret.Secret, secret.Report, error) {
+	return (*passwords)(p).Take(ctx, account)
+}
+
 // hosts are what hosts say, as scripts; ask and hidden ask for a line.
 var hosts = map[string]string{
 	"telnetd": `printf '\0\0\r\nLinux 6.1 (web1) (pts/0)\r\n\r\n'; ask 'web1 login: '; hidden 'Password: '; echo
@@ -55,6 +63,92 @@ var hosts = map[string]string{
 	"no password":      `ask 'login: '; exec sh`,
 	"a motd in pieces": `ask 'login: '; hidden 'Password: '; printf 'forgotten your password:'; sleep 0.02; printf ' ask ken'; sleep 0.1; echo; exec sh`,
 	"two prompts":      `ask 'login: '; hidden 'Password: '; printf '$ '; sleep 0.02; printf '$ '; exec sh`,
+}
+
+// expiries are hosts that want another password, as scripts; login and passwd
+// say what the programs of that name do.
+var expiries = map[string]string{
+	"login":            `login; due; old 'Current password: '; new; echo; exec sh`,
+	"(current)":        `login; due; old '(current) UNIX password: '; new 'Enter new UNIX password: ' 'Retype new UNIX password: '; echo 'passwd: all authentication tokens updated successfully.'; exec sh`,
+	"existing":         `login; echo 'Choose a new password.'; old 'Enter existing login password: '; new 'New Password: ' 'Re-enter new Password: '; echo; exec sh`,
+	"of whom":          `login; due; old "web's Old password: "; new "web's New password: " "Enter the new password again: "; exec sh`,
+	"without the old":  `login; due; new; exec sh`,
+	"a warning":        `login; due; hidden 'New password: '; echo 'BAD PASSWORD: it is too simple'; hidden 'Retype new password: '; exec sh`,
+	"hangs up":         `hidden 'Password: '; [ "$word" = 'n3w word' ] && exec sh; due; old 'Current password: '; new; echo 'passwd: password updated successfully'; [ "$word" = 'n3w word' ] && : >done; exit`,
+	"says nothing":     `login; due; old 'Current password: '; new; exit`,
+	"too short":        `login; due; old 'Current password: '; new; echo 'You must choose a longer password.'; hidden 'New password: '; echo "typed $word"; read -r x`,
+	"bad":              `login; due; old 'Current password: '; hidden 'New password: '; echo 'BAD PASSWORD: it is too short'; hidden 'New password: '; read -r x`,
+	"unchanged":        `login; due; old 'Current password: '; new; echo 'passwd: Authentication token manipulation error'; echo 'passwd: password unchanged'; exit 1`,
+	"not here":         `login; due; echo 'Authentication failure'; exit`,
+	"another old":      `login; due; hidden 'Current password: '; echo; echo 'passwd: Authentication failure'; exit`,
+	"only says so":     `login; due; exec sh`,
+	"not the password": `login; echo; echo 'closed for repairs'; echo; echo 'Authentication failure'; exit`,
+}
+
+const changing = `
+login() { ask 'login: '; hidden 'Password: '; [ "$word" = 's3cret pw' ] || exit; echo; }
+due() { echo 'You are required to change your password immediately (administrator enforced).'; echo 'Changing password for web.'; }
+old() { hidden "$1"; echo; [ "$word" = 's3cret pw' ] || exit; }
+new() { for q in "${1:-New password: }" "${2:-Retype new password: }"; do hidden "$q"; echo; [ "$word" = 'n3w word' ] || exit; done; }
+`
+
+// TestRenew has passwords that have expired changed at login.
+func TestRenew(t *testing.T) {
+	accepted, rejected, unknown := []secret.Outcome{secret.Accepted}, []secret.Outcome{secret.Rejected}, []secret.Outcome{secret.Unknown}
+	twice := []secret.Outcome{secret.Accepted, secret.Accepted}
+	for _, test := range []struct {
+		host     string
+		says     string // in the error; "" for none
+		reason   error
+		old, new []secret.Outcome
+	}{
+		{host: "login", old: twice, new: accepted},
+		{host: "(current)", old: twice, new: accepted},
+		{host: "existing", old: twice, new: accepted},
+		{host: "of whom", old: twice, new: accepted},
+		{host: "without the old", old: accepted, new: accepted},
+		{host: "a warning", old: accepted, new: accepted},
+		{host: "hangs up", old: append(twice, secret.Accepted), new: accepted},
+		{host: "says nothing", says: "not said whether", reason: login.ErrNewRejected, old: twice, new: rejected},
+		{host: "too short", says: "does not take the new one: You must choose a longer password.", reason: login.ErrNewRejected, old: twice, new: rejected},
+		{host: "bad", says: "BAD PASSWORD: it is too short", reason: login.ErrNewRejected, old: twice, new: rejected},
+		{host: "unchanged", says: "password unchanged", reason: login.ErrNewRejected, old: twice, new: rejected},
+		{host: "not here", says: "does not let it be changed here", reason: login.ErrExpired, old: accepted},
+		{host: "another old", says: "password for web: the password was rejected", reason: secret.ErrRejected, old: []secret.Outcome{secret.Accepted, secret.Rejected}, new: unknown},
+		{host: "only says so", old: accepted},
+		{host: "not the password", says: "closed for repairs", reason: login.ErrNotNow, old: unknown},
+	} {
+		t.Run(test.host, func(t *testing.T) {
+			remotetest.NoLeaks(t)
+			old, fresh := &passwords{word: "s3cret pw"}, &newPasswords{word: "n3w word"}
+			o := options(expect.Program{Args: []string{"sh", "-c", asking + changing + expiries[test.host]}, Dir: t.TempDir()})
+			o.Passwords, o.NewPasswords, o.Silence = old, fresh, 5*time.Second
+			open, opened := o.Open, 0
+			o.Open = func(ctx context.Context, how remote.TerminalOptions) (remote.Terminal, error) {
+				if opened++; opened == 2 {
+					old.word = fresh.word // as a Keyring does
+				}
+				return open(ctx, how)
+			}
+			c, err := login.Dial(t.Context(), o)
+			if err == nil {
+				_, err = run(t, c, remote.Cmd{Line: "true"}, 10*time.Second)
+				c.Close()
+			}
+			if !errors.Is(err, test.reason) || err != nil && !strings.Contains(err.Error(), test.says) {
+				t.Errorf("got %v\n%s", err, luahost.OutputOf(err))
+			}
+			if err != nil && strings.Contains(err.Error()+luahost.OutputOf(err), "n3w word") {
+				t.Errorf("the password is shown: %v\n%s", err, luahost.OutputOf(err))
+			}
+			if diff := cmp.Diff(test.old, old.outcomes); diff != "" {
+				t.Errorf("outcomes of the old password: %s", diff)
+			}
+			if diff := cmp.Diff(test.new, fresh.outcomes); diff != "" {
+				t.Errorf("outcomes of the new password: %s", diff)
+			}
+		})
+	}
 }
 
 const asking = `ask() { printf '%s' "$1"; read -r name; }
@@ -184,14 +278,18 @@ func TestTerminal(t *testing.T) {
 // FuzzDefaultCases has no text match in more ways than it says: a password is
 // typed for a question only.
 func FuzzDefaultCases(f *testing.F) {
+	questions := []login.Do{login.Password, login.Current, login.New, login.Again}
+	for _, script := range expiries {
+		f.Add(script)
+	}
 	for _, script := range hosts {
 		f.Add(script)
 	}
 	f.Fuzz(func(t *testing.T, said string) {
 		for _, c := range login.DefaultCases() {
 			at := c.Pattern.FindStringIndex(said)
-			if at != nil && c.Do == login.Password && !strings.HasSuffix(strings.TrimSuffix(said, " "), ":") {
-				t.Errorf("%q asks for the password", said)
+			if at != nil && slices.Contains(questions, c.Do) && !strings.HasSuffix(strings.TrimSuffix(said, " "), ":") {
+				t.Errorf("%q asks for a password", said)
 			}
 			if at != nil {
 				return

@@ -16,8 +16,13 @@ var (
 	ErrName = errors.New("the host does not take the user's name")
 	// ErrExpired: the host wants the password changed before it lets the user in.
 	ErrExpired = errors.New("the password has expired")
+	// ErrNewRejected: the host does not take the new password either.
+	ErrNewRejected = errors.New("the password has expired, and the host does not take the new one")
 	// ErrRefused: the host said that it lets the user in by no means.
 	ErrRefused = errors.New("the host refuses the login")
+	// ErrNotNow: the host has rejected the login, with a notice that is not about
+	// the password, which may be right.
+	ErrNotNow = errors.New("the host seems to let nobody in now")
 	// ErrNoPrompt: nothing was said that any case knows.
 	ErrNoPrompt = errors.New("the host says nothing that leads to a shell")
 	// ErrNoShell: what followed the login does not obey as a shell does.
@@ -96,7 +101,11 @@ func (e *Error) Hint() string {
 	case errors.Is(e, ErrName):
 		return "is the name right? while there is an /etc/nologin, hosts let nobody in"
 	case errors.Is(e, ErrExpired):
-		return "log in there by hand once and change it"
+		return "passmass changes it: farmrun passmass " + e.On + "; or log in there by hand once"
+	case errors.Is(e, ErrNewRejected):
+		return "the expired one is still good, for choosing another: farmrun passmass " + e.On
+	case errors.Is(e, ErrNotNow):
+		return "while there is an /etc/nologin, hosts let nobody in, whatever the password"
 	case errors.Is(e, ErrNoPrompt):
 		return `teach the site file what the host says: dialogue = { { "PATTERN$", "shell" } }; farmrun help teaching-farmrun-a-new-prompt`
 	case errors.Is(e, ErrNoShell):

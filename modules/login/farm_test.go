@@ -98,7 +98,7 @@ func TestFarmRefusals(t *testing.T) {
 		{name: "wrong password", protocol: "telnet", word: "wrong", reason: secret.ErrRejected, kind: "login"},
 		{name: "wrong password", protocol: "rlogin", word: "wrong", reason: secret.ErrRejected, kind: "login"},
 		{name: "nologin", protocol: "telnet", fault: []string{"nologin"}, reason: login.ErrName, kind: "login", says: "closed for repairs"},
-		{name: "nologin", protocol: "rlogin", fault: []string{"nologin"}, reason: secret.ErrRejected, kind: "login", says: "closed for repairs"},
+		{name: "nologin", protocol: "rlogin", fault: []string{"nologin"}, reason: login.ErrNotNow, kind: "login", says: "closed for repairs"},
 		{name: "expired", protocol: "telnet", fault: []string{"expire", "web"}, reason: login.ErrExpired, kind: "login", says: "required to change"},
 		{name: "expired", protocol: "rlogin", fault: []string{"expire", "web"}, reason: login.ErrExpired, kind: "login", says: "required to change"},
 	} {

@@ -15,7 +15,8 @@
 //
 // A login has two parts. The first is the dialogue: the host asks for a name
 // and a password, or chooses to ask something else, and a table of cases says
-// what to answer, until there is a shell (dialogue.go, cases.go). In the second
+// what to answer, until there is a shell (dialogue.go, cases.go; renew.go for a
+// password that has expired). In the second
 // that shell becomes a driver, a script that knows how to run commands and to
 // frame what they say, so that nothing that the terminal or the login adds gets
 // mixed up with it (shell.go, driver.sh; orders.go is what it is told, frames.go
@@ -27,7 +28,9 @@ package login
 
 import (
 	"context"
+	"errors"
 	"regexp"
+	"slices"
 	"time"
 
 	"farmrun/luahost/remote"
@@ -51,6 +54,9 @@ type Options struct {
 	Cases []Case
 	// Passwords is asked when the host asks for a password; nil has none.
 	Passwords Passwords
+	// NewPasswords is asked when the host wants the password changed, because it
+	// has expired; nil leaves that to somebody else, and the login fails.
+	NewPasswords NewPasswords
 	// Silence is for how long a host may say nothing that a case knows; 0 is
 	// DefaultSilence.
 	Silence time.Duration
@@ -63,6 +69,14 @@ const DefaultSilence = 30 * time.Second
 // *secret.Keyring is one.
 type Passwords interface {
 	Take(ctx context.Context, account string) (secret.Secret, secret.Report, error)
+}
+
+// NewPasswords gives out what to choose in place of a password that has
+// expired. *secret.Keyring is one. Once it was told that a host has accepted a
+// new password, Passwords gives that out for logins on Options.Host, which is
+// what the context is about (secret.OnHost).
+type NewPasswords interface {
+	TakeNew(ctx context.Context, account string) (secret.Secret, secret.Report, error)
 }
 
 // Session is a dialogue over a terminal.
@@ -114,12 +128,31 @@ type arrival struct {
 	said     string // the last lines of the dialogue, made printable
 }
 
-// logIn opens a terminal and holds the dialogue.
+// logIn opens a terminal and holds the dialogue: once, but where a password has
+// expired, and the host hangs up for that.
 func (o Options) logIn(ctx context.Context, how remote.TerminalOptions) (arrival, error) {
+	ctx = secret.OnHost(ctx, o.Host)
+	a, err := o.once(ctx, how)
+	for range 2 {
+		if !errors.Is(err, errRenewed) && !errors.Is(err, errLate) {
+			break
+		}
+		a, err = o.once(ctx, how)
+	}
+	return a, err
+}
+
+// once is one try of logIn.
+func (o Options) once(ctx context.Context, how remote.TerminalOptions) (arrival, error) {
 	t, err := o.Open(ctx, how)
 	if err != nil {
 		return arrival{}, err
 	}
+	return o.arrive(ctx, t)
+}
+
+// arrive holds the dialogue. When it fails, the terminal is closed.
+func (o Options) arrive(ctx context.Context, t remote.Terminal) (arrival, error) {
 	d := &dialogue{Options: o, session: o.Converse(lend(t))}
 	prompt, err := d.hold(ctx)
 	said := d.session.Said()
@@ -129,4 +162,29 @@ func (o Options) logIn(ctx context.Context, how remote.TerminalOptions) (arrival
 		return arrival{}, &Error{On: o.Host, During: duringLogin, Reason: err, Said: said}
 	}
 	return arrival{t, prompt, said}, nil
+}
+
+// HasExpired tells whether what a host has said on the way is that the password
+// has to be changed.
+func HasExpired(said string) bool {
+	return slices.ContainsFunc(usual(), func(c Case) bool { return c.Do == Expired && c.Pattern.MatchString(said) })
+}
+
+// Renew changes a password that has expired, where a login by other means, such
+// as a key, leads to a terminal that wants no more than that: what sshd does.
+// o.Open opens it. The errors are those of Dial; nil is that the password was
+// changed, or that there was no need to.
+func Renew(ctx context.Context, o Options) error {
+	ctx = secret.OnHost(ctx, o.Host)
+	a, err := o.once(ctx, remote.TerminalOptions{})
+	if errors.Is(err, errLate) {
+		a, err = o.once(ctx, remote.TerminalOptions{})
+	}
+	if errors.Is(err, errRenewed) {
+		return nil
+	}
+	if err == nil {
+		a.terminal.Close()
+	}
+	return err
 }

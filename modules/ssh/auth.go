@@ -124,7 +124,7 @@ func (l *login) password() (string, error) {
 		account = l.settings.User
 	}
 	resume := l.patience.hold()
-	word, report, err := l.dialer.Passwords.Take(l.ctx, account)
+	word, report, err := l.dialer.Passwords.Take(secret.OnHost(l.ctx, l.settings.Host), account)
 	l.auth.waited = resume()
 	if err != nil {
 		if l.ctx.Err() == nil {

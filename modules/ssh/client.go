@@ -12,6 +12,7 @@ type Client struct {
 	host     string
 	settings *Settings
 	bare     bool
+	banner   string
 	conn     *mux
 	wire     *wire
 	release  func() // gives up the connection to the jump host; may be nil
@@ -35,6 +36,10 @@ func (c *Client) Host() string { return c.host }
 
 // User returns the name of the user that is logged in.
 func (c *Client) User() string { return c.settings.User }
+
+// Banner returns what the host has said during the login (RFC 4252, 5.4), up to
+// 4 KiB of it, as it is. By it sshd tells that the password has expired.
+func (c *Client) Banner() string { return c.banner }
 
 // RemoteAddr returns the address of the host, or of the proxy on the way.
 func (c *Client) RemoteAddr() net.Addr { return c.wire.RemoteAddr() }
@@ -63,6 +68,7 @@ func newClient(l *login, conn *mux, w *wire) *Client {
 		host:     l.settings.Host,
 		settings: l.settings,
 		bare:     l.opts.Bare,
+		banner:   l.said,
 		conn:     conn,
 		wire:     w,
 		closing:  make(chan struct{}),

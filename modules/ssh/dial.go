@@ -57,6 +57,7 @@ type login struct {
 	types    []string // of the host's known keys, where a first try found them
 	again    bool     // a second try may succeed
 	banners  int      // bytes of them
+	said     string   // the first of them
 	wire     *wire
 	hostKey  []byte // the key that was trusted
 
@@ -142,10 +143,16 @@ func (l *login) clientConfig() (*ssh.ClientConfig, error) {
 // mostBanner is how much of a banner is read before it is taken for malice.
 const mostBanner = 1 << 20
 
+// mostSaid is how much of it a Client keeps.
+const mostSaid = 4 << 10
+
 func (l *login) banner(text string) error {
 	if l.banners += len(text) + 1; l.banners > mostBanner {
 		l.refused = &Error{Host: l.settings.Host, Stage: l.stage, Kind: ErrUnreachable, Err: errors.New("the host sends banners without end")}
 		return l.refused
+	}
+	if l.banners <= mostSaid {
+		l.said += text
 	}
 	if l.banners <= 1<<16 {
 		l.dialer.warn(l.settings.Host, strings.TrimRight(text, "\r\n"))

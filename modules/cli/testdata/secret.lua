@@ -53,3 +53,11 @@ local ok, e = pcall(cli.password, "web")
 print(ok, e.kind, e.message)                        --= false	script	cli.password: the script has the password of web already, and has not said what became of it
 p:accept()
 print(cli.password "web")                           --= (secret)
+
+--- what hosts get in the place of a password that has expired
+local cli, ring = require "cli", require "ring"
+cli.renew(cli.secret "New?")
+print(ring.new())                                   --= xyzzy
+
+--- only a secret
+require("cli").renew("xyzzy")                       --! a secret expected
