@@ -14,6 +14,7 @@ import (
 	"farmrun/luahost"
 	"farmrun/luahost/console"
 	"farmrun/modules/cli"
+	"farmrun/modules/farm"
 )
 
 const usage = `Usage:
@@ -206,6 +207,16 @@ func (f flags) check(set *pflag.FlagSet) error {
 func (f flags) lockPatience() time.Duration {
 	d, _ := luahost.ParseDuration(f.lockWait)
 	return d
+}
+
+// idle is how many hosts stay logged in to when their part is over. After the
+// command of -c nobody needs them any more, and each takes 40 KiB; but a few of
+// them keep the connection to a jump host that the next ones need as well.
+func (f flags) idle() int {
+	if f.command != "" {
+		return 8
+	}
+	return farm.DefaultIdle
 }
 
 func version() string {

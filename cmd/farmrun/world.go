@@ -61,6 +61,7 @@ func newWorld(f flags, script string, out *console.Console) *world {
 		Past:     w.chronicle.past,
 		Recall:   w.chronicle.recall,
 		LockWait: f.lockPatience(),
+		Idle:     f.idle(),
 	})
 	return w
 }
