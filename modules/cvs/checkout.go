@@ -81,7 +81,7 @@ func (e *ExistsError) Hint() string {
 var checkoutBody string
 
 var checkoutScript = "# pull a release into a directory that gets its name when it is complete\n" +
-	passwordScript + checkoutBody
+	passwordScript + namesScript + checkoutBody
 
 // The exit statuses by which the script tells its reasons.
 var verdicts = map[int]error{

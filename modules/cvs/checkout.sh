@@ -1,7 +1,7 @@
-# shellcheck shell=sh disable=SC2034
+# shellcheck shell=sh disable=SC2034,SC2154
 # The body of the script that pulls a release into a directory that gets its
 # name when it is complete. It comes after a line that names it and after
-# password.sh, whose cvs it calls.
+# password.sh, whose cvs it calls, and names.sh.
 pass=$1 root=$2 act=$3 dir=$4 base=$5 module=$6 tag=$7 date=$8 record=$9
 shift 9
 nonce=$1
@@ -73,6 +73,8 @@ files=$(find "$temp" -type f | grep -vc /CVS/)
 printf '%s: %s\n' module "$module" tag "$tag" date "$date" root "$root" \
 	time "$(date -u +%Y-%m-%dT%H:%M:%SZ)" files "$files" >"$temp/$record" || exit
 cat "$temp/$record"
+(cd "$temp" && find . -name CVS -type d -prune -o -type f -exec grep -lF "$names" {} + >"$kept_names")
+[ -f "$temp/$kept_names" ] || exit
 
 taken && exit 101
 [ ! -d "$base" ] || rmdir "$base" || exit

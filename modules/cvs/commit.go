@@ -39,9 +39,18 @@ func (c *Client) schedule(ctx context.Context, do string, args []string, dir str
 	}
 	args, err := withFiles(args, files)
 	if err == nil {
-		_, err = c.run(ctx, call{do: do + in(dir), args: args, dir: dir})
+		_, err = c.run(ctx, call{do: do + " of " + some(files) + in(dir), args: args, dir: dir})
 	}
 	return err
+}
+
+// some names the first of the files, and says how many more there are.
+func some(files []string) string {
+	const most = 5
+	if len(files) <= most {
+		return strings.Join(files, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(files[:most], ", "), len(files)-most)
 }
 
 // withFiles adds the names of files to the arguments of cvs.

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 	"slices"
@@ -53,7 +54,7 @@ func (c *Client) Move(ctx context.Context, o MoveOptions) (fetched []string, err
 			return nil, err
 		}
 	}
-	return fetched, c.retag(ctx, o, sample)
+	return fetched, c.retag(ctx, o, sample, fetched)
 }
 
 // filesAtOnce is how many files one update is given by name.
@@ -67,6 +68,9 @@ type copyState struct {
 	dirs    map[string]bool   // directories that cvs knows
 	stray   string            // a file that cvs does not know, or ""
 }
+
+//go:embed names.sh
+var namesScript string
 
 //go:embed move.sh
 var moveScript string
@@ -87,7 +91,7 @@ func (c *Client) inspect(ctx context.Context, cmd remote.Cmd, step ...string) (*
 // script runs a step of the script.
 func (c *Client) script(ctx context.Context, cmd remote.Cmd, step ...string) (remote.Result, error) {
 	cmd.Quiet = true
-	cmd.Args = append([]string{"sh", "-c", "# " + cmd.Title + "\n" + moveScript, "sh"}, step...)
+	cmd.Args = append([]string{"sh", "-c", "# " + cmd.Title + "\n" + namesScript + moveScript, "sh"}, step...)
 	cmd.Env = map[string]string{"LC_ALL": "C"} // names are bytes, and so read faster
 	res, err := c.Runner.Run(ctx, cmd)
 	if err == nil {
@@ -204,8 +208,7 @@ func (c *Client) remove(ctx context.Context, o MoveOptions, files []string) erro
 	if len(files) == 0 {
 		return nil
 	}
-	names := strings.NewReader(strings.Join(files, "\n") + "\n")
-	_, err := c.script(ctx, remote.Cmd{Title: o.title(), Dir: o.Dir, Stdin: names}, "remove")
+	_, err := c.script(ctx, remote.Cmd{Title: o.title(), Dir: o.Dir, Stdin: onLines(files)}, "remove")
 	return err
 }
 
@@ -217,10 +220,17 @@ func (c *Client) fetch(ctx context.Context, o MoveOptions, files []string) error
 	return err
 }
 
-// retag writes the tag wherever cvs keeps it, as the directory sample has it, and
-// looks whether the working copy has what it should.
-func (c *Client) retag(ctx context.Context, o MoveOptions, sample string) error {
-	has, err := c.inspect(ctx, remote.Cmd{Title: o.title(), Dir: o.Dir}, "retag", o.Tag, sample)
+// onLines has each of the names on a line of its own.
+func onLines(names []string) io.Reader {
+	return strings.NewReader(strings.Join(names, "\n") + "\n")
+}
+
+// retag writes the tag wherever cvs keeps it, as the directory sample has it,
+// notes which of the files that came have its name in them, and looks whether
+// the working copy has what it should.
+func (c *Client) retag(ctx context.Context, o MoveOptions, sample string, came []string) error {
+	cmd := remote.Cmd{Title: o.title(), Dir: o.Dir, Stdin: onLines(came)}
+	has, err := c.inspect(ctx, cmd, "retag", o.Tag, sample)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,9 @@
-# shellcheck shell=sh
-# The steps of taking a working copy to another tag that are not cvs's own.
+# shellcheck shell=sh disable=SC2154
+# The steps of taking a working copy to another tag that are not cvs's own. It
+# comes after names.sh.
 
 # look NAMES TAG STICKY: what cvs knows, what is there, and with NAMES what has
-# one of these strings in it: grep finds those in half the time of a pattern.
-# With TAG, what cvs knows of each file and directory is brought to that, and
+# one of these strings in it. With TAG, what cvs knows of each file and directory is brought to that, and
 # STICKY is how it says so of a directory. What it knows of the files of a
 # directory is in one place, and in a log of what came later.
 look() {
@@ -57,9 +57,12 @@ look() {
 
 case $1 in
 look)
-	# shellcheck disable=SC2016
-	look '$Name:
-$Name$'
+	if [ -f "$kept_names" ]; then
+		sed 's/^/name /' "$kept_names"
+		look
+	else
+		look "$names"
+	fi
 	;;
 remove)
 	while IFS= read -r file; do
@@ -68,6 +71,9 @@ remove)
 	;;
 retag)
 	IFS= read -r sticky <"$3/CVS/Tag" || exit
+	# Those that had it were all fetched anew.
+	sed -n 's:^.:./&:p' | tr '\n' '\0' |
+		xargs -0 sh -c 'grep -lF "$@"; [ $? -lt 2 ]' sh "$names" /dev/null >"$kept_names" || exit
 	look "" "$2" "$sticky"
 	;;
 esac

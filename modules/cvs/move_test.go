@@ -56,9 +56,24 @@ func TestMove(t *testing.T) {
 	if diff := cmp.Diff(before, sh.Must(t, "cd one; find . -type f | sort | xargs -d '\\n' cksum")); diff != "" {
 		t.Error("what it was copied from has changed: -before +after\n" + diff)
 	}
+	// What is fetched the second time goes by what was noted the first time.
+	if named := sh.Must(t, "cat moved/CVS/farmrun-names"); named != "./keep/named\n" {
+		t.Errorf("these are noted to have their tag's name in them: %q", named)
+	}
 	files, _, err := c.Update(t.Context(), UpdateOptions{Dir: "moved", DryRun: true})
 	if err != nil || files != nil {
 		t.Errorf("an update of it would do %v (%v)", files, err)
+	}
+	back, err := c.Revisions(t.Context(), "site", "Line-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetched, err = c.Move(t.Context(), MoveOptions{Dir: "moved", Tag: "Line-1", Revisions: back})
+	if diff := cmp.Diff([]string{"gone/deep/x", "htdocs/index.html", "keep/named", "top"}, fetched); err != nil || diff != "" {
+		t.Error(err, "fetched on the way back: -want +got\n"+diff)
+	}
+	if diff := cmp.Diff(sh.Must(t, "cd one; "+all), sh.Must(t, "cd moved; "+all)); diff != "" {
+		t.Error("-one +moved there and back\n" + diff)
 	}
 }
 

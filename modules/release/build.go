@@ -30,6 +30,7 @@ type Build struct {
 
 	runner Runner
 	name   string // where it will lie
+	filled bool   // it is noted what the source has
 	done   bool
 }
 
@@ -120,24 +121,15 @@ func splitOwner(s string) (machine string, pid int) {
 }
 
 // Filled notes that Dir has what its source has, so that a later build can
-// begin with that. It comes after Dir was filled and before it is changed.
+// begin with that. It comes after Dir was filled and before it is changed; who
+// does not change it leaves that to Seal.
 func (b *Build) Filled(ctx context.Context) error {
 	if b.Dry {
 		return nil
 	}
 	cmd := remote.Cmd{Title: "list the files of the release " + b.name}
-	_, err := run(ctx, b.runner, cmd, `cd "$1" || exit 102
-		record=$(admin .)
-		mkdir -p "$record" || exit
-		[ -f "$record/farmrun-source" ] && old=$record/farmrun-source || old=
-		list "$old" >"$record/farmrun-source.new" || exit
-		half=$(grep -F -e .new. -e .farmrun-pull. "$record/farmrun-source.new" | names |
-			grep -E '^(.*/)?\.(new|farmrun-pull)\.')
-		if [ -n "$half" ]; then
-			echo "there is $half" >&2
-			exit 103
-		fi
-		mv -f "$record/farmrun-source.new" "$record/farmrun-source"`, b.Dir)
+	_, err := run(ctx, b.runner, cmd, `cd "$1" || exit 102; note_source`, b.Dir)
+	b.filled = err == nil
 	return err
 }
 
@@ -145,7 +137,7 @@ func (b *Build) Filled(ctx context.Context) error {
 var sealScript string
 
 // Seal writes the record of what was filled, with these notes, and gives the
-// release its name. Filled comes first. It fails if there is no file in it, and
+// release its name. It fails if there is no file in it, and
 // with ErrExists if the name was taken meanwhile. After that the Build is done
 // with, but for Close.
 func (b *Build) Seal(ctx context.Context, notes map[string]string) (Release, error) {
@@ -160,7 +152,7 @@ func (b *Build) Seal(ctx context.Context, notes map[string]string) (Release, err
 		fmt.Fprintf(&lines, "%s: %s\n", name, notes[name])
 	}
 	cmd := remote.Cmd{Title: "name the release " + b.name}
-	res, err := run(ctx, b.runner, cmd, sealScript, b.name, b.Dir, lines.String())
+	res, err := run(ctx, b.runner, cmd, sealScript, b.name, b.Dir, lines.String(), strconv.FormatBool(b.filled))
 	if err != nil {
 		return Release{}, err
 	}

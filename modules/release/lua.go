@@ -98,8 +98,8 @@ func build(c *luahost.Call) {
 		c.Try("give up "+dir, 0, func(context.Context) error { return b.Close() })
 	}()
 	call(c, fill, b)
-	step("filled", b.Filled)
 	if c.Has(5) {
+		step("filled", b.Filled)
 		addNotes(c, &opts.Notes, call(c, c.Function(5), b))
 	}
 	var rel Release

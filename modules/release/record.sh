@@ -22,16 +22,19 @@ admin() {
 # has too. Who changes such a file puts another in its place, so those that are
 # still shared are as OLD has them, and are not read.
 list() {
+	# GNU's find says itself what ls does, in half the time.
+	line='-exec ls -dln {} +' start='%M\0400\040%U\040%G\040%p'
+	find . -prune -printf '' 2>/dev/null &&
+		line="( -type l -printf $start\\040->\\040%l\\n -o -printf $start\\n )"
 	shared=
 	[ -z "$1" ] || shared='! -links 1 -print -o'
 	find . -type d \( -name .git -o -name .farmrun \) -prune -o \
 		-path '*/CVS/*' ! -name Root ! -name Repository ! -name Tag -prune -o \
-		! -type d \( $shared -exec ls -dln {} + \( -type f -exec cksum {} + -o \
+		! -type d \( $shared $line \( -type f -exec cksum {} + -o \
 		-type l -exec sh -c 'for l; do [ -e "$l" ] || echo "! $l"; done' sh {} + \) \) 2>/dev/null |
 		awk -v old="$1" '
 			BEGIN {
 				three = "^[^ ]+ [^ ]+ [^ ]+ "
-				eight = "^[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ "
 				while (old != "" && (getline line <old) > 0) {
 					name = line
 					sub(three, "", name)
@@ -49,15 +52,12 @@ list() {
 				next
 			}
 			/^[0-9]/ {
-				sum = $1
-				sub(/^[0-9]+ [0-9]+ /, "")
-				sums[$0] = sum
+				sums[substr($0, index($0, " ./") + 1)] = $1
 				next
 			}
 			{
 				mode[++n] = substr($1, 1, 10) " " $3 ":" $4
-				sub(eight, "")
-				path[n] = $0
+				path[n] = substr($0, index($0, " ./") + 1)
 			}
 			END {
 				for (i = 1; i <= n; i++) {
@@ -91,4 +91,20 @@ chosen() {
 			if (/^l/) sub(/ -> .*/, "", name)
 			if ((name in is) == yes) print
 		}' "$2"
+}
+
+# note_source: notes what the current directory has from its source. It fails
+# where a file is half fetched.
+note_source() {
+	record=$(admin .)
+	mkdir -p "$record" || return
+	[ -f "$record/farmrun-source" ] && old=$record/farmrun-source || old=
+	list "$old" >"$record/farmrun-source.new" || return
+	half=$(grep -F -e .new. -e .farmrun-pull. "$record/farmrun-source.new" | names |
+		grep -E '^(.*/)?\.(new|farmrun-pull)\.')
+	if [ -n "$half" ]; then
+		echo "there is $half" >&2
+		return 103
+	fi
+	mv -f "$record/farmrun-source.new" "$record/farmrun-source"
 }

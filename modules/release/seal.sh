@@ -1,12 +1,17 @@
 # shellcheck shell=sh
 # Writes the record of a release and gives it its name. It comes after
 # record.sh.
-new=$(basename "$2") notes=$3
+new=$(basename "$2") notes=$3 filled=$4
 cd "$(dirname "$1")" || exit 102
 name=$(basename "$1")
 cd "$new" || exit 102
+[ "$filled" = true ] || note_source || exit
 record=$(admin .)
-list "$record/farmrun-source" >"$record/farmrun-files" || exit
+if [ "$filled" = true ]; then
+	list "$record/farmrun-source"
+else
+	cat "$record/farmrun-source" # which has just been looked at
+fi >"$record/farmrun-files" || exit
 files=$(grep -Evc '^[^ ]+ [^ ]+ [^ ]+ (.*/)?CVS/[A-Z][a-z]*$' "$record/farmrun-files")
 if [ "$files" -eq 0 ]; then
 	echo "there is no file in it" >&2

@@ -80,6 +80,15 @@ function ledger.is_for(entry, host)
   return entry.on[host.name] == true
 end
 
+-- Returns the patches that are for the host.
+function ledger.of(host)
+  local list = {}
+  for _, entry in ipairs(ledger.all()) do
+    if ledger.is_for(entry, host) then list[#list + 1] = entry end
+  end
+  return list
+end
+
 function ledger.overdue(entry)
   return entry["until"] ~= nil and entry["until"]:find "^%d%d%d%d%-%d%d%-%d%d$" ~= nil
     and entry["until"] < os.date "%Y-%m-%d"
@@ -125,17 +134,15 @@ end
 -- release brings with it are noted as such: "has bus-title".
 function ledger.adapt(host, new)
   local notes = {}
-  for _, entry in ipairs(ledger.all()) do
-    if ledger.is_for(entry, host) then
-      if new.dry then
-        host:log("would apply the patch " .. entry.id)
-      elseif patch.apply(host, entry.text, { dir = new.dir, name = entry.id }) then
-        release.carry(host, new.dir, entry.id, entry.text)
-        host:log("patch " .. entry.id .. ": applied")
-      else
-        notes["has " .. entry.id] = entry.hash
-        host:log("patch " .. entry.id .. ": the release has it; it can be retired")
-      end
+  for _, entry in ipairs(ledger.of(host)) do
+    if new.dry then
+      host:log("would apply the patch " .. entry.id)
+    elseif patch.apply(host, entry.text, { dir = new.dir, name = entry.id }) then
+      release.carry(host, new.dir, entry.id, entry.text)
+      host:log("patch " .. entry.id .. ": applied")
+    else
+      notes["has " .. entry.id] = entry.hash
+      host:log("patch " .. entry.id .. ": the release has it; it can be retired")
     end
   end
   return notes

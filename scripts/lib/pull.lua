@@ -97,12 +97,14 @@ function pull.onto(source, host, date, notes)
   host:run { "mkdir", "-p", site.release.dir }
   pull.check_room(host)
   source.open_tunnel(host)
-  local made = release.build(host, dir, { from = pull.newest(host, source, notes), notes = notes },
-    function(new) source.fill(host, new, notes) end,
-    function(new)
-      link_shared(host, new)
-      return ledger.adapt(host, new)
-    end)
+  local function fill(new) source.fill(host, new, notes) end
+  local function adapt(new)
+    link_shared(host, new)
+    return ledger.adapt(host, new)
+  end
+  local ours = #(site.release.shared or {}) + #ledger.of(host) > 0 -- without, its files are read once less
+  local made = release.build(host, dir, { from = pull.newest(host, source, notes), notes = notes }, fill,
+    ours and adapt or nil)
   if made.files > 0 then host:log(("%s: %d files"):format(dir, made.files)) end
 end
 

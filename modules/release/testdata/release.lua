@@ -17,6 +17,12 @@ print(ok, err.message, host:sh "ls -A releases" == "")  --= false	no luck	true
 local ok, err = pcall(release.build, host, "releases/1", {}, function() end)
 print(ok, err.message:match "there is no file in it", host:sh "ls -A releases" == "")  --= false	there is no file in it	true
 
+local function half(new) host:sh("cd " .. new.dir .. "; mkdir d; echo >a; echo >d/.new.b") end
+local ok, err = pcall(release.build, host, "releases/1", {}, half)
+print(ok, err.message:match "there is .*", host:sh "ls -A releases" == "")  --= false	there is d/.new.b	true
+local ok, err = pcall(release.build, host, "releases/1", {}, half, function() end)
+print(ok, err.message:match "there is .*", host:sh "ls -A releases" == "")  --= false	there is d/.new.b	true
+
 --- a name that is taken
 local release, host = require "release", require("here").host
 host:sh "mkdir -p releases/1"
