@@ -1,4 +1,7 @@
 -- cutover.lua DATE: put the release of DATE on the air, one server at a time.
+-- A server's turn is five steps, in cutover.roll; what is long is the look before
+-- the first one, for all that could stop it halfway, and the ways back. rollback
+-- goes through the same steps.
 local cli, farm, symlink = require "cli", require "farm", require "symlink"
 local site      = require "site"
 local switchrel = require "switchrel"

@@ -1,5 +1,6 @@
--- patch.lua DO …: the site's local patches, which outlive releases. See
--- lib/ledger.lua for what a patch is.
+-- patch.lua DO …: the site's local patches, which outlive releases. It is six
+-- small commands, each a function of actions. See lib/ledger.lua for what a patch
+-- is.
 local cli, cvs, farm, patch, release = require "cli", require "cvs", require "farm", require "patch", require "release"
 local site, switchrel, ledger = require "site", require "switchrel", require "lib.ledger"
 local source = require(site.source .. "-pull-snapshot")

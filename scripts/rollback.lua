@@ -1,5 +1,6 @@
 -- rollback.lua [DATE]: take the servers that are on the release of DATE back,
--- each to the release that it had before, one server at a time.
+-- each to the release that it had before, one server at a time. It begins where a
+-- cut-over has stopped, and finds out by itself which servers those are.
 local cli, farm, release = require "cli", require "farm", require "release"
 local cutover, site, switchrel = require "cutover", require "site", require "switchrel"
 

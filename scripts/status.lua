@@ -1,5 +1,6 @@
 -- status.lua: which server is on which release, what lies beside it, and what
--- is not as it should be. Servers that answer alike share a line.
+-- is not as it should be. Servers that answer alike share a line. There is a short
+-- function for each kind of fault, and it asks the host, not a record of ours.
 local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
 local site, switchrel, pull, ledger = require "site", require "switchrel", require "lib.pull", require "lib.ledger"
 

@@ -1,6 +1,7 @@
 -- switchrel.lua DATE: point each server's link at the release of DATE, one
 -- server at a time, without restarting anything. As a library it has what other
--- scripts need of the link.
+-- scripts need of the link: most of that is the way back, which the journal and
+-- the host remember, and which is taken only where they agree.
 local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
 local site = require "site"
 

@@ -1,5 +1,6 @@
 -- update.lua [FILE...]: bring the working copies on all servers up to date. It
--- looks first, on every server, whether that would run into a conflict.
+-- looks first, on every server, whether that would run into a conflict; and what
+-- it does to local patches is said and noted, or they would count as changes.
 local cli, cvs, farm, patch, release = require "cli", require "cvs", require "farm", require "patch", require "release"
 local site, ledger = require "site", require "lib.ledger"
 local source = require "cvs-pull-snapshot"

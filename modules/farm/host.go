@@ -129,7 +129,7 @@ func both(a, b io.Writer) io.Writer {
 
 func (h *Host) wouldRun(cmd remote.Cmd) {
 	in := ""
-	if cmd.Dir != "" {
+	if cmd.Dir != "" && cmd.Title == "" { // a title says where by itself
 		in = " (in " + cmd.Dir + ")"
 	}
 	h.farm.config.Console.Note(h.name, "would run: %s%s", cmd.Name(), in)

@@ -116,7 +116,11 @@ func Look(ctx context.Context, r Runner, text string, o Options) (State, error) 
 // Apply applies a patch, and tells whether it was not in already. Nothing is
 // changed if it fails with ErrNoFit. A dry run looks whether it would fit.
 func Apply(ctx context.Context, r Runner, text string, o Options) (changed bool, err error) {
-	state, err := run(ctx, r, "apply", text, o)
+	state, err := run(ctx, r, "look", text, o)
+	if err != nil || state == Applied {
+		return false, err // a dry run has nothing to say of it
+	}
+	state, err = run(ctx, r, "apply", text, o)
 	return state == Fits, err
 }
 

@@ -18,7 +18,8 @@ for _, date in ipairs { "2000-09-19", "2000-09-26" } do
     webserv1: would run: mkdir -p releases]]):gsub("DATE", date))
   trial.same(trial.run("git-pull-snapshot", "--hosts", "webserv1", date), "webserv1: releases/" .. date .. ": 1 files")
 end
-trial.same(trial.on("webserv1", "cd releases && cat 2000-09-19/index.html 2000-09-26/index.html && echo * && cd && echo *"), [[
+trial.same(trial.on("webserv1", [[cd releases
+  cat 2000-09-19/index.html 2000-09-26/index.html && echo * && cd && echo *]]), [[
   one
   two
   2000-09-12 2000-09-19 2000-09-26

@@ -11,8 +11,7 @@ trial.run(unpack(take))
 
 trial.same(trial.dry("patch", "apply"), [[
   prices: would be applied on 1 of 2 servers, in already on the others
-  webserv1: would run: apply a patch of htdocs/index.html in www (in www)
-  webserv2: would run: apply a patch of htdocs/index.html in www (in www)]])
+  webserv2: would run: apply a patch of htdocs/index.html in www]])
 trial.same(trial.run("patch", "apply"), "prices: applied on 1 of 2 servers, in already on the others")
 trial.same(trial.on("webserv[1-2]", carried), "1\nprices\n1\nprices")
 trial.has(trial.run("patch", "list"), "releases/2000-09-19: webserv[1-2]")
@@ -20,8 +19,8 @@ trial.has(trial.ends(1, "patch", "retire", "prices"), "what is on the air on web
 
 trial.same(trial.dry("patch", "revert", "prices"), [[
   prices: would be taken out on 2 of 2 servers
-  webserv1: would run: revert a patch of htdocs/index.html in www (in www)
-  webserv2: would run: revert a patch of htdocs/index.html in www (in www)]])
+  webserv1: would run: revert a patch of htdocs/index.html in www
+  webserv2: would run: revert a patch of htdocs/index.html in www]])
 trial.same(trial.run("patch", "revert", "prices"), "prices: taken out on 2 of 2 servers")
 trial.same(trial.on("webserv[1-2]", carried), "0\n0")
 

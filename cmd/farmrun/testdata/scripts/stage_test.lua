@@ -17,11 +17,11 @@ trial.same(trial.dry "stage", [[
   webserv1: would check in htdocs/index.html
   webserv1: would check in htdocs/robots.txt, which is gone
   webserv1: would check in new
-  webserv1: would run: cvs add in stage (in stage)
-  webserv1: would run: cvs add in stage (in stage)
-  webserv1: would run: cvs add in stage (in stage)
-  webserv1: would run: cvs commit in stage (in stage)
-  webserv1: would run: cvs remove in stage (in stage)]])
+  webserv1: would run: cvs add of new, new/deep in stage
+  webserv1: would run: cvs add of new/deep/x in stage
+  webserv1: would run: cvs add of new/dot.gif in stage
+  webserv1: would run: cvs commit in stage
+  webserv1: would run: cvs remove of htdocs/robots.txt in stage]])
 trial.same(trial.run "stage", "")
 trial.same(trial.commit("", [[test ! -e htdocs/robots.txt
   find new -name CVS -prune -o -type f -print | sort

@@ -8,9 +8,9 @@ trial.on("webserv1", "echo by hand >>www/htdocs/index.html")
 
 trial.commit("Snapshot-2000-09-19", "echo news >>htdocs/about.html")
 trial.same(trial.dry("update"), [[
-  webserv1: would run: cvs update in www (in www)
+  webserv1: would run: cvs update in www
   webserv1: would update htdocs/about.html
-  webserv2: would run: cvs update in www (in www)
+  webserv2: would run: cvs update in www
   webserv2: would update htdocs/about.html]])
 trial.same(trial.run("update"), [[
   webserv1: M htdocs/index.html
