@@ -92,8 +92,8 @@ func (w *watchdog) see() {
 
 // greedy tells whether the owner has used up more memory than it may since it
 // was first seen to have the interpreter. Garbage counts as long as it has not
-// been collected, which farmrun does when it is twice as much as all the rest.
-func (w *watchdog) greedy() bool { return heapInUse() > 3*w.heap+w.memory }
+// been collected, which farmrun does when it is three times all the rest.
+func (w *watchdog) greedy() bool { return heapInUse() > 4*w.heap+w.memory }
 
 func heapInUse() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}

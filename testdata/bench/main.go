@@ -38,7 +38,7 @@
 // pieces of 64 KiB as long as it is in its cache, and of which each package needs
 // some to be initialised. farmrun is four times as much code, of which it maps
 // 14 MiB rather than 5; the rest is what Lua takes, 12 KiB a host, and that
-// nothing is collected before 8 MiB are in use. With more hosts there are not
+// nothing is collected before 12 MiB are in use. With more hosts there are not
 // more than 256 that log in at a time, which outweighs both.
 package main
 
