@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"farmrun/luahost"
+	"farmrun/luahost/share"
 )
 
 // Type says what an argument is.
@@ -28,6 +29,7 @@ const (
 	Int      Type = "int"      // a whole number
 	Date     Type = "date"     // a day that exists, yyyy-mm-dd
 	Duration Type = "duration" // a time with a unit
+	Shares   Type = "shares"   // numbers of hosts and shares of them, with commas between: 1,5,25%
 	List     Type = "list"     // as an option: may be given again; as the last argument: all that are left
 )
 
@@ -81,7 +83,7 @@ func (e *UsageError) Kind() string { return "usage" }
 func (e *UsageError) Hint() string { return "farmrun " + e.Script + " --help lists the arguments" }
 
 // Parse reads args. The values are strings (Date and Duration too), bools, ints
-// and []strings by name; an optional argument that is not there is nil. The
+// and []strings (Shares too) by name; an optional argument that is not there is nil. The
 // error is ErrHelp, a *UsageError, or what is wrong with the Spec.
 func (s Spec) Parse(args []string) (map[string]any, error) {
 	flags, err := s.flags()
@@ -159,7 +161,7 @@ func (s Spec) check() error {
 			wrong = "it has no name"
 		case names[a.Name]:
 			wrong = "it is declared twice"
-		case !slices.Contains([]Type{"", String, Int, Date, Duration, List}, a.Type):
+		case !slices.Contains([]Type{"", String, Int, Date, Duration, Shares, List}, a.Type):
 			wrong = fmt.Sprintf("there is no type %q for it", a.Type)
 		case a.Type == List && i < len(s.Args)-1:
 			wrong = "only the last may be a list"
@@ -189,7 +191,7 @@ func (o Option) declare(flags *pflag.FlagSet) error {
 		d, ok := o.Default.([]string)
 		flags.StringArrayP(name, o.Short, d, o.Help)
 		return wrongDefault(ok, o)
-	case "", String, Date, Duration:
+	case "", String, Date, Duration, Shares:
 		d, ok := o.Default.(string)
 		flags.StringP(name, o.Short, d, o.Help)
 		return wrongDefault(ok, o)
@@ -266,8 +268,21 @@ func read(t Type, text string) (any, error) {
 	case Duration:
 		_, err := luahost.ParseDuration(text)
 		return text, err // as the options of functions take it
+	case Shares:
+		return readShares(text)
 	}
 	return text, nil
+}
+
+// readShares reads "1,5,25%".
+func readShares(text string) ([]string, error) {
+	shares := strings.Split(text, ",")
+	for _, s := range shares {
+		if _, err := share.Of(s, 1); err != nil {
+			return nil, err
+		}
+	}
+	return shares, nil
 }
 
 // dateParts matches what is a date but for the number of days in the month.

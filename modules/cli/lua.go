@@ -53,6 +53,8 @@ type Config struct {
 //   - cli.int (string): a whole number
 //   - cli.date (string): a day that exists, yyyy-mm-dd
 //   - cli.duration (string): a time such as "90s"
+//   - cli.shares (string): numbers of hosts and shares of them, "1,5,25%"; it is
+//     given as a list, which farm.rollout takes as its batches
 //   - cli.list (string): all the arguments that are left, or an option that
 //     may be given several times
 func Module(config Config) luahost.Module {
@@ -67,7 +69,7 @@ func Module(config Config) luahost.Module {
 		Types: []luahost.Methods{secretType},
 		Values: map[string]any{
 			"string": string(String), "flag": string(Flag), "int": string(Int),
-			"date": string(Date), "duration": string(Duration), "list": string(List),
+			"date": string(Date), "duration": string(Duration), "shares": string(Shares), "list": string(List),
 		},
 	}
 }

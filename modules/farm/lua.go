@@ -48,6 +48,7 @@ func Module(f *Farm, methods map[string]luahost.Func, dialogue func(c *luahost.C
 			"hosts":   b.hosts,
 			"here":    b.here,
 			"names":   b.names,
+			"share":   shareOfHosts,
 			"fold":    fold,
 			"each":    b.each,
 			"rollout": b.rollout,
@@ -353,7 +354,8 @@ func optionsAt(c *luahost.Call) int {
 //
 //   - healthy (required): the function that tells whether a host does its work;
 //     it raises an error, or returns false, for one that does not
-//   - max_offline (1): how many hosts may be out of service at once
+//   - max_offline (1): how many hosts may be out of service at once; a share such
+//     as "10%" is one of the hosts that the rollout takes, as farm.share has it
 //   - batches: how many hosts to take together, as in { 1, 5, "25%" }: first one,
 //     then five, then a quarter of all at a time. A batch begins when all of the
 //     one before are done; it never has more out of service than max_offline

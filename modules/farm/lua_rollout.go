@@ -4,22 +4,20 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost"
 	"farmrun/luahost/gate"
+	"farmrun/luahost/share"
 )
 
 // rolloutOptions are the options of farm.rollout.
 type rolloutOptions struct {
 	Healthy     *lua.LFunction `lua:"healthy,required"`
-	MaxOffline  int
+	MaxOffline  lua.LValue
 	MaxFailures int
 	Batches     []lua.LValue
 	Watch       lua.LValue
@@ -38,11 +36,16 @@ type rolloutOptions struct {
 // rolloutOf returns what opts ask for.
 func (b *binding) rolloutOf(c *luahost.Call, hosts []*Host, opts rolloutOptions) Rollout {
 	r := Rollout{
-		MaxOffline: opts.MaxOffline, MaxFailures: opts.MaxFailures, Mend: opts.Mend, Times: opts.Times,
+		MaxFailures: opts.MaxFailures, Mend: opts.Mend, Times: opts.Times,
 		Turn: opts.Turn, Within: opts.Within, Settle: opts.Settle, Wait: opts.Wait,
-		Batches: batches(c, opts.Batches, len(hosts)),
 		Lock:    b.lockOf(c, opts.Lock),
 		Healthy: func(ctx context.Context, h *Host) error { return b.healthy(ctx, c.Runtime(), opts.Healthy, h) },
+	}
+	if opts.MaxOffline != nil {
+		r.MaxOffline = shareOf(c, "max_offline", opts.MaxOffline, len(hosts))
+	}
+	for _, size := range opts.Batches {
+		r.Batches = append(r.Batches, shareOf(c, "batches", size, len(hosts)))
 	}
 	if opts.Watch != nil {
 		r.Watched = b.hostsOf(c, 2, opts.Watch)
@@ -65,28 +68,25 @@ func (b *binding) rolloutOf(c *luahost.Call, hosts []*Host, opts rolloutOptions)
 	return r
 }
 
-// batches reads the option of that name for so many hosts: numbers, and shares
-// such as "25%", of which each is at least one host.
-func batches(c *luahost.Call, values []lua.LValue, hosts int) []int {
-	var sizes []int
-	for _, v := range values {
-		size, err := 0, error(nil)
-		if percent, isShare := strings.CutSuffix(v.String(), "%"); isShare {
-			var share float64
-			share, err = strconv.ParseFloat(percent, 64)
-			size = max(1, int(math.Floor(share*float64(hosts)/100)))
-			if share <= 0 || share > 100 {
-				size = 0
-			}
-		} else {
-			size, err = strconv.Atoi(v.String())
-		}
-		if err != nil || size < 1 {
-			c.Fail(`option "batches": a number of hosts, or a share of them such as "25%%", expected, got %s`, v)
-		}
-		sizes = append(sizes, size)
+// shareOf reads a share of so many hosts from the option of that name.
+func shareOf(c *luahost.Call, option string, v lua.LValue, hosts int) int {
+	n, err := share.Of(v.String(), hosts)
+	if err != nil {
+		c.Fail("option %q: %v", option, err)
 	}
-	return sizes
+	return n
+}
+
+// farm.share(share, hosts) -> number
+//
+// Returns how many of so many hosts a share means: a number of them, or a part
+// such as "25%". A part is rounded down, and is at least 1.
+func shareOfHosts(c *luahost.Call) {
+	n, err := share.Of(c.String(1), c.Int(2))
+	if err != nil {
+		c.Fail("%v", err)
+	}
+	c.Push(n)
 }
 
 // lockOf returns the lock that the option of that name is about: a table, a

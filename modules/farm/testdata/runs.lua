@@ -38,6 +38,25 @@ require("farm").rollout("web1", { healthy = function() end, on_failure = "rollba
 --- batches that are none
 require("farm").rollout("web1", { healthy = function() end, batches = { 1, "0%" } }, function() end)  --! option "batches": a number of hosts, or a share of them
 
+--- a budget that is none
+require("farm").rollout("web1", { healthy = function() end, max_offline = "0%" }, function() end)  --! option "max_offline": a number of hosts, or a share of them
+
+--- a budget that is a share
+local farm = require "farm"
+local out, most = 0, 0
+farm.rollout("web[1-9]", { healthy = function() end, max_offline = "34%" }, function(host)
+  out = out + 1
+  most = math.max(most, out)
+  host:run "sleep 0.05"
+  out = out - 1
+end)
+assert(most == 3, most)
+
+--- shares
+local farm = require "farm"
+print(farm.share(1, 20), farm.share("25%", 19), farm.share("10%", 3))  --= 1	4	1
+farm.share("a few", 20)  --! a number of hosts, or a share of them such as "25%", expected, got "a few"
+
 --- batches of a share take at least one host
 local farm = require "farm"
 local out, most = 0, 0
