@@ -30,11 +30,14 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"farmrun/luahost/lazyregexp"
 )
@@ -51,8 +54,23 @@ type Pattern struct {
 // is looked for anywhere in what was said since the last match, once that is
 // not nothing.
 func Regexp(expr string) (Pattern, error) {
+	if text, ok := literal(expr); ok {
+		p := Text(text)
+		p.shown = strconv.Quote(expr)
+		return p, nil
+	}
 	re, err := regexp.Compile(expr)
 	return Pattern{re: re, shown: strconv.Quote(expr)}, err
+}
+
+// literal returns the only text that a regular expression matches, if there is
+// but one: most prompts are such, and to look for text is quicker.
+func literal(expr string) (text string, ok bool) {
+	re, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil || re.Op != syntax.OpLiteral || re.Flags&syntax.FoldCase != 0 || slices.Contains(re.Rune, utf8.RuneError) {
+		return "", false // what is not UTF-8 is a RuneError to a regular expression, and no text
+	}
+	return string(re.Rune), true
 }
 
 // Compiled returns the pattern of a regular expression that is compiled already.

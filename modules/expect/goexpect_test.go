@@ -3,6 +3,7 @@ package expect
 import (
 	"net"
 	"regexp"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,6 +60,25 @@ func TestTextAndRegexp(t *testing.T) {
 					}
 				})
 			})
+		}
+	}
+}
+
+// TestLiteral tells the regular expressions that only match one text.
+func TestLiteral(t *testing.T) {
+	for expr, want := range map[string]string{
+		"password: ":   "password: ",
+		`got 1\.`:      "got 1.",
+		`\$ `:          "$ ",
+		"[$] ":         "$ ",
+		"(?i)password": "", "^login": "", "login$": "", `\blogin`: "", "(login)": "", "a|b": "", "login: ?": "", "": "", "\ufffd": "", "(": "",
+	} {
+		got, ok := literal(expr)
+		if got != want || ok != (want != "") {
+			t.Errorf("%q: got %q, %v", expr, got, ok)
+		}
+		if p, err := Regexp(expr); err == nil && p.String() != strconv.Quote(expr) {
+			t.Errorf("%q is shown as %s", expr, p)
 		}
 	}
 }
