@@ -8,7 +8,8 @@ local args = cli.parse {
   about = [[
 Changes a user's password on every server in turn, by dialogue with passwd. It
 asks for the new password twice, and for the old one when a server wants it. A
-password that has expired is changed as the server demands it at login. The first server that refuses stops it; at the end it says for each what became of
+password that has expired is changed as the server demands it at login. The
+first server that refuses stops it; at the end it says for each what became of
 it.]],
   single_dash = true,
   { "hosts", cli.list, "the servers" },

@@ -125,3 +125,32 @@ func TestExpired(t *testing.T) {
 		t.Errorf("got:\n%s%s", got.out, got.err)
 	}
 }
+
+// TestExpiredWithinLogin has servers whose sshd asks for another password within
+// the login, on no terminal. The first that rejects one ends it, and says why.
+func TestExpiredWithinLogin(t *testing.T) {
+	o := newOperator(t)
+	const other = "n3w 'Secret\" pw"
+	for _, h := range []string{"webserv1", "webserv2"} {
+		farm.Exec(t, h, "cp", "-p", "/etc/shadow", "/run/shadow")
+		t.Cleanup(func() { farm.Exec(t, h, "sh", "-c", "cat /run/shadow >/etc/shadow") })
+		farm.Fault(t, "sshd", h, "KbdInteractiveAuthentication yes\nPasswordAuthentication no\nPubkeyAuthentication no")
+		farm.Fault(t, "expire", h, "web")
+	}
+	o.answers = map[string]string{"Password for web: ": farm.Password, "New password for web: ": "", "Once more: ": ""}
+	o.fails(1, []string{"webserv1: login: the password has expired; new password for web: no new password was given", "farmrun passmass webserv1"}, "-c", "id -un", "webserv1")
+	o.fails(1, []string{"webserv1: login: the password has expired (-e:1)"}, "-n", "-e", `require "site"; require("farm").each("webserv1", function(host) host:query("id -un") end)`)
+
+	o.answers = map[string]string{"New password: ": "abc", "Once more: ": "abc", "Password for web: ": farm.Password}
+	got := o.fails(1, nil, "passmass", "webserv1,webserv2")
+	if want := "webserv1: login: the password has expired, and the host does not take the new one: You must choose a longer password.\nwebserv2: not tried\n"; got.out != want {
+		t.Errorf("got:\n%s%swant:\n%s", got.out, got.err, want)
+	}
+
+	o.answers = map[string]string{"New password for web: ": other, "Once more: ": other, "Password for web: ": farm.Password}
+	if got := o.ok("-c", "id -un", "webserv[1-2]"); strings.Count(got.out, "web\n") != 2 || strings.Contains(got.err, "n3w") {
+		t.Errorf("got:\n%s%s", got.out, got.err)
+	}
+	o.answers = map[string]string{"Password for web: ": other}
+	o.ok("-c", "id -un", "webserv[1-2]")
+}

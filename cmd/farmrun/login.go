@@ -60,14 +60,16 @@ func (w *world) login(ctx context.Context, host string, l farm.Login) (farm.Conn
 	if open := terminals(l); open != nil {
 		return w.terminalLogin(ctx, host, l, open)
 	}
-	client, err := w.ssh.Dial(ctx, host, w.sshOptions(l))
+	opts := w.sshOptions(l)
+	opts.Renewal = func(at, user string) ssh.Renewal { return login.NewQuestions(w.renewal(at, user, l)) }
+	client, err := w.ssh.Dial(ctx, host, opts)
 	if err == nil && login.HasExpired(client.Banner()) {
 		err = w.renew(ctx, host, l, client)
 		client.Close()
 		if err != nil {
 			return nil, err
 		}
-		client, err = w.ssh.Dial(ctx, host, w.sshOptions(l))
+		client, err = w.ssh.Dial(ctx, host, opts)
 	}
 	if err != nil {
 		return nil, dialFailed(ctx, host, err)
@@ -78,18 +80,22 @@ func (w *world) login(ctx context.Context, host string, l farm.Login) (farm.Conn
 // renew changes a password that has expired. sshd lets nobody run anything
 // before, and has passwd on a terminal.
 func (w *world) renew(ctx context.Context, host string, l farm.Login, client *ssh.Client) error {
+	o := w.renewal(host, client.User(), l)
+	o.Open = func(ctx context.Context, how remote.TerminalOptions) (remote.Terminal, error) {
+		t, err := client.Terminal(ctx, how)
+		return t, explain(err)
+	}
+	o.Converse = func(t remote.Terminal) login.Session { return w.converse(host, t) }
+	return login.Renew(ctx, o)
+}
+
+// renewal are the words and passwords for a change, wherever it is asked for.
+func (w *world) renewal(host, user string, l farm.Login) login.Options {
 	cases, _ := l.Dialogue.([]login.Case)
-	return login.Renew(ctx, login.Options{
-		Host: host,
-		User: client.User(),
-		Open: func(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
-			t, err := client.Terminal(ctx, o)
-			return t, explain(err)
-		},
-		Converse:  func(t remote.Terminal) login.Session { return w.converse(host, t) },
-		Cases:     cases,
+	return login.Options{
+		Host: host, User: user, Cases: cases,
 		Passwords: w.keyring, NewPasswords: w.newPasswords(),
-	})
+	}
 }
 
 // sshOptions are what the command line and the site file say over ssh_config.
@@ -105,8 +111,12 @@ func (w *world) sshOptions(l farm.Login) ssh.Options {
 }
 
 // dialFailed words why there is no login. What package ssh does not call an
-// error of the host's is one of the operator's configuration.
+// error of the host's is one of the operator's configuration; a password that has
+// expired has the same words on all logins.
 func dialFailed(ctx context.Context, host string, err error) error {
+	if e, is := errors.AsType[*login.Error](err); is {
+		return e
+	}
 	if _, met := errors.AsType[*ssh.Error](err); met || ctx.Err() != nil {
 		return explain(err)
 	}

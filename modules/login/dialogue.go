@@ -37,12 +37,16 @@ const (
 	sureAfter = 10 * time.Second       // who has not said no by then says no more
 )
 
-// hold holds the dialogue and returns the shell's prompt.
-func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
-	d.cases = append(append(d.cases, d.Cases...), DefaultCases()...)
+func (o Options) dialogue(s Session) *dialogue {
+	d := &dialogue{Options: o, session: s, cases: append(o.Cases[:len(o.Cases):len(o.Cases)], usual()...)}
 	for _, c := range d.cases {
 		d.patterns = append(d.patterns, c.Pattern)
 	}
+	return d
+}
+
+// hold holds the dialogue and returns the shell's prompt.
+func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 	for range mostTurns {
 		which, groups, err := d.session.Await(ctx, d.patterns, cmp.Or(d.Silence, DefaultSilence))
 		if err != nil {

@@ -16,7 +16,7 @@
 // A login has two parts. The first is the dialogue: the host asks for a name
 // and a password, or chooses to ask something else, and a table of cases says
 // what to answer, until there is a shell (dialogue.go, cases.go; renew.go for a
-// password that has expired). In the second
+// password that has expired, questions.go where ssh asks for another). In the second
 // that shell becomes a driver, a script that knows how to run commands and to
 // frame what they say, so that nothing that the terminal or the login adds gets
 // mixed up with it (shell.go, driver.sh; orders.go is what it is told, frames.go
@@ -153,7 +153,7 @@ func (o Options) once(ctx context.Context, how remote.TerminalOptions) (arrival,
 
 // arrive holds the dialogue. When it fails, the terminal is closed.
 func (o Options) arrive(ctx context.Context, t remote.Terminal) (arrival, error) {
-	d := &dialogue{Options: o, session: o.Converse(lend(t))}
+	d := o.dialogue(o.Converse(lend(t)))
 	prompt, err := d.hold(ctx)
 	said := d.session.Said()
 	d.session.Close()

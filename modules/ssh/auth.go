@@ -19,6 +19,7 @@ type attempt struct {
 	report   secret.Report // of the password that was shown last, if its outcome is open
 	partial  int           // how many methods the host had accepted when it was shown
 	rejected bool          // the host has rejected the password: it does not see it again
+	changing bool          // the host wants another password
 	waited   time.Duration // for the password
 	notes    []string      // why some way was not open
 }
@@ -67,6 +68,7 @@ func (l *login) next(at *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	} else {
 		a.settle(secret.Rejected)
 	}
+	l.endRenewal(len(at.PartialSuccessMethods) > a.partial)
 	a.partial = len(at.PartialSuccessMethods)
 	if l.refused != nil {
 		return nil, l.refused
@@ -137,12 +139,21 @@ func (l *login) password() (string, error) {
 }
 
 // answer answers the questions of keyboard-interactive (RFC 4256): the first
-// that hides what is typed gets the password. A host that has nothing to ask
-// gets nothing; one that asks for more cannot be helped.
+// that hides what is typed gets the password, and what has an expired one
+// changed is the Renewal's. A host that has nothing to ask gets nothing; one
+// that asks for more cannot be helped.
 func (l *login) answer(_, instruction string, questions []string, echos []bool) ([]string, error) {
 	answers := make([]string, 0, len(questions))
 	for i, q := range questions {
-		if echos[i] || l.auth.report != nil || l.auth.rejected {
+		if r := l.renewing(); r != nil && !echos[i] && r.Concerns(instruction+"\n"+q) {
+			word, err := l.renew(r, instruction+"\n"+q)
+			if err != nil {
+				return nil, err
+			}
+			answers = append(answers, word)
+			continue
+		}
+		if echos[i] || l.auth.report != nil || l.auth.rejected || l.auth.changing {
 			l.auth.settle(secret.Unknown)
 			l.refused = &Error{
 				Host: l.settings.Host, Stage: StageLogin, Kind: ErrAuth,
@@ -158,6 +169,44 @@ func (l *login) answer(_, instruction string, questions []string, echos []bool) 
 		answers = append(answers, word)
 	}
 	return answers, nil
+}
+
+// renewing returns the Renewal of this login, nil if it has none.
+func (l *login) renewing() Renewal {
+	if l.renewal == nil && l.opts.Renewal != nil {
+		l.renewal = l.opts.Renewal(l.settings.Host, l.settings.User)
+	}
+	return l.renewal
+}
+
+// renew answers by r: a host that asks such a thing has accepted the password.
+func (l *login) renew(r Renewal, question string) (string, error) {
+	l.auth.settle(secret.Accepted)
+	l.auth.changing = true
+	defer l.patience.hold()()
+	word, err := r.Answer(l.ctx, question)
+	if err != nil {
+		l.refuse(r, err)
+	}
+	return word, err
+}
+
+// endRenewal tells the Renewal how the method ended that it was asked in.
+func (l *login) endRenewal(in bool) {
+	r := l.renewal
+	if r == nil {
+		return
+	}
+	l.renewal = nil
+	if err := r.End(l.ctx, in); err != nil && l.refused == nil {
+		l.refuse(r, err)
+	}
+}
+
+func (l *login) refuse(r Renewal, err error) {
+	if l.ctx.Err() == nil {
+		l.refused, l.again = l.loginError(err), r.Again()
+	}
 }
 
 func (l *login) loginError(err error) error {

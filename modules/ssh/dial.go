@@ -29,8 +29,8 @@ func (d *Dialer) Dial(ctx context.Context, host string, opts Options) (*Client, 
 }
 
 // dial logs in, and once more where a second try can do better: the host hung
-// up while it had to wait for somebody's password, or it is known by a key of
-// another type than the one it showed.
+// up while it had to wait for somebody's password, it is known by a key of
+// another type than the one it showed, or it has another password now.
 func (d *Dialer) dial(ctx context.Context, s Settings, opts Options, jump bool) (*Client, error) {
 	if err := ctx.Err(); err != nil {
 		kind, err := ended(ctx)
@@ -61,7 +61,8 @@ type login struct {
 	wire     *wire
 	hostKey  []byte // the key that was trusted
 
-	auth attempt
+	auth    attempt
+	renewal Renewal // nil if nothing was asked that one might answer
 }
 
 func (l *login) do(ctx context.Context) (*Client, error) {
@@ -102,7 +103,7 @@ func (l *login) takeTurn() error {
 // letGo gives up what only the login itself needed: x/crypto holds on to it as
 // long as there is the connection. After a failure it may still be in use.
 func (l *login) letGo() {
-	l.patience, l.ctx, l.auth, l.opts = nil, nil, attempt{}, Options{}
+	l.patience, l.ctx, l.auth, l.renewal, l.opts = nil, nil, attempt{}, nil, Options{}
 }
 
 // handshake makes a Client of a connection.
@@ -114,6 +115,7 @@ func (l *login) handshake(w *wire) (*Client, error) {
 	stop := context.AfterFunc(l.ctx, func() { w.Close() })
 	conn, channels, requests, err := ssh.NewClientConn(w, l.settings.Addr(), config)
 	l.auth.finish(err)
+	l.endRenewal(err == nil)
 	if !stop() && err == nil {
 		err = context.Cause(l.ctx)
 		conn.Close()

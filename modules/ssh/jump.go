@@ -76,7 +76,7 @@ func (l *login) throughJump() (net.Conn, func(), error) {
 func (l *login) lastJump(s Settings) (Settings, Options, error) {
 	hops := s.ProxyJump
 	last := hops[len(hops)-1]
-	opts := Options{User: last.User, Port: last.Port}
+	opts := Options{User: last.User, Port: last.Port, Renewal: l.opts.Renewal}
 	if len(hops) > 1 {
 		opts.Set = []string{"ProxyJump=" + joinHops(hops[:len(hops)-1])}
 	}

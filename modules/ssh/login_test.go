@@ -426,3 +426,98 @@ func TestNoTurn(t *testing.T) {
 	}}
 	w.dial(d, "first")
 }
+
+// renewal has a password changed to "new", and notes what it is told.
+type renewal struct {
+	told  *[]string
+	again bool
+}
+
+func (r renewal) Concerns(question string) bool { return strings.HasSuffix(question, "New: ") }
+
+func (r renewal) Answer(_ context.Context, question string) (string, error) {
+	*r.told = append(*r.told, question)
+	if r.again {
+		return "", errors.New("too late")
+	}
+	return "new", nil
+}
+
+func (r renewal) End(_ context.Context, in bool) error {
+	*r.told = append(*r.told, fmt.Sprint("in: ", in))
+	if !in {
+		return errors.New("the host does not take it")
+	}
+	return nil
+}
+
+func (r renewal) Again() bool { return r.again }
+
+// TestExpiredPassword has a host ask for another password within the login.
+func TestExpiredPassword(t *testing.T) {
+	for _, x := range []struct {
+		name   string
+		asks   string // after New
+		passes bool
+		late   bool // the first time
+		says   string
+		told   []string
+	}{
+		{name: "taken", passes: true, told: []string{"due\nNew: ", "in: true"}},
+		{name: "not taken", says: "h: login: the host does not take it", told: []string{"due\nNew: ", "in: false"}},
+		{name: "asks for more", asks: "Code: ", passes: true, says: `"due Code:"`, told: []string{"due\nNew: ", "in: false"}},
+		{name: "late", late: true, passes: true, told: []string{"due\nNew: ", "in: false", "due\nNew: ", "in: true"}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			w := newWorld(t)
+			answered := ""
+			w.serve("h", &sshserver.Server{Auth: sshserver.Auth{
+				Password: func(string, string) bool { t.Error("it is tried by another method"); return false },
+				Questions: func(_ string, ask xssh.KeyboardInteractiveChallenge) error {
+					for _, q := range []string{"Password: ", "New: ", x.asks} {
+						if q == "" {
+							break
+						}
+						a, err := ask("", "due", []string{q}, []bool{false})
+						if err != nil {
+							return err
+						}
+						answered += a[0] + "\n"
+					}
+					if !x.passes {
+						return errors.New("no")
+					}
+					return nil
+				},
+			}})
+			asked, logins := 0, 0
+			var told []string
+			d := w.dialer()
+			d.Passwords = keyring("pw", &asked)
+			c, err := d.Dial(context.Background(), "h", ssh.Options{User: "web", Renewal: func(host, user string) ssh.Renewal {
+				if logins++; host != "h" || user != "web" {
+					t.Errorf("it is for %s on %s", user, host)
+				}
+				return renewal{&told, x.late && logins == 1}
+			}})
+			if err == nil {
+				c.Close()
+			}
+			if x.says != "" {
+				expect(t, err, ssh.StageLogin, ssh.ErrAuth, x.says)
+			} else if err != nil {
+				t.Error(err)
+			}
+			if strings.Join(told, "|") != strings.Join(x.told, "|") {
+				t.Errorf("it was told %q, want %q", told, x.told)
+			}
+			want := "pw\nnew\n"
+			if x.late {
+				want = "pw\n" + want
+			}
+			if answered != want || asked != 1 {
+				t.Errorf("answered %q, asked %d times", answered, asked)
+			}
+		})
+	}
+}

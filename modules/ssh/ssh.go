@@ -43,6 +43,21 @@ type Passwords interface {
 	Take(ctx context.Context, account string) (secret.Secret, secret.Report, error)
 }
 
+// Renewal answers what a host asks in keyboard-interactive (RFC 4256) that has a
+// password changed which has expired. It is one login's, for one goroutine.
+type Renewal interface {
+	// Concerns tells whether a question, with what the host says ahead of it, is
+	// one of those. No other is answered by a Renewal.
+	Concerns(question string) bool
+	// Answer returns what to answer to it. After an error the login ends.
+	Answer(ctx context.Context, question string) (string, error)
+	// End is told that the login is over, and whether the user is in. It returns
+	// why not, nil if that has nothing to do with the questions.
+	End(ctx context.Context, in bool) error
+	// Again tells, after an error, whether a second login gets further.
+	Again() bool
+}
+
 // Dialer connects to hosts. The zero value reads ~/.ssh/config and
 // /etc/ssh/ssh_config and can use keys and the agent, but has no passwords and
 // refuses unknown host keys. It is shared by all hosts of a run, may be used
@@ -91,6 +106,10 @@ type Options struct {
 	// Account is the name under which Passwords knows the password; "" is the
 	// name of the user, so that one password serves the farm.
 	Account string
+	// Renewal begins to answer for a login of user on host, which may be one of
+	// the jump hosts. nil leaves an expired password to somebody else, and the
+	// login fails.
+	Renewal func(host, user string) Renewal
 	// Bare sends commands as they are, for a host whose login shell is none:
 	// Cmd.Dir and Cmd.Env are refused, and a command whose time is over can
 	// only be signalled, not swept up after.
