@@ -1,19 +1,21 @@
--- cutover.lua DATE: put the release of DATE on the air, one server at a time.
+-- cutover.lua DATE: put the release of DATE on the air, one server at a time, or
+-- as many as the site lets be out of service at once.
 -- A server's turn is five steps, in cutover.roll; what is long is the look before
 -- the first one, for all that could stop it halfway, and the ways back. rollback
 -- goes through the same steps.
 local cli, farm, symlink = require "cli", require "farm", require "symlink"
 local site      = require "site"
 local switchrel = require "switchrel"
-local pull      = require "lib.pull"
+local pull, budget = require "lib.pull", require "lib.budget"
 
 local cutover = {}
 
 -- The options that all scripts have that take servers off the air.
 cutover.options = {
-  hosts  = { default = "@web", help = "which servers" },
-  settle = { default = "2s", type = cli.duration, help = "how long a server is back before the next one leaves" },
-  step   = { type = cli.flag, help = "ask before each server" },
+  hosts   = { default = "@web", help = "which servers" },
+  settle  = { default = "2s", type = cli.duration, help = "how long a server is back before the next one leaves" },
+  step    = { type = cli.flag, help = "ask before each server" },
+  batches = budget.option,
 }
 
 -- A server is back when it does its work and the balancer sends visitors to it.
@@ -32,7 +34,7 @@ local function look(host)
     answer(site.healthy, "healthy"), answer(site.on_air, "in the pool"))
 end
 
--- Takes the hosts off the air one at a time and calls change(host) on each
+-- Takes the hosts off the air, never more than the budget, and calls change(host) on each
 -- while it is; undo(host) takes that back.
 function cutover.roll(hosts, args, change, undo)
   local function restart(host) site.restart(host) end
@@ -47,7 +49,8 @@ function cutover.roll(hosts, args, change, undo)
   end
 
   farm.rollout(hosts, {
-    max_offline = 1,
+    max_offline = budget.of(hosts),
+    batches     = budget.batches(hosts, args.batches),
     turn        = "10m",
     settle      = args.settle,
     healthy     = in_service,
@@ -64,11 +67,13 @@ function cutover.roll(hosts, args, change, undo)
 end
 
 -- Looks on all hosts for what would stop a rollout halfway: a password, a
--- balancer that does not answer, more servers out of the pool than may be.
+-- balancer that does not answer, more servers out of the pool than may be (those
+-- that may go first).
 function cutover.prepare(hosts, args)
   local _, off = farm.each(hosts, { check = false }, site.on_air)
-  local first = next(off) -- one may be: it goes first
-  if first and next(off, first) and not args.allow_sick then farm.each(hosts, site.on_air) end
+  local out = 0
+  for _ in pairs(off) do out = out + 1 end
+  if out > budget.of(hosts) and not args.allow_sick then farm.each(hosts, site.on_air) end
   farm.each(hosts, site.may_restart)
 end
 
@@ -77,11 +82,13 @@ if ... then return cutover end -- required by another script
 local args = cli.parse({
   about = [[
 Puts the release of DATE on the air: drains one server after the other, switches
-its link, restarts it, waits until it is healthy and puts it back. Before that
-it looks on all servers whether the release is complete, the link a link, the
-server healthy, room on the disk, and whether sudo would restart it. The first
-failure stops it; when that is mended, farmrun resume goes on: it takes the
-server that was left out of the pool first, and goes through all of them.]],
+its link, restarts it, waits until it is healthy and puts it back. Where the site
+file lets more than one be out of service at once (site.offline), the first goes
+by itself and the rest together, or as --batches says. Before that it looks on
+all servers whether the release is complete, the link a link, the server healthy,
+room on the disk, and whether sudo would restart it. The first failure stops it;
+when that is mended, farmrun resume goes on: it takes the servers that were left
+out of the pool first, and goes through all of them.]],
   { "date", cli.date, "the release to switch to, yyyy-mm-dd" },
   pull       = { type = cli.flag, help = "pull the release onto the servers first" },
   undo       = { type = cli.flag, help = "put a server back as it was when its turn fails" },
@@ -90,6 +97,7 @@ server that was left out of the pool first, and goes through all of them.]],
   allow_sick = { type = cli.flag, help = "begin although servers are sick; those go first" },
 }, cutover.options)
 local hosts = farm.hosts(args.hosts)
+budget.batches(hosts, args.batches) -- if they are wrong, nothing is pulled
 
 if args.pull then pull.everywhere(require(site.source .. "-pull-snapshot"), hosts, args.date) end
 local unpulled = args.pull and farm.dry_run() -- the release may not be there, and no fault

@@ -38,6 +38,33 @@ func TestCutover(t *testing.T) {
 	v.check()
 }
 
+// TestCutoverTogether takes up to four servers off the air at once, the first by
+// itself, is killed when several are in the middle, and goes on.
+func TestCutoverTogether(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	o.write("site.lua", strings.Replace(o.read("site.lua"), "\nsite.offline = 1\n", "\nsite.offline = \"20%\"\n", 1))
+	o.ok("cvs-pull-snapshot", "2000-09-19")
+
+	v := visit(t, 200)
+	cutover := []string{"cutover", "--settle", "0s", "--batches", "1,4", "2000-09-19"}
+	got := o.runKilled("webserv8: restart\n", 0, cutover...)
+	if first := strings.Index(got.err, "webserv1: done"); got.code != -1 || first < 0 || first > strings.Index(got.err, "webserv2: turn") {
+		t.Errorf("webserv1 was not the first by itself, or farmrun was not killed: exit status %d\n%s", got.code, got.err)
+	}
+	o.ok("resume")
+	if on := onAir(t); on["releases/2000-09-19"] != servers {
+		t.Errorf("after the cut-over: %v", on)
+	}
+	o.ok("rollback", "--settle", "0s")
+	if on := onAir(t); on["releases/initial"] != servers {
+		t.Errorf("after the rollback: %v", on)
+	}
+	v.checkOut(2, 4)
+	locked(t, "")
+}
+
 // TestCutoverStops is a cut-over on which the third server does not come up.
 func TestCutoverStops(t *testing.T) {
 	o := newOperator(t)

@@ -1,6 +1,7 @@
 -- rollback.lua [DATE]: take the servers that are on the release of DATE back,
--- each to the release that it had before, one server at a time. It begins where a
--- cut-over has stopped, and finds out by itself which servers those are.
+-- each to the release that it had before, through the steps of cutover.lua. It
+-- begins where a cut-over has stopped, and finds out by itself which servers
+-- those are.
 local cli, farm, release = require "cli", require "farm", require "release"
 local cutover, site, switchrel = require "cutover", require "site", require "switchrel"
 
@@ -63,6 +64,6 @@ farm.each(leave, function(host)
 end)
 
 -- Sick servers are no obstacle: going back is what mends them.
-local how = { settle = args.settle, step = args.step, allow_sick = true }
+local how = { settle = args.settle, step = args.step, batches = args.batches, allow_sick = true }
 cutover.prepare(leave, how)
 cutover.roll(leave, how, function(host) switchrel.back(host, date) end)

@@ -60,11 +60,16 @@ site.rsync = {
 -- The name of a release where it comes from: its tag.
 function site.tag(date) return "Snapshot-" .. date end
 
+-- How many servers may be out of service at once, with those that were sick
+-- before: a number, or a share of the servers that a script works on, "10%".
+site.offline = 1
+
 -- The balancer: see the files in balancer/ for others than HAProxy.
 local pool = require "balancer.haproxy" {
   host    = "lb1",
   socket  = "unix:/run/haproxy/admin.sock",
   backend = "web",
+  drained = site.offline,     -- the balancer's own look at who is out
 }
 
 -- Takes a server out of the balancer's pool, and puts it back.

@@ -1,9 +1,9 @@
--- switchrel.lua DATE: point each server's link at the release of DATE, one
--- server at a time, without restarting anything. As a library it has what other
+-- switchrel.lua DATE: point each server's link at the release of DATE, server
+-- after server, without restarting anything. As a library it has what other
 -- scripts need of the link: most of that is the way back, which the journal and
 -- the host remember, and which is taken only where they agree.
 local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
-local site = require "site"
+local site, budget = require "site", require "lib.budget"
 
 local link        = site.release.link
 local former_link = link .. ".former" -- remembers what a switch has left
@@ -74,13 +74,19 @@ end
 if ... then return switchrel end -- required by another script
 
 local args = cli.parse {
-  about = "Points each server's link at the release of DATE, one server at a time.",
+  about = "Points each server's link at the release of DATE, server after server.",
   { "date", cli.date, "the release to switch to, yyyy-mm-dd" },
-  hosts = { default = "@web", help = "which servers" },
-  bad   = { type = cli.flag, help = "switch to it although it is marked as bad" },
+  hosts   = { default = "@web", help = "which servers" },
+  batches = budget.option,
+  bad     = { type = cli.flag, help = "switch to it although it is marked as bad" },
 }
 
-farm.each(args.hosts, function(host) switchrel.check(host, args.date, args.bad) end)
-farm.rollout(args.hosts, { healthy = site.healthy }, function(host)
+local hosts = farm.hosts(args.hosts)
+farm.each(hosts, function(host) switchrel.check(host, args.date, args.bad) end)
+farm.rollout(hosts, {
+  healthy     = site.healthy,
+  max_offline = budget.of(hosts),
+  batches     = budget.batches(hosts, args.batches),
+}, function(host)
   host:step("switch", function() switchrel.to(host, args.date) end)
 end)

@@ -7,7 +7,8 @@
 --     socket  = "unix:/run/haproxy/admin.sock",   -- or, over TCP, "localhost:9999"
 --     backend = "web",
 --     within  = 60,                               -- seconds that open sessions get to end
---     drained = 1,                                -- how many servers may be drained at once
+--     drained = 1,                                -- how many servers may be drained at once, or
+--                                                 -- what share of the backend's, "10%"
 --     maintenance = true,                         -- once they have ended, no checks either
 --     weights = { 10, 50 }, every = "5s",         -- percents, on the way back to 100; the
 --   }                                             -- servers need a weight of 100 for that
@@ -40,7 +41,7 @@ end
 return function(config)
   local pool = {}
   local balancer = config.host and farm.hosts(config.host)[1] or farm.here()
-  local within, most = config.within or 60, config.drained or 1
+  local within = config.within or 60
 
   local function name_of(host) return host.vars.server or host.name end
 
@@ -103,12 +104,13 @@ return function(config)
   -- an earlier run has left them so, or a colleague's is under way. It does not
   -- see those that this run was not given to look after; HAProxy does.
   local function check_others(host)
-    local others = {}
+    local others, servers = {}, 0
     for name, server in pairs(read_stat(balancer:ask(config.socket, "show stat\n"), config.backend)) do
       local out = server.status == "DRAIN" or config.maintenance and server.status:find "^MAINT"
       if out and name ~= name_of(host) then others[#others + 1] = name end
+      servers = servers + 1
     end
-    if #others >= most then
+    if #others >= farm.share(config.drained or 1, servers) then
       error(("haproxy on %s has drained %s already: an earlier run has left it so, or somebody is at work there")
         :format(balancer.name, farm.names(others)), 0)
     end

@@ -1,0 +1,26 @@
+-- lib/budget.lua: how many servers a rollout takes off the air at once. That is
+-- the site's word; the operator says how many are taken together, never more.
+local cli, farm = require "cli", require "farm"
+local site = require "site"
+
+local budget = {}
+
+-- The option of scripts that roll out.
+budget.option = { type = cli.shares, help = "how many servers to take together, then how many, and so on (1,100%)" }
+
+-- How many of the hosts may be out of service at once.
+function budget.of(hosts) return farm.share(site.offline or 1, #hosts) end
+
+-- The batches of a rollout, as the operator wants them. Otherwise the first server
+-- goes by itself: what is wrong with a release shows on that.
+function budget.batches(hosts, wanted)
+  for _, batch in ipairs(wanted or {}) do
+    if budget.of(hosts) == 1 and farm.share(batch, #hosts) > 1 then
+      error(("--batches: %s of %d servers are not taken together, for one at a time may be out of service "
+        .. "(site.offline in the site file says how many)"):format(batch, #hosts), 0)
+    end
+  end
+  return wanted or { 1, "100%" }
+end
+
+return budget
