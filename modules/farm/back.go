@@ -97,19 +97,10 @@ func (r *rollout) goBack(ctx context.Context, cause error) error {
 	r.tell("", "taking back what was begun: %s", nodeset.Fold(hosts))
 	r.farm.gate.Reopen()
 	defer r.farm.gate.Halt()
-	cfg := r.config()
-	log := r.log(len(hosts))
-	log.back = true
-	cfg.Mend, cfg.Watched, cfg.Events = true, r.but(hosts), log.event
-	_, err := r.farm.gate.Run(ctx, cfg, hosts, func(ctx context.Context, name string) error {
-		err := log.failure()
-		if err == nil {
-			err = r.checkLock(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		return r.Back(r.part.context(ctx), r.hosts[name])
+	cfg, log := r.config(), r.log(len(hosts))
+	cfg.Mend, log.back = true, true
+	err := r.pass(ctx, cfg, log, hosts, func(ctx context.Context, h *Host) error {
+		return r.Back(r.part.context(ctx), h)
 	})
 	if err == nil {
 		r.tell("", "all that was begun is as it was before")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"farmrun/luahost/deadline"
@@ -90,7 +91,22 @@ const (
 type held struct {
 	Lock
 	me lockfile.Holder
+
+	asking sync.WaitGroup // the goroutines of ask
+	mu     sync.Mutex
+	last   *answer // what was asked last; nil at first
 }
+
+// answer is whether a lock is held still.
+type answer struct {
+	asked time.Time
+	there chan struct{} // closed when err is there
+	err   error         // nil if it is
+}
+
+// oldest is how long before a turn it may have been asked whether the rollout has
+// its lock still: hosts whose health is asked meanwhile may take far longer.
+const oldest = 5 * time.Second
 
 // takeLock takes the rollout's lock and keeps it until dropLock. It waits for
 // one that another has as long as the Config says.
@@ -98,7 +114,7 @@ func (r *rollout) takeLock(ctx context.Context) error {
 	if r.Lock.Path == "" || r.farm.config.DryRun {
 		return nil
 	}
-	l := &held{r.Lock, r.me()}
+	l := &held{Lock: r.Lock, me: r.me()}
 	if err := r.record(l.record(journal.LockTaken)); err != nil {
 		return err
 	}
@@ -193,16 +209,54 @@ func (l *held) try(ctx context.Context, do func(context.Context, lockfile.Holder
 	return do(ctx, l.me)
 }
 
+// askLock begins to ask whether the rollout has its lock still. The answer is for
+// checkLock; dropLock waits for it.
+func (r *rollout) askLock(ctx context.Context) {
+	if r.held != nil {
+		r.held.ask(ctx)
+	}
+}
+
 // checkLock fails if the rollout has not got its lock any more: somebody has
-// taken it away, and may be at work.
+// taken it away, and may be at work. It waits for what askLock has asked last, and
+// asks anew if that was long ago.
 func (r *rollout) checkLock(ctx context.Context) error {
 	if r.held == nil {
 		return nil
 	}
-	if err := r.held.try(ctx, r.held.file().Check); err != nil {
+	if err := r.held.confirmed(ctx); err != nil {
 		return fmt.Errorf("it was not touched, because the lock on %s is gone: %w", r.held.Host.name, err)
 	}
 	return nil
+}
+
+// ask begins to ask whether the lock is held still.
+func (l *held) ask(ctx context.Context) *answer {
+	a := &answer{asked: time.Now(), there: make(chan struct{})}
+	l.mu.Lock()
+	l.last = a
+	l.mu.Unlock()
+	l.asking.Go(func() {
+		defer close(a.there)
+		a.err = l.try(ctx, l.file().Check)
+	})
+	return a
+}
+
+// confirmed returns the last answer, which is of now.
+func (l *held) confirmed(ctx context.Context) error {
+	l.mu.Lock()
+	a := l.last
+	l.mu.Unlock()
+	if a == nil || time.Since(a.asked) > oldest {
+		a = l.ask(ctx)
+	}
+	select {
+	case <-a.there:
+		return a.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // dropLock lets go of the lock, also where ctx has ended. A halted rollout lets
@@ -214,6 +268,7 @@ func (r *rollout) dropLock(ctx context.Context) {
 	if r.held == nil {
 		return
 	}
+	r.held.asking.Wait()
 	err := r.held.try(context.WithoutCancel(ctx), r.held.file().Drop)
 	if err != nil {
 		r.tell("", "the lock %s on %s was not given back: %v", r.held.Path, r.held.Host.name, err)

@@ -166,17 +166,34 @@ func (r *rollout) takeTurns(ctx context.Context) error {
 	case goingBack && r.Back != nil:
 		return r.goBack(ctx, &gate.HaltError{Err: errWasGoingBack})
 	}
-	cfg, log := r.config(), r.log(len(todo))
-	cfg.Watched, cfg.Events = r.but(todo), log.event
-	_, err := r.farm.gate.Run(ctx, cfg, todo, func(turn context.Context, name string) error {
-		if err := log.failure(); err != nil {
-			return err
-		}
-		return r.takeTurn(ctx, turn, r.hosts[name])
+	err := r.pass(ctx, r.config(), r.log(len(todo)), todo, func(turn context.Context, h *Host) error {
+		return r.takeTurn(ctx, turn, h)
 	})
 	if r.wantsBack(ctx, err) {
 		return r.goBack(ctx, err)
 	}
+	return err
+}
+
+// pass takes hosts through the gate; the rollout's others are watched. No turn
+// begins before it is known that what it is about is written down, and that the
+// rollout has its lock still, which is asked beside how the hosts are.
+func (r *rollout) pass(ctx context.Context, cfg gate.Config, log *rolloutLog, hosts []string, turn func(context.Context, *Host) error) error {
+	asking, enough := context.WithCancel(ctx)
+	defer enough()
+	cfg.Watched = r.but(hosts)
+	cfg.Events = func(e gate.Event) {
+		if e.Kind == gate.Checking {
+			r.askLock(asking)
+		}
+		log.event(e)
+	}
+	_, err := r.farm.gate.Run(ctx, cfg, hosts, func(ctx context.Context, name string) error {
+		if err := cmp.Or(log.failure(), r.checkLock(ctx)); err != nil {
+			return err
+		}
+		return turn(ctx, r.hosts[name])
+	})
 	return err
 }
 
@@ -207,9 +224,6 @@ func (r *rollout) config() gate.Config {
 // takeTurn does a host's turn. all is the context of the rollout, which ends
 // when the operator ends what runs.
 func (r *rollout) takeTurn(all, ctx context.Context, h *Host) error {
-	if err := r.checkLock(ctx); err != nil {
-		return err
-	}
 	err := r.turn(r.part.context(ctx), h)
 	if err == nil {
 		return nil
