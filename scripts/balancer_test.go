@@ -9,7 +9,7 @@ import (
 )
 
 // TestLocalDirector cuts over behind a balancer that has nothing but a telnet
-// login, while visitors look at the site.
+// login, the last two servers together, while visitors look at the site.
 func TestLocalDirector(t *testing.T) {
 	o := newOperator(t)
 	reset(t)
@@ -28,6 +28,7 @@ func TestLocalDirector(t *testing.T) {
 	}
 	rest := site[i:][strings.Index(site[i:], "\n}\n")+3:]
 	o.write("site.lua", site[:i]+`local pool = require "balancer.localdirector" { address = "lb1 2323", user = "ld1" }`+"\n"+rest)
+	o.write("site.lua", strings.Replace(o.read("site.lua"), "\nsite.offline = 1\n", "\nsite.offline = 2\n", 1))
 
 	o.answers["Password for ld1: "] = "wrong"
 	got := o.fails(1, nil, "status", "--check", "--changed=false", "--hosts", "webserv1")
@@ -42,7 +43,7 @@ func TestLocalDirector(t *testing.T) {
 	if strings.Contains(got.out+got.err, "ldpw") {
 		t.Errorf("the password is shown:\n%s%s", got.out, got.err)
 	}
-	v.check()
+	v.checkOut(2, 2)
 	if on := onAir(t); on["releases/2000-09-19"] != 3 {
 		t.Errorf("after the cut-over: %v", on)
 	}

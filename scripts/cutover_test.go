@@ -47,7 +47,7 @@ func TestCutoverTogether(t *testing.T) {
 	o.write("site.lua", strings.Replace(o.read("site.lua"), "\nsite.offline = 1\n", "\nsite.offline = \"20%\"\n", 1))
 	o.ok("cvs-pull-snapshot", "2000-09-19")
 
-	v := visit(t, 200)
+	v := visit(t, 50)
 	cutover := []string{"cutover", "--settle", "0s", "--batches", "1,4", "2000-09-19"}
 	got := o.runKilled("webserv8: restart\n", 0, cutover...)
 	if first := strings.Index(got.err, "webserv1: done"); got.code != -1 || first < 0 || first > strings.Index(got.err, "webserv2: turn") {

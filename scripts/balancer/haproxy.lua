@@ -45,15 +45,13 @@ return function(config)
 
   local function name_of(host) return host.vars.server or host.name end
 
-  -- By os.clock, which goes on when the time of day is set.
-  local last = { at = -math.huge } -- what HAProxy said when pool.check asked last
-  local asking                     -- since when a server's check asks it
+  local function show_stat() return balancer:ask(config.socket, "show stat\n") end
+  local recent = require "lib.recent"(show_stat)
 
   -- HAProxy answers success with an empty line and errors with text.
   local function tell(host, what, value)
-    last = { at = -math.huge }
-    local answer = balancer:tell(config.socket,
-      ("set server %s/%s %s %s\n"):format(config.backend, name_of(host), what, value)):match("^%s*(.-)%s*$")
+    local line = ("set server %s/%s %s %s\n"):format(config.backend, name_of(host), what, value)
+    local answer = recent.change(function() return balancer:tell(config.socket, line) end):match "^%s*(.-)%s*$"
     if answer ~= "" then error(("haproxy on %s: %s"):format(balancer.name, answer), 0) end
   end
 
@@ -66,25 +64,11 @@ return function(config)
   end
 
   -- Returns the server's status ("UP", "DRAIN", "MAINT", "DOWN") and its sessions.
-  function pool.state(host) return read(host, balancer:ask(config.socket, "show stat\n")) end
-
-  -- Returns what "show stat" says, at most a second old. HAProxy's socket takes
-  -- few visitors at once, and a rollout asks for all servers: one asks, and the
-  -- others wait for the answer.
-  local function recent()
-    while asking and os.clock() - asking < 10 do cli.sleep "20ms" end
-    if os.clock() - last.at > 1 then
-      asking = os.clock()
-      local ok, answer = pcall(balancer.ask, balancer, config.socket, "show stat\n")
-      last, asking = { at = os.clock(), ok = ok, answer = answer }, nil
-    end
-    if not last.ok then error(last.answer, 0) end
-    return last.answer
-  end
+  function pool.state(host) return read(host, show_stat()) end
 
   -- Raises an error unless the server gets new sessions.
   function pool.check(host)
-    local status = read(host, recent())
+    local status = read(host, recent.get())
     if not status:find "^UP" then
       error(("haproxy on %s has %s as %s"):format(balancer.name, name_of(host), status), 0)
     end
@@ -105,7 +89,7 @@ return function(config)
   -- see those that this run was not given to look after; HAProxy does.
   local function check_others(host)
     local others, servers = {}, 0
-    for name, server in pairs(read_stat(balancer:ask(config.socket, "show stat\n"), config.backend)) do
+    for name, server in pairs(read_stat(show_stat(), config.backend)) do
       local out = server.status == "DRAIN" or config.maintenance and server.status:find "^MAINT"
       if out and name ~= name_of(host) then others[#others + 1] = name end
       servers = servers + 1

@@ -73,33 +73,38 @@ return function(config)
     return answer
   end
 
-  local busy -- it takes one visitor at a time
+  local busy -- since when; it takes one visitor at a time, who may have been ended
 
   local function talk(work)
-    while busy do cli.sleep "20ms" end
-    busy = true
+    while busy and os.clock() - busy < 60 do cli.sleep "20ms" end
+    busy = os.clock()
     local ok, answer = pcall(dialogue, work)
     busy = nil
     if not ok then error(answer, 0) end
     return answer
   end
 
+  local recent = require "lib.recent"(function()
+    return talk(function(s) return command(s, words.show) end)
+  end)
+
   -- Tells it to change something.
   local function tell(host, line)
     if farm.dry_run() then return host:log(("would tell %s: %s"):format(config.address, line)) end
-    talk(function(s)
+    local function configure(s)
       command(s, "configure terminal")
       local said = command(s, line)
       local wrong = said:match "[^\r\n]*[Ii]nvalid[^\r\n]*" or said:match "ERROR[^\r\n]*"
       if wrong then error(("%s: %s"):format(config.address, wrong), 0) end
       command(s, "exit")
-    end)
+    end
+    recent.change(function() talk(configure) end)
   end
 
-  -- Returns the server's state ("IS" is in service) and its sessions.
+  -- Returns the server's state ("IS" is in service) and its sessions, as they were
+  -- a second ago at most.
   function pool.state(host)
-    local text = talk(function(s) return command(s, words.show) end)
-    for line in text:gmatch "[^\r\n]+" do
+    for line in recent.get():gmatch "[^\r\n]+" do
       local server, sessions, state = line:match(words.line)
       if server == name_of(host) then return state, tonumber(sessions) end
     end
