@@ -110,30 +110,30 @@ func (in *input) listen() {
 	if !in.reading.TryLock() {
 		return // he who reads has it run again
 	}
-	defer in.reading.Unlock()
-	for {
-		in.end.by(time.Time{})
-		if !in.mayListen() { // after by, which could undo that take had the deadline pass
-			return
-		}
+	for in.end.by(time.Time{}); in.mayListen(); in.end.by(time.Time{}) {
 		in.readOnce()
 	}
 }
 
-// mayListen tells whether it is for listen to read now. If it will be without
-// anybody else's doing, that runs again.
+// mayListen tells whether it is for listen to read now, and if not, has that hold
+// in.reading no more: before anybody can see why, or he would have listen run
+// again in vain. If it will be for listen to read without anybody else's doing,
+// that runs again. Call by before it, which could undo that take had the deadline
+// pass.
 func (in *input) mayListen() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.full = in.waiting.Len()+in.tap.Len() >= in.keep+queueLimit
-	if in.wanted || in.full || in.ended || in.closed {
-		return false
-	}
-	if rest := restless - time.Since(in.left); rest > 0 && !in.tapped {
+	rest := restless - time.Since(in.left)
+	switch {
+	case in.wanted || in.full || in.ended || in.closed:
+	case rest > 0 && !in.tapped:
 		in.listenIn(rest)
-		return false
+	default:
+		return true
 	}
-	return true
+	in.reading.Unlock()
+	return false
 }
 
 // resume has listen go on, if that ceased for want of room. The caller holds
