@@ -47,6 +47,10 @@ func (o Options) dialogue(s Session) *dialogue {
 
 // hold holds the dialogue and returns the shell's prompt.
 func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
+	defer func() { // others wait for what is still open
+		d.settle(secret.Unknown)
+		d.renewal.settle(secret.Unknown)
+	}()
 	for range mostTurns {
 		which, groups, err := d.session.Await(ctx, d.patterns, cmp.Or(d.Silence, DefaultSilence))
 		if err != nil {
@@ -54,8 +58,6 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 		}
 		done, err := d.turn(ctx, d.cases[which], groups)
 		if err != nil {
-			d.settle(secret.Unknown)
-			d.renewal.settle(secret.Unknown)
 			return "", err
 		}
 		if done {
@@ -64,7 +66,6 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 			return strings.TrimLeft(groups[0]+d.lastSpace(ctx, groups[0]), "\r\n"), nil
 		}
 	}
-	d.settle(secret.Unknown)
 	return "", fmt.Errorf("%w: it has asked %d times", ErrNoPrompt, mostTurns)
 }
 
@@ -218,8 +219,6 @@ func (d *dialogue) noMore(ctx context.Context, err error) error {
 	if d.report != nil && (gone || early) {
 		d.settle(secret.Rejected)
 	}
-	d.settle(secret.Unknown)
-	d.renewal.settle(secret.Unknown)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

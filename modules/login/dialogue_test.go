@@ -82,6 +82,7 @@ var expiries = map[string]string{
 	"not here":         `login; due; echo 'Authentication failure'; exit`,
 	"another old":      `login; due; hidden 'Current password: '; echo; echo 'passwd: Authentication failure'; exit`,
 	"only says so":     `login; due; exec sh`,
+	"has more to say":  `login; due; old 'Current password: '; new; stty raw; while printf -- '--More--'; do dd bs=1 count=1 >/dev/null 2>&1; done`,
 	"not the password": `login; echo; echo 'closed for repairs'; echo; echo 'Authentication failure'; exit`,
 }
 
@@ -116,6 +117,7 @@ func TestRenew(t *testing.T) {
 		{host: "not here", says: "does not let it be changed here", reason: login.ErrExpired, old: accepted},
 		{host: "another old", says: "password for web: the password was rejected", reason: secret.ErrRejected, old: []secret.Outcome{secret.Accepted, secret.Rejected}, new: unknown},
 		{host: "only says so", old: accepted},
+		{host: "has more to say", says: "it has asked 100 times", reason: login.ErrNoPrompt, old: twice, new: unknown},
 		{host: "not the password", says: "closed for repairs", reason: login.ErrNotNow, old: unknown},
 	} {
 		t.Run(test.host, func(t *testing.T) {

@@ -69,14 +69,18 @@ dispatch() {
 # guard reads the process id of a command and ends that when its time is over or
 # the terminal hangs up, unless it reads before that the command is over. A
 # terminal that hangs up ends sleep by the same signal, 1; that there is no
-# sleep, or none that takes so many seconds, means nothing.
+# sleep, or none that takes so many seconds, means nothing. No sleep is left: a
+# command that is over before there is one is remembered in $_l.
 guard() {
 	read -r _p || return
 	(
+		_l=''
 		trap : HUP
+		trap '_l=over' TERM
 		sleep "$_t" &
 		_x=$!
 		trap 'kill $_x; exit' TERM
+		[ -z "$_l" ] || kill $_x
 		wait $_x
 		case $? in 0 | 129 | 257)
 			P=$_p left=
