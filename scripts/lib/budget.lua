@@ -6,7 +6,7 @@ local site = require "site"
 local budget = {}
 
 -- The option of scripts that roll out.
-budget.option = { type = cli.shares, help = "how many servers to take together, then how many, and so on (1,100%)" }
+budget.option = { type = cli.shares, help = "how many servers to take together first, then, and so on: 1,5,25%" }
 
 -- How many of the hosts may be out of service at once.
 function budget.of(hosts) return farm.share(site.offline or 1, #hosts) end
