@@ -13,10 +13,17 @@ admin() {
 	echo "$1/.farmrun"
 }
 
+# of_release EXPRESSION: find, for the files in the current directory that a list
+# has. Of what cvs writes for itself that is only what says whence the files are.
+of_release() {
+	find . -type d \( -name .git -o -name .farmrun \) -prune -o \
+		-path '*/CVS/*' ! -name Root ! -name Repository ! -name Tag -prune -o \
+		! -type d "$@"
+}
+
 # list [OLD]: a line for each of the files in the current directory: permissions,
 # owner, checksum ("-" for what is no plain file or cannot be read, "!" for a
-# link that leads nowhere) and name; for a link also what it reads. Of what cvs
-# writes for itself it has only what says whence the files are.
+# link that leads nowhere) and name; for a link also what it reads.
 #
 # OLD is a list of the directory as it began, with files that another release
 # has too. Who changes such a file puts another in its place, so those that are
@@ -28,9 +35,7 @@ list() {
 		line="( -type l -printf $start\\040->\\040%l\\n -o -printf $start\\n )"
 	shared=
 	[ -z "$1" ] || shared='! -links 1 -print -o'
-	find . -type d \( -name .git -o -name .farmrun \) -prune -o \
-		-path '*/CVS/*' ! -name Root ! -name Repository ! -name Tag -prune -o \
-		! -type d \( $shared $line \( -type f -exec cksum {} + -o \
+	of_release \( $shared $line \( -type f -exec cksum {} + -o \
 		-type l -exec sh -c 'for l; do [ -e "$l" ] || echo "! $l"; done' sh {} + \) \) 2>/dev/null |
 		awk -v old="$1" '
 			BEGIN {
@@ -66,6 +71,26 @@ list() {
 					print mode[i], (name in sums) ? sums[name] : "-", substr(path[i], 3)
 				}
 			}' | sort
+}
+
+# seen EXPRESSION: for each file to which that applies its number and the time at
+# which anything about it was last changed, which nobody can set: a file of which
+# both are as they were need not be read again. There is nothing where find is
+# not GNU's.
+seen() {
+	of_release "$@" -printf '%i %C@ %p\n' 2>/dev/null | sort
+}
+
+# note_seen: notes what is seen of the files that a list is about to be made of.
+# A file that another release has too is only noted if nobody has written into
+# it since this one began: it stands in the list as it was then.
+note_seen() {
+	record=$(admin .)
+	mkdir -p "$record" || return
+	set -- -links 1
+	[ ! -f "$record/farmrun-began" ] ||
+		set -- \( "$@" -o ! -newer "$record/farmrun-began" ! -cnewer "$record/farmrun-source" \)
+	seen "$@" >"$record/farmrun-seen"
 }
 
 # names: of the lines of a list, the names alone. What a link reads is cut off,

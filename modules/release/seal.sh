@@ -5,6 +5,7 @@ new=$(basename "$2") notes=$3 filled=$4
 cd "$(dirname "$1")" || exit 102
 name=$(basename "$1")
 cd "$new" || exit 102
+note_seen || exit
 [ "$filled" = true ] || note_source || exit
 record=$(admin .)
 if [ "$filled" = true ]; then
@@ -19,6 +20,7 @@ if [ "$files" -eq 0 ]; then
 fi
 printf '%s%s: %s\n%s: %s\n' "$notes" time "$(date -u +%Y-%m-%dT%H:%M:%SZ)" files "$files" \
 	>"$record/farmrun-release.new" &&
+	rm -f "$record/farmrun-began" &&
 	mv -f "$record/farmrun-release.new" "$record/farmrun-release" &&
 	cat "$record/farmrun-release" || exit
 

@@ -70,6 +70,7 @@ release.build(host, "releases/2", { from = "releases/1" }, function(new)
   print(host:sh("cd " .. new.dir .. "; echo *; ls -A CVS"))
 --= CVS c d l
 --= Tag
+--= farmrun-began
 --= farmrun-source
   host:sh("cd " .. new.dir .. "; echo T2 >CVS/Tag; echo T2 >d/CVS/Tag; echo 3 >a; echo 3 >b; rm c; echo 3 >c")
 end)
@@ -80,6 +81,26 @@ print(host:sh "cd releases; cat 1/CVS/Tag 1/d/CVS/Tag 1/c; stat -c %h 1/d/d 2/c"
 --= 2
 --= 1
 print(#release.changes(host, "releases/2"), release.inspect(host, "releases/2").files)  --= 0	5
+
+--- what nobody has touched since it was read is not read again
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+local function same(new) return host:sh("cd " .. new.dir .. "; echo *") end
+local function build(name, from, fill)
+  return release.build(host, "releases/" .. name, { from = from }, fill or function(new) print(name, same(new)) end)
+end
+build("1", nil, function(new) host:sh("cd " .. new.dir .. "; echo a >a; echo b >b; echo c >c; echo d >d") end)
+local list = "releases/1/.farmrun/farmrun-files"
+host:sh("sed -i 's/^\\([^ ]* [^ ]*\\) [0-9]* b$/\\1 1 b/' " .. list)
+build("2", "releases/1")                                 --= 2	a c d
+build("3", "releases/2")                                 --= 3	a c d
+host:sh "cd releases/3; touch -r a t; echo A >a; touch -r t a; rm t"  -- it is the file of 1 and 2 as well
+build("4", "releases/3")                                 --= 4	c d
+build("5", "releases/2", function(new)
+  print("5", same(new))                                  --= 5	c d
+  host:sh "cd releases/2; touch -r c t; echo C >c; touch -r t c; rm t"
+end)
+build("6", "releases/5")                                 --= 6	d
 
 --- what a build leaves that died is cleared away, and no other
 local release, host = require "release", require("here").host
