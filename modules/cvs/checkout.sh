@@ -73,8 +73,7 @@ files=$(find "$temp" -type f | grep -vc /CVS/)
 printf '%s: %s\n' module "$module" tag "$tag" date "$date" root "$root" \
 	time "$(date -u +%Y-%m-%dT%H:%M:%SZ)" files "$files" >"$temp/$record" || exit
 cat "$temp/$record"
-(cd "$temp" && find . -name CVS -type d -prune -o -type f -exec grep -lF "$names" {} + >"$kept_names")
-[ -f "$temp/$kept_names" ] || exit
+(cd "$temp" && find . -name CVS -type d -prune -o -type f -exec sh -c "$with_names" sh "$names" {} + >"$kept_names") || exit
 
 taken && exit 101
 [ ! -d "$base" ] || rmdir "$base" || exit

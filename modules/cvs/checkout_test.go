@@ -184,6 +184,24 @@ func TestCheckoutIncomplete(t *testing.T) {
 	}
 }
 
+// A release of which it could not be noted which files have its tag in them is no
+// release: the next one that begins with it would have the wrong ones.
+func TestCheckoutNotNoted(t *testing.T) {
+	sh := withCVS(t, `#!/bin/sh
+		while [ "$1" != -P ]; do shift; done
+		shift
+		mkdir -p "$2/CVS" && echo x >"$2/file"
+		printf '#!/bin/sh\n[ "$1" != -lF ] || exit 2\nPATH=${PATH#*:} exec grep "$@"\n' >"${0%/*}/grep"
+		chmod +x "${0%/*}/grep"`)
+	_, err := (&Client{Runner: sh, Root: "/cvsroot"}).Checkout(t.Context(), CheckoutOptions{Dir: "rel", Module: "site"})
+	if err == nil {
+		t.Error("it is called a release")
+	}
+	if out := sh.Must(t, "ls -A"); out != "" {
+		t.Errorf("left: %q", out)
+	}
+}
+
 // withCVS returns a host with a stand-in for cvs.
 func withCVS(t *testing.T, script string) *remotetest.Shell {
 	t.Helper()

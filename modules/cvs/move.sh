@@ -3,9 +3,9 @@
 # comes after names.sh.
 
 # look NAMES TAG STICKY: what cvs knows, what is there, and with NAMES what has
-# one of these strings in it. With TAG, what cvs knows of each file and directory is brought to that, and
-# STICKY is how it says so of a directory. What it knows of the files of a
-# directory is in one place, and in a log of what came later.
+# one of these strings in it. With TAG, what cvs knows of each file and directory
+# is brought to that, and STICKY is how it says so of a directory. What it knows of
+# the files of a directory is in one place, and in a log of what came later.
 look() {
 	if [ -n "$1" ]; then
 		# shellcheck disable=SC2016
@@ -73,7 +73,7 @@ retag)
 	IFS= read -r sticky <"$3/CVS/Tag" || exit
 	# Those that had it were all fetched anew.
 	sed -n 's:^.:./&:p' | tr '\n' '\0' |
-		xargs -0 sh -c 'grep -lF "$@"; [ $? -lt 2 ]' sh "$names" /dev/null >"$kept_names" || exit
+		xargs -0 sh -c "$with_names" sh "$names" /dev/null >"$kept_names" || exit
 	look "" "$2" "$sticky"
 	;;
 esac

@@ -6,3 +6,7 @@
 names='$Name:
 $Name$'
 kept_names=CVS/farmrun-names
+
+# what xargs and find have sh do, with these strings and then files: it names those
+# that have one of them.
+with_names='grep -lF "$@"; [ $? -lt 2 ]'
