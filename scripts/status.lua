@@ -126,8 +126,11 @@ for name, err in pairs(unreachable) do
 end
 
 local on, shown, wrong, faults = {}, {}, {}, 0
-for name, state in pairs(states) do on[name] = state.release end
-local wanted = args.release or farm.fold(on)[1].answer -- what most are on
+for name, state in pairs(states) do
+  if state.release ~= "?" then on[name] = state.release end
+end
+local usual = farm.fold(on)[1] -- what most are on
+local wanted = args.release or usual and usual.answer
 for _, host in ipairs(hosts) do
   local state = states[host.name]
   if state.release ~= wanted and state.release ~= "?" then

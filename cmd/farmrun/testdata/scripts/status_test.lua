@@ -13,3 +13,10 @@ trial.has(said, "webserv2: releases/2000-09-19: changed htdocs/index.html")
 trial.has(said, "webserv2: releases/2000-09-19: new htdocs/more")
 trial.has(trial.run("status", "--json"),
   '"wrong":["releases/2000-09-19: changed htdocs/index.html","releases/2000-09-19: new htdocs/more"]')
+
+-- A server without a release is no measure for the others.
+trial.on("webserv1", "mv www www.away")
+local bare = trial.ends(1, "status", "--check")
+trial.on("webserv1", "mv www.away www")
+trial.has(bare, "webserv1: www is not there")
+if bare:find("and not on ?", 1, true) then error(bare) end
