@@ -98,7 +98,8 @@ type binding struct{ Config }
 //   - usage: the line that shows how it is called
 //   - single_dash (false): true if options are written -dir, as in Expect
 //
-// more is a table of further options, such as several scripts have.
+// more is a table of further options, such as several scripts have. Of one that
+// both have, that of spec counts.
 //
 // Wrong arguments end the script with status 2, and --help prints what there
 // is.
@@ -149,8 +150,8 @@ func readSpec(script string, table, more *lua.LTable) (Spec, error) {
 			}
 		}
 	}
-	table.ForEach(read)
 	more.ForEach(read)
+	table.ForEach(read) // what both have is the script's own
 	for i := 1; i <= table.Len() && failed == nil; i++ {
 		var a Arg
 		a, failed = readArg(table.RawGetInt(i))

@@ -7,7 +7,7 @@ local args = cli.parse({
   pull  = { type = cli.flag, help = "pull first" },
   tries = { default = 3 },
   dry_run = { default = false },
-}, { others = { default = "have it too" } })
+}, { others = { default = "have it too" }, hosts = { default = "@mail" } })
 assert(args.others == "have it too")
 assert(args.date == "2000-09-19" and args.hosts == "@web" and args.pull == true and args.tries == 5 and args.dry_run == false)
 assert(#args.files == 2 and args.files[2] == "b")
