@@ -50,7 +50,8 @@ func (k *Keyring) TakeNew(ctx context.Context, account string) (Secret, Report, 
 	}, nil
 }
 
-// PutNew sets what TakeNew returns, for all accounts, without asking.
+// PutNew sets what TakeNew returns without asking, for all accounts but those for
+// which it was asked before: they keep what came of that.
 func (k *Keyring) PutNew(s Secret) {
 	k.Hide(s)
 	k.mu.Lock()

@@ -309,7 +309,7 @@ func encode(c *luahost.Call) {
 // cli.columns(lines) -> text
 //
 // Returns lines whose cells are separated by tabs as a table: each column is as
-// wide as what stands in it.
+// wide as what stands in it, with two spaces between them.
 func columns(c *luahost.Call) { c.Push(Columns(c.Strings(1))) }
 
 // plain makes of a Lua value what encoding/json takes. outer are the tables

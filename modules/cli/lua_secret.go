@@ -107,11 +107,12 @@ func (b *binding) password(c *luahost.Call) {
 
 // cli.renew(secret)
 //
-// Says which password hosts get that let the user in only when the old one, which
-// has expired, is changed: without it, farmrun asks the operator for one when the
-// first host wants that. It is tried on one host before the others, and a host
-// that does not take it is an error of kind "login" with what it says.
-// host:renewed tells where the password was changed.
+// Gives the new password for hosts where the old one has expired: they let the user
+// in only when he changes it. Say it before the script does anything on a host;
+// without it, farmrun asks the operator for one when the first host wants that. It
+// is tried on one host before the others, and a host that does not take it is an
+// error of kind "login" with what it says. host:renewed tells where the password was
+// changed.
 func (b *binding) renew(c *luahost.Call) {
 	s := luahost.Arg[*word](c, 1, "a secret")
 	if b.Passwords == nil {
