@@ -57,7 +57,11 @@ func TestCutoverTogether(t *testing.T) {
 	if on := onAir(t); on["releases/2000-09-19"] != servers {
 		t.Errorf("after the cut-over: %v", on)
 	}
-	o.ok("rollback", "--settle", "0s")
+	got = o.ok("rollback", "--settle", "0s")
+	early, _, _ := strings.Cut(got.err, "turn 6 of")
+	if n := strings.Count(early, ": done in"); n != 5 {
+		t.Errorf("the second batch of four began when %d servers were done:\n%s", n, got.err)
+	}
 	if on := onAir(t); on["releases/initial"] != servers {
 		t.Errorf("after the rollback: %v", on)
 	}

@@ -12,15 +12,17 @@ budget.option = { type = cli.shares, help = "how many servers to take together f
 function budget.of(hosts) return farm.share(site.offline or 1, #hosts) end
 
 -- The batches of a rollout, as the operator wants them. Otherwise the first server
--- goes by itself: what is wrong with a release shows on that.
+-- goes by itself, for what is wrong with a release shows on that, and then as many
+-- at a time as may: while one does not come up, no others follow it.
 function budget.batches(hosts, wanted)
+  local most = budget.of(hosts)
   for _, batch in ipairs(wanted or {}) do
-    if budget.of(hosts) == 1 and farm.share(batch, #hosts) > 1 then
+    if most == 1 and farm.share(batch, #hosts) > 1 then
       error(("--batches: %s of %d servers are not taken together, for one at a time may be out of service "
         .. "(site.offline in the site file says how many)"):format(batch, #hosts), 0)
     end
   end
-  return wanted or { 1, "100%" }
+  return wanted or { 1, most }
 end
 
 return budget
