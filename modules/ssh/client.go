@@ -37,7 +37,7 @@ func (c *Client) Host() string { return c.host }
 // User returns the name of the user that is logged in.
 func (c *Client) User() string { return c.settings.User }
 
-// Banner returns what the host has said during the login (RFC 4252, 5.4), up to
+// Banner returns what the host has said during the login (RFC 4252, 5.4), the last
 // 4 KiB of it, as it is. By it sshd tells that the password has expired.
 func (c *Client) Banner() string { return c.banner }
 

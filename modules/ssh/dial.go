@@ -57,7 +57,7 @@ type login struct {
 	types    []string // of the host's known keys, where a first try found them
 	again    bool     // a second try may succeed
 	banners  int      // bytes of them
-	said     string   // the first of them
+	said     string   // the last of them
 	wire     *wire
 	hostKey  []byte // the key that was trusted
 
@@ -145,7 +145,8 @@ func (l *login) clientConfig() (*ssh.ClientConfig, error) {
 // mostBanner is how much of a banner is read before it is taken for malice.
 const mostBanner = 1 << 20
 
-// mostSaid is how much of it a Client keeps.
+// mostSaid is how much of it a Client keeps. What sshd has to say of a password
+// comes last, after the notice that all get.
 const mostSaid = 4 << 10
 
 func (l *login) banner(text string) error {
@@ -153,9 +154,8 @@ func (l *login) banner(text string) error {
 		l.refused = &Error{Host: l.settings.Host, Stage: l.stage, Kind: ErrUnreachable, Err: errors.New("the host sends banners without end")}
 		return l.refused
 	}
-	if l.banners <= mostSaid {
-		l.said += text
-	}
+	l.said += text
+	l.said = l.said[max(0, len(l.said)-mostSaid):]
 	if l.banners <= 1<<16 {
 		l.dialer.warn(l.settings.Host, strings.TrimRight(text, "\r\n"))
 	}

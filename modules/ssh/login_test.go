@@ -346,6 +346,16 @@ func TestBanner(t *testing.T) {
 	}
 }
 
+// TestLongBanner has a host whose last word comes after a long notice.
+func TestLongBanner(t *testing.T) {
+	w := newWorld(t)
+	w.serve("h", &sshserver.Server{Banner: strings.Repeat("keep out\n", 1000) + "WARNING: Your password has expired.\n"})
+	said := w.dial(w.dialer(), "h").Banner()
+	if !strings.HasSuffix(said, "has expired.\n") || len(said) != 4<<10 {
+		t.Errorf("%d bytes are kept: %q", len(said), said)
+	}
+}
+
 // TestOperatorThinks has the clock of a login stand still while the operator
 // is asked.
 func TestOperatorThinks(t *testing.T) {
