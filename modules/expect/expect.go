@@ -291,9 +291,8 @@ func (s *Session) Send(ctx context.Context, text string) error {
 }
 
 // SendSecret is Send for what nobody may see, and Enter, which is "\r" to those
-// that read from no terminal, in.rlogind for one. Wherever the
-// other end says it again, it is masked, if there is an Options.Mask that knows
-// the secret.
+// that read from no terminal, in.rlogind for one. Wherever the other end says it
+// again, it is masked, if there is an Options.Mask that knows the secret.
 func (s *Session) SendSecret(ctx context.Context, secret string) error {
 	if strings.ContainsFunc(secret, unicode.IsControl) {
 		return errors.New("the secret has a control character in it, which a terminal would obey")

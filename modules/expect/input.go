@@ -156,9 +156,9 @@ func (in *input) close() {
 	defer in.reading.Unlock()
 }
 
-// read reads once, until until at the latest, or until ctx is done and end has
-// passed; a burst, it reads further. It may come back sooner with nothing. The
-// caller has taken in.
+// read reads once, and further where that is the beginning of a burst. It comes
+// back by until, or when ctx is done if that has end pass; it may come back sooner
+// with nothing. The caller has taken in.
 func (in *input) read(ctx context.Context, until time.Time) {
 	in.end.by(until)
 	if ctx.Err() != nil {

@@ -16,9 +16,9 @@
 // A login has two parts. The first is the dialogue: the host asks for a name
 // and a password, or chooses to ask something else, and a table of cases says
 // what to answer, until there is a shell (dialogue.go, cases.go; renew.go for a
-// password that has expired, questions.go where ssh asks for another). In the second
-// that shell becomes a driver, a script that knows how to run commands and to
-// frame what they say, so that nothing that the terminal or the login adds gets
+// password that has expired, questions.go where ssh asks for another). In the
+// second that shell becomes a driver, a script that knows how to run commands and
+// to frame what they say, so that nothing that the terminal or the login adds gets
 // mixed up with it (shell.go, driver.sh; orders.go is what it is told, frames.go
 // what it says). A command's life is in run.go; client.go has the terminals of
 // one host, of which each command has one to itself; relay.go connects from the
