@@ -30,8 +30,8 @@ else
   if not found and not tostring(why):find("there is no site file", 1, true) then error(why, 0) end
 end
 
-local new = cli.secret("New password:", { twice = true })
-cli.renew(new)
+local new = not farm.dry_run() and cli.secret("New password:", { twice = true })
+if new then cli.renew(new) end
 
 -- What passwd and its like say. What others say goes in here.
 local asks = {
@@ -53,6 +53,7 @@ local function refused(text)
 end
 
 local function change(host)
+  if farm.dry_run() then return "would change the password of " .. host:user() end
   if host:renewed() then return "changed, for it had expired" end
   local s = host:session { timeout = args.timeout }
   local old, answers = nil, 0

@@ -10,6 +10,11 @@ echo "password updated successfully"
 X
 ]])
 
+-- A dry run needs no new password. Who farmrun is there is the tester.
+local dry = trial.dry("passmass", "-program", "sh change", "webserv[1-2]")
+trial.has(dry, "webserv1: would change the password of ")
+trial.has(dry, "webserv2: would change the password of ")
+
 -- What becomes of the new password, which is typed twice.
 local function change(new)
   local s = farm.here():session { timeout = "20s" }
