@@ -1,33 +1,35 @@
 -- cvs-pull-snapshot.lua DATE: check the release of DATE out of CVS onto every
 -- server, beside the one that is on the air. Nothing that is running notices.
-local cli, cvs = require "cli", require "cvs"
+local cli, cvs, farm = require "cli", require "cvs", require "farm"
 local site, pull = require "site", require "lib.pull"
 
 -- A release begins with the newest one on the host that is of the same module.
 local source = pull.source("cvs", site.cvs, { "root", "module" })
 
-local revisions = {} -- of the files of a tag: asked for once, for all hosts
-
 function source.find(host, date)
-  local tag, of = site.tag(date), { root = site.cvs.root, module = site.cvs.module }
-  local ok, found = pcall(cvs.revisions, host, { root = of.root, module = of.module, tag = tag })
-  if not ok then
-    cvs.find_tag(host, tag, of) -- which names others that are like it, and takes its time
-    error(found, 0)
-  end
-  revisions[tag], of.tag = found, tag
-  if not found then source.alike = nil end -- what the module has is known of a whole checkout only
+  local of, tag = { root = site.cvs.root, module = site.cvs.module }, site.tag(date)
+  cvs.check_tag(host, tag, of)
+  of.tag = tag
   return of
 end
 
+-- Returns the revisions of the release's files, for which one host asks; nil if
+-- only a checkout tells what the module has.
+function source.ahead(host, notes)
+  local of = { root = notes.root, module = notes.module, tag = notes.tag }
+  return farm.shared("revisions of " .. of.tag, function() return cvs.revisions(host, of) end)
+end
+
 function source.fill(host, new, notes)
-  if new.from == "" then
+  local revisions = new.from ~= "" and source.ahead(host, notes)
+  if not revisions then
+    if new.from ~= "" then host:run { "rm", "-rf", new.dir } end -- with what it began
     cvs.checkout(host, { root = notes.root, module = notes.module, tag = notes.tag, dir = new.dir })
     return
   end
   local dir, said = new.dir, "%d files fetched, the others are those of %s"
   if new.dry then dir, said = new.from, "would fetch %d files, and what was changed in %s" end
-  local fetched = cvs.move(host, { dir = dir, tag = notes.tag, revisions = revisions[notes.tag], look = new.dry })
+  local fetched = cvs.move(host, { dir = dir, tag = notes.tag, revisions = revisions, look = new.dry })
   host:log(said:format(#fetched, new.from))
 end
 

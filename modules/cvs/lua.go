@@ -25,7 +25,7 @@ func Module(passwords *Passwords) luahost.Module {
 	b := &binding{passwords}
 	return luahost.Module{Name: "cvs", Funcs: map[string]luahost.Func{
 		"checkout": b.checkout, "update": b.update, "status": b.status, "diff": b.diff,
-		"tags": b.tags, "find_tag": b.findTag, "tag": b.tag, "rtag": b.rtag,
+		"tags": b.tags, "find_tag": b.findTag, "check_tag": b.checkTag, "tag": b.tag, "rtag": b.rtag,
 		"add": b.add, "remove": b.remove, "commit": b.commit, "changes": b.changes,
 		"revisions": b.revisions, "move": b.move,
 	}}
@@ -186,6 +186,23 @@ func (b *binding) findTag(c *luahost.Call) {
 		return err
 	})
 	c.Push(tag)
+}
+
+// cvs.check_tag(host, name, options)
+//
+// Raises an error that names the nearest unless a module has the tag. It is
+// quicker than cvs.find_tag. Options: root, module (required).
+func (b *binding) checkTag(c *luahost.Call) {
+	name := c.String(2)
+	opts := luahost.Options[struct {
+		Root    string
+		Module  string `lua:"module,required"`
+		Timeout time.Duration
+	}](c, 3)
+	client := b.client(c, opts.Root)
+	c.Wait("cvs.check_tag "+name, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) error {
+		return client.CheckTag(ctx, opts.Module, name)
+	})
 }
 
 // setOptions are those of cvs.tag and cvs.rtag.

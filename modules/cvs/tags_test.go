@@ -2,6 +2,7 @@ package cvs
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,5 +78,27 @@ func TestSetTag(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, "-want +got\n"+diff)
+	}
+}
+
+// A tag is looked for in the module it is asked of, whatever that is called and
+// whether or not cvs has rls.
+func TestModuleHasTag(t *testing.T) {
+	t.Parallel()
+	repo := serve(t, smallSite+`; echo x >dead; echo x >'with space'`)
+	repo.admin(t, namedSite)
+	c := &Client{Runner: remotetest.New(t), Root: repo.root("anon")}
+	for _, c := range []*Client{c, {Runner: oldCVS{c.Runner}, Root: c.Root}} {
+		for _, module := range []string{"site", "www", "both", "alias", "site/htdocs/numbers"} {
+			if err := c.CheckTag(t.Context(), module, "Snapshot-1"); err != nil {
+				t.Errorf("%s: %v", module, err)
+			}
+			err := c.CheckTag(t.Context(), module, "Snapshot-9")
+			wantError(t, err, ErrNoTag)
+			if err != nil && !strings.Contains(err.Error(), "Snapshot-") {
+				t.Errorf("%s: %v", module, err)
+			}
+		}
+		wantError(t, c.CheckTag(t.Context(), "none", "Snapshot-1"), ErrNoModule)
 	}
 }

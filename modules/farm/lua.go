@@ -38,7 +38,8 @@ import (
 // dialogue reads the setting of that name for Login.Dialogue, or raises an
 // error; nil refuses it.
 func Module(f *Farm, methods map[string]luahost.Func, dialogue func(c *luahost.Call, v lua.LValue) any) luahost.Module {
-	b := &binding{farm: f, dialogue: dialogue, undos: map[*Host][]undo{}, turns: map[*Host][]Choice{}}
+	b := &binding{farm: f, dialogue: dialogue, undos: map[*Host][]undo{}, turns: map[*Host][]Choice{},
+		answers: map[string]*shared{}}
 	b.host = hostType(b, methods)
 	return luahost.Module{
 		Name: "farm",
@@ -55,6 +56,7 @@ func Module(f *Farm, methods map[string]luahost.Func, dialogue func(c *luahost.C
 			"dry_run": b.dryRun,
 			"resumed": b.resumed,
 			"once":    b.once,
+			"shared":  b.shared,
 			"holder":  b.holder,
 			"unlock":  b.unlock,
 		},
@@ -68,6 +70,8 @@ type binding struct {
 	host  *luahost.Type[*Host]
 	undos map[*Host][]undo   // of the turns under way, in order
 	turns map[*Host][]Choice // under way, with what can be chosen when they fail
+
+	answers map[string]*shared // that hosts share
 
 	dialogue func(c *luahost.Call, v lua.LValue) any
 	folder   string // of the file that called farm.site
@@ -331,6 +335,50 @@ func eachFailed(hosts []*Host, err error) error {
 		return failed.Failed[0].Err
 	}
 	return &luahost.Error{Kind: luahost.Hosts, Message: err.Error(), Err: err}
+}
+
+// farm.shared(name, ask) -> answer
+//
+// Returns what ask() returns, for all hosts alike: the first that comes with
+// this name calls it, and the others wait for that, whatever they come with. An
+// error that it raises is raised to all. It is for a question that takes its
+// time and has one answer, which lasts until the script ends:
+//
+//	local revisions = farm.shared("revisions", function() return cvs.revisions(host, of) end)
+func (b *binding) shared(c *luahost.Call) {
+	name, ask := c.String(1), c.Function(2)
+	a := b.answers[name]
+	if a == nil {
+		a = &shared{there: make(chan struct{}), err: errors.New("nobody has answered")}
+		b.answers[name] = a
+		a.get(c, ask)
+	}
+	c.Wait("farm.shared "+name, 0, a.wait)
+	if a.err != nil {
+		c.Raise(a.err)
+	}
+	c.Push(a.value)
+}
+
+// shared is what one host gets for all.
+type shared struct {
+	there chan struct{} // closed when value and err stand
+	value lua.LValue
+	err   error
+}
+
+func (a *shared) get(c *luahost.Call, ask *lua.LFunction) {
+	defer close(a.there)
+	a.value, a.err = c.Protect(ask)
+}
+
+func (a *shared) wait(ctx context.Context) error {
+	select {
+	case <-a.there:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // optionsAt returns where the options of a call stand whose last argument is a

@@ -6,6 +6,9 @@
 --                                  date, and returns notes on it for its record
 --   source.fill(host, new, notes)  puts it into new.dir
 --
+-- It may have source.ahead(host, notes), which asks for what fill needs on all
+-- hosts: one host calls it while the others begin their copies.
+--
 -- scripts/cvs-pull-snapshot.lua is one. site.source says which is the site's.
 local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
 local tunnel = require "tunnel"
@@ -87,8 +90,9 @@ function pull.newest(host, source, notes)
   end
 end
 
--- Pulls the release onto one host, unless it is there already.
-function pull.onto(source, host, date, notes)
+-- Pulls the release onto one host, unless it is there already. The host that
+-- leads asks ahead for all.
+function pull.onto(source, host, date, notes, leads)
   local dir = switchrel.path(date)
   if pcall(release.inspect, host, dir) then
     host:log(dir .. " is there already")
@@ -97,14 +101,15 @@ function pull.onto(source, host, date, notes)
   host:run { "mkdir", "-p", site.release.dir }
   pull.check_room(host)
   source.open_tunnel(host)
+  local from = pull.newest(host, source, notes)
+  if leads and from and source.ahead then source.ahead(host, notes) end
   local function fill(new) source.fill(host, new, notes) end
   local function adapt(new)
     link_shared(host, new)
     return ledger.adapt(host, new)
   end
   local ours = #(site.release.shared or {}) + #ledger.of(host) > 0 -- without, its files are read once less
-  local made = release.build(host, dir, { from = pull.newest(host, source, notes), notes = notes }, fill,
-    ours and adapt or nil)
+  local made = release.build(host, dir, { from = from, notes = notes }, fill, ours and adapt or nil)
   if made.files > 0 then host:log(("%s: %d files"):format(dir, made.files)) end
 end
 
@@ -117,7 +122,9 @@ function pull.everywhere(source, set, date)
     notes = source.find(host, date)
   end)
   notes.source, notes.release = source.name, date
-  farm.each(hosts, { parallel = source.parallel }, function(host) pull.onto(source, host, date, notes) end)
+  farm.each(hosts, { parallel = source.parallel }, function(host)
+    pull.onto(source, host, date, notes, host.name == hosts[1].name)
+  end)
 end
 
 -- The arguments of a script that pulls, for cli.parse.

@@ -143,5 +143,24 @@ assert(farm.once("b", function() end) == nil)
 assert(farm.once("b", function() error "not reached" end) == nil)
 assert(not farm.resumed())
 
+--- what hosts share is asked once, and the others wait for it
+local farm = require "farm"
+local asked, came = 0, 0
+local got = farm.each("web[1-3]", function(host)
+  came = came + 1
+  return farm.shared("question", function()
+    asked = asked + 1
+    while came < 3 do host:query "true" end
+    return { "answer" }
+  end)
+end)
+assert(asked == 1 and got.web1 == got.web2 and got.web2 == got.web3 and got.web3[1] == "answer")
+assert(farm.shared("question", function() error "not reached" end) == got.web1)
+assert(farm.shared("nothing", function() end) == nil)
+local ok, err = pcall(farm.shared, "failure", function() error("no luck", 0) end)
+assert(not ok and err.message == "no luck")
+ok, err = pcall(farm.shared, "failure", function() error "not reached" end)
+assert(not ok and err.message == "no luck")
+
 --- once wants a text
 require("farm").once("a", function() return {} end)  --! a text or nil expected
