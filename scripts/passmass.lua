@@ -2,6 +2,8 @@
 -- passwd, as the Expect script of that name does:
 --
 --   farmrun passmass -user web 'webserv[1-20]'
+--
+-- It reads what passwd answers, for a server that refuses says why in words only.
 local cli, expect, farm = require "cli", require "expect", require "farm"
 
 local args = cli.parse {

@@ -1,4 +1,5 @@
--- site.lua: what is particular to this farm. All of it is yours to edit.
+-- site.lua: what is particular to this farm. All of it is yours to edit, and
+-- what it says of sources that you do not have can go.
 local farm  = require "farm"
 local probe = require "probe"
 

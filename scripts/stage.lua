@@ -1,5 +1,6 @@
 -- stage.lua: the nightly check-in of the stage area, for cron. It says nothing
--- when there is nothing to do, and fails where two have changed one file.
+-- when there is nothing to do, and fails where two have changed one file. cvs has
+-- to be told of each file that is new or gone, and of each whether it is text.
 local cli, cvs, farm = require "cli", require "cvs", require "farm"
 local site = require "site"
 local source = require "cvs-pull-snapshot"

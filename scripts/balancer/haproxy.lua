@@ -15,7 +15,8 @@
 --   pool.drain(host); pool.enable(host); pool.check(host); pool.state(host)
 --
 -- A server's name in HAProxy is that of the host unless host.vars.server says
--- otherwise.
+-- otherwise. HAProxy's answers are text to be read, errors too, and it alone knows
+-- who else is drained: that is most of what is long.
 local cli, farm = require "cli", require "farm"
 
 -- The columns of "show stat" that matter, by the names in its first line.

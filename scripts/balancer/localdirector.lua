@@ -14,7 +14,8 @@
 --   pool.drain(host); pool.enable(host); pool.check(host); pool.state(host)
 --
 -- A server's name there is that of the host unless host.vars.server says
--- otherwise. The words in config.words are for one that speaks otherwise.
+-- otherwise. The words in config.words are for one that speaks otherwise. It takes
+-- one visitor at a time, who logs in anew: that dialogue is most of what is long.
 local cli, expect, farm = require "cli", require "expect", require "farm"
 
 local usual = {

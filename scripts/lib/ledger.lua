@@ -9,7 +9,8 @@
 --   until: 2000-10-10
 --
 -- and what diff -u says, its names as they are from the top of a release. A
--- release on a host keeps a copy of each patch that it carries.
+-- release on a host keeps a copy of each patch that it carries, for the ledger can
+-- change meanwhile: what is long is to take the two together.
 local cli, farm, patch, release = require "cli", require "farm", require "patch", require "release"
 
 local ledger = {}

@@ -9,6 +9,8 @@
 -- It may have source.ahead(host, notes), which asks for what fill needs on all
 -- hosts: one host calls it while the others begin their copies.
 --
+-- What all sources have in common is here: the room, the links to what outlives
+-- releases, the patches, and what is said of changes by hand.
 -- scripts/cvs-pull-snapshot.lua is one. site.source says which is the site's.
 local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
 local tunnel = require "tunnel"
