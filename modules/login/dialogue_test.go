@@ -124,7 +124,7 @@ func TestRenew(t *testing.T) {
 			remotetest.NoLeaks(t)
 			old, fresh := &passwords{word: "s3cret pw"}, &newPasswords{word: "n3w word"}
 			o := options(expect.Program{Args: []string{"sh", "-c", asking + changing + expiries[test.host]}, Dir: t.TempDir()})
-			o.Passwords, o.NewPasswords, o.Silence = old, fresh, 5*time.Second
+			o.Passwords, o.NewPasswords = old, fresh
 			open, opened := o.Open, 0
 			o.Open = func(ctx context.Context, how remote.TerminalOptions) (remote.Terminal, error) {
 				if opened++; opened == 2 {
@@ -167,6 +167,7 @@ func TestDialogue(t *testing.T) {
 		says     string // in the error; "" for none
 		reason   error
 		outcomes []secret.Outcome
+		silence  time.Duration
 	}{
 		{host: "telnetd", outcomes: accepted},
 		{host: "telnetd", word: "wrong", says: "password for web: the password was rejected", reason: secret.ErrRejected, outcomes: rejected},
@@ -179,9 +180,9 @@ func TestDialogue(t *testing.T) {
 		{host: "expired", reason: login.ErrExpired, outcomes: accepted},
 		{host: "no shell", says: "not available", reason: login.ErrRefused, outcomes: unknown},
 		{host: "closed", reason: login.ErrRefused},
-		{host: "silent", says: "for 500ms", reason: login.ErrNoPrompt},
+		{host: "silent", says: "for 100ms", reason: login.ErrNoPrompt, silence: 100 * time.Millisecond},
 		{host: "menu", cases: []login.Case{service}, outcomes: accepted},
-		{host: "menu", reason: login.ErrNoPrompt, outcomes: unknown},
+		{host: "menu", reason: login.ErrNoPrompt, outcomes: unknown, silence: 3 * time.Second},
 		{host: "menu", cases: []login.Case{{Pattern: service.Pattern, Do: login.Talk, Talk: choose}}, outcomes: accepted},
 		{host: "pager", outcomes: accepted},
 		{host: "access is denied", word: "wrong", reason: secret.ErrRejected, outcomes: rejected},
@@ -197,7 +198,7 @@ func TestDialogue(t *testing.T) {
 				p.word = test.word
 			}
 			o := options(expect.Program{Args: []string{"sh", "-c", asking + hosts[test.host]}})
-			o.Passwords, o.Cases, o.Silence = p, test.cases, 500*time.Millisecond
+			o.Passwords, o.Cases, o.Silence = p, test.cases, test.silence
 			c, err := login.Dial(t.Context(), o)
 			if err == nil {
 				defer c.Close()
@@ -243,15 +244,18 @@ func TestNotAShell(t *testing.T) {
 // TestTimeUp has the time end at each stage of a dialogue.
 func TestTimeUp(t *testing.T) {
 	for script, want := range map[string][]secret.Outcome{
-		"read -r x":                      nil,
-		"hidden 'Password: '; read -r x": {secret.Rejected},
+		"echo over; read -r x":                      nil,
+		"hidden 'Password: '; echo over; read -r x": {secret.Rejected},
 	} {
 		p := &passwords{word: "s3cret pw"}
 		o := options(expect.Program{Args: []string{"sh", "-c", asking + script}})
 		o.Passwords = p
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		o.Cases = []login.Case{{Pattern: regexp.MustCompile(`over`), Do: login.Talk, Talk: func(context.Context, login.Session, []string) error {
+			cancel(context.DeadlineExceeded)
+			return nil
+		}}}
 		_, err := login.Dial(ctx, o)
-		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: got %v", script, err)
 		}
