@@ -287,6 +287,9 @@ func TestNewPasswordRejected(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	k.PutNew(secret.New("n3w word"))
+	if got := string(k.Mask([]byte("it is n3w word"))); got != "it is (secret)" {
+		t.Errorf("it is shown: %s", got)
+	}
 	_, report, err := k.TakeNew(secret.OnHost(t.Context(), "a"), "web")
 	if err != nil {
 		t.Fatal(err)
@@ -296,7 +299,7 @@ func TestNewPasswordRejected(t *testing.T) {
 	if !errors.Is(err, secret.ErrRejected) || err.Error() != "new password for web: the password was rejected" {
 		t.Errorf("got %v", err)
 	}
-	if got := string(k.Mask([]byte("it is n3w word"))); got != "it is (secret)" {
-		t.Errorf("it is shown: %s", got)
+	if _, is := k.Renewed("a", "web"); is {
+		t.Error("the host that has rejected it has it")
 	}
 }

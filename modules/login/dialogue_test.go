@@ -39,13 +39,14 @@ func (p *newPasswords) TakeNew(ctx context.Context, account string) (secret.Secr
 	return (*passwords)(p).Take(ctx, account)
 }
 
-// hosts are what hosts say, as scripts; ask and hidden ask for a line.
+// hosts are what hosts say, as scripts; ask and hidden ask for a line, and a moment
+// is between two pieces of what is said, even on a busy machine.
 var hosts = map[string]string{
 	"telnetd": `printf '\0\0\r\nLinux 6.1 (web1) (pts/0)\r\n\r\n'; ask 'web1 login: '; hidden 'Password: '; echo
 		[ "$name/$word" = 'web/s3cret pw' ] || { printf 'Login incorrect\r\nweb1 login: '; read -r x; exit; }
 		echo 'Last login: Mon Sep 18 09:14:01 UTC 2000 from ctl on pts/0'; echo '# all is #'; exec sh`,
-	"slow and coloured": `for c in 'w' 'eb' '1 lo' 'gin' ': '; do printf "\033[1m$c\033[0m"; sleep 0.02; done; read -r name
-		hidden 'Password:'; printf 'Last '; sleep 0.02; printf 'login: '; sleep 0.1; echo never; PS1='web1> ' exec sh`,
+	"slow and coloured": `for c in 'w' 'eb' '1 lo' 'gin' ': '; do printf "\033[1m$c\033[0m"; moment; done; read -r name
+		hidden 'Password:'; printf 'Last '; moment; printf 'login: '; sleep 0.1; echo never; PS1='web1> ' exec sh`,
 	"rlogind":        `hidden 'Password: '; [ "$word" = 's3cret pw' ] || { echo 'Authentication failure'; exit 0; }; exec sh`,
 	"hangs up":       `hidden 'Password: '; exit 0`,
 	"nologin":        `ask 'web1 login: '; echo; echo 'Down for repairs'; printf 'Login incorrect\n'; ask 'web1 login: '; echo "typed $name"; exit`,
@@ -61,8 +62,8 @@ var hosts = map[string]string{
 	"access is denied": `ask 'Username: '; hidden 'Password: '; echo; echo '% Access denied'; ask 'Username: '`,
 	"host key":         `printf 'The authenticity of host can not be established.\nAre you sure you want to continue connecting (yes/no/[fingerprint])? '; read -r x`,
 	"no password":      `ask 'login: '; exec sh`,
-	"a motd in pieces": `ask 'login: '; hidden 'Password: '; printf 'forgotten your password:'; sleep 0.02; printf ' ask ken'; sleep 0.1; echo; exec sh`,
-	"two prompts":      `ask 'login: '; hidden 'Password: '; printf '$ '; sleep 0.02; printf '$ '; exec sh`,
+	"a motd in pieces": `ask 'login: '; hidden 'Password: '; printf 'forgotten your password:'; moment; printf ' ask ken'; sleep 0.1; echo; exec sh`,
+	"two prompts":      `ask 'login: '; hidden 'Password: '; printf '$ '; moment; printf '$ '; exec sh`,
 }
 
 // expiries are hosts that want another password, as scripts; login and passwd
@@ -153,7 +154,8 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-const asking = `ask() { printf '%s' "$1"; read -r name; }
+const asking = `moment() { i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done; }
+ask() { printf '%s' "$1"; read -r name; }
 hidden() { stty -echo; printf '%s' "$1"; read -r word; stty echo; }
 `
 
