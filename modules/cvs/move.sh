@@ -22,21 +22,23 @@ look() {
 			if (tag != "") {
 				retag($0 "/Entries")
 				retag($0 "/Entries.Log")
-				write($0 "/Tag", sticky "\n")
 			}
-			entries($0 "/Entries")
-			entries($0 "/Entries.Log")
+			files = entries($0 "/Entries") + entries($0 "/Entries.Log")
+			# Without files cvs does not know that a tag is no branch.
+			if (tag != "") write($0 "/Tag", (files ? sticky : "T" tag) "\n")
 			next
 		}
 		!/^name / { printf "file " }
 		{ print }
-		function entries(file,   part) {
+		function entries(file,   part, n) {
 			while ((getline line <file) > 0) {
 				if (line !~ /^(A )?\//) continue
 				split(line, part, "/")
 				print "entry " part[3] " " dir part[2]
+				n++
 			}
 			close(file)
+			return n
 		}
 		function retag(file,   text, n, part) {
 			while ((getline line <file) > 0) {

@@ -77,6 +77,34 @@ func TestMove(t *testing.T) {
 	}
 }
 
+// Of a tag that is no branch cvs says so only where there are files.
+func TestMoveToTag(t *testing.T) {
+	t.Parallel()
+	repo := serve(t, `mkdir -p a/b/c; echo 1 >a/b/c/x; echo 1 >a/b/y; echo 1 >a/b/gone; mkdir -p a/d/e; echo 1 >a/d/e/z; `+smallSite)
+	sh := remotetest.New(t)
+	c := &Client{Runner: sh, Root: repo.root("anon")}
+	repo.admin(t, `export CVSROOT="$R"
+		cvs -Q rtag one site
+		cvs -Q co -d w site; cd w; echo 2 >a/b/c/x; cvs -Q rm -f a/b/gone; cvs -Q ci -m two; cd ..; rm -r w
+		cvs -Q rtag two site`)
+	for dir, tag := range map[string]string{"moved": "one", "fresh": "two"} {
+		if _, err := c.Checkout(t.Context(), CheckoutOptions{Dir: dir, Module: "site", Tag: tag}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	revisions, err := c.Revisions(t.Context(), "site", "two")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Move(t.Context(), MoveOptions{Dir: "moved", Tag: "two", Revisions: revisions}); err != nil {
+		t.Fatal(err)
+	}
+	const tags = `find . -name Tag | sort | xargs grep .`
+	if diff := cmp.Diff(sh.Must(t, "cd fresh; "+tags), sh.Must(t, "cd moved; "+tags)); diff != "" {
+		t.Error("-fresh +moved\n" + diff)
+	}
+}
+
 // What is not under CVS would be taken for part of the release.
 func TestMoveRefusesWhatIsNotUnderCVS(t *testing.T) {
 	t.Parallel()
