@@ -305,3 +305,19 @@ func FuzzDefaultCases(f *testing.F) {
 		}
 	})
 }
+
+// TestHasExpired tells a notice from what sshd passes on of PAM.
+func TestHasExpired(t *testing.T) {
+	for said, want := range map[string]bool{
+		"You are required to change your password immediately (administrator enforced).\n": true,
+		"Welcome.\nWARNING: Your password has expired.\n":                                  true,
+		"If you have questions, call 4711.\nYou must change your password now.\n":          true,
+		"If your password has expired, call 4711.\n":                                       false,
+		"Call 4711 when the\nlast login is not yours.\n":                                   false,
+		"": false,
+	} {
+		if got := login.HasExpired(said); got != want {
+			t.Errorf("%q: got %v", said, got)
+		}
+	}
+}

@@ -31,6 +31,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"farmrun/luahost/remote"
@@ -165,9 +166,23 @@ func (o Options) arrive(ctx context.Context, t remote.Terminal) (arrival, error)
 }
 
 // HasExpired tells whether what a host has said on the way is that the password
-// has to be changed.
+// has to be changed, and not what to do if it had.
 func HasExpired(said string) bool {
-	return slices.ContainsFunc(usual(), func(c Case) bool { return c.Do == Expired && c.Pattern.MatchString(said) })
+	for line := range strings.Lines(said) {
+		for _, c := range usual() {
+			if at := c.Pattern.FindStringIndex(line); c.Do == Expired && at != nil && !supposes(line[:at[0]]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// supposes tells whether a sentence goes on with what need not be so.
+func supposes(begun string) bool {
+	return slices.ContainsFunc(strings.Fields(strings.ToLower(begun)), func(word string) bool {
+		return word == "if" || word == "when" || word == "once"
+	})
 }
 
 // Renew changes a password that has expired, where a login by other means, such
