@@ -3,7 +3,8 @@
 -- balancer takes few visitors: one asks, and the others wait for the answer.
 --
 --   local recent = require "lib.recent"(function() return … end)
---   recent.get()           -- what the function returns, at most a second ago
+--   recent.get()           -- what the function returns, a tenth of a second ago at
+--                          -- most: a server may be found down at any time
 --   recent.change(tell)    -- calls tell(), after which what was said is not true
 local cli = require "cli"
 
@@ -16,7 +17,7 @@ return function(ask)
 
   function recent.get()
     while asking and os.clock() - asking < 10 do cli.sleep "20ms" end
-    if os.clock() - last.at <= 1 then
+    if os.clock() - last.at <= 0.1 then
       if not last.ok then error(last.answer, 0) end
       return last.answer
     end
