@@ -100,4 +100,4 @@ to.look = nil
 print(select("#", pcall(cvs.move, host, to)), host:sh "ls w/htdocs/numbers || echo none") --= 2	none
 host:sh "rm w/stray"
 local fetched = cvs.move(host, to)
-print(#fetched, fetched[1], host:sh "cat w/CVS/Tag")      --= 1	htdocs/numbers	NSnapshot-1
+print(#fetched, fetched[1], host:sh "cat w/htdocs/CVS/Tag") --= 1	htdocs/numbers	NSnapshot-1
