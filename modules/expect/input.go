@@ -104,10 +104,7 @@ func (in *input) listenIn(d time.Duration) {
 
 // listen reads until somebody else wants to.
 func (in *input) listen() {
-	in.mu.Lock()
-	in.coming = false
-	in.mu.Unlock()
-	if !in.reading.TryLock() {
+	if !in.due() || !in.reading.TryLock() {
 		return // he who reads has it run again
 	}
 	for in.end.by(time.Time{}); in.mayListen(); in.end.by(time.Time{}) {
@@ -115,25 +112,34 @@ func (in *input) listen() {
 	}
 }
 
+// due tells whether nobody has waited for long enough, or else has listen run
+// again when that may be. It does not hold in.reading, so one who begins to wait
+// now need not have it let go.
+func (in *input) due() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.coming = false
+	rest := restless - time.Since(in.left)
+	if rest > 0 && !in.tapped {
+		in.listenIn(rest)
+		return false
+	}
+	return true
+}
+
 // mayListen tells whether it is for listen to read now, and if not, has that hold
 // in.reading no more: before anybody can see why, or he would have listen run
-// again in vain. If it will be for listen to read without anybody else's doing,
-// that runs again. Call by before it, which could undo that take had the deadline
+// again in vain. Call by before it, which could undo that take had the deadline
 // pass.
 func (in *input) mayListen() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.full = in.waiting.Len()+in.tap.Len() >= in.keep+queueLimit
-	rest := restless - time.Since(in.left)
-	switch {
-	case in.wanted || in.full || in.ended || in.closed:
-	case rest > 0 && !in.tapped:
-		in.listenIn(rest)
-	default:
-		return true
+	if in.wanted || in.full || in.ended || in.closed {
+		in.reading.Unlock()
+		return false
 	}
-	in.reading.Unlock()
-	return false
+	return true
 }
 
 // resume has listen go on, if that ceased for want of room. The caller holds

@@ -102,6 +102,8 @@ func TestTurnSetsNoDeadline(t *testing.T) {
 		stream := &counted{Conn: here}
 		s := begin(t, stream, Options{})
 		go func() {
+			time.Sleep(time.Second) // until somebody waits, or listen would read it
+			there.Write([]byte("ready"))
 			for buf := make([]byte, 10); ; {
 				n, err := there.Read(buf)
 				if err != nil {
@@ -117,7 +119,7 @@ func TestTurnSetsNoDeadline(t *testing.T) {
 			}
 			want(t, s, "got x")
 		}
-		turn()
+		want(t, s, "ready")
 		before := stream.set.Load()
 		for range 100 {
 			time.Sleep(restless / 4)
