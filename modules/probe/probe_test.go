@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,10 +61,9 @@ func (w *wire) Addr() net.Addr { return &net.TCPAddr{} }
 func serve(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.Request), f func(t *testing.T, w *wire)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{up: true, conns: make(chan net.Conn)}
-		n := 0
+		var n atomic.Int32
 		server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			n++
-			answer(n, rw, r)
+			answer(int(n.Add(1)), rw, r)
 		})}
 		var done sync.WaitGroup
 		done.Go(func() { server.Serve(w) })
