@@ -34,8 +34,8 @@ local function look(host)
     answer(site.healthy, "healthy"), answer(site.on_air, "in the pool"))
 end
 
--- Takes the hosts off the air, never more than the budget, and calls change(host) on each
--- while it is; undo(host) takes that back.
+-- Takes the hosts off the air, never more than the budget, and calls change(host)
+-- on each while it is; undo(host) takes that back.
 function cutover.roll(hosts, args, change, undo)
   local function restart(host) site.restart(host) end
 

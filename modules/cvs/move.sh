@@ -8,11 +8,8 @@
 # the files of a directory is in one place, and in a log of what came later.
 look() {
 	if [ -n "$1" ]; then
-		# shellcheck disable=SC2016
-		find . -name CVS -type d -prune -print -o -type f -print -exec sh -c '
-			names=$1
-			shift
-			grep -lF "$names" "$@" | sed "s/^/name /"' sh "$1" {} + -o ! -type d -print
+		find . -name CVS -type d -prune -print -o -type f -print -exec \
+			sh -c "{ $with_names; } | sed 's/^/name /'" sh "$1" {} + -o ! -type d -print
 	else
 		find . -name CVS -type d -prune -print -o ! -type d -print
 	fi | awk -v tag="$2" -v sticky="$3" '

@@ -280,7 +280,7 @@ func (s *Session) Send(ctx context.Context, text string) error {
 	if !s.in.sent(text, s.echoes()) {
 		return ErrEnd
 	}
-	stop := context.AfterFunc(ctx, func() { s.stream.SetWriteDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { s.stream.SetWriteDeadline(longAgo) })
 	defer stop()
 	_, err := io.WriteString(s.stream, text)
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -88,11 +88,11 @@ func (t *takeover) run(ctx context.Context) error {
 
 	err := t.show(ctx, read)
 
-	t.screen.SetReadDeadline(time.Unix(1, 0))
+	t.screen.SetReadDeadline(longAgo)
 	<-read // once more, if that was the end: it is closed
 	close(t.typed)
 	if err != nil {
-		t.stream.SetWriteDeadline(time.Unix(1, 0))
+		t.stream.SetWriteDeadline(longAgo)
 	} else {
 		t.stream.SetWriteDeadline(time.Now().Add(lastKeys))
 	}

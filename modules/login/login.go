@@ -170,7 +170,10 @@ func (o Options) arrive(ctx context.Context, t remote.Terminal) (arrival, error)
 func HasExpired(said string) bool {
 	for line := range strings.Lines(said) {
 		for _, c := range usual() {
-			if at := c.Pattern.FindStringIndex(line); c.Do == Expired && at != nil && !supposes(line[:at[0]]) {
+			if c.Do != Expired {
+				continue
+			}
+			if at := c.Pattern.FindStringIndex(line); at != nil && !supposes(line[:at[0]]) {
 				return true
 			}
 		}

@@ -137,9 +137,8 @@ func (b *Build) Filled(ctx context.Context) error {
 var sealScript string
 
 // Seal writes the record of what was filled, with these notes, and gives the
-// release its name. It fails if there is no file in it, and
-// with ErrExists if the name was taken meanwhile. After that the Build is done
-// with, but for Close.
+// release its name. It fails if there is no file in it, and with ErrExists if the
+// name was taken meanwhile. After that the Build is done with, but for Close.
 func (b *Build) Seal(ctx context.Context, notes map[string]string) (Release, error) {
 	if b.Dry {
 		return Release{Dir: b.name, Name: path.Base(b.name), Notes: notes}, nil

@@ -21,6 +21,17 @@ of_release() {
 		! -type d "$@"
 }
 
+# named, for awk: the name in a line of a list. What a link reads is cut off, and
+# so a name of which " -> " is a part is cut short; it then names nothing.
+named='
+	function named(line,   link) {
+		link = line ~ /^l/
+		sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", line)
+		if (link) sub(/ -> .*/, "", line)
+		return line
+	}
+'
+
 # list [OLD]: a line for each of the files in the current directory: permissions,
 # owner, checksum ("-" for what is no plain file or cannot be read, "!" for a
 # link that leads nowhere) and name; for a link also what it reads.
@@ -37,16 +48,8 @@ list() {
 	[ -z "$1" ] || shared='! -links 1 -print -o'
 	of_release \( $shared $line \( -type f -exec cksum {} + -o \
 		-type l -exec sh -c 'for l; do [ -e "$l" ] || echo "! $l"; done' sh {} + \) \) 2>/dev/null |
-		awk -v old="$1" '
-			BEGIN {
-				three = "^[^ ]+ [^ ]+ [^ ]+ "
-				while (old != "" && (getline line <old) > 0) {
-					name = line
-					sub(three, "", name)
-					if (line ~ /^l/) sub(/ -> .*/, "", name)
-					was[name] = line
-				}
-			}
+		awk -v old="$1" "$named"'
+			BEGIN { while (old != "" && (getline line <old) > 0) was[named(line)] = line }
 			/^\.\// {
 				name = substr($0, 3)
 				if (name in was) print was[name]
@@ -93,29 +96,15 @@ note_seen() {
 	seen "$@" >"$record/farmrun-seen"
 }
 
-# names: of the lines of a list, the names alone. What a link reads is cut off,
-# and so a name of which " -> " is a part is cut short; it then names nothing.
-names() {
-	awk '
-		{
-			link = /^l/
-			sub(/^[^ ]+ [^ ]+ [^ ]+ /, "")
-			if (link) sub(/ -> .*/, "")
-			print
-		}'
-}
+# names: of the lines of a list, the names alone.
+names() { awk "$named"'{ print named($0) }'; }
 
 # chosen YES LIST NAMES: those lines of LIST whose names are among NAMES, or for
 # YES = 0 those whose names are not.
 chosen() {
-	awk -v yes="$1" -v file="$3" '
+	awk -v yes="$1" -v file="$3" "$named"'
 		BEGIN { while ((getline name <file) > 0) is[name] = 1 }
-		{
-			name = $0
-			sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", name)
-			if (/^l/) sub(/ -> .*/, "", name)
-			if ((name in is) == yes) print
-		}' "$2"
+		(named($0) in is) == yes' "$2"
 }
 
 # note_source: notes what the current directory has from its source. It fails

@@ -103,7 +103,7 @@ return function(config)
   end
 
   -- Returns the server's state ("IS" is in service) and its sessions, as they were
-  -- a second ago at most.
+  -- a moment ago at most.
   function pool.state(host)
     for line in recent.get():gmatch "[^\r\n]+" do
       local server, sessions, state = line:match(words.line)
