@@ -18,9 +18,10 @@ import (
 // chronicle is what is remembered of this run: nothing, and no directory for
 // it, until somebody asks for one by open.
 type chronicle struct {
-	store  runs.Store
-	script string
-	typed  []string // what farmrun was called with
+	store    runs.Store
+	script   string
+	typed    []string // what farmrun was called with
+	practice bool     // on a farm that is gone with the run
 
 	mu      sync.Mutex
 	about   journal.Run // set with run
@@ -35,7 +36,7 @@ type chronicle struct {
 // newChronicle returns the chronicle of the run that flags and script are of.
 func newChronicle(f flags, script string, mask journal.Mask) *chronicle {
 	dir, err := runs.DefaultDir()
-	c := &chronicle{store: runs.Store{Dir: dir, Mask: mask}, script: script, typed: f.typed, err: err}
+	c := &chronicle{store: runs.Store{Dir: dir, Mask: mask}, script: script, typed: f.typed, practice: f.practice, err: err}
 	if f.resume != nil && err == nil {
 		c.resume(*f.resume)
 	}
@@ -47,6 +48,7 @@ func newChronicle(f flags, script string, mask journal.Mask) *chronicle {
 func (c *chronicle) describe(sources []journal.Source) journal.Run {
 	about := journal.Run{
 		Script: c.script, Command: c.typed, PID: os.Getpid(), Version: version(), User: userName(), Sources: sources,
+		Practice: c.practice,
 	}
 	about.Machine, _ = os.Hostname() // who has no name is shown without
 	about.Dir, _ = os.Getwd()
@@ -89,14 +91,14 @@ func sourceOf(name, path string, text []byte) journal.Source {
 }
 
 // runAbout is farm.Config.About: the run as rollouts know it.
-func (c *chronicle) runAbout(practice bool) (farm.About, error) {
+func (c *chronicle) runAbout() (farm.About, error) {
 	run, err := c.open()
 	if err != nil {
 		return farm.About{}, err
 	}
 	about := farm.About{Run: c.about}
 	about.ID, about.Token = run.ID, run.About.Token
-	if !practice {
+	if !c.practice {
 		about.Resume = "farmrun resume " + run.ID
 	}
 	return about, nil

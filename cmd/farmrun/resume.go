@@ -93,6 +93,9 @@ func (r resume) find(store runs.Store) (id string, state *journal.State, err err
 	if store.InUse(id) {
 		return "", nil, usageError("%s is under way (process %d)", id, state.Run.PID)
 	}
+	if state.Run.Practice {
+		return "", nil, usageError("the practice farm of %s is gone", id)
+	}
 	if !state.Resumable() {
 		return "", nil, usageError("%s has nothing left to do: %s", id, outcome(state, false))
 	}
@@ -110,18 +113,11 @@ func lastResumable(store runs.Store) (string, *journal.State, error) {
 		if err != nil || store.InUse(id) {
 			continue
 		}
-		if state := journal.StateOf(records); state.Resumable() && !isPractice(state) {
+		if state := journal.StateOf(records); state.Resumable() {
 			return id, state, nil
 		}
 	}
 	return "", nil, usageError("there is no run that was halted or killed")
-}
-
-// isPractice tells whether a run was one on a practice farm, which is gone.
-func isPractice(state *journal.State) bool {
-	j, err := parse(state.Run.Command)
-	_, isDemo := j.(demo)
-	return err == nil && isDemo
 }
 
 // script returns the script that the run was of, as it would be called again.
@@ -130,11 +126,8 @@ func (r resume) script(state *journal.State) (script, error) {
 	if err != nil {
 		return script{}, err
 	}
-	switch j := j.(type) {
-	case script:
-		return j, nil
-	case demo:
-		return script{}, usageError("the practice farm of that run is gone")
+	if s, ok := j.(script); ok {
+		return s, nil
 	}
 	return script{}, usageError("farmrun %s cannot be resumed", strings.Join(state.Run.Command, " "))
 }

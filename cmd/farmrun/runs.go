@@ -123,7 +123,7 @@ func showRun(out *console.Console, id string) error {
 		if state.Error != "" {
 			fmt.Fprintf(w, "error\t%s\n", state.Error)
 		}
-		if state.Resumable() && !inUse && !isPractice(state) {
+		if state.Resumable() && !inUse {
 			fmt.Fprintf(w, "to go on\tfarmrun resume %s\n", id)
 		}
 		fmt.Fprintf(w, "kept in\t%s\n", store.Path(id))

@@ -57,7 +57,7 @@ func newWorld(f flags, script string, out *console.Console) *world {
 		DryRun:   f.dryRun,
 		Operator: w.decider(),
 		Record:   w.record,
-		About:    func() (farm.About, error) { return w.chronicle.runAbout(f.practice) },
+		About:    w.chronicle.runAbout,
 		Past:     w.chronicle.past,
 		Recall:   w.chronicle.recall,
 		LockWait: f.lockPatience(),

@@ -107,6 +107,9 @@ type Run struct {
 	Version string    `json:"version,omitempty"` // farmrun's
 	Sources []Source  `json:"sources,omitempty"` // the Lua files that were read before it began
 	Began   time.Time `json:"began"`
+	// Practice tells that the farm was gone with the run, which nobody can go on
+	// with therefore.
+	Practice bool `json:"practice,omitempty"`
 }
 
 // Source is a Lua file as a run has read it.

@@ -181,8 +181,11 @@ func (h *Host) note(r Record) {
 }
 
 // Resumable tells whether the run left hosts that it has not done with, or its
-// lock.
+// lock, on a farm that is still there.
 func (s *State) Resumable() bool {
+	if s.Run.Practice {
+		return false
+	}
 	return s.Locked || slices.ContainsFunc(s.Rollouts, func(r *Rollout) bool { return len(r.Open()) > 0 })
 }
 

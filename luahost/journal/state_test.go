@@ -119,3 +119,11 @@ func TestALockThatIsLeft(t *testing.T) {
 		t.Error("resumable without its lock")
 	}
 }
+
+// TestAPracticeFarmIsGone with the run, whatever is left to do there.
+func TestAPracticeFarmIsGone(t *testing.T) {
+	practice := journal.Record{Kind: journal.RunBegan, Run: &journal.Run{Practice: true}}
+	if journal.StateOf(append([]journal.Record{practice}, told("turn began,web1")...)).Resumable() {
+		t.Error("resumable without its farm")
+	}
+}
