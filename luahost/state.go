@@ -149,7 +149,7 @@ func (rt *Runtime) strictGlobals() {
 		name := c.Value(2).String()
 		var known []string
 		globals.ForEach(func(k, _ lua.LValue) { known = append(known, k.String()) })
-		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("there is no variable %q%s", name, nearOnly(name, known))})
+		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("there is no variable %q%s", name, nearOnly(name, known)), Hint: rt.requireHint(name)})
 	}))
 	meta.RawSetString("__newindex", rt.function("global", func(c *Call) {
 		name := c.Value(2).String()
@@ -157,6 +157,15 @@ func (rt *Runtime) strictGlobals() {
 	}))
 	meta.RawSetString("__metatable", lua.LString("globals"))
 	globals.Metatable = meta
+}
+
+// requireHint says how a script gets at the module of that name; "" if there is
+// none.
+func (rt *Runtime) requireHint(name string) string {
+	if _, is := rt.modules[name]; !is {
+		return ""
+	}
+	return fmt.Sprintf("write: local %s = require %[1]q", name)
 }
 
 // nearOnly is DidYouMean without the list of all names.

@@ -3,6 +3,7 @@ package luahost
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -75,9 +76,17 @@ func (t *Type[T]) tables(rt *Runtime) *typeTables {
 	return tt
 }
 
+// one is "a host" or "an error".
+func (t *Type[T]) one() string {
+	if strings.ContainsRune("aeiou", rune(t.Name[0])) {
+		return "an " + t.Name
+	}
+	return "a " + t.Name
+}
+
 func (t *Type[T]) index(tt *typeTables) Func {
 	return func(c *Call) {
-		v, name := Arg[T](c, 1, "a "+t.Name), c.Value(2).String()
+		v, name := Arg[T](c, 1, t.one()), c.Value(2).String()
 		if method := tt.methods.RawGetString(name); method != lua.LNil {
 			c.Push(method)
 			return
@@ -89,16 +98,16 @@ func (t *Type[T]) index(tt *typeTables) Func {
 			}
 		}
 		known := slices.Concat(t.Fields, slices.Collect(maps.Keys(t.Methods)))
-		c.Raisef(Script, "there is no %q in a %s%s", name, t.Name, DidYouMean(name, known))
+		c.Raisef(Script, "there is no %q in %s%s", name, t.one(), DidYouMean(name, known))
 	}
 }
 
 func (t *Type[T]) newIndex(c *Call) {
-	c.Raisef(Script, "%q cannot be set: a %s is not a table", c.Value(2).String(), t.Name)
+	c.Raisef(Script, "%q cannot be set: %s is not a table", c.Value(2).String(), t.one())
 }
 
 func (t *Type[T]) toString(c *Call) {
-	v := Arg[T](c, 1, "a "+t.Name)
+	v := Arg[T](c, 1, t.one())
 	if t.String == nil {
 		c.Push(t.Name)
 		return

@@ -29,12 +29,18 @@ type demo struct {
 	args    []string
 }
 
-func demoJob(f flags, args []string) (job, error) {
-	d := demo{flags: f}
+// set is the options of farmrun demo.
+func (d *demo) set() *pflag.FlagSet {
 	set := pflag.NewFlagSet("demo", pflag.ContinueOnError)
 	set.SetInterspersed(false)
 	set.Usage = func() {}
 	set.IntVarP(&d.servers, "servers", "n", 3, "how many web servers")
+	return set
+}
+
+func demoJob(f flags, args []string) (job, error) {
+	d := demo{flags: f}
+	set := d.set()
 	if err := set.Parse(args); err != nil {
 		return nil, usageError("farmrun demo: %v", cli.FlagError(set, err))
 	}

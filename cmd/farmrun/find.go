@@ -117,9 +117,6 @@ func noScriptError(name string) error {
 	return usageError("there is no script %q%s", name, luahost.DidYouMean(written, append(scriptNames(), commands...)))
 }
 
-// commands are the words that are no scripts.
-var commands = []string{"demo", "init", "check", "help", "runs", "record", "show", "report", "resume", "unlock"}
-
 // scriptNames returns the names of the scripts in the binary.
 func scriptNames() []string {
 	files, _ := fs.Glob(scripts.Files, "*.lua") // the pattern is well-formed

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +120,7 @@ func parse(args []string) (job, error) {
 	}
 	switch {
 	case f.help:
-		return usageJob(f), nil
+		return say(usageText(f)), nil
 	case f.version:
 		return say("farmrun " + version() + "\n"), nil
 	}
@@ -141,8 +140,10 @@ func (f flags) job(args []string) (job, error) {
 	case len(args) == 0:
 		return nil, usageError("there is nothing to do: name a script, or give -c a command")
 	}
-	if len(args) > 1 && slices.Contains(commands, args[0]) && (args[1] == "--help" || args[1] == "-h") {
-		return usageJob(f), nil
+	if len(args) > 1 && (args[1] == "--help" || args[1] == "-h") {
+		if text, ok := commandHelp(f, args[0]); ok {
+			return say(text), nil
+		}
 	}
 	switch args[0] {
 	case "demo":

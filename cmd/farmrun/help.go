@@ -12,10 +12,8 @@ import (
 	"farmrun/modules/cli"
 )
 
-// usageJob shows how farmrun is called.
-func usageJob(f flags) job {
-	return say(usage + cli.FlagHelp(f.set()) + statuses)
-}
+// usageText says how farmrun is called.
+func usageText(f flags) string { return usage + cli.FlagHelp(f.set()) + statuses }
 
 // say is the job of printing a text.
 func say(text string) job {
@@ -28,15 +26,19 @@ func say(text string) job {
 // readManual reads the manual that is in the binary.
 func readManual() (*manual.Manual, error) { return manual.Read(bindings.Sources, nil) }
 
-// helpJob shows what the manual says of a name, or the help of a script.
+// helpJob shows what there is to say of a command, what the manual says of a
+// name, or the help of a script.
 func helpJob(f flags, args []string) (job, error) {
 	switch {
-	case len(args) == 0 || slices.Contains(commands, args[0]):
-		return usageJob(f), nil
-	case args[0] == "json":
-		return say(jsonHelp), nil
+	case len(args) == 0:
+		return say(usageText(f)), nil
 	case len(args) > 1:
 		return nil, usageError("farmrun help takes one name")
+	case args[0] == "json":
+		return say(jsonHelp), nil
+	}
+	if text, ok := commandHelp(f, args[0]); ok {
+		return say(text), nil
 	}
 	m, err := readManual()
 	if err != nil {

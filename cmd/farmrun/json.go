@@ -36,7 +36,7 @@ kinds and fields than those named here: pass over what you do not know.
   code         the exit status of a command that failed
   output       the last lines that the host said before it failed
   name, value  of a fact
-  by           who said the text: "stdout" or "stderr" of the host, "script", "farmrun"
+  by           who said the text: "stdout" or "stderr" of the host, or "script"
   text         a line that was said, without its end
   hint         what to do next
   run          what the run is: id, script, command, dir, user, machine, pid, began

@@ -30,11 +30,17 @@ type resume struct {
 	changed bool   // go on although files have changed
 }
 
-func resumeJob(f flags, args []string) (job, error) {
-	r := resume{flags: f}
+// set is the options of farmrun resume.
+func (r *resume) set() *pflag.FlagSet {
 	set := pflag.NewFlagSet("resume", pflag.ContinueOnError)
 	set.Usage = func() {}
 	set.BoolVar(&r.changed, "changed", false, "although the script or the site file has changed")
+	return set
+}
+
+func resumeJob(f flags, args []string) (job, error) {
+	r := resume{flags: f}
+	set := r.set()
 	if err := set.Parse(args); err != nil {
 		return nil, usageError("farmrun resume: %v", cli.FlagError(set, err))
 	}

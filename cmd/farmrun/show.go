@@ -25,30 +25,39 @@ const showUsage = "farmrun show [--speed N] [--idle TIME] [RUN [HOST]]"
 // replay is the recordings of a host in a run that are to be shown again.
 type replay struct {
 	id, host string // id is of the run, or its beginning
+	idle     string // --idle
 	player   asciicast.Player
 }
 
-// showJob reads the command line of "farmrun show".
-func showJob(args []string) (job, error) {
+// set is the options of farmrun show.
+func (r *replay) set() *pflag.FlagSet {
 	set := pflag.NewFlagSet("show", pflag.ContinueOnError)
 	set.Usage = func() {}
-	speed := set.Float64("speed", 1, "so many times as fast")
-	idle := set.String("idle", "2s", "the longest pause")
+	set.Float64Var(&r.player.Speed, "speed", 1, "so many times as fast")
+	set.StringVar(&r.idle, "idle", "2s", "the longest pause")
+	return set
+}
+
+// showJob reads the command line of farmrun show.
+func showJob(args []string) (job, error) {
+	var r replay
+	set := r.set()
 	if err := set.Parse(args); err != nil {
 		return nil, usageError("%v", cli.FlagError(set, err))
 	}
-	longest, err := luahost.ParseDuration(*idle)
+	longest, err := luahost.ParseDuration(r.idle)
 	switch {
 	case err != nil:
 		return nil, usageError("--idle: %v", err)
-	case *speed <= 0:
+	case r.player.Speed <= 0:
 		return nil, usageError("--speed: it takes a number above 0")
 	case set.NArg() < 2:
 		return jobFunc(func(_ context.Context, out *console.Console) error { return showRun(out, set.Arg(0)) }), nil
 	case set.NArg() > 2:
 		return nil, usageError("it is called so: %s", showUsage)
 	}
-	return replay{set.Arg(0), set.Arg(1), asciicast.Player{Speed: *speed, Idle: longest}}, nil
+	r.id, r.host, r.player.Idle = set.Arg(0), set.Arg(1), longest
+	return r, nil
 }
 
 // run replays: on a terminal at the pace at which things happened, elsewhere at

@@ -36,6 +36,9 @@ func (e *WriteError) Unwrap() error { return e.Err }
 
 // Hint says what to do.
 func (e *WriteError) Hint() string {
+	if errors.Is(e.Err, fs.ErrPermission) {
+		return "let this user write there; nothing begins on a host that is not written down first"
+	}
 	return "make room for it on this machine; nothing begins on a host that is not written down first"
 }
 

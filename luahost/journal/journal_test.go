@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -236,4 +237,16 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%d records before, %d after one more: %v", len(records), len(after), err)
 		}
 	})
+}
+
+// TestTheHintOfAFailedWrite says what to do about that very failure.
+func TestTheHintOfAFailedWrite(t *testing.T) {
+	for cause, want := range map[error]string{
+		&fs.PathError{Err: syscall.EACCES}: "let this user write there; ",
+		syscall.ENOSPC:                     "make room for it on this machine; ",
+	} {
+		if got := (&journal.WriteError{Err: cause}).Hint(); !strings.HasPrefix(got, want) {
+			t.Errorf("%v: got %q, want %q", cause, got, want)
+		}
+	}
 }

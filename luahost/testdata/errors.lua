@@ -51,7 +51,7 @@ assert(e.host == "web1" and e.message == "mine" and e.kind == "script", tostring
 
 --- fields cannot be misspelt
 local _, e = pcall(require("bench").fail, "no")
-print(e.knid)  --! there is no "knid" in a error; did you mean "kind"?
+print(e.knid)  --! there is no "knid" in an error; did you mean "kind"?
 
 --- nor set
 local _, e = pcall(require("bench").fail, "no")

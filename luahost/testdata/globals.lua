@@ -1,6 +1,10 @@
 --- reading one that is not there
 local x = pritn  --! there is no variable "pritn"; did you mean "print"?
 
+--- a module that was not required
+local ok, e = pcall(function() return bench.now() end)
+assert(e.message == 'there is no variable "bench"' and e.hint == 'write: local bench = require "bench"', tostring(e) .. tostring(e.hint))
+
 --- setting one
 x = 1  --! the variable "x" is not declared
 

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"farmrun/modules/cli"
+)
+
+// commands are the words that are no scripts.
+var commands = []string{"demo", "init", "check", "help", "runs", "record", "show", "report", "resume", "unlock"}
+
+// commandHelp returns what "farmrun help NAME" says of a command; ok is false
+// for other words.
+func commandHelp(f flags, name string) (text string, ok bool) {
+	switch name {
+	case "demo":
+		return demoHelp + optionHelp(new(demo).set()), true
+	case "init":
+		return initHelp, true
+	case "check":
+		return checkHelp, true
+	case "runs":
+		return runsHelp, true
+	case "record":
+		return recordHelp, true
+	case "show":
+		return showHelp + optionHelp(new(replay).set()), true
+	case "report":
+		return reportHelp, true
+	case "resume":
+		return resumeHelp + optionHelp(new(resume).set()), true
+	case "unlock":
+		return unlockHelp, true
+	}
+	return usageText(f), slices.Contains(commands, name)
+}
+
+func optionHelp(set *pflag.FlagSet) string { return "\nOptions:\n" + cli.FlagHelp(set) }
+
+const demoHelp = `Usage: farmrun [flags] demo [-n N] [SCRIPT.lua ARG...]
+
+Starts a practice farm in this process, on loopback: web servers behind a load
+balancer, and a CVS server that they reach only through a tunnel. With a script
+it runs that on the farm, while a visitor asks the web site for pages, and says
+what the visitor saw. Without one it keeps the farm up until ^C, and says how to
+get at it from elsewhere. The farm is gone when it ends. It needs cvs.
+`
+
+const initHelp = `Usage: farmrun init DIR
+
+Writes copies of the scripts that come with farmrun into DIR, for you to edit:
+site.lua first. What is for editors comes with them: .luarc.json and .luacheckrc,
+and in .farmrun/ the functions of all modules. Files that are there already are
+left as they are.
+`
+
+const checkHelp = `Usage: farmrun check FILE...
+
+Says where a file is no Lua, without running it. Names that are misspelt are found
+when they are used, or before that by luacheck, with the .luacheckrc that farmrun
+init writes.
+`
+
+const runsHelp = `Usage: farmrun runs
+
+Lists the runs that are remembered, the newest last, and what became of them:
+those that had a rollout, a recorded session, or something to remember. The
+newest 100 are kept, and older ones that can be resumed.
+`
+
+const recordHelp = `Usage: farmrun [flags] record HOST [FILE.lua]
+
+Gives you a session on HOST, until it ends or you type ~. at the beginning of a
+line, and makes a script of it that does the same again: HOST.lua, or FILE.lua.
+What you type where nothing is shown, such as a password, is not written down; the
+script asks for it.
+`
+
+const showHelp = `Usage: farmrun show [--speed N] [--idle TIME] [RUN [HOST]]
+
+Shows what a run did on each host. RUN is as in farmrun runs, or the beginning of
+it; without it, it is the newest. With HOST it replays the sessions there: the
+space bar halts it, and goes on; q or ^C ends it.
+`
+
+const reportHelp = `Usage: farmrun report [RUN]
+
+Makes the page of a run, of the newest if none is named, and says which file it
+is. It is one file, for a browser, and can be mailed.
+`
+
+const resumeHelp = `Usage: farmrun [flags] resume [--changed] [RUN]
+
+Goes on with a run that was halted or killed, the newest such if none is named. It
+looks at the hosts that were in the middle first, and leaves alone those that are
+done. It takes the run's own flags and arguments; only --lock-wait can be given
+anew.
+`
+
+const unlockHelp = `Usage: farmrun [flags] unlock
+
+Shows who holds the farm's lock, which the site file names, and takes it away if
+you say so.
+`
