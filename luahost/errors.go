@@ -221,7 +221,9 @@ func (rt *Runtime) fromLua(t *thread, api *lua.ApiError) error {
 			return rt.toError(t, e)
 		}
 	}
-	return fill(scriptError(api), t)
+	e := scriptError(api)
+	rt.nameCalls(e)
+	return fill(e, t)
 }
 
 // position matches what Lua puts before the text of an error.

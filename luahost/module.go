@@ -76,13 +76,14 @@ func (rt *Runtime) sealed(what string, members map[string]lua.LValue) *lua.LTabl
 	return table
 }
 
-// load compiles source; the path stands in its errors and positions.
-func load(L *lua.LState, source, path string) (*lua.LFunction, error) {
+// chunk compiles source; the path stands in its errors and positions.
+func (rt *Runtime) chunk(L *lua.LState, source, path string) (*lua.LFunction, error) {
 	if strings.HasPrefix(source, "#!") {
 		source = "--" + source
 	}
 	fn, err := L.Load(strings.NewReader(source), path)
 	if err == nil {
+		rt.chunks[path] = fn.Proto
 		return fn, nil
 	}
 	var api *lua.ApiError

@@ -123,7 +123,7 @@ func (rt *Runtime) findFile(c *Call, name string) *lua.LFunction {
 	case err != nil:
 		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("require %q: %v", name, err), Hint: HintOf(err)})
 	}
-	fn, err := load(c.L, string(source), path)
+	fn, err := rt.chunk(c.L, string(source), path)
 	if err != nil {
 		c.Raise(&Error{Kind: Script, Message: err.Error()})
 	}

@@ -58,6 +58,7 @@ type Runtime struct {
 	watch   *watchdog
 	resumed map[*lua.LState]bool // coroutines that run, or wait in a primitive
 
+	chunks  map[string]*lua.FunctionProto // the files that were compiled, by path
 	modules map[string]Module
 	loaded  *lua.LTable         // what require has returned, by name
 	loading map[string]*loading // files that are being run by require
@@ -87,6 +88,7 @@ func New(ctx context.Context, config Config) *Runtime {
 		ctx:     ctx,
 		cancel:  cancel,
 		resumed: map[*lua.LState]bool{},
+		chunks:  map[string]*lua.FunctionProto{},
 		modules: map[string]Module{},
 		loading: map[string]*loading{},
 		types:   map[any]*typeTables{},
@@ -137,7 +139,7 @@ func (rt *Runtime) Check(source, path string) error {
 func (rt *Runtime) compile(source, path string) (*lua.LFunction, error) {
 	rt.mu.Lock()
 	defer rt.mu.Unlock()
-	fn, err := load(rt.root, source, path)
+	fn, err := rt.chunk(rt.root, source, path)
 	if err != nil {
 		return nil, &Error{Kind: Script, Message: err.Error()}
 	}
