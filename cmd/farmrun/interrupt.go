@@ -37,11 +37,16 @@ type stopper interface {
 // times ends what runs on the host; four times leaves at once. SIGTERM and SIGHUP,
 // after which nobody is there to press it again, are as ^C twice. Where hosts are
 // at work outside of a rollout, ^C once is as twice; where none is, or the
-// operator is being asked, it ends the run. Call stop at the end.
+// operator is being asked, it ends the run. A signal that farmrun was started to
+// ignore, as by nohup(1), does nothing. Call stop at the end.
 func interruptible(ctx context.Context, f stopper, out *console.Console) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
 	done := make(chan struct{})
 	go func() {
 		i := interrupts{farm: f, out: out, cancel: cancel}
