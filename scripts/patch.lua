@@ -6,7 +6,7 @@ local site, switchrel, ledger = require "site", require "switchrel", require "li
 local source = require(site.source .. "-pull-snapshot")
 
 local args = cli.parse {
-  usage = "patch.lua [OPTION...] add FILE | take HOST PATH | apply [ID] | revert ID | list | retire ID",
+  usage = "patch [options] add FILE | take HOST PATH | apply [ID] | revert ID | list | retire ID",
   about = [[
 Keeps the ledger of local patches, patches/ beside the site file.
 
@@ -36,7 +36,7 @@ local dir = args.release and switchrel.path(args.release) or site.release.link
 -- Raises an error unless so many words were given.
 local function words(least, most)
   if #args.words < least or #args.words > most then
-    error("patch.lua --help says what " .. args.action .. " takes", 0)
+    error("farmrun patch --help says what " .. args.action .. " takes", 0)
   end
   return unpack(args.words)
 end
@@ -156,5 +156,5 @@ function actions.retire()
 end
 
 local action = actions[args.action]
-if not action then error(("there is no %q: patch.lua --help says what there is"):format(args.action), 0) end
+if not action then error(("there is no %q: farmrun patch --help says what there is"):format(args.action), 0) end
 action()

@@ -170,6 +170,9 @@ func explain(err error) error {
 	switch {
 	case isLate && len(e.Left) == 0: // the wait that ended says what was run
 		message = late.Error()
+		if e.Stage != ssh.StageRun {
+			message += "; it came no further than " + e.Stage
+		}
 	case e.Stage == ssh.StageRun:
 		message = strings.TrimPrefix(message, ssh.StageRun+": ")
 	}
