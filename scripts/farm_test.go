@@ -132,7 +132,6 @@ func (o *operator) runWhen(reactions []reaction, args ...string) outcome {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	defer master.Close()
 	c := exec.CommandContext(o.t.Context(), o.exec, args...)
 	c.Dir = o.dir
 	c.Env = append(os.Environ(), "HOME="+farm.Home(), "XDG_STATE_HOME="+o.state(), "TERM=dumb")
@@ -151,8 +150,11 @@ func (o *operator) runWhen(reactions []reaction, args ...string) outcome {
 		o.t.Fatal(err)
 	}
 	slave.Close()
-	go o.answer(master)
+	var answered sync.WaitGroup
+	answered.Go(func() { o.answer(master) })
 	err = c.Wait()
+	master.Close()
+	answered.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		o.t.Fatal(err)
