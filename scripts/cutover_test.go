@@ -1,6 +1,8 @@
 package scripts_test
 
 import (
+	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -176,4 +178,43 @@ func TestRollbackToDifferentReleases(t *testing.T) {
 		t.Errorf("webserv2 is on %s", got)
 	}
 	o.fails(1, []string{"it is not known what was"}, "rollback", "--hosts", "webserv2", "--settle", "0s")
+}
+
+// TestEndNow presses ^C three times in the middle of a restart: of what that has
+// begun as root this user may end only sudo, so what is left is named.
+func TestEndNow(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	o.ok("cvs-pull-snapshot", "--hosts", few, "2000-09-19")
+	got := func() outcome {
+		farm.Fault(t, "slow", "webserv1", "600")
+		defer farm.Fault(t, "heal", "webserv1")
+		defer farm.Exec(t, "webserv1", "pkill", "-f", "^sleep 600")
+		press := func(terminal io.Writer, _ *os.Process) { terminal.Write([]byte{3}) }
+		return o.runWhen([]reaction{
+			{"webserv1: restart", func(terminal io.Writer, p *os.Process) {
+				farm.Exec(t, "webserv1", "sh", "-c", "until pgrep -f '^sleep 600'; do sleep 0.02; done")
+				press(terminal, p)
+			}},
+			{"^C again stops", press},
+			{"^C again ends", press},
+		}, "cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
+	}()
+	if got.code != 130 {
+		t.Errorf("exit status %d, want 130", got.code)
+	}
+	for _, want := range []string{
+		"webserv1: what ran on it was ended: how it stands is unknown",
+		"webserv1: failed: restart: ended after ", "stopped by the operator; still running there: ", "sleep 600",
+	} {
+		if !strings.Contains(got.err, want) {
+			t.Errorf("it does not say %q:\n%s", want, got.err)
+		}
+	}
+	o.ok("resume")
+	if on := onAir(t); on["releases/2000-09-19"] != 3 {
+		t.Errorf("after going on: %v", on)
+	}
+	locked(t, "")
 }

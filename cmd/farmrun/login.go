@@ -167,12 +167,17 @@ func explain(err error) error {
 	}
 	message := strings.TrimPrefix(e.Error(), e.Host+": ")
 	late, isLate := errors.AsType[*luahost.TimeoutError](err)
+	stopped, isStopped := errors.AsType[*luahost.Error](err)
 	switch {
-	case isLate && len(e.Left) == 0: // the wait that ended says what was run
+	case len(e.Left) > 0 && e.Stage == ssh.StageRun: // which is more than that the wait ended
+		message = strings.TrimPrefix(message, ssh.StageRun+": ")
+	case isLate: // the wait that ended says what was run
 		message = late.Error()
 		if e.Stage != ssh.StageRun {
 			message += "; it came no further than " + e.Stage
 		}
+	case isStopped: // by the operator
+		message = stopped.Message
 	case e.Stage == ssh.StageRun:
 		message = strings.TrimPrefix(message, ssh.StageRun+": ")
 	}
@@ -204,6 +209,9 @@ func sshKind(e *ssh.Error) luahost.Kind {
 	}
 	if _, late := errors.AsType[*luahost.TimeoutError](e); late {
 		return luahost.Timeout
+	}
+	if stopped, is := errors.AsType[*luahost.Error](e); is {
+		return stopped.Kind
 	}
 	return luahost.Failed
 }
