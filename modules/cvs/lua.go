@@ -336,10 +336,10 @@ func (b *binding) changes(c *luahost.Call) {
 
 // cvs.revisions(host, options) -> revisions or nil
 //
-// Returns the revision that each file of a module has on a tag or branch, by
-// its path from the module's top; nil for a module that CVSROOT/modules puts
-// together from several directories or from files, of which only a checkout
-// tells what it has. Options: root, module, tag (all required).
+// Returns what each file of a module is on a tag or branch, by its path from the
+// module's top: revision, time and options, as they stand in CVS/Entries; nil
+// for a module that CVSROOT/modules puts together from several directories or
+// from files, of which only a checkout tells what it has. Options: root, module, tag (all required).
 func (b *binding) revisions(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Root    string `lua:"root,required"`

@@ -23,8 +23,9 @@ type MoveOptions struct {
 }
 
 // Move takes a working copy to a tag or branch as a fresh checkout would have
-// it, but fetches only the files that are another revision there, are missing
-// or have the tag's name in them ($Name$). What is not under CVS must be gone
+// it, but fetches only the files that are another revision there, or have
+// another time or other options, are missing or have the tag's name in them
+// ($Name$). What is not under CVS must be gone
 // from it, and what was changed in it too, to be fetched anew. It returns the
 // files that were fetched. The server looks at these files alone, which is what
 // makes it quick: update -r looks at all of them.
@@ -38,14 +39,14 @@ func (c *Client) Move(ctx context.Context, o MoveOptions) (fetched []string, err
 	if err != nil {
 		return nil, err
 	}
-	fetched, arguments := has.missing(o.Revisions)
+	fetched, arguments := has.missing(o.Revisions, identical)
 	if o.Look {
 		return fetched, nil
 	}
 	if has.stray != "" {
 		return nil, fmt.Errorf("%s in %s is not under CVS", has.stray, o.Dir)
 	}
-	if err := c.remove(ctx, o, arguments.stale); err != nil {
+	if err := c.remove(ctx, o, arguments.gone, fetched); err != nil {
 		return nil, err
 	}
 	sample := has.sample(o.Revisions)
@@ -62,7 +63,7 @@ const filesAtOnce = 500
 
 // copyState is what a working copy has.
 type copyState struct {
-	entries map[string]string // the revisions of files that are there
+	entries map[string]string // what cvs knows of each file, as Revisions has it
 	gone    map[string]bool   // files that cvs knows and that are not there
 	named   map[string]bool   // files with the tag's name in them
 	dirs    map[string]bool   // directories that cvs knows
@@ -108,8 +109,9 @@ func parseCopy(text string) *copyState {
 		kind, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		switch kind {
 		case "entry":
-			revision, file, _ := strings.Cut(rest, " ")
-			s.entries[strings.TrimPrefix(file, "./")] = revision
+			if file := strings.Index(rest, "/./"); file >= 0 {
+				s.entries[rest[file+3:]] = rest[:file]
+			}
 		case "file":
 			there[strings.TrimPrefix(rest, "./")] = true
 		case "name":
@@ -133,20 +135,34 @@ func parseCopy(text string) *copyState {
 
 // moveArguments are what the steps of a Move work on.
 type moveArguments struct {
-	stale  []string // files that are removed first
+	gone   []string // files that are not there on the tag
 	update []string // what update is given
 }
 
-// missing returns the files that are to be fetched, and what that takes: a file
-// of a new directory comes with that, and one that vanishes goes with what is in
-// it.
-func (s *copyState) missing(want map[string]string) (fetched []string, a moveArguments) {
+// identical tells whether a file with that entry is as a checkout would have it.
+// Who was updated has another time than who was checked out: it is fetched, for
+// browsers go by that time, whichever server they ask.
+func identical(want, entry string) bool {
+	number, _, _ := strings.Cut(entry, "/")
+	return entry == want || number == want
+}
+
+// sameRevision is identical for who does not mind the time.
+func sameRevision(want, entry string) bool {
+	w, e := strings.Split(want, "/"), strings.Split(entry, "/")
+	return w[0] == e[0] && (len(w) < 3 || len(e) < 3 || w[2] == e[2])
+}
+
+// missing returns the files that are to be fetched, since their entries are not
+// the same, and what that takes: a file of a new directory comes with that, and
+// one that vanishes goes with what is in it.
+func (s *copyState) missing(want map[string]string, same func(want, entry string) bool) (fetched []string, a moveArguments) {
 	update, dirs := map[string]bool{}, map[string]bool{".": true}
 	for file, revision := range want {
 		for dir := path.Dir(file); !dirs[dir]; dir = path.Dir(dir) {
 			dirs[dir] = true
 		}
-		if s.entries[file] == revision && !s.gone[file] && !s.named[file] {
+		if same(revision, s.entries[file]) && !s.gone[file] && !s.named[file] {
 			continue
 		}
 		fetched = append(fetched, file)
@@ -154,12 +170,11 @@ func (s *copyState) missing(want map[string]string) (fetched []string, a moveArg
 	}
 	for file := range s.entries {
 		if want[file] == "" {
-			a.stale = append(a.stale, file)
+			a.gone = append(a.gone, file)
 			update[vanishing(file, dirs)] = true
 		}
 	}
 	slices.Sort(fetched)
-	a.stale = append(a.stale, fetched...)
 	a.update = slices.Sorted(maps.Keys(update))
 	return fetched, a
 }
@@ -204,11 +219,22 @@ func (s *copyState) sample(want map[string]string) string {
 
 func (o MoveOptions) title() string { return "cvs update -r " + o.Tag + in(o.Dir) }
 
-func (c *Client) remove(ctx context.Context, o MoveOptions, files []string) error {
-	if len(files) == 0 {
+// remove removes files. Of those that are fetched, cvs forgets that it had them:
+// it then gives them the time and the options that they have in a new working
+// copy.
+func (c *Client) remove(ctx context.Context, o MoveOptions, gone, fetched []string) error {
+	if len(gone)+len(fetched) == 0 {
 		return nil
 	}
-	_, err := c.script(ctx, remote.Cmd{Title: o.title(), Dir: o.Dir, Stdin: onLines(files)}, "remove")
+	var lines strings.Builder
+	for _, file := range gone {
+		lines.WriteString("- " + file + "\n")
+	}
+	for _, file := range fetched {
+		lines.WriteString("+ " + file + "\n")
+	}
+	cmd := remote.Cmd{Title: o.title(), Dir: o.Dir, Stdin: strings.NewReader(lines.String())}
+	_, err := c.script(ctx, cmd, "remove")
 	return err
 }
 
@@ -234,8 +260,8 @@ func (c *Client) retag(ctx context.Context, o MoveOptions, sample string, came [
 	if err != nil {
 		return err
 	}
-	fetched, arguments := has.missing(o.Revisions)
-	wrong := append(fetched, arguments.stale...)
+	fetched, arguments := has.missing(o.Revisions, sameRevision)
+	wrong := append(fetched, arguments.gone...)
 	if has.stray != "" {
 		wrong = append(wrong, has.stray)
 	}

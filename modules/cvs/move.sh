@@ -31,7 +31,7 @@ look() {
 			while ((getline line <file) > 0) {
 				if (line !~ /^(A )?\//) continue
 				split(line, part, "/")
-				print "entry " part[3] " " dir part[2]
+				print "entry " part[3] "/" part[4] "/" part[5] "/" dir part[2]
 				n++
 			}
 			close(file)
@@ -64,9 +64,33 @@ look)
 	fi
 	;;
 remove)
-	while IFS= read -r file; do
-		[ -z "$file" ] || echo "./$file"
-	done | tr '\n' '\0' | xargs -0 rm -f
+	# "+" stands before those that cvs is to forget.
+	awk '
+		{
+			file = substr($0, 3)
+			print "./" file
+		}
+		/^\+/ {
+			forgotten[file]
+			match(file, /[^\/]*$/)
+			dirs[substr(file, 1, RSTART - 1)]
+		}
+		END {
+			for (dir in dirs) {
+				forget(dir, dir "CVS/Entries")
+				forget(dir, dir "CVS/Entries.Log")
+			}
+		}
+		function forget(dir, file,   line, part, text, some) {
+			while ((getline line <file) > 0) {
+				split(line, part, "/")
+				if (line ~ /^(A )?\// && (dir part[2]) in forgotten) some = 1
+				else text = text line "\n"
+			}
+			close(file)
+			if (some) printf "%s", text >file
+			close(file)
+		}' | tr '\n' '\0' | xargs -0 rm -f
 	;;
 retag)
 	IFS= read -r sticky <"$3/CVS/Tag" || exit

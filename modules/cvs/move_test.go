@@ -14,7 +14,7 @@ import (
 func TestMove(t *testing.T) {
 	t.Parallel()
 	repo := serve(t, smallSite+`
-		mkdir -p gone/deep keep; echo x >gone/deep/x; echo top >top; echo same >keep/same; echo 'this is $Name$' >keep/named`)
+		mkdir -p gone/deep keep; echo x >gone/deep/x; echo top >top; echo same >keep/same; echo 'this is $Name$' >keep/named; echo '$Id$' >keep/id`)
 	sh := remotetest.New(t)
 	c := &Client{Runner: sh, Root: repo.root("rel"), Passwords: &Passwords{Take: ring("rel pw", new([]string)).Take}}
 	sh.Env = append(sh.Env, "R="+repo.path)
@@ -26,12 +26,14 @@ func TestMove(t *testing.T) {
 		echo n >new/deep/n; printf '\0\1' >new/gif; echo s >'with space/s p'
 		cvs -Q add new 'with space'; cvs -Q add new/deep; cvs -Q add new/deep/n 'with space/s p'; cvs -Q add -kb new/gif
 		rm gone/deep/x; cvs -Q remove gone/deep/x; cvs -Q ci -m two; cd ..; rm -r w`)
-	for _, o := range []CheckoutOptions{{Dir: "one", Tag: "Line-1"}, {Dir: "fresh", Tag: "Line-2"}} {
-		o.Module = "site"
-		if _, err := c.Checkout(t.Context(), o); err != nil {
+	checkOut := func(dir, tag string) {
+		if _, err := c.Checkout(t.Context(), CheckoutOptions{Dir: dir, Tag: tag, Module: "site"}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	checkOut("one", "Line-1")
+	repo.admin(t, `cvs -Q -d "$R" co -d w site; cd w; cvs -Q admin -kb keep/id; cd ..; rm -r w`)
+	checkOut("fresh", "Line-2")
 	sh.Must(t, `cp -al one moved; cd moved; find . -path '*/CVS/*' -type f | while read -r f; do cp "$f" n; rm "$f"; mv n "$f"; done
 		rm htdocs/numbers CVS/farmrun*`)
 	before := sh.Must(t, "cd one; find . -type f | sort | xargs -d '\\n' cksum")
@@ -44,12 +46,13 @@ func TestMove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"htdocs/index.html", "htdocs/numbers", "keep/named", "new/deep/n", "new/gif", "top", "with space/s p"}
+	want := []string{"htdocs/index.html", "htdocs/numbers", "keep/id", "keep/named", "new/deep/n", "new/gif", "top", "with space/s p"}
 	if diff := cmp.Diff(want, fetched); diff != "" {
 		t.Error("fetched: -want +got\n" + diff)
 	}
 	const all = `find . -name 'farmrun*' -prune -o -path '*/CVS/Entries*' -prune -o -type f -print | sort | xargs -d '\n' cksum
-		find . -name 'Entries*' | sort | xargs -d '\n' cat | sed 's:^A ::; /^D*$/d; s:/[^/]* [0-9]*/\(-kb\)*/T:/\1/T:' | sort`
+		find . -name CVS -prune -o -type f -printf '%T@ %p\n' | sort
+		find . -name 'Entries*' | sort | xargs -d '\n' cat | sed 's:^A ::; /^D*$/d' | sort`
 	if diff := cmp.Diff(sh.Must(t, "cd fresh; "+all), sh.Must(t, "cd moved; "+all)); diff != "" {
 		t.Error("-fresh +moved\n" + diff)
 	}
@@ -72,8 +75,9 @@ func TestMove(t *testing.T) {
 	if diff := cmp.Diff([]string{"gone/deep/x", "htdocs/index.html", "keep/named", "top"}, fetched); err != nil || diff != "" {
 		t.Error(err, "fetched on the way back: -want +got\n"+diff)
 	}
-	if diff := cmp.Diff(sh.Must(t, "cd one; "+all), sh.Must(t, "cd moved; "+all)); diff != "" {
-		t.Error("-one +moved there and back\n" + diff)
+	checkOut("again", "Line-1")
+	if diff := cmp.Diff(sh.Must(t, "cd again; "+all), sh.Must(t, "cd moved; "+all)); diff != "" {
+		t.Error("-fresh +moved there and back\n" + diff)
 	}
 }
 

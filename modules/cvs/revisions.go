@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// Revisions returns the revision that each file of a module has on a tag or
-// branch, by its path from the module's top. It returns nil for a module that
+// Revisions returns what each file of a module is on a tag or branch, by its path
+// from the module's top: revision, time and options, as CVS/Entries of a fresh
+// checkout has them, such as "1.2/Tue Sep 19 03:00:00 2000/-kb"; or the revision
+// alone, if the server's cvs has no more to say. It returns nil for a module that
 // CVSROOT/modules puts together from several directories or from single files:
 // what such a one has only a checkout tells.
 func (c *Client) Revisions(ctx context.Context, module, tag string) (map[string]string, error) {
@@ -67,7 +69,7 @@ func (l *listing) line(line string) {
 	// A file that was asked for by its name has that whole, with slashes in it.
 	if entry := strings.Split(line, "/"); len(entry) >= 6 && entry[0] == "" {
 		name := len(entry) - 4
-		l.add(l.dir+strings.Join(entry[:name], "/"), entry[name])
+		l.add(l.dir+strings.Join(entry[:name], "/"), strings.Join(entry[name:name+3], "/"))
 	}
 }
 

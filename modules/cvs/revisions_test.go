@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,6 +41,15 @@ func (o oldCVS) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) 
 	return o.Runner.Run(ctx, cmd)
 }
 
+// numbers has the numbers of revisions alone.
+func numbers(revisions map[string]string) map[string]string {
+	all := map[string]string{}
+	for file, revision := range revisions {
+		all[file], _, _ = strings.Cut(revision, "/")
+	}
+	return all
+}
+
 // What the server lists is what a checkout gets, whatever the module is called
 // and whether or not cvs has rls.
 func TestRevisions(t *testing.T) {
@@ -62,7 +72,11 @@ func TestRevisions(t *testing.T) {
 		}
 		for _, c := range []*Client{c, old} {
 			got, err := c.Revisions(t.Context(), of.module, of.tag)
-			if diff := cmp.Diff(has.entries, got); err != nil || diff != "" {
+			want := has.entries
+			if c == old {
+				want = numbers(want)
+			}
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Errorf("%s of %s: %v; -checkout +revisions\n%s", of.tag, of.module, err, diff)
 			}
 		}
