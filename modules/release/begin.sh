@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 # Makes the hidden directory of a new release. It comes after record.sh.
 name=$1 new=$(basename "$2") from=$3
 shift 3
@@ -30,22 +30,71 @@ from=$(basename "$from")
 [ -f "$(admin "$from")/farmrun-source" ] || exit 104
 trap '[ $? -eq 0 ] || rm -rf "./$new"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
+top=$PWD
+
+# empty: begins with nothing instead, since what is there is of no use.
+empty() {
+	cd "$top" && chmod -R u+rwx "./$new" 2>/dev/null
+	rm -rf "./$new" && mkdir "$new" && echo empty
+	exit
+}
+
 mkdir "$new" && : >"$new/.farmrun-began" || exit
 if untouched; then touched=no; else touched=yes; fi
+# Where there are no hard links a copy does. Where files cannot be read, or there
+# is no room, it may do to fetch them.
 share "$new" 2>/dev/null ||
-	{ rm -rf "./$new" && mkdir "$new" && : >"$new/.farmrun-began" && cp -Rp "$from/." "$new"; } || exit
+	{ rm -rf "./$new" && mkdir "$new" && : >"$new/.farmrun-began" && cp -Rp "$from/." "$new" 2>/dev/null; } ||
+	empty
 
 # What is not as it came from the source is left out, to be fetched anew.
 cd "$new" || exit
 record=$(admin .)
 mv .farmrun-began "$record/farmrun-began" && mv "$record/farmrun-source" "$record/farmrun-was" || exit
+grep -q ^d "$record/farmrun-was" || empty
+if [ -n "$(odd -print)" ]; then
+	odd -exec rm -rf {} +
+	touched=yes
+fi
 if [ "$touched" = no ]; then
 	cat "$record/farmrun-files"
 else
 	list
 fi >"$record/farmrun-is" || exit
 rm -rf "./$record/farmrun-release" "./$record/farmrun-files" "./$record/farmrun-seen" "./$record/farmrun-patches"
-comm -13 "$record/farmrun-was" "$record/farmrun-is" | names | grep -v '^\(.*/\)*CVS/[A-Z][a-z]*$' |
+
+# other WHICH: the lines of the one list that the other does not have.
+other() { comm "$1" "$record/farmrun-was" "$record/farmrun-is"; }
+of_cvs='(^|/)CVS/(Root|Repository|Tag)$'
+
+# A directory is one of cvs only with all that cvs has written there.
+other -23 | names | grep -E "$of_cvs" | sed 's:CVS/[A-Z][a-z]*$::' | sort -u >"$record/farmrun-fetch"
+if [ -s "$record/farmrun-fetch" ]; then
+	[ -n "$(sort "$record/farmrun-fetch" | sed -n 1p)" ] || empty
+	while IFS= read -r dir; do rm -rf "./$dir" || exit; done <"$record/farmrun-fetch" || exit
+	list >"$record/farmrun-is" || exit
+fi
+other -13 | grep -v ^d | names | grep -Ev "$of_cvs" |
 	while IFS= read -r file; do rm -f "./$file" || exit; done || exit
-comm -12 "$record/farmrun-was" "$record/farmrun-is" >"$record/farmrun-source" || exit
-rm "$record/farmrun-was" "$record/farmrun-is"
+# "u=rwx,g=rx,o=rx dir" for a directory that was one before, or else " dir".
+other -13 | awk -v was="$record/farmrun-was" "$named"'
+	BEGIN { while ((getline line <was) > 0) if (line ~ /^d/) mode[named(line)] = substr(line, 2, 9) }
+	/^d/ {
+		name = named($0)
+		m = mode[name]
+		if (m != "") m = "u=" bits(m, 1) ",g=" bits(m, 4) ",o=" bits(m, 7)
+		print m " " name
+	}
+	function bits(mode, from,   b) {
+		b = substr(mode, from, 3)
+		gsub(/-/, "", b)
+		sub(/s/, "xs", b)
+		sub(/t/, "xt", b)
+		return tolower(b)
+	}' |
+	while IFS= read -r line; do
+		dir=./${line#* }
+		if [ -n "${line%% *}" ]; then chmod "${line%% *}" "$dir"; else rm -rf "$dir"; fi || exit
+	done || exit
+other -12 >"$record/farmrun-source" || exit
+rm "$record/farmrun-was" "$record/farmrun-is" "$record/farmrun-fetch"

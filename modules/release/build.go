@@ -69,6 +69,9 @@ func Begin(ctx context.Context, r Runner, dir string, o BuildOptions) (*Build, e
 	if err != nil {
 		return nil, err
 	}
+	if strings.Contains(string(res.Stdout), "empty") {
+		b.From = ""
+	}
 	b.Dry, b.Removed = res.Dry, dead
 	return b, nil
 }

@@ -13,7 +13,7 @@ type Change struct {
 	Path string
 	// How says what is the matter: "changed", "new", "missing", "link" for a
 	// link that reads otherwise or leads nowhere now, or "mode" or "owner" where
-	// that alone is different.
+	// that alone is different. Of a directory it is one of these two.
 	How string
 }
 
@@ -68,13 +68,23 @@ func compare(diff string) []Change {
 			continue
 		}
 		path, f := parseFile(line[2:])
+		if f.kind() == 'd' {
+			path += "/"
+		}
 		side[path] = f
 		paths = append(paths, path)
 	}
 	slices.Sort(paths)
 	var changes []Change
 	for _, path := range slices.Compact(paths) {
-		changes = append(changes, Change{path, how(was, is, path)})
+		how := how(was, is, path)
+		if dir, is := strings.CutSuffix(path, "/"); is {
+			if how == "new" || how == "missing" {
+				continue // what is in it says so
+			}
+			path = dir
+		}
+		changes = append(changes, Change{path, how})
 	}
 	return changes
 }

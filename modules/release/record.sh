@@ -13,16 +13,18 @@ admin() {
 	echo "$1/.farmrun"
 }
 
-# of_release EXPRESSION: find, for the files in the current directory that a list
-# has. Of what cvs writes for itself that is only what says whence the files are.
+# of_release EXPRESSION: find, for what is in the current directory and belongs to
+# the release. That is neither our record nor what cvs writes for itself, but for
+# what says whence the files are.
 of_release() {
-	find . -type d \( -name .git -o -name .farmrun \) -prune -o \
-		-path '*/CVS/*' ! -name Root ! -name Repository ! -name Tag -prune -o \
-		! -type d "$@"
+	mine=$(admin .)
+	[ "$mine" != ./CVS ] || mine='./CVS/farmrun-*'
+	find . -path "$mine" -prune -o \
+		-path '*/CVS/*' \( -name Entries -o -name 'Entries.[BELS]*' -o -name 'Base*' -o -name 'Notify*' \
+		-o -name Template \) -prune -o "$@"
 }
 
-# named, for awk: the name in a line of a list. What a link reads is cut off, and
-# so a name of which " -> " is a part is cut short; it then names nothing.
+# named, for awk: the name in a line of a list. What a link reads is cut off.
 named='
 	function named(line,   link) {
 		link = line ~ /^l/
@@ -32,9 +34,29 @@ named='
 	}
 '
 
-# list [OLD]: a line for each of the files in the current directory: permissions,
-# owner, checksum ("-" for what is no plain file or cannot be read, "!" for a
-# link that leads nowhere) and name; for a link also what it reads.
+# Names that would not fit into lines: they are written with "?" there.
+newline='
+'
+odd() { of_release \( -path "*$newline*" -o -type l -path '* -> *' \) "$@"; }
+
+# what sh does with odd names: it writes lines of a list, after "= ".
+odd_lines='for f; do
+	name=${f#./} sum=- reads=
+	set -f -- $(ls -dlnq "$f")
+	if [ -L "$f" ]; then
+		reads=" -> $(readlink "$f")"
+		[ -e "$f" ] || sum=!
+	elif [ -f "$f" ]; then
+		sum=$(cksum <"$f") && sum=${sum%% *} || sum=-
+	fi
+	name=$(printf %s. "$name" | tr "\n" "?" | sed "s/ -> / ?> /g")
+	printf "= %.10s %s:%s %s %s\n" "$1" "$3" "$4" "$sum" "${name%.}$(printf %s "$reads" | tr "\n" "?")"
+done'
+
+# list [OLD]: a line for each of the files in the current directory, and for each
+# directory: permissions, owner, checksum ("-" for what is no plain file or cannot
+# be read, "!" for a link that leads nowhere) and name; for a link also what it
+# reads.
 #
 # OLD is a list of the directory as it began, with files that another release
 # has too. Who changes such a file puts another in its place, so those that are
@@ -45,11 +67,15 @@ list() {
 	find . -prune -printf '' 2>/dev/null &&
 		line="( -type l -printf $start\\040->\\040%l\\n -o -printf $start\\n )"
 	shared=
-	[ -z "$1" ] || shared='! -links 1 -print -o'
-	of_release \( $shared $line \( -type f -exec cksum {} + -o \
+	[ -z "$1" ] || shared='! -type d ! -links 1 -print -o'
+	odd -exec sh -c "$odd_lines" sh {} + -o \( $shared $line \( -type f -exec cksum {} + -o \
 		-type l -exec sh -c 'for l; do [ -e "$l" ] || echo "! $l"; done' sh {} + \) \) 2>/dev/null |
 		awk -v old="$1" "$named"'
 			BEGIN { while (old != "" && (getline line <old) > 0) was[named(line)] = line }
+			/^= / {
+				print substr($0, 3)
+				next
+			}
 			/^\.\// {
 				name = substr($0, 3)
 				if (name in was) print was[name]
@@ -65,7 +91,8 @@ list() {
 			}
 			{
 				mode[++n] = substr($1, 1, 10) " " $3 ":" $4
-				path[n] = substr($0, index($0, " ./") + 1)
+				at = index($0, " ./")
+				path[n] = at ? substr($0, at + 1) : "./."
 			}
 			END {
 				for (i = 1; i <= n; i++) {
@@ -78,10 +105,10 @@ list() {
 
 # seen EXPRESSION: for each file to which that applies its number and the time at
 # which anything about it was last changed, which nobody can set: a file of which
-# both are as they were need not be read again. There is nothing where find is
-# not GNU's.
+# both are as they were need not be read again. Of directories it is what a list
+# has. There is nothing where find is not GNU's.
 seen() {
-	of_release "$@" -printf '%i %C@ %p\n' 2>/dev/null | sort
+	of_release \( -type d -printf '%M %U:%G %p\n' -o "$@" -printf '%i %C@ %p\n' \) 2>/dev/null | sort
 }
 
 # note_seen: notes what is seen of the files that a list is about to be made of.

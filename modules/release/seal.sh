@@ -13,7 +13,7 @@ if [ "$filled" = true ]; then
 else
 	cat "$record/farmrun-source" # which has just been looked at
 fi >"$record/farmrun-files" || exit
-files=$(grep -Evc '^[^ ]+ [^ ]+ [^ ]+ (.*/)?CVS/[A-Z][a-z]*$' "$record/farmrun-files")
+files=$(grep -Evc '^d|^[^ ]+ [^ ]+ [^ ]+ (.*/)?CVS/[A-Z][a-z]*$' "$record/farmrun-files")
 if [ "$files" -eq 0 ]; then
 	echo "there is no file in it" >&2
 	exit 103

@@ -105,7 +105,10 @@ function pull.onto(source, host, date, notes, leads)
   source.open_tunnel(host)
   local from = pull.newest(host, source, notes)
   if leads and from and source.ahead then source.ahead(host, notes) end
-  local function fill(new) source.fill(host, new, notes) end
+  local function fill(new)
+    if from and new.from == "" then host:log("what is in " .. from .. " is of no use: takes everything anew") end
+    source.fill(host, new, notes)
+  end
   local function adapt(new)
     link_shared(host, new)
     return ledger.adapt(host, new)

@@ -82,6 +82,59 @@ print(host:sh "cd releases; cat 1/CVS/Tag 1/d/CVS/Tag 1/c; stat -c %h 1/d/d 2/c"
 --= 1
 print(#release.changes(host, "releases/2"), release.inspect(host, "releases/2").files)  --= 0	5
 
+--- what is changed out of sight
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+local function fill(new)
+  host:sh("cd " .. new.dir .. [[; umask 022; mkdir CVS d e d/CVS; echo R | tee CVS/Root >d/CVS/Root; touch 'a -> b' d/f "a
+b"; ln -s d 'c -> d']])
+end
+release.build(host, "releases/1", {}, fill)
+local function show()
+  for _, change in ipairs(release.changes(host, "releases/1")) do print(change.how, change.path) end
+end
+show()
+host:sh [[cd releases/1; chmod 777 . d; mkdir .git n d/.git; touch .git/x d/.git/y CVS/Entries CVS/hidden d/CVS/farmrun-x n/n 'n
+l' CVS/Template; echo more >"a
+b"; ln -sfn e 'c -> d']]
+show()
+--= mode	.
+--= new	.git/x
+--= new	CVS/hidden
+--= changed	a?b
+--= link	c ?> d
+--= mode	d
+--= new	d/.git/y
+--= new	d/CVS/farmrun-x
+--= new	n/n
+--= new	n?l
+
+--- nothing that was done to a release by hand is in one that begins with it
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+release.build(host, "releases/1", {}, function(new)
+  host:sh("cd " .. new.dir .. [[; umask 022; mkdir CVS d d/CVS e e/CVS; echo R | tee CVS/Root d/CVS/Root >e/CVS/Root; touch f g d/f e/f]])
+end)
+host:sh [[cd releases/1; chmod 777 d; mkdir .git n n/CVS d/.git; touch .git/x d/.git/y CVS/Hidden n/CVS/Entries n/n; ln -s n 'l -> n'; touch 'n
+l'; rm f; mkdir f; mkfifo fifo; rm -r e/CVS]]
+local function begun(new) return new.from, host:sh("cd " .. new.dir .. "; find . -name 'farmrun-*' -prune -o -printf '%M %p\n' | sort") end
+release.build(host, "releases/2", { from = "releases/1" }, function(new)
+  print(begun(new))
+--= releases/1	-rw-r--r-- ./CVS/Root
+--= -rw-r--r-- ./d/CVS/Root
+--= -rw-r--r-- ./d/f
+--= -rw-r--r-- ./g
+--= drwxr-xr-x .
+--= drwxr-xr-x ./CVS
+--= drwxr-xr-x ./d
+--= drwxr-xr-x ./d/CVS
+end)
+host:sh "rm releases/2/CVS/Root"
+release.build(host, "releases/3", { from = "releases/2" }, function(new)
+  print(new.from == "", begun(new))                      --= true		drwxr-xr-x .
+  host:sh("touch " .. new.dir .. "/x")
+end)
+
 --- what nobody has touched since it was read is not read again
 local release, host = require "release", require("here").host
 host:sh "mkdir releases"
@@ -98,7 +151,8 @@ host:sh "cd releases/3; touch -r a t; echo A >a; touch -r t a; rm t"  -- it is t
 build("4", "releases/3")                                 --= 4	c d
 build("5", "releases/2", function(new)
   print("5", same(new))                                  --= 5	c d
-  host:sh "cd releases/2; touch -r c t; echo C >c; touch -r t c; rm t"
+  host:sh("cd releases/2; touch -r c t; until [ -n \"$(find c -cnewer ../../" .. new.dir ..
+    "/.farmrun/farmrun-source)\" ]; do echo C >c; touch -r t c; done; rm t")
 end)
 build("6", "releases/5")                                 --= 6	d
 
