@@ -203,8 +203,8 @@ func remove(c *luahost.Call) {
 // Returns which files are not as they were when the release was built, or kept
 // since: a list of tables with path and how, which is "changed", "new",
 // "missing", "link" for a link that reads otherwise or leads nowhere now, or
-// "mode" or "owner" where that alone is different. The files are read; no
-// source is asked.
+// "mode" or "owner" where that alone is different, of directories too. The files
+// are read; no source is asked. What would not fit into a line has "?" in its path.
 func changes(c *luahost.Call) {
 	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
 	opts := luahost.Options[timeOption](c, 3)
