@@ -137,3 +137,5 @@ type idle struct{}
 func (idle) Busy() bool         { return false }
 func (idle) Standing() []string { return nil }
 func (idle) Stop()              {}
+func (idle) Asking() bool       { return false }
+func (idle) Decline(error)      {}

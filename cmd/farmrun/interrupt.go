@@ -15,19 +15,22 @@ import (
 // errInterrupt is why a run ended that the operator stopped.
 var errInterrupt = errors.New("interrupted")
 
-// atWork is the farm, as ^C finds it: who presses it instead of an answer does
-// not want that those who wait for the answer go on.
+// atWork is the farm, as ^C finds it.
 type atWork struct{ *world }
 
-func (w atWork) Busy() bool         { return w.farm.Busy() && !w.operator.Asking() }
-func (w atWork) Standing() []string { return w.farm.Standing() }
-func (w atWork) Stop()              { w.farm.Stop() }
+func (w atWork) Busy() bool          { return w.farm.Busy() }
+func (w atWork) Standing() []string  { return w.farm.Standing() }
+func (w atWork) Stop()               { w.farm.Stop() }
+func (w atWork) Asking() bool        { return w.operator.Asking() }
+func (w atWork) Decline(cause error) { w.operator.Decline(cause) }
 
 // stopper is a farm that can let those at work go on to their end.
 type stopper interface {
 	Busy() bool         // there are some
 	Standing() []string // where the hosts of a rollout stand; nothing if none is under way
 	Stop()
+	Asking() bool        // the operator is being asked something
+	Decline(cause error) // what he is being asked fails with cause
 }
 
 // interruptible returns a context that ends when the operator says "end now".
@@ -36,9 +39,15 @@ type stopper interface {
 // under way come to its end, its host back on the air, and no other begin; three
 // times ends what runs on the host; four times leaves at once. SIGTERM and SIGHUP,
 // after which nobody is there to press it again, are as ^C twice. Where hosts are
-// at work outside of a rollout, ^C once is as twice; where none is, or the
-// operator is being asked, it ends the run. A signal that farmrun was started to
-// ignore, as by nohup(1), does nothing. Call stop at the end.
+// at work outside of a rollout, ^C once is as twice; where none is it ends the run.
+//
+// Any of them instead of an answer says that whoever waits for it is not to go on.
+// In a rollout it is as ^C twice, for others may be at work: the question what
+// becomes of a failure is answered by "stop", and any other fails. Outside of a
+// rollout it ends the run.
+//
+// A signal that farmrun was started to ignore, as by nohup(1), does nothing. Call
+// stop at the end.
 func interruptible(ctx context.Context, f stopper, out *console.Console) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 4)
@@ -69,6 +78,11 @@ func interruptible(ctx context.Context, f stopper, out *console.Console) (_ cont
 	}
 }
 
+// stopped is what ends because the operator wants it so.
+func stopped() error {
+	return &luahost.Error{Kind: luahost.Cancelled, Message: "stopped by the operator", Err: errInterrupt}
+}
+
 // urgency is what the operator's signals ask for so far.
 type urgency int
 
@@ -90,13 +104,15 @@ type interrupts struct {
 
 // take does what one more signal asks for.
 func (i *interrupts) take(s os.Signal) {
+	standing, asked := i.farm.Standing(), i.farm.Asking()
 	i.urgency++
-	standing := i.farm.Standing()
-	if s != os.Interrupt || len(standing) == 0 {
-		i.urgency = max(i.urgency, finish)
-	}
-	if !i.farm.Busy() {
+	switch inRollout := len(standing) > 0; {
+	case inRollout && asked:
+		i.urgency = finish
+	case asked || !i.farm.Busy():
 		i.urgency = max(i.urgency, endNow)
+	case s != os.Interrupt || !inRollout:
+		i.urgency = max(i.urgency, finish)
 	}
 	switch i.urgency {
 	case tell:
@@ -106,10 +122,11 @@ func (i *interrupts) take(s os.Signal) {
 		note(i.out, "^C again stops when the turn that is under way has come to its end")
 	case finish:
 		i.farm.Stop()
+		i.farm.Decline(stopped())
 		note(i.out, "stopping: no further host is begun; those at work go on to their end (^C again ends them now)")
 	case endNow:
 		note(i.out, "stopping now: what runs on hosts is ended")
-		i.cancel(&luahost.Error{Kind: luahost.Cancelled, Message: "stopped by the operator", Err: errInterrupt})
+		i.cancel(stopped())
 	default:
 		note(i.out, "leaving at once: hosts at work are left as they are")
 		i.out.Hold() // so that all was seen, and nothing is left at the lower end of the screen

@@ -30,17 +30,45 @@ type Terminal struct {
 	// console.Console.Hold. nil does nothing.
 	Hold func() (release func())
 
-	mu     sync.Mutex
-	turn   chan struct{} // has one place: whoever holds it has the terminal
-	asking atomic.Bool
+	mu        sync.Mutex
+	turn      chan struct{}                               // has one place: whoever holds it has the terminal
+	questions map[context.Context]context.CancelCauseFunc // by what ends them
+	asking    atomic.Bool
 }
 
 // Asking tells whether a question waits for its answer right now.
 func (t *Terminal) Asking() bool { return t.asking.Load() }
 
+// Decline ends all questions, those that have not come to the screen included:
+// they fail with cause.
+func (t *Terminal) Decline(cause error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, end := range t.questions {
+		end(cause)
+	}
+}
+
+// declinable returns the context of a question, which Decline ends.
+func (t *Terminal) declinable(ctx context.Context) (_ context.Context, done func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.questions == nil {
+		t.questions = map[context.Context]context.CancelCauseFunc{}
+	}
+	t.questions[ctx] = end
+	return ctx, func() {
+		end(nil)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.questions, ctx)
+	}
+}
+
 // Ask shows question and returns the line that was typed, without its end.
 // It fails with ErrNone where nobody can be asked, and with context.Cause(ctx)
-// when ctx is done first.
+// when ctx is done first, or with what Decline is given.
 func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
 	line, err := t.dialogue(ctx, question, false)
 	return string(line), err
@@ -97,6 +125,8 @@ func (t *Terminal) open() (*os.File, error) {
 }
 
 func (t *Terminal) dialogue(ctx context.Context, question string, hidden bool) ([]byte, error) {
+	ctx, done := t.declinable(ctx)
+	defer done()
 	release, err := t.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -120,7 +150,11 @@ func (t *Terminal) dialogue(ctx context.Context, question string, hidden bool) (
 	t.asking.Store(true)
 	defer t.asking.Store(false)
 	fmt.Fprint(tty, question)
-	return readLine(ctx, tty)
+	line, err := readLine(ctx, tty)
+	if err != nil && !hidden {
+		fmt.Fprintln(tty) // what comes next does not stand beside the question
+	}
+	return line, err
 }
 
 // hide turns echo off until the function it returns is called. It leaves the

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -273,4 +274,43 @@ func TestChooseStopsTheClock(t *testing.T) {
 	if got, err := tty.Choose(ctx, "failed", []terminal.Option{{"s", "stop", "halt"}}); got != 0 || err != nil {
 		t.Errorf("got %v, %v", got, err)
 	}
+}
+
+// TestDecline ends the question on the screen and the one behind it, and not
+// one that comes later.
+func TestDecline(t *testing.T) {
+	master, tty := screen(t)
+	why := errors.New("nobody answers")
+	failed := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := tty.Ask(t.Context(), "name? ")
+			failed <- err
+		}()
+	}
+	r := bufio.NewReader(master)
+	if _, err := r.ReadString('?'); err != nil {
+		t.Fatal(err)
+	}
+	if !tty.Asking() {
+		t.Error("it is not asking")
+	}
+	for ended := 0; ended < 2; {
+		select {
+		case err := <-failed:
+			if ended++; !errors.Is(err, why) {
+				t.Errorf("got %v, want %v", err, why)
+			}
+		case <-t.Context().Done():
+			t.Fatal("a question still waits")
+		default:
+			tty.Decline(why) // the second may not have been asked yet
+			runtime.Gosched()
+		}
+	}
+	shown := answer(t, master, "again? ", "ken")
+	if got, err := tty.Ask(t.Context(), "again? "); got != "ken" || err != nil {
+		t.Errorf("afterwards: %q, %v", got, err)
+	}
+	<-shown
 }

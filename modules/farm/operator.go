@@ -50,6 +50,9 @@ func (f *Farm) settle(ctx context.Context, failed Failed) (err error, again bool
 	if _, known := errors.AsType[*decided](failed.Err); known {
 		return failed.Err, false
 	}
+	if e, ok := errors.AsType[*luahost.Error](failed.Err); ok && e.Kind == luahost.Cancelled {
+		return failed.Err, false // it is what he wanted
+	}
 	choice := f.choose(ctx, failed)
 	return &decided{failed.Err, choice}, choice == Retry
 }
