@@ -141,7 +141,7 @@ func ask(t *testing.T, args ...string) (string, error) {
 func TestHelp(t *testing.T) {
 	for _, test := range []struct{ name, want string }{
 		{"", "Usage:\n"},
-		{"init", "Usage:\n"},
+		{"init", "Usage: farmrun init DIR\n"},
 		{"farm", "\nfarm.each("},
 		{"farm.each", "farm.each(hosts [, options], work) -> results\n"},
 		{"host", "\nhost:query("},
