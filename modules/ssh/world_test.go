@@ -21,6 +21,10 @@ import (
 	"farmrun/modules/ssh/sshserver"
 )
 
+// busy is how late something may be that a busy machine is in the way of; what
+// has no end of its own would be much later.
+const busy = 4 * time.Second
+
 // world is an operator's home and servers on loopback.
 type world struct {
 	t    *testing.T
