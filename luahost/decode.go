@@ -186,7 +186,7 @@ func typeName(v lua.LValue) string {
 	case *lua.LUserData:
 		if mt, ok := v.Metatable.(*lua.LTable); ok {
 			if name, ok := mt.RawGetString("__name").(lua.LString); ok {
-				return "a " + string(name)
+				return withArticle(string(name))
 			}
 		}
 	}
@@ -375,7 +375,7 @@ func optionFields(t reflect.Type) []optionField {
 func newOptionField(f reflect.StructField, index int) optionField {
 	name, flags, _ := strings.Cut(f.Tag.Get("lua"), ",")
 	if name == "" {
-		name = snake(f.Name)
+		name = OptionName(f.Name)
 	}
 	return optionField{name: name, index: index, required: flags == "required"}
 }
@@ -389,8 +389,8 @@ func firstRequired(t reflect.Type) string {
 	return ""
 }
 
-// snake turns a Go field name into an option's name: MaxOffline, max_offline.
-func snake(name string) string {
+// OptionName turns a Go field name into an option's name: MaxOffline, max_offline.
+func OptionName(name string) string {
 	var b strings.Builder
 	for i, r := range name {
 		upper := 'A' <= r && r <= 'Z'

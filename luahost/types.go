@@ -77,11 +77,14 @@ func (t *Type[T]) tables(rt *Runtime) *typeTables {
 }
 
 // one is "a host" or "an error".
-func (t *Type[T]) one() string {
-	if strings.ContainsRune("aeiou", rune(t.Name[0])) {
-		return "an " + t.Name
+func (t *Type[T]) one() string { return withArticle(t.Name) }
+
+// withArticle makes "a host" of host and "an error" of error.
+func withArticle(name string) string {
+	if strings.ContainsRune("aeiou", rune(name[0])) {
+		return "an " + name
 	}
-	return "a " + t.Name
+	return "a " + name
 }
 
 func (t *Type[T]) index(tt *typeTables) Func {

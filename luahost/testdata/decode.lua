@@ -65,6 +65,10 @@ require("types").string()  --! types.string: argument 1: a string expected, got 
 --- a table is no string
 require("types").string {}  --! a string expected, got a table
 
+--- an error where a string belongs
+local _, e = pcall(require("bench").fail, "whatever")
+require("types").string(e)  --! a string expected, got an error
+
 --- a time without unit
 require("types").duration(5)  --! a time with a unit such as "90s" or "10m" expected, got a number
 

@@ -3,10 +3,11 @@ package manual
 import (
 	"cmp"
 	"go/ast"
-	"go/token"
 	"reflect"
 	"strconv"
 	"strings"
+
+	"farmrun/luahost"
 )
 
 // structs finds out, from the source alone, which options a function takes.
@@ -96,7 +97,7 @@ func (s structs) fields(t *ast.StructType) []Option {
 		for _, ident := range f.Names {
 			o := Option{Name: name, Type: s.luaType(f.Type), Required: flags == "required"}
 			if o.Name == "" {
-				o.Name = snake(ident.Name)
+				o.Name = luahost.OptionName(ident.Name)
 			}
 			list = append(list, o)
 		}
@@ -147,19 +148,4 @@ func (o Option) field() string {
 		return o.Name + ": " + o.Type
 	}
 	return o.Name + "?: " + o.Type
-}
-
-// snake turns a Go field name into an option's name: MaxOffline, max_offline.
-func snake(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		if token.IsExported(string(r)) {
-			if i > 0 && !token.IsExported(name[i-1:i]) {
-				b.WriteByte('_')
-			}
-			r += 'a' - 'A'
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
