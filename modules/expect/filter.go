@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"time"
+
+	"farmrun/luahost/remote"
 )
 
 // Echo is whether a terminal sends back what it is sent.
@@ -139,21 +141,12 @@ func (e *echo) cut(text []byte) (said, rest []byte, state echoState) {
 	if i := bytes.Index(text, e.text); i >= 0 {
 		return text[:i], text[i+len(e.text):], echoCame
 	}
-	said, rest = splitPrefix(text, e.text)
+	end := len(text) - remote.Overlap(text, e.text)
+	said, rest = text[:end], text[end:]
 	if e.room -= len(said); e.room < 0 {
 		return nil, text, echoMissing
 	}
 	return said, rest, echoPending
-}
-
-// splitPrefix splits text before its longest end that whole begins with.
-func splitPrefix(text, whole []byte) (said, rest []byte) {
-	for n := min(len(text), len(whole)-1); n > 0; n-- {
-		if bytes.HasSuffix(text, whole[:n]) {
-			return text[:len(text)-n], text[len(text)-n:]
-		}
-	}
-	return text, nil
 }
 
 // holds tells whether something is held back.

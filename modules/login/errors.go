@@ -55,14 +55,7 @@ func (e *Error) Error() string {
 	if e.During == duringLogin {
 		text = duringLogin + ": " + text
 	}
-	for i, p := range e.Left {
-		sep := ", "
-		if i == 0 {
-			sep = "; still running there: "
-		}
-		text += sep + p.String()
-	}
-	return text
+	return text + sweep.Left(e.Left)
 }
 
 // Unwrap returns the reason.
@@ -113,7 +106,7 @@ func (e *Error) Hint() string {
 	case errors.Is(e, secret.ErrNoTerminal):
 		return "run farmrun on a terminal, where it can ask"
 	case len(e.Left) > 0:
-		return "this user may not end them; end them on the host, or give sudo's command a time limit of its own"
+		return sweep.LeftHint
 	case e.Unsure:
 		return "the command may still be running on the host"
 	}

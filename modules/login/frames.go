@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+
+	"farmrun/luahost/remote"
 )
 
 // frame is something that the driver says; see driver.sh.
@@ -48,7 +50,7 @@ func (f *frames) add(text []byte, took func(frame)) error {
 		rest = rest[end+1:]
 	}
 	if !bytes.HasPrefix(rest, f.mark) {
-		keep := overlap(rest, f.mark)
+		keep := remote.Overlap(rest, f.mark)
 		f.drop(rest[:len(rest)-keep])
 		rest = rest[len(rest)-keep:]
 	}
@@ -68,16 +70,6 @@ func (f *frames) drop(text []byte) {
 	if over := len(f.noise) - mostNoise; over > 0 {
 		f.noise = append(f.noise[:0], f.noise[over:]...)
 	}
-}
-
-// overlap returns how many bytes at the end of text may begin start.
-func overlap(text, start []byte) int {
-	for n := min(len(text), len(start)-1); n > 0; n-- {
-		if bytes.HasPrefix(start, text[len(text)-n:]) {
-			return n
-		}
-	}
-	return 0
 }
 
 // encoding is how a driver writes bytes.

@@ -52,16 +52,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s: %s: %v", e.Host, e.Stage, e.Err)
-	for i, p := range e.Left {
-		if i == 0 {
-			text += "; still running there:"
-		} else {
-			text += ","
-		}
-		text += " " + p.String()
-	}
-	return text
+	return fmt.Sprintf("%s: %s: %v%s", e.Host, e.Stage, e.Err, sweep.Left(e.Left))
 }
 
 // Unwrap gives errors.Is the sentinel and the cause.

@@ -74,7 +74,7 @@ func (r *run) stop(why error, began time.Time) error {
 	go ssh.DiscardRequests(r.requests)
 	e := r.timeUp(why)
 	if e.Left = left; left != nil {
-		e.Hint = "this user may not end them; end them on the host, or give sudo's command a time limit of its own"
+		e.Hint = sweep.LeftHint
 	} else if !sure {
 		e.Hint = "the host is slow to end it: it may run on for a moment"
 	} else if r.code >= 0 {

@@ -3,6 +3,8 @@ package sudo
 import (
 	"bytes"
 	"strings"
+
+	"farmrun/luahost/remote"
 )
 
 // ear takes standard error apart: what is between marks goes to text, what a
@@ -36,7 +38,7 @@ func (e *ear) next() bool {
 		e.pass(at)
 		return true
 	case at < 0:
-		e.pass(len(e.part) - overlap(e.part, start))
+		e.pass(len(e.part) - remote.Overlap(e.part, start))
 		return false
 	}
 	mark, _, whole := bytes.Cut(e.part[len(start):], []byte{'>'})
@@ -62,13 +64,3 @@ func (e *ear) pass(n int) {
 
 // flush passes on what was held back, when nothing will follow.
 func (e *ear) flush() { e.pass(len(e.part)) }
-
-// overlap returns how many bytes at the end of text may begin a mark.
-func overlap(text, start []byte) int {
-	for n := min(len(text), len(start)-1); n > 0; n-- {
-		if bytes.HasPrefix(start, text[len(text)-n:]) {
-			return n
-		}
-	}
-	return 0
-}

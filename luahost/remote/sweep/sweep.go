@@ -55,6 +55,21 @@ func body() string {
 	return b.String()
 }
 
+// LeftHint says what to do about processes that Left names.
+const LeftHint = "this user may not end them; end them on the host, or give sudo's command a time limit of its own"
+
+// Left is what the text of an error has at its end about processes that still
+// run: nothing where there are none.
+func Left(processes []Process) string {
+	var b strings.Builder
+	sep := "; still running there: "
+	for _, p := range processes {
+		b.WriteString(sep + p.String())
+		sep = ", "
+	}
+	return b.String()
+}
+
 // Process is one process on a host.
 type Process struct {
 	PID     int
