@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -13,6 +15,151 @@ import (
 	"farmrun/luahost/gate"
 	"farmrun/luahost/share"
 )
+
+// farm.rollout(hosts, options, turn)
+//
+// Takes the hosts through turn(host) in series, so that never more than
+// max_offline of them are out of service, counting those that were sick before.
+// Before each turn all hosts are asked whether they are healthy. A host leaves
+// the budget only when healthy has said yes for it after its turn; only then,
+// and after it has settled, the next turn begins. The first turn that fails
+// halts the rollout with an error of kind "halted": no further host is touched.
+// Options:
+//
+//   - healthy (required): the function that tells whether a host does its work;
+//     it raises an error, or returns false, for one that does not
+//   - max_offline (1): how many hosts may be out of service at once; a share such
+//     as "10%" is one of the hosts that the rollout takes, as farm.share has it
+//   - batches: how many hosts to take together, as in { 1, 5, "25%" }: first one,
+//     then five, then a quarter of all at a time. A batch begins when all of the
+//     one before are done; it never has more out of service than max_offline
+//   - watch: hosts that have no turn here, but count as long as they are sick
+//   - turn ("10m"): the time for a whole turn
+//   - within ("1m"): how long a host may take to get well after its turn
+//   - times (1): how many times in a row it has to be healthy then
+//   - settle ("0s"): how long it is back before the next leaves
+//   - wait ("0s"): how long to wait when hosts that are sick for another reason
+//     use up the budget
+//   - max_failures (0): how many turns may fail without a halt
+//   - mend (false): true lets the turns of sick hosts begin although other sick
+//     ones use up the budget, for a farm that is broken
+//   - on_failure ("halt"): what becomes of a host whose turn failed: "halt"
+//     leaves it as it is; "undo" calls the undo of each of its steps, last first;
+//     "rollback" halts, and then takes all hosts whose turns have begun through
+//     back(host), the last first, with the same budget and health checks
+//   - back: the function that is a host's turn on its way back
+//   - look: the function that says how a host stands, as text, when a run is
+//     resumed that was at work on it; without it, it is whether it is healthy
+//   - lock: where the rollout's lock lies if not where the site file says: a table
+//     of host and path, or a path on the host of the site's lock
+//
+// On a terminal a step that fails, or a turn outside of its steps, has the
+// operator asked what to do: retry it, take over a session on the host (the one
+// that the script has open there, or a new one), undo the turn, skip the host and
+// go on with the next, or stop, which is what happens without a terminal and with
+// farmrun --yes. While he thinks, and while he has the session, no deadline
+// passes. A host that is skipped counts as failed, and uses the budget as long as
+// it is sick.
+//
+// Each turn and each step is in the run's journal before it begins. Where a
+// rollout has halted, or farmrun was killed, farmrun resume runs the script anew
+// from its begin, with the arguments that it had: its first rollout goes on with
+// the first of the journal, the second with the second. Hosts that are done are
+// left out, and are only watched; those that were in the middle are looked at and
+// have their turn again from its begin, so steps have to bear being done twice.
+//
+// While the rollout lasts it holds its lock, so that no other begins on this
+// farm, from wherever it is started; farmrun --lock-wait 10m waits for that of
+// another. The lock is given back however the rollout ends, a halt included, so
+// that whoever mends the farm has none to break. Only a farmrun that was killed
+// leaves its lock: farmrun resume knows it for its own, and farmrun unlock takes
+// it away.
+func (b *binding) rollout(c *luahost.Call) {
+	opts := luahost.Options[rolloutOptions](c, 2)
+	hosts, turn := b.take(c, 1), c.Function(3)
+	r := b.rolloutOf(c, hosts, opts)
+	err := c.Try("farm.rollout", 0, func(ctx context.Context) error {
+		err := b.farm.Rollout(ctx, hosts, r, func(ctx context.Context, h *Host) error {
+			return b.turn(ctx, c.Runtime(), opts.Turn, turn, h, Retry, TakeOver, Undo, Skip, Stop)
+		})
+		if halt, ok := errors.AsType[*HaltError](err); ok && ctx.Err() != nil {
+			b.tellHalt(haltError(halt, err)) // the run ends, and what is raised is not seen
+		}
+		return err
+	})
+	if err != nil {
+		b.rolloutFailed(c, err)
+	}
+}
+
+// healthy asks the script whether a host is well: it is unless the function
+// raises an error or returns false.
+func (b *binding) healthy(ctx context.Context, rt *luahost.Runtime, fn *lua.LFunction, h *Host) error {
+	answer, err := rt.Call(ctx, luahost.Task{Host: h.name}, fn, b.host.Value(h))
+	if err == nil && answer == lua.LFalse {
+		return errors.New("healthy returned false")
+	}
+	return err
+}
+
+// undo takes back the steps of a host's turn, last first. Each gets its turn
+// although another failed.
+func (b *binding) undo(ctx context.Context, rt *luahost.Runtime, h *Host) error {
+	var undos []undo
+	rt.Locked(func() { undos = b.undos[h]; delete(b.undos, h) })
+	var errs []error
+	for i := len(undos) - 1; i >= 0; i-- {
+		b.farm.config.Console.Note(h.name, "undo %s", undos[i].step)
+		task := luahost.Task{Host: h.name, What: "undo of " + undos[i].step, Timeout: undoWithin}
+		if _, err := rt.Call(ctx, task, undos[i].fn, b.host.Value(h)); err != nil {
+			errs = append(errs, fmt.Errorf("undo %s: %w", undos[i].step, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// rolloutFailed raises what ended a rollout. A turn that called os.exit ends
+// the script, but not without a word on the hosts that are left.
+func (b *binding) rolloutFailed(c *luahost.Call, err error) {
+	if several, ok := errors.AsType[*gate.FailedError](err); ok { // of no single host
+		c.Raise(&luahost.Error{Kind: luahost.Hosts, Message: several.Error(), Err: several})
+	}
+	var halt *HaltError
+	if !errors.As(err, &halt) {
+		c.Raise(err)
+	}
+	e := haltError(halt, err)
+	if exit, ok := errors.AsType[*luahost.ExitRequest](halt.HaltError.Err); ok {
+		c.Wait(c.Name(), 0, func(context.Context) error {
+			b.tellHalt(e)
+			return nil
+		})
+		c.Raise(exit)
+	}
+	c.Raise(e)
+}
+
+// tellHalt tells the operator how a rollout has left the hosts, where the run
+// ends without the error.
+func (b *binding) tellHalt(e *luahost.Error) {
+	b.farm.config.Console.Note("", "farmrun: %s: %s", e.Message, e.Hint)
+}
+
+// haltError words why a rollout halted.
+func haltError(halt *HaltError, err error) *luahost.Error {
+	e := &luahost.Error{Kind: luahost.Halted, Host: halt.Host, Message: "the rollout halted: " + halt.HaltError.Err.Error(), Err: err}
+	var inner *luahost.Error
+	if halt.Host != "" && errors.As(halt.HaltError.Err, &inner) { // of one host, not of several that are sick
+		e.Step, e.Output, e.Where, e.Code = inner.Step, inner.Output, inner.Where, inner.Code
+		e.Message = "the rollout halted: " + inner.Message
+		if inner.Host != "" && inner.Host != halt.Host { // the balancer, say, has let it down
+			e.Host, e.Message = inner.Host, "the rollout halted at "+halt.Host+": "+inner.Message
+		}
+		e.Hint = inner.Hint
+	}
+	e.Hint = strings.TrimPrefix(e.Hint+"; "+halt.Hint(), "; ")
+	return e
+}
 
 // rolloutOptions are the options of farm.rollout.
 type rolloutOptions struct {
