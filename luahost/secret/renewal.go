@@ -9,7 +9,7 @@ import (
 // password as it is.
 var ErrNotGiven = errors.New("no new password was given")
 
-// onHost is under what a context has the name of a host.
+// onHost is the key under which a context holds the name of a host.
 type onHost struct{}
 
 // OnHost returns a copy of ctx for work on that host: an Ask can tell the

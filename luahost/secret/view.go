@@ -2,8 +2,8 @@ package secret
 
 import "slices"
 
-// screen follows what a terminal is sent and sees it in several ways at once:
-// in whichever the host has wrapped or redrawn an echo, one view shows it in
+// screen follows what a terminal is sent and sees it in several ways at once.
+// However the host has wrapped or redrawn an echo, one of the views shows it in
 // one piece.
 type screen struct {
 	escape escape
@@ -38,7 +38,7 @@ type view struct {
 	bare  bool   // unspaced: since the last character came nothing but controls and spaces
 }
 
-// cell is a character, and the how manieth byte it was.
+// cell is a character, and how many bytes were sent before it.
 type cell struct {
 	char byte
 	at   int64

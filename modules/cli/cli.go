@@ -1,7 +1,7 @@
 // Package cli reads the arguments of a script as its author declared them and
 // asks the operator questions. A Spec describes the arguments, Parse reads
-// them, Help tells the operator what there is. The package knows no Lua but
-// for lua.go.
+// them, Help tells the operator what there is. But for the files lua*.go the
+// package knows no Lua.
 package cli
 
 import (
@@ -83,8 +83,8 @@ func (e *UsageError) Kind() string { return "usage" }
 func (e *UsageError) Hint() string { return "farmrun " + e.Script + " --help lists the arguments" }
 
 // Parse reads args. The values are strings (Date and Duration too), bools, ints
-// and []strings (Shares too) by name; an optional argument that is not there is nil. The
-// error is ErrHelp, a *UsageError, or what is wrong with the Spec.
+// and []strings (Shares too) by name; an optional argument that is not there is
+// nil. The error is ErrHelp, a *UsageError, or what is wrong with the Spec.
 func (s Spec) Parse(args []string) (map[string]any, error) {
 	flags, err := s.flags()
 	if err == nil {

@@ -4,8 +4,8 @@
 //
 // A Farm is made once for a run. A Host is one machine of it, which logs in
 // when it is first asked to do something. How to log in is Config.Dial's
-// affair, so the package knows of no protocol; and but for lua.go and
-// lua_host.go it knows nothing of Lua.
+// affair, so the package knows of no protocol; and but for the files lua*.go it
+// knows nothing of Lua.
 package farm
 
 import (

@@ -282,7 +282,8 @@ func (h *Host) dial(ctx context.Context, a *attempt) {
 	}
 }
 
-// newLogin is under what a context has a login that is not yet everybody's.
+// newLogin is the key under which a context holds a login that is not yet
+// everybody's.
 type newLogin struct{ host *Host }
 
 // prepare does what is to be done on each new login before it is used.

@@ -119,7 +119,7 @@ func (f *Farm) leave() {
 	f.busy.Add(-1)
 }
 
-// run takes the hosts of that names through their turns, but for those that
+// run takes the hosts with these names through their turns, but for those that
 // are done, and records how it ended.
 func (r *rollout) run(ctx context.Context, names []string) error {
 	began := journal.Record{

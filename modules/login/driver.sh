@@ -18,9 +18,9 @@
 #	q            the command is over
 #
 # Frames: R when it waits for orders, the first time with what this host can do,
-# P with the process id of a command, O and
-# E with a piece of its output, empty at the end, X with its status, k and K at
-# the beginning of what k runs and with what that says.
+# P with the process id of a command, O and E with a piece of its output, empty
+# at the end, X with its status, k and K at the beginning of what k runs and with
+# what that says.
 #
 # A function sweep stands before, the script of package sweep. The host needs it
 # where nobody can tell it any more that a command has to end.

@@ -27,10 +27,10 @@
 //
 // Processor time is that of the program and its children, user and system;
 // memory is the most that was resident, and private what of it is no file's.
-// In each round the two that are compared
-// run one after the other, in turn first, so that what else goes on on the
-// machine hits both. The ratio is the median of the rounds' ratios, beside the
-// medians themselves. The exit status is 1 when a target is missed.
+// In each round the two that are compared run one after the other, in turn first,
+// so that what else goes on on the machine hits both. The ratio is the median of
+// the rounds' ratios, beside the medians themselves. The exit status is 1 when a
+// target is missed.
 //
 // With 100 hosts the target for memory is missed. The plain program with no more
 // than gopher-lua, goexpect and pflag in it, and a Lua thread for each host,

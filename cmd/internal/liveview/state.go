@@ -130,7 +130,6 @@ func (o *rollout) left(now time.Time) time.Duration {
 	for _, h := range o.hosts {
 		switch {
 		case h.state == done && h.began.IsZero(): // before the run was resumed
-		case h.state == done && h.began.IsZero(): // nobody knows any more
 		case h.state == done:
 			over, took = over+1, took+h.took
 		case h.state == failed:

@@ -76,7 +76,7 @@ func readModule(fsys fs.FS, folder string) (Module, error) {
 }
 
 // read takes what the doc comment of f says, if that is for the manual.
-func (m *Module) read(f *ast.FuncDecl, structs structs) error {
+func (mod *Module) read(f *ast.FuncDecl, structs structs) error {
 	first, rest, _ := strings.Cut(f.Doc.Text(), "\n\n")
 	first = strings.Join(strings.Fields(first), " ")
 	switch {
@@ -84,8 +84,8 @@ func (m *Module) read(f *ast.FuncDecl, structs structs) error {
 		if !strings.HasPrefix(first, "Module ") {
 			rest = f.Doc.Text()
 		}
-		m.Chapter = forScripts(new(comment.Parser).Parse(rest), f)
-		m.Fields = append(m.Fields, fields(m.Chapter)...)
+		mod.Chapter = forScripts(new(comment.Parser).Parse(rest), f)
+		mod.Fields = append(mod.Fields, fields(mod.Chapter)...)
 	case likely().MatchString(first):
 		s, err := parseSignature(first)
 		if err != nil {
@@ -95,8 +95,8 @@ func (m *Module) read(f *ast.FuncDecl, structs structs) error {
 		if s.takes("options") {
 			e.Options = structs.options(f)
 		}
-		m.Entries = append(m.Entries, e)
-		m.Fields = append(m.Fields, fields(e.Text)...)
+		mod.Entries = append(mod.Entries, e)
+		mod.Fields = append(mod.Fields, fields(e.Text)...)
 	}
 	return nil
 }

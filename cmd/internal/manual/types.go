@@ -114,7 +114,7 @@ func (m *Manual) isType(name string) bool {
 // types returns the types that have methods or fields described in the module,
 // in order. Where the module and a type have one name, the fields are those of
 // the type.
-func (m Module) types() []string {
+func (mod Module) types() []string {
 	var list []string
 	seen := map[string]bool{}
 	add := func(name string) {
@@ -123,12 +123,12 @@ func (m Module) types() []string {
 			list = append(list, name)
 		}
 	}
-	for _, f := range m.Fields {
-		if f.Owner != m.Name {
+	for _, f := range mod.Fields {
+		if f.Owner != mod.Name {
 			add(f.Owner)
 		}
 	}
-	for _, e := range m.Entries {
+	for _, e := range mod.Entries {
 		if e.Method {
 			add(e.Owner)
 		}

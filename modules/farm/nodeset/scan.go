@@ -127,8 +127,8 @@ func (p piece) numbers() []string {
 	return numbers
 }
 
-// word reads a name or, after an "@", that of a group: at least one byte, and no more than maxName bytes besides
-// the numbers in brackets.
+// word reads a name or, after an "@", that of a group: at least one byte, and no
+// more than maxName bytes besides the numbers in brackets.
 func (s *scanner) word() (word, error) {
 	start, length := s.at, 0
 	var w word

@@ -122,9 +122,9 @@ func (db *DB) Check(files []string, name string, key ssh.PublicKey) (Status, []P
 
 // find returns the lines for name, of the hashed ones only those with one of
 // the keys.
-func (db *DB) find(names []string, name string, blobs []string) ([]*entry, error) {
+func (db *DB) find(files []string, name string, blobs []string) ([]*entry, error) {
 	var found []*entry
-	for _, path := range names {
+	for _, path := range files {
 		f, err := db.file(path)
 		if err != nil {
 			return nil, err

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// canonical returns the full name of a host for CanonicalizeHostname: with the
-// first of CanonicalDomains under which it has an address. A name that has
+// canonicalName returns the full name of a host for CanonicalizeHostname: with
+// the first of CanonicalDomains under which it has an address. A name that has
 // enough dots, or that only a proxy will look up, stays as it is.
 func (e *evaluation) canonicalName(name string) (string, error) {
 	mode := strings.ToLower(e.first("canonicalizehostname", "no"))

@@ -14,8 +14,8 @@
 //
 // It speaks what OpenSSH's client asks of a server: exec, shell, env and
 // signal requests, forwards of TCP ports and unix sockets in both directions,
-// keepalives, and terminals where Exec gives them. It has no subsystems. Fault makes it as
-// rude as a broken or frozen host.
+// keepalives, and terminals where Exec gives them. It has no subsystems. Fault
+// makes it as rude as a broken or frozen host.
 //
 // Beyond what x/crypto/ssh needs, a connection costs one goroutine and a
 // command two, and one listener may stand for any number of hosts, so ten
