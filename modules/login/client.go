@@ -15,9 +15,9 @@ import (
 // Whoever got it from Dial closes it.
 //
 // Each command has a terminal of the host to itself, and each terminal is a
-// login of its own. There is one as a rule; when several commands run at once,
-// up to mostShells are opened, and the last of them only to end what runs by
-// another.
+// login of its own. There is one as a rule, that of Dial; when several commands
+// run at once, up to mostShells are opened, and the last of them only to end what
+// runs by another.
 type Client struct {
 	options Options
 	done    chan struct{} // closed when the login is lost or closed
@@ -27,6 +27,7 @@ type Client struct {
 	running sync.WaitGroup // commands
 
 	mu     sync.Mutex
+	first  *kept           // that of Dial, until somebody wants it
 	shells map[*shell]bool // those that are open
 	places chan struct{}   // one is taken for each
 	idle   chan *shell
@@ -39,7 +40,7 @@ const (
 	keepIdle   = 2 // of those that no command needs
 )
 
-func newClient(o Options, first *shell) *Client {
+func newClient(o Options, first arrival) *Client {
 	c := &Client{
 		options: o,
 		done:    make(chan struct{}),
@@ -48,9 +49,8 @@ func newClient(o Options, first *shell) *Client {
 		idle:    make(chan *shell, mostShells),
 	}
 	c.closing, c.close = context.WithCancel(context.Background())
-	c.places <- struct{}{}
-	c.add(first)
-	c.idle <- first
+	c.first = &kept{arrival: first, lent: lend(first.terminal), over: make(chan struct{})}
+	go c.first.watch(c.end)
 	return c
 }
 
@@ -161,7 +161,7 @@ func (c *Client) open(ctx context.Context, most int) (s *shell, opened bool, err
 	if !c.place(most) {
 		return nil, false, nil
 	}
-	s, err = c.options.shell(ctx)
+	s, err = c.shell(ctx)
 	if err == nil {
 		c.add(s)
 		return s, true, nil
@@ -171,6 +171,19 @@ func (c *Client) open(ctx context.Context, most int) (s *shell, opened bool, err
 	others := len(c.shells) > 0
 	c.mu.Unlock()
 	return nil, !others || ctx.Err() != nil, err
+}
+
+// shell makes a driver of the shell to which a login leads.
+func (c *Client) shell(ctx context.Context) (*shell, error) {
+	a, err := c.arrive(ctx, remote.TerminalOptions{})
+	if err != nil {
+		return nil, err
+	}
+	s, err := newShell(ctx, a.terminal)
+	if err != nil {
+		return nil, &Error{On: c.options.Host, During: duringLogin, Reason: err, Said: a.said}
+	}
+	return s, nil
 }
 
 func (c *Client) place(most int) bool {
@@ -274,6 +287,9 @@ func (c *Client) end(why error) {
 		c.mu.Lock()
 		c.why = why
 		close(c.done)
+		if c.first != nil {
+			c.first.terminal.Close()
+		}
 		var open []*shell
 		for s := range c.shells {
 			open = append(open, s)

@@ -3,9 +3,12 @@ package login_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -229,17 +232,89 @@ func choose(ctx context.Context, s login.Session, groups []string) error {
 	return s.Send(ctx, "2\r")
 }
 
-// TestNotAShell is a router, whose prompt looks as a shell's does.
+// TestNotAShell is a router, whose prompt looks as a shell's does: it runs no
+// command, but takes part in a dialogue, at the login that is there already.
 func TestNotAShell(t *testing.T) {
-	o := options(expect.Program{Args: []string{"sh", "-c", hosts["not a shell"]}})
+	remotetest.NoLeaks(t)
+	c, opened := dialCounted(t, hosts["not a shell"])
+	terminal, err := c.Terminal(t.Context(), remote.TerminalOptions{Rows: 30})
+	check(t, err)
+	says(t, terminal, `router> $`, "show version\r", `Unknown command`)
+	if *opened != 1 {
+		t.Errorf("logged in %d times", *opened)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, err := login.Dial(ctx, o)
+	_, err = c.Run(ctx, remote.Cmd{Line: "true"})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 	if got := luahost.OutputOf(err); got != "router>" {
 		t.Errorf("it says it was told %q", got)
+	}
+}
+
+// TestFirstTerminal has the first who wants a terminal get that of Dial, with all
+// that was said meanwhile, unless he wants another type; and has its end noticed
+// while nobody wants it.
+func TestFirstTerminal(t *testing.T) {
+	remotetest.NoLeaks(t)
+	c, opened := dialCounted(t, `PS1='$ ' exec sh`)
+	terminal, err := c.Terminal(t.Context(), remote.TerminalOptions{Term: "vt100"})
+	check(t, err)
+	says(t, terminal, `\$ $`, "echo $TERM\n", `vt100`)
+	terminal, err = c.Terminal(t.Context(), remote.TerminalOptions{Rows: 33, Columns: 77})
+	check(t, err)
+	says(t, terminal, `\$ $`, "stty size\n", `33 77`)
+	if *opened != 2 {
+		t.Errorf("logged in %d times", *opened)
+	}
+	_, err = run(t, c, remote.Cmd{Line: "true"}, 10*time.Second)
+	check(t, err)
+	if *opened != 3 {
+		t.Errorf("logged in %d times", *opened)
+	}
+
+	gate := filepath.Join(t.TempDir(), "gate")
+	check(t, syscall.Mkfifo(gate, 0o600))
+	c, _ = dialCounted(t, `printf '$ '; read -r x <`+gate)
+	check(t, os.WriteFile(gate, []byte("now\n"), 0))
+	<-c.Done()
+	if _, err := run(t, c, remote.Cmd{Line: "true"}, 10*time.Second); !errors.Is(err, login.ErrLost) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// dialCounted logs in to what a script is, and counts how often.
+func dialCounted(t *testing.T, script string) (*login.Client, *int) {
+	t.Helper()
+	o, opened := options(expect.Program{Args: []string{"sh", "-c", asking + script}}), 0
+	open := o.Open
+	o.Open = func(ctx context.Context, how remote.TerminalOptions) (remote.Terminal, error) {
+		opened++
+		return open(ctx, how)
+	}
+	c, err := login.Dial(t.Context(), o)
+	check(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c, &opened
+}
+
+// says waits at a terminal for a prompt, types an answer, and waits for what the
+// other end says to that.
+func says(t *testing.T, terminal remote.Terminal, prompt, answer, then string) {
+	t.Helper()
+	s := expect.New(terminal, expect.Options{})
+	defer s.Close()
+	for i, pattern := range []string{prompt, then} {
+		p, err := expect.Regexp(pattern)
+		check(t, err)
+		if i > 0 {
+			check(t, s.Send(t.Context(), answer))
+		}
+		if _, err := s.Expect(t.Context(), expect.Wait{Patterns: []expect.Pattern{p}, Timeout: 5 * time.Second}); err != nil {
+			t.Fatalf("%v\n%s", err, luahost.OutputOf(err))
+		}
 	}
 }
 
@@ -264,22 +339,6 @@ func TestTimeUp(t *testing.T) {
 		if diff := cmp.Diff(want, p.outcomes); diff != "" {
 			t.Errorf("%s: %s", script, diff)
 		}
-	}
-}
-
-// TestTerminal opens a terminal of one's own, at which the prompt stands.
-func TestTerminal(t *testing.T) {
-	c := dialLocal(t, "sh")
-	terminal, err := c.Terminal(t.Context(), remote.TerminalOptions{Rows: 33})
-	check(t, err)
-	s := expect.New(terminal, expect.Options{})
-	defer s.Close()
-	for _, step := range []struct{ pattern, answer string }{{`[$#] $`, "stty size\n"}, {`33 \d+`, "exit\n"}} {
-		p, _ := expect.Regexp(step.pattern)
-		if _, err := s.Expect(t.Context(), expect.Wait{Patterns: []expect.Pattern{p}, Timeout: 5 * time.Second}); err != nil {
-			t.Fatal(err)
-		}
-		check(t, s.Send(t.Context(), step.answer))
 	}
 }
 

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"farmrun/luahost/remote/sweep"
@@ -32,6 +33,7 @@ var (
 	// ErrClosed: the Client was closed by its owner.
 	ErrClosed = errors.New("connection closed")
 
+	errEnded   = fmt.Errorf("%w: the host ended it", ErrLost)
 	errGarbled = errors.New("what the host says is garbled on its way")
 )
 
@@ -102,7 +104,7 @@ func (e *Error) Hint() string {
 	case errors.Is(e, ErrNoPrompt):
 		return `teach the site file what the host says: dialogue = { { "PATTERN$", "shell" } }; farmrun help teaching-farmrun-a-new-prompt`
 	case errors.Is(e, ErrNoShell):
-		return `if it is a menu, the site file can choose from it: dialogue = { { "PATTERN$", send = "…" } }; farmrun help teaching-farmrun-a-new-prompt`
+		return `if it is a menu, the site file can choose from it: dialogue = { { "PATTERN$", send = "…" } }; if there is no shell, write a script with host:session; farmrun help teaching-farmrun-a-new-prompt`
 	case errors.Is(e, secret.ErrNoTerminal):
 		return "run farmrun on a terminal, where it can ask"
 	case len(e.Left) > 0:

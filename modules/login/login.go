@@ -17,9 +17,9 @@
 // and a password, or chooses to ask something else, and a table of cases says
 // what to answer, until there is a shell (dialogue.go, cases.go; renew.go for a
 // password that has expired, questions.go where ssh asks for another). In the
-// second that shell becomes a driver, a script that knows how to run commands and
-// to frame what they say, so that nothing that the terminal or the login adds gets
-// mixed up with it (shell.go, driver.sh; orders.go is what it is told, frames.go
+// second, which waits for the first command, that shell becomes a driver, a script
+// that knows how to run commands and to frame what they say, so that nothing that
+// the terminal or the login adds gets mixed up with it (shell.go, driver.sh; orders.go is what it is told, frames.go
 // what it says). A command's life is in run.go; client.go has the terminals of
 // one host, of which each command has one to itself; relay.go connects from the
 // host's side and listen.go listens there, by programs that relay over a
@@ -99,27 +99,15 @@ type Session interface {
 	Close() error
 }
 
-// Dial logs in to a host. Its errors are of type *Error, or those of
-// Options.Open. The caller closes the Client.
+// Dial logs in to a host. What the login leads to is not touched: the first who
+// wants a terminal of the Client finds whether it is a shell. The errors are of
+// type *Error, or those of Options.Open. The caller closes the Client.
 func Dial(ctx context.Context, o Options) (*Client, error) {
-	first, err := o.shell(ctx)
+	first, err := o.logIn(ctx, remote.TerminalOptions{})
 	if err != nil {
 		return nil, err
 	}
 	return newClient(o, first), nil
-}
-
-// shell logs in and makes a driver of the shell.
-func (o Options) shell(ctx context.Context) (*shell, error) {
-	a, err := o.logIn(ctx, remote.TerminalOptions{})
-	if err != nil {
-		return nil, err
-	}
-	s, err := newShell(ctx, a.terminal)
-	if err != nil {
-		return nil, &Error{On: o.Host, During: duringLogin, Reason: err, Said: a.said}
-	}
-	return s, nil
 }
 
 // arrival is a terminal where the dialogue has come to a shell.

@@ -190,7 +190,7 @@ func (s *shell) lose(err error) {
 	case errors.Is(err, errGarbled):
 		s.err = fmt.Errorf("%w: %w", ErrLost, err)
 	default: // a terminal ends in more ways than tell anything
-		s.err = fmt.Errorf("%w: the host ended it", ErrLost)
+		s.err = errEnded
 	}
 	s.close()
 	close(s.gone)
