@@ -39,18 +39,18 @@ newline='
 '
 odd() { of_release \( -path "*$newline*" -o -type l -path '* -> *' \) "$@"; }
 
-# what sh does with odd names: it writes lines of a list, after "= ".
-odd_lines='for f; do
+# What sh does with single files: it writes lines of a list, after "= ".
+one_by_one='for f; do
 	name=${f#./} sum=- reads=
-	set -f -- $(ls -dlnq "$f")
+	set -f -- $(ls -dln "$f")
 	if [ -L "$f" ]; then
-		reads=" -> $(readlink "$f")"
+		name=$(printf "%s\n" "$name" | sed "s/ -> / ?> /g") reads=" -> $(readlink "$f")"
 		[ -e "$f" ] || sum=!
 	elif [ -f "$f" ]; then
 		sum=$(cksum <"$f") && sum=${sum%% *} || sum=-
 	fi
-	name=$(printf %s. "$name" | tr "\n" "?" | sed "s/ -> / ?> /g")
-	printf "= %.10s %s:%s %s %s\n" "$1" "$3" "$4" "$sum" "${name%.}$(printf %s "$reads" | tr "\n" "?")"
+	name=$(printf "%s." "$name$reads" | tr "\n" "?")
+	printf "= %.10s %s:%s %s %s\n" "$1" "$3" "$4" "$sum" "${name%.}"
 done'
 
 # list [OLD]: a line for each of the files in the current directory, and for each
@@ -68,9 +68,9 @@ list() {
 		line="( -type l -printf $start\\040->\\040%l\\n -o -printf $start\\n )"
 	shared=
 	[ -z "$1" ] || shared='! -type d ! -links 1 -print -o'
-	odd -exec sh -c "$odd_lines" sh {} + -o \( $shared $line \( -type f -exec cksum {} + -o \
+	odd -exec sh -c "$one_by_one" sh {} + -o \( $shared $line \( -type f -exec cksum {} + -o \
 		-type l -exec sh -c 'for l; do [ -e "$l" ] || echo "! $l"; done' sh {} + \) \) 2>/dev/null |
-		awk -v old="$1" "$named"'
+		one_by_one=$one_by_one awk -v old="$1" "$named"'
 			BEGIN { while (old != "" && (getline line <old) > 0) was[named(line)] = line }
 			/^= / {
 				print substr($0, 3)
@@ -79,6 +79,7 @@ list() {
 			/^\.\// {
 				name = substr($0, 3)
 				if (name in was) print was[name]
+				else other[++others] = $0
 				next
 			}
 			/^! / {
@@ -100,6 +101,10 @@ list() {
 					if (mode[i] ~ /^l/) sub(/ -> .*/, "", name)
 					print mode[i], (name in sums) ? sums[name] : "-", substr(path[i], 3)
 				}
+				# What shares a file, but not under its name.
+				fflush()
+				for (i = 1; i <= others; i++)
+					print other[i] | "tr \"\\n\" \"\\0\" | xargs -0 sh -c \"$one_by_one\" sh | sed \"s/^= //\""
 			}' | sort
 }
 

@@ -135,6 +135,19 @@ release.build(host, "releases/3", { from = "releases/2" }, function(new)
   host:sh("touch " .. new.dir .. "/x")
 end)
 
+--- a file that is shared, but has got another name
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+release.build(host, "releases/1", {}, function(new) host:sh("cd " .. new.dir .. "; echo a >a; echo b >b; echo c >c") end)
+release.build(host, "releases/2", { from = "releases/1" }, function() end, function(new)
+  host:sh("cd " .. new.dir .. [[; mv a a.orig; echo A >a; ln b 'b -> b'; mv c 'it''s $c']])
+end)
+print(#release.changes(host, "releases/2"), release.inspect(host, "releases/2").files)  --= 0	5
+host:sh "echo more >>releases/1/b"
+for _, change in ipairs(release.changes(host, "releases/2")) do print(change.how, change.path) end
+--= changed	b
+--= changed	b -> b
+
 --- what nobody has touched since it was read is not read again
 local release, host = require "release", require("here").host
 host:sh "mkdir releases"
