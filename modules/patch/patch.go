@@ -114,18 +114,15 @@ func Look(ctx context.Context, r Runner, text string, o Options) (State, error) 
 }
 
 // Apply applies a patch, and tells whether it was not in already. Nothing is
-// changed if it fails with ErrNoFit. A dry run looks whether it would fit.
+// changed if it fails, with ErrNoFit or because the disk is full. A dry run looks
+// whether it would fit.
 func Apply(ctx context.Context, r Runner, text string, o Options) (changed bool, err error) {
-	state, err := run(ctx, r, "look", text, o)
-	if err != nil || state == Applied {
-		return false, err // a dry run has nothing to say of it
-	}
-	state, err = run(ctx, r, "apply", text, o)
+	state, err := run(ctx, r, "apply", text, o)
 	return state == Fits, err
 }
 
 // Revert takes a patch out again, and the copies that Apply has kept, and tells
-// whether it was in. Nothing is changed if it fails with ErrNoFit.
+// whether it was in. Nothing is changed if it fails, as with Apply.
 func Revert(ctx context.Context, r Runner, text string, o Options) (changed bool, err error) {
 	state, err := run(ctx, r, "revert", text, o)
 	return state == Applied, err

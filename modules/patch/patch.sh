@@ -3,8 +3,9 @@
 # The patch is standard input, and the files are those that it is of.
 do=$1 strip=$2
 shift 2
+copies=
 temp=$(mktemp) || exit
-trap 'rm -f "$temp" "$temp.said"' EXIT
+trap 'rm -rf "$temp" "$temp.said" "$copies"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
 cat >"$temp" || exit
 
@@ -23,15 +24,40 @@ else
 	grep -q 'Only garbage was found' "$temp.said" && exit 102
 	exit 101
 fi
+# work OPTION FILE…: has patch work on copies of the files. It stops midway where
+# the disk fills up, and then the files are as they were.
+work() {
+	option=$1
+	shift
+	copies=$(mktemp -d ./.farmrun-patch.XXXXXX) || return
+	for file; do
+		mkdir -p "$copies/$(dirname "./$file")" || return
+		[ ! -e "./$file" ] || cp -p "./$file" "$copies/$file" || return
+	done
+	(cd "$copies" && patch --force -F0 "$option" -b -r - "$strip" <"$temp" >&2)
+}
+
+# place FILE: the copy takes the place of the file, or both go.
+place() {
+	if [ -e "$copies/$1" ]; then
+		mkdir -p "$(dirname "./$1")" && mv -f "$copies/$1" "./$1"
+	elif [ -e "./$1" ]; then
+		rm -f "./$1" || return
+		rmdir "$(dirname "./$1")" 2>/dev/null || : # it was made for it
+	fi
+}
+
 case $do-$state in
 apply-fits)
-	patch --force -F0 -N -b -r - "$strip" <"$temp" >&2 || exit
+	work -N "$@" || exit
+	for file; do
+		place "$file.orig" && place "$file" || exit
+	done
 	;;
 revert-applied)
-	patch --force -F0 -R -r - "$strip" <"$temp" >&2 || exit
+	work -R "$@" || exit
 	for file; do
-		rm -f "./$file.orig" || exit
-		[ -e "./$file" ] || rmdir "$(dirname "./$file")" 2>/dev/null # it was made for it
+		rm -f "./$file.orig" && place "$file" || exit
 	done
 	;;
 esac

@@ -111,11 +111,15 @@ end
 
 -- Applies a patch to a release; returns false if it was in already.
 function ledger.apply(host, dir, entry)
-  local changed = patch.apply(host, entry.text, { dir = dir, name = entry.id })
-  if not farm.dry_run() then
-    release.carry(host, dir, entry.id, entry.text)
-    release.keep(host, dir, touched(entry.text))
+  local which = { dir = dir, name = entry.id }
+  if farm.dry_run() then
+    local fits = patch.look(host, entry.text, which) == "fits"
+    if fits then host:log("would apply the patch " .. entry.id) end
+    return fits
   end
+  local changed = patch.apply(host, entry.text, which)
+  release.carry(host, dir, entry.id, entry.text)
+  release.keep(host, dir, touched(entry.text))
   return changed
 end
 
