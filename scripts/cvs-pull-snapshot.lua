@@ -33,6 +33,8 @@ function source.fill(host, new, notes)
   host:log(said:format(#fetched, new.from))
 end
 
+function source.diff(host, dir, _, files) return cvs.diff(host, { dir = dir, files = files }) end
+
 if ... then return source end -- required by another script
 
 local args = cli.parse(pull.arguments [[

@@ -36,6 +36,20 @@ function source.fill(host, new, notes)
   host:run({ "sh", "-c", script, "sh", git.mirror, notes.url, notes.commit, new.dir }, { timeout = "30m" })
 end
 
+local compare = [[# compare files with those of a commit
+mirror=$1 commit=$2 dir=$3
+shift 3
+index=$(mktemp -d) || exit
+trap 'rm -rf "$index"' EXIT
+export GIT_INDEX_FILE="$index/index"
+git --git-dir="$mirror" read-tree "$commit" &&
+	git --git-dir="$mirror" --work-tree="$dir" -c core.quotePath=false diff --no-prefix --no-ext-diff "$commit" -- "$@"
+]]
+
+function source.diff(host, dir, notes, files)
+  return host:query({ "sh", "-c", compare, "sh", git.mirror, notes.commit, dir, unpack(files) }).stdout
+end
+
 if ... then return source end -- required by another script
 
 local args = cli.parse(pull.arguments [[

@@ -76,6 +76,10 @@ func TestMinorUpdate(t *testing.T) {
 	}
 	develop(t, "", "2000-10-03", `for n in 1 2 3 4 5; do echo "<p>minor" >>htdocs/docs/page$n.html; done
 		mkdir htdocs/more; echo minor >htdocs/more/new.html; cvs -Q add htdocs/more htdocs/more/new.html`)
+	if got := o.ok("--dry-run", "update", "--hosts", "webserv1").err; strings.Count(got, "would update htdocs/docs/page") != 5 ||
+		!strings.Contains(got, "would update htdocs/more\n") {
+		t.Errorf("a dry run does not say what comes:\n%s", got)
+	}
 	o.ok("update")
 	for _, h := range farm.WebServers() {
 		got := farm.Exec(t, h, "sh", "-c", "cd /home/web/www && grep -rl --exclude-dir=CVS minor htdocs | sort | xargs")
@@ -112,16 +116,28 @@ func TestLocalPatch(t *testing.T) {
 		t.Errorf("status does not show what was done by hand:\n%s", got)
 	}
 	o.ok("patch", "take", "--for", three, "--why", "the co-brand has no bus", "webserv4", "www/htdocs/bus.html")
+	o.fails(1, []string{"no file was changed in www/"}, "patch", "take", "webserv4", "www")
+	farm.Exec(t, "webserv4", "su", "web", "-c", `cd ~/www/htdocs && cp -p bus.html b && echo more >>bus.html && touch new`)
+	o.fails(1, []string{"htdocs/bus.html was changed, and carries the patch htdocs-bus-html"}, "patch", "take", "--why", "more", "webserv4", "www")
+	farm.Exec(t, "webserv4", "su", "web", "-c", `cd ~/www/htdocs && mv b bus.html && rm new`)
 	o.ok("patch", "apply", "htdocs-bus-html")
 	has(t, patched, "htdocs/bus.html", commented, true)
 	has(t, others, "htdocs/bus.html", commented, false)
+	o.fails(1, []string{"there is no patch bus"}, "patch", "revert", "bus")
 	again := o.ok("patch", "apply").out
 	if !strings.Contains(again, "applied on 0 of 3 servers") {
 		t.Errorf("applied twice:\n%s", again)
 	}
 
 	// An update of the same file.
-	develop(t, "", "2000-10-03", `sed -i 's/line 1$/line one/' htdocs/bus.html`)
+	develop(t, "", "2000-10-03", `sed -i 's/line 1$/line one/' htdocs/bus.html; rm htdocs/docs/page3.html; cvs -Q remove htdocs/docs/page3.html`)
+	dry := o.ok("--dry-run", "update", "--hosts", "webserv[6-7]").err
+	for _, want := range []string{"webserv6: would merge what is new into htdocs/bus.html", "webserv7: would update htdocs/bus.html",
+		"webserv6: would remove htdocs/docs/page3.html"} {
+		if !strings.Contains(dry, want) {
+			t.Errorf("a dry run does not say %q:\n%s", want, dry)
+		}
+	}
 	if got := o.ok("update", "--hosts", five).err; !strings.Contains(got, "patch htdocs-bus-html of htdocs/bus.html stays in") {
 		t.Errorf("update does not say which patch it met:\n%s", got)
 	}
@@ -189,7 +205,7 @@ func TestLifeOfARelease(t *testing.T) {
 	o.ok("check-out.lua")
 	t.Cleanup(func() { farm.Exec(t, "webserv1", "rm", "-rf", "/home/web/stage") })
 	stage(`echo '<p>staged' >>htdocs/news.html; mkdir -p htdocs/new/deep; echo x >htdocs/new/deep/x; rm htdocs/docs/page40.html
-		printf '\0\1\r\n' >htdocs/new/dot.gif`)
+		printf '\0\1\r\n' >htdocs/new/dot.gif; : >htdocs/new/later`)
 	o.ok("stage")
 	if got := o.ok("stage"); got.out+got.err != "" {
 		t.Errorf("with nothing to do it says:\n%s%s", got.out, got.err)
@@ -201,11 +217,22 @@ func TestLifeOfARelease(t *testing.T) {
 	stage("rm htdocs/news.html && CVS_RSH=false sed -i '/news.html/d' htdocs/CVS/Entries")
 	o.ok("stage")
 
+	// What is gone here, and was changed by others, is a conflict too.
+	farm.Exec(t, "dev", "su", "-s", "/bin/sh", "cvs", "-c", `cd /tmp && export HOME=/tmp CVSROOT=/cvsroot TMPDIR=/tmp && cvs -Q co -d theirs site &&
+		echo theirs >>theirs/htdocs/docs/page39.html && cvs -Q ci -m theirs theirs && rm -r theirs`)
+	stage("rm htdocs/docs/page3[89].html; ! grep later.*-kb htdocs/new/CVS/Entries")
+	for _, how := range []string{"--dry-run", "--yes"} {
+		o.fails(1, []string{"conflict in htdocs/docs/page39.html"}, how, "stage")
+	}
+	stage("grep -q /page38.html/1 htdocs/docs/CVS/Entries && sed -i '/page39.html/d' htdocs/docs/CVS/Entries")
+	o.ok("stage")
+
 	// It becomes a release, once, and the list says what is new in it.
 	o.fails(2, []string{"February 2000 has 29 days"}, "snapshot", "2000-02-30")
+	o.fails(1, []string{"--stage, --from and --day do not go together"}, "snapshot", "--stage", "--day", "now", "2000-10-03")
 	o.ok("--dry-run", "snapshot", "2000-10-03")
 	got := o.ok("snapshot", "--stage", "2000-10-03").out
-	for _, want := range []string{"4 files differ", "changed  htdocs/news.html  1.2 -> 1.4", "new      htdocs/new/deep/x  1.1", "removed  htdocs/docs/page40.html"} {
+	for _, want := range []string{"7 files differ", "changed  htdocs/news.html  1.2 -> 1.4", "new      htdocs/new/deep/x  1.1", "removed  htdocs/docs/page40.html"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the list does not say %q:\n%s", want, got)
 		}
@@ -334,6 +361,14 @@ func TestOtherSources(t *testing.T) {
 			o.ok(append(pull, "2000-10-03")...)
 			putOnAir(t, "2000-10-03", "webserv1")
 			farm.Exec(t, "webserv1", "su", "web", "-c", "cd ~/www/htdocs && cp -p list t && tr 9 8 <t >list && touch -r t list && rm t")
+			farm.Exec(t, "webserv1", "su", "web", "-c", "echo by hand >>~/www/htdocs/same")
+			o.fails(1, []string{"htdocs/list was changed, and carries the patch list"}, "patch", "take", "--why", "because", "webserv1", "www")
+			o.ok("patch", "take", "--why", "because", "webserv1", "www/htdocs/same")
+			if got := o.read("patches/htdocs-same.patch"); !strings.HasSuffix(got, "\n--- htdocs/same\n+++ htdocs/same\n@@ -1 +1,2 @@\n same\n+by hand\n") {
+				t.Errorf("the patch that was taken is\n%s", got)
+			}
+			o.ok("patch", "revert", "htdocs-same")
+			o.ok("patch", "retire", "htdocs-same")
 			over := o.ok("cutover", "--pull", "--hosts", "webserv1", "--settle", "0s", "2000-10-10")
 			if !strings.Contains(over.err, "1 files were changed by hand in 2000-10-03, such as htdocs/list: 2000-10-10 does not have that") {
 				t.Errorf("the cut-over does not show what is left behind:\n%s", over.err)

@@ -1,7 +1,7 @@
 -- patch.lua DO …: the site's local patches, which outlive releases. It is six
 -- small commands, each a function of actions. See lib/ledger.lua for what a patch
 -- is.
-local cli, cvs, farm, patch, release = require "cli", require "cvs", require "farm", require "patch", require "release"
+local cli, farm, patch, release = require "cli", require "farm", require "patch", require "release"
 local site, switchrel, ledger = require "site", require "switchrel", require "lib.ledger"
 local source = require(site.source .. "-pull-snapshot")
 
@@ -12,7 +12,8 @@ Keeps the ledger of local patches, patches/ beside the site file.
 
   add FILE        takes a patch into the ledger
   take HOST PATH  makes one of what was changed by hand on a server in what is
-                  on the air there (cvs diff -u), below PATH
+                  on the air there, below PATH; of files that are new there it
+                  only says so
   apply [ID]      applies one, or all, on their servers: on all of them, or, if
                   one does not fit somewhere, on none
   revert ID       takes one out again, on the servers that carry it
@@ -64,17 +65,38 @@ function actions.add()
   print(("%s: %s, for %s"):format(entry.file, table.concat(patch.files(entry.text), " "), entry.hosts))
 end
 
+-- The files below a path that were changed by hand, of which a patch can be made.
+local function changed(host, below)
+  local patched, files = {}, {}
+  for id, carried in pairs(ledger.carried(host, dir)) do
+    for _, path in ipairs(patch.files(carried.text)) do patched[path] = id end
+  end
+  for _, change in ipairs(release.changes(host, dir)) do
+    local path = change.path
+    if below == "" or path == below or path:sub(1, #below + 1) == below .. "/" then
+      if change.how ~= "changed" then
+        host:log(("%s (%s) is left out"):format(path, change.how))
+      elseif patched[path] then
+        error(("%s was changed, and carries the patch %s: revert that first"):format(path, patched[path]), 0)
+      else
+        files[#files + 1] = path
+      end
+    end
+  end
+  if #files == 0 then error(("no file was changed in %s/%s"):format(dir, below), 0) end
+  return files
+end
+
 function actions.take()
   local set, path = words(2, 2)
   local host, given = farm.hosts(set)[1], header()
-  local below = path:gsub("^" .. site.release.link:gsub("%p", "%%%0") .. "/?", "")
+  local below = path:gsub("^" .. site.release.link:gsub("%p", "%%%0") .. "/?", ""):gsub("/$", "")
   given.hosts = given.hosts or host.name
   given.id = given.id or below:gsub("%W+", "-"):gsub("^%-", ""):gsub("%-$", "")
   farm.each(host, function()
     source.open_tunnel(host)
-    local diff = cvs.diff(host, { dir = dir, files = below ~= "" and { below } or nil })
-    if diff == "" then error(("nothing was changed in %s/%s"):format(dir, below), 0) end
-    local entry = ledger.add(diff, given)
+    local files = changed(host, below)
+    local entry = ledger.add(source.diff(host, dir, release.inspect(host, dir).notes, files), given)
     print(entry.file)
     if not farm.dry_run() then ledger.apply(host, dir, entry) end -- it is in: that is noted
   end)
@@ -95,7 +117,8 @@ local function apply(entry)
     if #done > 0 then farm.each(done, function(host) ledger.revert(host, dir, entry.id) end) end
     error(err)
   end
-  print(("%s: %sapplied on %d of %d servers, in already on the others"):format(entry.id, would, #done, #list))
+  local others = #done < #list and ", in already on the others" or ""
+  print(("%s: %sapplied on %d of %d servers%s"):format(entry.id, would, #done, #list, others))
 end
 
 function actions.apply()
@@ -113,6 +136,7 @@ function actions.revert()
   farm.each(hosts, function(host)
     if ledger.revert(host, dir, id) then count = count + 1 end
   end)
+  if count == 0 then ledger.find(id) end -- it may be misspelt
   print(("%s: %staken out on %d of %d servers"):format(id, would, count, #hosts))
 end
 
@@ -137,7 +161,12 @@ function actions.list()
   for _, entry in ipairs(ledger.all()) do
     print(("%s  %s, %s, for %s%s%s: %s"):format(entry.id, entry.when, entry.who, entry.hosts,
       entry["until"] and " until " .. entry["until"] or "", ledger.overdue(entry) and " (OVERDUE)" or "", entry.why))
-    for path, names in pairs(by_id[entry.id] or {}) do print(("    %s: %s"):format(path, farm.names(names))) end
+    local lines = {}
+    for path, names in pairs(by_id[entry.id] or {}) do
+      lines[#lines + 1] = ("    %s: %s"):format(path, farm.names(names))
+    end
+    table.sort(lines)
+    for _, line in ipairs(lines) do print(line) end
   end
 end
 

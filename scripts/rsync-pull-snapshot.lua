@@ -30,6 +30,22 @@ function source.fill(host, new, notes)
   host:run(words, { timeout = "30m" })
 end
 
+local compare = [[# compare files with those that they came from
+dir=$1 from=$2
+shift 2
+was=$(mktemp -d) || exit
+trap 'rm -rf "$was"' EXIT
+for file; do
+	rsync --protect-args "$from$file" "$was/file" || exit
+	diff -u --label "$file" --label "$file" "$was/file" "$dir/$file"
+	[ $? -lt 2 ] || exit
+done
+]]
+
+function source.diff(host, dir, notes, files)
+  return host:query({ "sh", "-c", compare, "sh", dir, notes.from, unpack(files) }).stdout
+end
+
 if ... then return source end -- required by another script
 
 local args = cli.parse(pull.arguments [[

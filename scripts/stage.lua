@@ -28,7 +28,7 @@ local function add(host, paths)
     for path in found.stdout:gmatch "%./([^\n]+)" do list[#list + 1] = path end
     return list
   end
-  local is_text = { "-exec", "grep", "-Iq", "", "{}", ";" }
+  local is_text = { "(", "-size", "0", "-o", "-exec", "grep", "-Iq", "", "{}", ";", ")" }
   -- All are looked for before cvs adds files of its own.
   local dirs, texts, others = find "d", find("f", unpack(is_text)), find("f", "!", unpack(is_text))
   cvs.add(host, { dir = dir, files = dirs })
@@ -44,19 +44,22 @@ farm.each(farm.hosts(site.stage.host)[1], function(host)
   end
   for _, file in ipairs(cvs.status(host, { dir = dir })) do
     if file.status == "Needs Checkout" and file.working ~= "" then
+      if file.working ~= file.repository then
+        error(("conflict in %s: it is gone here, and somebody has changed it in the repository"):format(file.path), 0)
+      end
       gone[#gone + 1], is_gone[file.path] = file.path, true
       say(file.path .. ", which is gone")
     end
   end
-  if #gone > 0 then cvs.remove(host, { dir = dir, files = gone }) end
   local news, changed = false, #gone > 0
   for _, file in ipairs((cvs.update(host, { dir = dir, look = true }))) do
-    local ours = file.status:find "[MAR?]" ~= nil
+    local ours = file.status:find "[MGAR?]" ~= nil
     if file.status == "?" then new[#new + 1] = file.path end
     if ours and not is_gone[file.path] then say(file.path) end
-    news = news or file.status:find "[UP]" ~= nil and not is_gone[file.path]
+    news = news or file.status:find "[UPGD]" ~= nil and not is_gone[file.path]
     changed = changed or ours
   end
+  if #gone > 0 then cvs.remove(host, { dir = dir, files = gone }) end
   if news then cvs.update(host, { dir = dir }) end
   add(host, new)
   if changed then cvs.commit(host, { dir = dir, message = args.message }) end

@@ -45,10 +45,14 @@ local function report(host, letters)
   end
 end
 
+-- What an update does to files, by the letters that cvs.update has for it.
+local verbs = { U = "update", P = "update", G = "merge what is new into", D = "remove" }
+
 local hosts, parallel = farm.hosts(args.hosts), { parallel = site.cvs.parallel }
 farm.each(hosts, parallel, function(host)
   for _, file in ipairs((update(host, true))) do
-    if farm.dry_run() and file.status:find "[UP]" then host:log("would update " .. file.path) end
+    local does = verbs[file.status]
+    if farm.dry_run() and does then host:log("would " .. does .. " " .. file.path) end
   end
 end)
 farm.each(hosts, parallel, function(host)

@@ -76,8 +76,9 @@ func (b *binding) checkout(c *luahost.Call) {
 // cvs.update(host [, options]) -> files, notes
 //
 // Brings a working copy up to date (cvs -q update -d -P). files is a list of
-// tables with status, a letter (U P M A R C ?), and path; notes is a list of
-// what else cvs said. A conflict is an error: of kind "refused" if it was
+// tables with path and status, a letter: U P M A R C ? as cvs has them, G for one
+// that was changed here and merged with what is new, and D for one that is gone
+// from the repository, and so from here; notes is a list of what else cvs said. A conflict is an error: of kind "refused" if it was
 // foreseen, and "failed" if the files have it in them now. Options:
 //
 //   - dir: the working copy

@@ -3,6 +3,7 @@ package cvs
 import (
 	"context"
 	"errors"
+	"path"
 	"slices"
 	"strings"
 
@@ -13,8 +14,9 @@ import (
 // A File is a file of a working copy and what update says of it.
 type File struct {
 	// Status is one letter: "U" and "P" brought up to date, "A" added and "R"
-	// removed here and not yet committed, "M" changed here and perhaps merged,
-	// "C" in conflict, "?" unknown to cvs.
+	// removed here and not yet committed, "M" changed here, "C" in conflict, "?"
+	// unknown to cvs. For two things cvs has none: "G" changed here and merged
+	// with what is new, and "D" gone from the repository and so from here.
 	Status string
 	Path   string // from the directory in which update ran
 }
@@ -40,7 +42,8 @@ type UpdateOptions struct {
 //
 // With DryRun, and in a dry run, nothing is changed. cvs foresees conflicts of
 // lines then, but not that an unknown file stands in the way of a new one;
-// that one is found here, and is status "C" too.
+// that one is found here, and is status "C" too. Of a new directory it is not
+// known what is in it: that itself is among the files.
 func (c *Client) Update(ctx context.Context, o UpdateOptions) (files []File, notes []string, err error) {
 	k := call{do: "cvs update" + in(o.Dir), dir: o.Dir, query: o.DryRun, shown: !o.DryRun}
 	if k.args, err = o.args(); err != nil {
@@ -152,12 +155,15 @@ func in(dir string) string {
 type updated struct {
 	files  []File
 	newDir map[string]bool // directories that a dry run saw and did not enter
+	merged string          // the name of the file that is being merged, or ""
 	notes  []string
 }
 
 var (
 	fileLine   = lazyregexp.New(`^([UPMARC?]) (.+)$`)
 	newDirLine = lazyregexp.New("^cvs [a-z]+: New directory `(.*)' -- ignored$")
+	goneLine   = lazyregexp.New("^cvs [a-z]+: `?(.+?)'? is no longer in the repository$")
+	mergeLine  = lazyregexp.New(`^Merging differences between \S+ and \S+ into (.+)$`)
 	// noise is what cvs says of its progress and of merges, whose outcome is in
 	// the file's line.
 	noise = lazyregexp.New(`^cvs [a-z]+: Updating |^rcsmerge: warning: conflicts|^cvs [a-z]+: conflicts found in `)
@@ -165,8 +171,14 @@ var (
 
 // stdout takes a line of standard output; what is no file's is about merging.
 func (u *updated) stdout(line string) {
-	if m := fileLine().FindStringSubmatch(line); m != nil {
+	if m := mergeLine().FindStringSubmatch(line); m != nil {
+		u.merged = m[1]
+	} else if m := fileLine().FindStringSubmatch(line); m != nil {
+		if m[1] == "M" && path.Base(m[2]) == u.merged {
+			m[1] = "G"
+		}
 		u.files = append(u.files, File{m[1], m[2]})
+		u.merged = ""
 	}
 }
 
@@ -178,6 +190,10 @@ func (u *updated) stderr(text []byte) {
 				u.newDir = map[string]bool{}
 			}
 			u.newDir[m[1]] = true
+		}
+		if m := goneLine().FindStringSubmatch(line); m != nil {
+			u.files = append(u.files, File{"D", m[1]})
+			continue
 		}
 		if line != "" && !noise().MatchString(line) {
 			u.notes = append(u.notes, line)
@@ -204,6 +220,11 @@ func (u *updated) all(dry bool) []File {
 			continue
 		}
 		files = append(files, f)
+	}
+	for dir := range u.newDir {
+		if dry && said[dir] == "" {
+			files = append(files, File{"U", dir})
+		}
 	}
 	return files
 }

@@ -176,7 +176,7 @@ end
 -- Takes a file into the ledger: the diff with a header of what it says of
 -- itself, what is given, and who and when it is now.
 function ledger.add(diff, given)
-  local entry = { who = os.getenv "USER" or "unknown", when = os.date "%Y-%m-%d", hosts = "@web" }
+  local entry = { who = farm.here():query("id -un").text, when = os.date "%Y-%m-%d", hosts = "@web" }
   for line in diff:gmatch "([^\n]*)\n" do
     if line:find "^%-%-%- " then break end
     local name, value = line:match "^(%a+):%s*(.-)%s*$"

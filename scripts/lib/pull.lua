@@ -6,8 +6,13 @@
 --                                  date, and returns notes on it for its record
 --   source.fill(host, new, notes)  puts it into new.dir
 --
--- It may have source.ahead(host, notes), which asks for what fill needs on all
--- hosts: one host calls it while the others begin their copies.
+-- It may have two more:
+--
+--   source.ahead(host, notes)      asks for what fill needs on all hosts: one host
+--                                  calls it while the others begin their copies
+--   source.diff(host, dir, notes, files)
+--                                  returns, as diff -u does, what was changed in
+--                                  files of the release dir: for patch.lua take
 --
 -- What all sources have in common is here: the room, the links to what outlives
 -- releases, the patches, and what is said of changes by hand.

@@ -11,7 +11,7 @@ trial.run(unpack(take))
 
 trial.same(trial.dry("patch", "apply"), [[
   prices: would be applied on 1 of 2 servers, in already on the others
-  webserv2: would run: apply a patch of htdocs/index.html in www]])
+  webserv2: would apply the patch prices]])
 trial.same(trial.run("patch", "apply"), "prices: applied on 1 of 2 servers, in already on the others")
 trial.same(trial.on("webserv[1-2]", carried), "1\nprices\n1\nprices")
 trial.has(trial.run("patch", "list"), "releases/2000-09-19: webserv[1-2]")
