@@ -102,19 +102,24 @@ budget.batches(hosts, args.batches) -- if they are wrong, nothing is pulled
 if args.pull then pull.everywhere(require(site.source .. "-pull-snapshot"), hosts, args.date) end
 local unpulled = args.pull and farm.dry_run() -- the release may not be there, and no fault
 
-farm.each(hosts, function(host)
-  symlink.read(host, site.release.link)
-  pull.check_room(host)
-  if not (args.allow_sick or farm.resumed()) then site.healthy(host) end
-  if not unpulled then pull.check(host, args.date, args.bad) end
-end)
-
-cutover.prepare(hosts, args)
-farm.once("update the data", function() site.update_data(args.date) end)
+-- Looks on all hosts for what would be in the way of a switch to the release.
+local function look_around()
+  farm.each(hosts, function(host)
+    symlink.read(host, site.release.link)
+    pull.check_room(host)
+    if not (args.allow_sick or farm.resumed()) then site.healthy(host) end
+    if not unpulled then pull.check(host, args.date, args.bad) end
+  end)
+  cutover.prepare(hosts, args)
+end
 
 local function switch(host)
   if unpulled then return host:log("would switch to " .. args.date) end
   switchrel.to(host, args.date)
 end
 
-cutover.roll(hosts, args, switch, function(host) switchrel.back(host, args.date) end)
+farm.locked(function()
+  look_around()
+  farm.once("update the data", function() site.update_data(args.date) end)
+  cutover.roll(hosts, args, switch, function(host) switchrel.back(host, args.date) end)
+end)

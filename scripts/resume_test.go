@@ -3,6 +3,7 @@ package scripts_test
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -58,7 +59,7 @@ func TestKilled(t *testing.T) {
 }
 
 // TestTwoAtOnce starts two cut-overs together, by two operators: one runs, the
-// other says who has the farm.
+// other says who has the farm, and has prepared nothing.
 func TestTwoAtOnce(t *testing.T) {
 	reset(t)
 	t.Cleanup(func() { reset(t) })
@@ -69,6 +70,8 @@ func TestTwoAtOnce(t *testing.T) {
 	outcomes := make([]outcome, len(operators))
 	var wg sync.WaitGroup
 	for i, o := range operators {
+		o.write("site.lua", strings.Replace(o.read("site.lua"), "function site.update_data(date) end",
+			`function site.update_data() io.open("updated", "w"):close() end`, 1))
 		args := []string{"cutover", "--hosts", few, "--settle", "1s", "2000-09-19"}
 		if i == 2 { // who waits gets it afterwards
 			args = append([]string{"--lock-wait", "1m"}, args...)
@@ -83,6 +86,9 @@ func TestTwoAtOnce(t *testing.T) {
 			ran++
 		case got.code == 1 && strings.Contains(got.err, "the farm is locked (farmrun.lock on lb1): the lock is held by root@"):
 			refused++
+			if _, err := os.Stat(filepath.Join(operators[i].dir, "updated")); err == nil {
+				t.Errorf("operator %d has updated the data although another has the farm", i)
+			}
 		default:
 			t.Errorf("operator %d: exit status %d\n%s", i, got.code, got.err)
 		}

@@ -14,8 +14,8 @@ they are on the same one.]],
   { "date", cli.date, "the release to leave, yyyy-mm-dd", optional = true },
   bad = { help = "why nobody is to switch to it again: marks it on all servers" },
 }, cutover.options)
-local all     = farm.hosts(args.hosts)
-local current = farm.each(all, switchrel.current)
+local all = farm.hosts(args.hosts)
+local current -- each server's release, by its name
 
 -- The one release that all servers are on.
 local function common()
@@ -39,31 +39,37 @@ local function to_leave(date)
   return #leave > 0 and farm.names(leave) or nil
 end
 
--- A run that is resumed finds servers that are back already: what to leave, and
--- where, is what it was at first.
-local date  = args.date or farm.once("release", common)
-if args.bad then
-  farm.each(all, function(host)
-    local dir = switchrel.path(date)
-    if host:query({ "test", "-d", dir }, { check = false }).code == 0 then release.condemn(host, dir, args.bad) end
-  end)
+local function condemn(host, date)
+  local dir = switchrel.path(date)
+  if host:query({ "test", "-d", dir }, { check = false }).code == 0 then release.condemn(host, dir, args.bad) end
 end
-local names = farm.once("servers", function() return to_leave(date) end)
-if not names then
-  print("no server is on " .. date)
-  return
-end
-local leave = farm.hosts(names)
 
-farm.each(leave, function(host)
-  if current[host.name] ~= date then return host:log("is not on " .. date .. ": goes with the others") end
+-- Raises an error unless the server has a release to go back to.
+local function check(host, date)
+  local now = current[host.name] or "no release"
+  if now ~= date then return host:log(("is on %s: stays on it"):format(now)) end
   local former = switchrel.former(host)
   if not former then error("it is not known what was on the air before " .. date, 0) end
   host:query { "test", "-d", switchrel.path(former) }
   host:log(date .. " -> " .. former)
-end)
+end
 
--- Sick servers are no obstacle: going back is what mends them.
-local how = { settle = args.settle, step = args.step, batches = args.batches, allow_sick = true }
-cutover.prepare(leave, how)
-cutover.roll(leave, how, function(host) switchrel.back(host, date) end)
+farm.locked(function()
+  current = farm.each(all, switchrel.current)
+  -- A run that is resumed finds servers that are back already: what to leave, and
+  -- where, is what it was at first.
+  local date  = args.date or farm.once("release", common)
+  if args.bad then farm.each(all, function(host) condemn(host, date) end) end
+  local names = farm.once("servers", function() return to_leave(date) end)
+  if not names then
+    print("no server is on " .. date)
+    return
+  end
+  local leave = farm.hosts(names)
+  farm.each(leave, function(host) check(host, date) end)
+
+  -- Sick servers are no obstacle: going back is what mends them.
+  local how = { settle = args.settle, step = args.step, batches = args.batches, allow_sick = true }
+  cutover.prepare(leave, how)
+  cutover.roll(leave, how, function(host) switchrel.back(host, date) end)
+end)

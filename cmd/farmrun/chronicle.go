@@ -126,11 +126,15 @@ func (c *chronicle) open() (*runs.Run, error) {
 	return c.run, c.err
 }
 
-// record writes down what a rollout does, and what a script has remembered; the
-// first of it makes the directory.
+// record writes down what a rollout does, and outside of one what a script has
+// remembered and which lock it holds; the first of it makes the directory.
 func (c *chronicle) record(r journal.Record) error {
-	if r.Rollout == 0 && r.Kind != journal.Fact {
-		return nil
+	switch r.Kind {
+	case journal.Fact, journal.LockTaken, journal.LockReleased:
+	default:
+		if r.Rollout == 0 {
+			return nil
+		}
 	}
 	run, err := c.open()
 	if err != nil {

@@ -122,6 +122,7 @@ type Farm struct {
 	stop  chan struct{} // closed by Stop
 
 	rollout *rollout // the one under way, or nil
+	kept    *kept    // the lock that Keep has taken, or nil
 }
 
 // New returns a farm without a site: every host name is good.

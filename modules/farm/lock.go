@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +18,9 @@ import (
 )
 
 // Lock is where the lock lies that a rollout holds: one rollout at a time works
-// on a farm whose operators have agreed on it. The zero value is no lock.
+// on a farm whose operators have agreed on it. The zero value is no lock. A run
+// that has to look around, or to prepare something, before it can begin its
+// rollout keeps the lock from then on (Keep).
 type Lock struct {
 	Host *Host
 	Path string // see lockfile.Lock
@@ -87,10 +90,12 @@ const (
 	lockTime  = 30 * time.Second // for one look at it
 )
 
-// held is a lock that a rollout has.
+// held is a lock that this run has.
 type held struct {
 	Lock
-	me lockfile.Holder
+	farm *Farm
+	part part // that it was taken for
+	me   lockfile.Holder
 
 	asking sync.WaitGroup // the goroutines of ask
 	mu     sync.Mutex
@@ -108,25 +113,111 @@ type answer struct {
 // its lock still: hosts whose health is asked meanwhile may take far longer.
 const oldest = 5 * time.Second
 
-// takeLock takes the rollout's lock and keeps it until dropLock. It waits for
-// one that another has as long as the Config says.
-func (r *rollout) takeLock(ctx context.Context) error {
-	if r.Lock.Path == "" || r.farm.config.DryRun {
+// Keep takes a lock, as a rollout does, until the Closer that it returns is
+// closed. Meanwhile the rollouts that are to hold that lock use this one. A run
+// keeps one lock at a time. The zero Lock is none, and a dry run takes none.
+func (f *Farm) Keep(ctx context.Context, l Lock) (io.Closer, error) {
+	k := &kept{farm: f}
+	f.mu.Lock()
+	busy := f.kept != nil
+	if !busy {
+		f.kept = k
+	}
+	f.mu.Unlock()
+	if busy {
+		return nil, errKept
+	}
+	f.busy.Add(1) // while it waits
+	defer f.busy.Add(-1)
+	var err error
+	if k.held, err = f.take(ctx, l, part{}); err != nil {
+		k.Close()
+		return nil, err
+	}
+	return k, nil
+}
+
+var errKept = errors.New("this run keeps the lock already")
+
+// kept is a lock that the run has for all its rollouts.
+type kept struct {
+	farm *Farm
+	held *held // nil if there is no lock to be had
+	once sync.Once
+}
+
+// Close lets go of the lock. Further calls do nothing.
+func (k *kept) Close() error {
+	k.once.Do(func() {
+		k.held.drop(context.Background())
+		k.farm.mu.Lock()
+		defer k.farm.mu.Unlock()
+		k.farm.kept = nil
+	})
+	return nil
+}
+
+// keeps returns the lock l if the run keeps it, or else nil.
+func (f *Farm) keeps(l Lock) *held {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.kept == nil || f.kept.held == nil || f.kept.held.Lock != l {
 		return nil
 	}
-	l := &held{Lock: r.Lock, me: r.me()}
-	if err := r.record(l.record(journal.LockTaken)); err != nil {
-		return err
-	}
-	err := r.waitForLock(ctx, l)
-	if err == nil {
-		r.held = l
-		return nil
-	}
-	if !mayHave(err) {
-		r.record(l.record(journal.LockReleased))
+	return f.kept.held
+}
+
+// takeLock takes the rollout's lock and keeps it until dropLock.
+func (r *rollout) takeLock(ctx context.Context) (err error) {
+	if r.held = r.farm.keeps(r.Lock); r.held == nil {
+		r.held, err = r.farm.take(ctx, r.Lock, r.part)
 	}
 	return err
+}
+
+// dropLock lets go of the rollout's lock, unless it is one that the run keeps.
+func (r *rollout) dropLock(ctx context.Context) {
+	if r.held != nil && r.held == r.farm.keeps(r.Lock) {
+		r.held.asking.Wait()
+	} else {
+		r.held.drop(ctx)
+	}
+	r.held = nil
+}
+
+// take takes a lock. It waits for one that another has as long as the Config
+// says. nil is no lock.
+func (f *Farm) take(ctx context.Context, l Lock, p part) (*held, error) {
+	if l.Path == "" || f.config.DryRun {
+		return nil, nil
+	}
+	h := &held{Lock: l, farm: f, part: p, me: lockfile.Holder{Token: rand.Text()}}
+	if f.config.About != nil {
+		about, err := f.config.About()
+		if err != nil {
+			return nil, err
+		}
+		h.me = holder(about)
+	}
+	if err := h.record(journal.LockTaken); err != nil {
+		return nil, err
+	}
+	err := h.wait(ctx)
+	if err == nil {
+		return h, nil
+	}
+	if !mayHave(err) {
+		h.record(journal.LockReleased)
+	}
+	return nil, err
+}
+
+// holder is a run as the holder of a lock.
+func holder(run About) lockfile.Holder {
+	return lockfile.Holder{
+		Token: cmp.Or(run.Token, rand.Text()), Run: run.ID, User: run.User, Machine: run.Machine, PID: run.PID,
+		Why: "farmrun " + strings.Join(run.Command, " "),
+	}
 }
 
 // mayHave tells whether the rollout may have its lock although an attempt to take
@@ -137,16 +228,22 @@ func mayHave(err error) bool {
 	return !another && !errors.Is(err, lockfile.ErrFree) && !errors.Is(err, ErrStopped)
 }
 
-// record is what the journal says of the lock.
-func (l *held) record(kind journal.Kind) journal.Record {
-	return journal.Record{Kind: kind, Host: l.Host.name, Name: l.Path}
+// record has the journal say something of the lock.
+func (l *held) record(kind journal.Kind) error {
+	return l.farm.record(l.part, journal.Record{Kind: kind, Host: l.Host.name, Name: l.Path})
 }
 
-// waitForLock takes a lock as soon as nobody else has it.
-func (r *rollout) waitForLock(ctx context.Context, l *held) error {
-	until := time.Now().Add(r.farm.config.LockWait)
+// tell tells the operator something about the lock.
+func (l *held) tell(format string, args ...any) {
+	l.farm.config.Console.Note("", "farmrun: "+format, args...)
+}
+
+// wait takes the lock as soon as nobody else has it.
+func (l *held) wait(ctx context.Context) error {
+	until := time.Now().Add(l.farm.config.LockWait)
 	for told := false; ; told = true {
-		err := l.try(ctx, r.taking(l))
+		l.me.Since = time.Now().Truncate(time.Second)
+		err := l.try(ctx, l.take)
 		other, isHeld := errors.AsType[*lockfile.HeldError](err)
 		if err == nil {
 			return nil
@@ -155,50 +252,39 @@ func (r *rollout) waitForLock(ctx context.Context, l *held) error {
 			return fmt.Errorf("the lock on %s: %w", l.Host.name, err)
 		}
 		err = &LockedError{l.Host.name, l.Path, other}
-		if r.farm.stopped() || time.Until(until) <= 0 {
+		if l.farm.stopped() || time.Until(until) <= 0 {
 			return err
 		}
 		if !told {
-			r.tell("", "waiting up to %s: %v", deadline.Text(r.farm.config.LockWait), err)
+			l.tell("waiting up to %s: %v", deadline.Text(l.farm.config.LockWait), err)
 		}
-		if err := r.pause(ctx, min(lockEvery, time.Until(until))); err != nil {
+		if err := l.farm.pause(ctx, min(lockEvery, time.Until(until))); err != nil {
 			return err
 		}
 	}
 }
 
-// taking returns what takes the lock, and tells the operator when it was there
-// already: the run was killed while it had it.
-func (r *rollout) taking(l *held) func(context.Context, lockfile.Holder) error {
-	return func(ctx context.Context, me lockfile.Holder) error {
-		since, err := l.file().Take(ctx, me)
-		if err == nil && !since.IsZero() {
-			r.tell("", "the lock %s on %s is this run's own, since %s", l.Path, l.Host.name, since.Local().Format(time.DateTime))
-		}
-		return err
+// take takes the lock, and tells the operator when it was there already: the
+// run was killed while it had it.
+func (l *held) take(ctx context.Context, me lockfile.Holder) error {
+	since, err := l.file().Take(ctx, me)
+	if err == nil && !since.IsZero() {
+		l.tell("the lock %s on %s is this run's own, since %s", l.Path, l.Host.name, since.Local().Format(time.DateTime))
 	}
+	return err
 }
 
 // pause waits for d, or until the operator stops the farm.
-func (r *rollout) pause(ctx context.Context, d time.Duration) error {
+func (f *Farm) pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return nil
-	case <-r.farm.stop:
+	case <-f.stop:
 		return ErrStopped
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	}
-}
-
-// me is the rollout as the holder of a lock.
-func (r *rollout) me() lockfile.Holder {
-	run := r.about
-	return lockfile.Holder{
-		Token: cmp.Or(run.Token, rand.Text()), Run: run.ID, User: run.User, Machine: run.Machine, PID: run.PID,
-		Since: time.Now().Truncate(time.Second), Why: "farmrun " + strings.Join(run.Command, " "),
 	}
 }
 
@@ -259,22 +345,21 @@ func (l *held) confirmed(ctx context.Context) error {
 	}
 }
 
-// dropLock lets go of the lock, also where ctx has ended. A halted rollout lets
-// go of it as well: whoever mends the farm, by resume, by a rollback, or from
-// another machine, must not have to break a lock first, and a host that was left
-// off the air counts against everybody's budget anyway. So a lock that is found
-// with nobody behind it is one of a run that was killed.
-func (r *rollout) dropLock(ctx context.Context) {
-	if r.held == nil {
+// drop lets go of the lock, also where ctx has ended. A halted rollout lets go of
+// it as well: whoever mends the farm, by resume, by a rollback, or from another
+// machine, must not have to break a lock first, and a host that was left off the
+// air counts against everybody's budget anyway. So a lock that is found with
+// nobody behind it is one of a run that was killed. nil is no lock.
+func (l *held) drop(ctx context.Context) {
+	if l == nil {
 		return
 	}
-	r.held.asking.Wait()
-	err := r.held.try(context.WithoutCancel(ctx), r.held.file().Drop)
+	l.asking.Wait()
+	err := l.try(context.WithoutCancel(ctx), l.file().Drop)
 	if err != nil {
-		r.tell("", "the lock %s on %s was not given back: %v", r.held.Path, r.held.Host.name, err)
+		l.tell("the lock %s on %s was not given back: %v", l.Path, l.Host.name, err)
 	}
 	if err == nil || !mayHave(err) {
-		r.record(r.held.record(journal.LockReleased))
+		l.record(journal.LockReleased)
 	}
-	r.held = nil
 }

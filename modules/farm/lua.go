@@ -53,6 +53,7 @@ func Module(f *Farm, methods map[string]luahost.Func, dialogue func(c *luahost.C
 			"dry_run": b.dryRun,
 			"resumed": b.resumed,
 			"once":    b.once,
+			"locked":  b.locked,
 			"shared":  b.shared,
 			"holder":  b.holder,
 			"unlock":  b.unlock,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -334,6 +335,29 @@ func (b *binding) once(c *luahost.Call) {
 	}
 	b.remembered(c, "", name, text)
 	c.Push(luahost.OrNil(text))
+}
+
+// farm.locked(work)
+//
+// Calls work() while this run holds the site's lock, and gives that back when it
+// ends, however it ends. Rollouts within it use that lock. It is for what must be
+// looked at, decided or prepared while no other rollout is under way: before its
+// rollout has the lock a script sees the middle of another's. Without a lock in the
+// site file it just calls work.
+func (b *binding) locked(c *luahost.Call) {
+	work := c.Function(1)
+	lock := b.lockOf(c, nil)
+	var kept io.Closer
+	c.Wait(c.Name(), 0, func(ctx context.Context) (err error) {
+		kept, err = b.farm.Keep(ctx, lock)
+		return err
+	})
+	c.Own(kept) // for a run that has come to its end in the middle of work
+	_, err := c.Protect(work)
+	c.Try(c.Name(), 0, func(context.Context) error { return kept.Close() })
+	if err != nil {
+		c.Raise(err)
+	}
 }
 
 // host:remember(name, value)

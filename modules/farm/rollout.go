@@ -57,7 +57,7 @@ type rollout struct {
 	about About
 	turn  func(ctx context.Context, h *Host) error
 	hosts map[string]*Host // those watched as well
-	held  *held            // its lock; nil if it has none
+	held  *held            // its lock, or the run's; nil if it has none
 }
 
 // Rollout takes the hosts through turn, one after the other, so that never
