@@ -129,7 +129,9 @@ s:expect [[\$ $]]
 			[]string{"$ ", "<<sudo x\rhunter2\rls\r", "sudo x\r\nPassword: \r\nls\r\n$ ls\r\nfile\r\n$ "},
 			`s:expect [[\$ $]]
 s:send "sudo x\n"
+s:expect { silence = "300ms", on_timeout = "ready" }
 s:send_secret(password)
+s:expect { silence = "300ms", on_timeout = "ready" }
 s:send "ls\n"
 s:expect [[\$ $]]
 `,
@@ -156,6 +158,7 @@ s:expect [[--More--\(\d+%\)$]]
 s:send "q"
 s:expect [[\$ $]]
 s:send "cat\n"
+s:expect { silence = "300ms", on_timeout = "ready" }
 s:send "\003"
 s:expect [[\$ $]]
 s:send "\004"
@@ -257,10 +260,10 @@ func TestScript(t *testing.T) {
 		}
 		want := `-- mend.lua: what was done on web1 on 2000-09-19 21:04, written by farmrun record.
 --
--- Each s:expect waits for what the host said before the next line was typed;
--- what looks like a number, a date, the time or a nonce may be another. Take out
--- what does not matter, wait for what does, and give cases where the host may
--- answer otherwise: farmrun help session:expect.
+-- Each s:expect waits for what the host said before the next line was typed, or
+-- for its silence; what looks like a number, a date, the time or a nonce may be
+-- another. Take out what does not matter, wait for what does, and give cases where
+-- the host may answer otherwise: farmrun help session:expect.
 local cli, farm = require "cli", require "farm"
 require "site"
 

@@ -58,7 +58,13 @@ func (w *writer) step(format string, args ...any) {
 func (w *writer) expect(t *Transcript, i int) {
 	turn := t.turns[i]
 	re := turn.expectation(i > 0)
-	if re == "" || turn.kind == open && t.ended {
+	switch {
+	case turn.kind == open && (t.ended || re == ""):
+		return
+	case re == "":
+		if i > 0 && t.turns[i-1].kind == line {
+			w.step(`s:expect { silence = %q, on_timeout = "ready" }`, settled)
+		}
 		return
 	}
 	if turn.waited < patience/3 {
@@ -67,6 +73,11 @@ func (w *writer) expect(t *Transcript, i int) {
 	}
 	w.step("s:expect { %s, timeout = %q }", quotePattern(re), allowance(turn.waited))
 }
+
+// settled is for how long a program says nothing when it is likely to read: one
+// that has just begun sets up its terminal first, and what was typed ahead of that
+// may not be to it what it is to be, such as ^D.
+const settled = "300ms"
 
 // patience is how long a wait lasts that names no timeout of its own.
 const patience = 30 * time.Second
@@ -198,10 +209,10 @@ func (w *writer) script() []byte {
 	a := w.about
 	fmt.Fprintf(&b, "-- %s: what was done on %s on %s, written by farmrun record.\n", a.File, a.Host, a.When.Format("2006-01-02 15:04"))
 	b.WriteString(`--
--- Each s:expect waits for what the host said before the next line was typed;
--- what looks like a number, a date, the time or a nonce may be another. Take out
--- what does not matter, wait for what does, and give cases where the host may
--- answer otherwise: farmrun help session:expect.
+-- Each s:expect waits for what the host said before the next line was typed, or
+-- for its silence; what looks like a number, a date, the time or a nonce may be
+-- another. Take out what does not matter, wait for what does, and give cases where
+-- the host may answer otherwise: farmrun help session:expect.
 `)
 	b.WriteString(`local cli, farm = require "cli", require "farm"` + "\n")
 	if a.Site {
