@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -22,23 +21,25 @@ var (
 	ErrStuck   = errors.New("the other end did not take what was sent")
 )
 
-// Error is a wait that ended without a match.
+// Error is a wait that ended without a match, or a send to nobody.
 type Error struct {
+	Send     bool          // it was a send; Err is ErrEnd
 	Patterns []Pattern     // what was waited for
 	After    time.Duration // Wait.Timeout, or Wait.Silence for ErrSilence
 	Said     string        // the last lines that the other end said, made printable
-	Err      error         // ErrTimeout, ErrSilence, ErrEnd, or the context's cause
+	Err      error         // ErrTimeout, ErrSilence, the context's cause, or what wraps ErrEnd
 }
 
 func (e *Error) Error() string {
+	if e.Send {
+		return e.Err.Error()
+	}
 	what := e.patterns()
 	switch e.Err {
 	case ErrTimeout:
 		return fmt.Sprintf("waited %v for %s", e.After, what)
 	case ErrSilence:
 		return fmt.Sprintf("nothing was said for %v while waiting for %s", e.After, what)
-	case ErrEnd:
-		return fmt.Sprintf("the other end is gone while waiting for %s", what)
 	}
 	return fmt.Sprintf("%v while waiting for %s", e.Err, what)
 }
@@ -59,8 +60,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Kind is for scripts: "expect" if the other end is the reason.
 func (e *Error) Kind() string {
-	switch e.Err {
-	case ErrTimeout, ErrSilence, ErrEnd:
+	if e.Err == ErrTimeout || e.Err == ErrSilence || errors.Is(e.Err, ErrEnd) {
 		return "expect"
 	}
 	return "failed"
@@ -77,17 +77,18 @@ func (s *Session) fail(w Wait, err error) error {
 	return e
 }
 
-// sendError words what a terminal says to a write.
-func sendError(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, syscall.EIO), errors.Is(err, io.ErrClosedPipe), errors.Is(err, io.EOF):
-		return ErrEnd
-	case errors.Is(err, os.ErrClosed):
-		return ErrClosed
+// nobody is the error of a send.
+func (s *Session) nobody() error { return &Error{Send: true, Said: s.in.lastLines(), Err: ErrEnd} }
+
+// saysGone tells whether an error of a stream is no more than that there is nobody
+// any more; a terminal whose programs are gone says EIO.
+func saysGone(err error) bool {
+	for _, gone := range []error{syscall.EIO, syscall.EPIPE, syscall.ECONNRESET, io.ErrClosedPipe, io.EOF} {
+		if errors.Is(err, gone) {
+			return true
+		}
 	}
-	return err
+	return false
 }
 
 // tail keeps the end of what was said.

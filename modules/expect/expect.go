@@ -210,22 +210,23 @@ func (s *Session) Expect(ctx context.Context, w Wait) (Match, error) {
 
 // Await is Expect in the words of the standard library, for packages that do
 // not know this one. groups[0] is what matched, and what its groups matched
-// comes after it. It fails with os.ErrDeadlineExceeded after within, with
-// io.EOF where the other end is gone, and otherwise as Expect does; which is
-// then -1, and groups[0] all that was said since the last match.
+// comes after it. It fails with os.ErrDeadlineExceeded after within, with io.EOF
+// where the other end is gone without a word why, and otherwise with the reason of
+// Expect's error; which is then -1, and groups[0] all that was said since the last
+// match.
 func (s *Session) Await(ctx context.Context, patterns []*regexp.Regexp, within time.Duration) (which int, groups []string, err error) {
 	w := Wait{Timeout: within}
 	for _, p := range patterns {
 		w.Patterns = append(w.Patterns, Compiled(p))
 	}
 	m, err := s.Expect(ctx, w)
-	switch {
-	case errors.Is(err, ErrTimeout):
-		err = os.ErrDeadlineExceeded
-	case errors.Is(err, ErrEnd):
-		err = io.EOF
-	}
-	if err != nil {
+	if e, failed := errors.AsType[*Error](err); failed {
+		switch err = e.Err; err {
+		case ErrTimeout:
+			err = os.ErrDeadlineExceeded
+		case ErrEnd:
+			err = io.EOF
+		}
 		return -1, []string{m.Before}, err
 	}
 	return m.Pattern, append([]string{m.Text}, m.Groups...), nil
@@ -248,8 +249,8 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 		switch now := time.Now(); {
 		case isClosed(s.closed):
 			return Match{}, ErrClosed
-		case ended:
-			return Match{}, ErrEnd
+		case ended != nil:
+			return Match{}, ended
 		case holding && (isPast(now, p.held) || isPast(now, p.end)): // it was said in time
 			s.in.release()
 		case isPast(now, p.end):
@@ -265,8 +266,9 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 }
 
 // Send sends text as if it was typed; a line ends with "\n" or "\r". It returns
-// when all of it is with the terminal. A Send that ctx ends leaves the Session
-// such that further ones fail with ErrStuck.
+// when all of it is with the terminal. It fails with an *Error of ErrEnd when the
+// other end is gone, and with ErrClosed. A Send that ctx ends leaves the Session such
+// that further ones fail with ErrStuck.
 func (s *Session) Send(ctx context.Context, text string) error {
 	select {
 	case s.sending <- struct{}{}:
@@ -274,20 +276,27 @@ func (s *Session) Send(ctx context.Context, text string) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if s.stuck {
+	switch {
+	case isClosed(s.closed):
+		return ErrClosed
+	case s.stuck:
 		return ErrStuck
-	}
-	if !s.in.sent(text, s.echoes()) {
-		return ErrEnd
+	case !s.in.sent(text, s.echoes()):
+		return s.nobody()
 	}
 	stop := context.AfterFunc(ctx, func() { s.stream.SetWriteDeadline(longAgo) })
 	defer stop()
 	_, err := io.WriteString(s.stream, text)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.stuck = true
 		return errors.Join(context.Cause(ctx), ErrStuck)
+	case err != nil && isClosed(s.closed):
+		return ErrClosed
+	case saysGone(err):
+		return s.nobody()
 	}
-	return sendError(err)
+	return err
 }
 
 // SendSecret is Send for what nobody may see, and Enter, which is "\r" to those

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -54,7 +55,7 @@ type input struct {
 	tapped  bool         // what is read goes to tap, as it is, and not to the matcher
 	tap     bytes.Buffer // what drawn has yet to take
 	tapMask *mask        // blots secrets out of it; nil leaves them there
-	ended   bool         // the stream has, and all that it said is stored
+	ended   error        // ErrEnd when the stream has, and all that it said is stored
 }
 
 func newInput(stream Stream, o Options) *input {
@@ -135,7 +136,7 @@ func (in *input) mayListen() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.full = in.waiting.Len()+in.tap.Len() >= in.keep+queueLimit
-	if in.wanted || in.full || in.ended || in.closed {
+	if in.wanted || in.full || in.ended != nil || in.closed {
 		in.reading.Unlock()
 		return false
 	}
@@ -210,11 +211,11 @@ func (in *input) gather(ctx context.Context) {
 func (in *input) inBurst() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.fresh >= burstBegins && in.fresh < burstEnough && !in.ended
+	return in.fresh >= burstBegins && in.fresh < burstEnough && in.ended == nil
 }
 
 // pass puts what was read through the filter and stores it. Every error is the
-// end, for a terminal whose programs are gone says EIO.
+// end.
 func (in *input) pass(raw []byte, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -225,7 +226,10 @@ func (in *input) pass(raw []byte, err error) {
 	}
 	if err != nil {
 		in.store(in.filter.release(nil))
-		in.ended = true
+		in.ended = ErrEnd
+		if !saysGone(err) {
+			in.ended = fmt.Errorf("%w: %w", ErrEnd, err)
+		}
 		signal(in.more)
 	}
 }
@@ -245,9 +249,9 @@ func (in *input) release() {
 }
 
 // news tells whether something was stored since it was last called, whether
-// more is held back because it may be an echo, and whether nothing will come
-// after what is stored.
-func (in *input) news() (fresh, holding, ended bool) {
+// more is held back because it may be an echo, and why nothing will come after
+// what is stored.
+func (in *input) news() (fresh, holding bool, ended error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	fresh, in.fresh = in.fresh > 0, 0
@@ -313,17 +317,17 @@ func (in *input) lastLines() string {
 func (in *input) sent(text string, e Echo) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if !in.ended {
+	if in.ended == nil {
 		in.filter.sent(text, e)
 	}
-	return !in.ended
+	return in.ended == nil
 }
 
 // hasEnded tells whether the stream has.
 func (in *input) hasEnded() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.ended
+	return in.ended != nil
 }
 
 // mask has secrets blotted out from now on.

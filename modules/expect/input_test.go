@@ -3,6 +3,7 @@ package expect
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -180,4 +181,32 @@ func TestCloseEndsAWait(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// broken is a stream whose reader finds fault with what comes.
+type broken struct{ net.Conn }
+
+var errFault = errors.New("what it says makes no sense")
+
+func (b broken) Read(p []byte) (int, error) {
+	if n, err := b.Conn.Read(p); err == nil {
+		return n, nil
+	}
+	return 0, errFault
+}
+
+// TestEndSaysWhy has a stream end for a reason of its own, which is no goodbye of
+// the other end.
+func TestEndSaysWhy(t *testing.T) {
+	here, there := net.Pipe()
+	s := New(broken{here}, Options{})
+	defer s.Close()
+	there.Close()
+	_, err := s.Expect(t.Context(), Wait{Patterns: []Pattern{Text("x")}, Timeout: time.Minute})
+	if want := `the other end is gone: what it says makes no sense while waiting for "x"`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if _, _, err := s.Await(t.Context(), nil, time.Minute); !errors.Is(err, errFault) || err == io.EOF {
+		t.Errorf("got %v", err)
+	}
 }

@@ -55,12 +55,11 @@ func (s *Session) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error
 func inShell(err, after error) error {
 	var e *Error
 	if errors.As(err, &e) {
-		switch e.Err {
-		case ErrTimeout, ErrSilence, ErrEnd:
+		if e.Kind() == "expect" {
 			of := *e
 			of.Patterns = []Pattern{{shown: "the shell's answer"}}
 			err = &of
-		default:
+		} else {
 			err = e.Err
 		}
 	}

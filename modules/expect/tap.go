@@ -41,7 +41,7 @@ func (in *input) drawn() (text []byte, ended bool) {
 	text = append(text, in.tap.Bytes()...)
 	in.tap.Reset()
 	in.resume()
-	return text, in.ended
+	return text, in.ended != nil
 }
 
 // closeTap ends it.

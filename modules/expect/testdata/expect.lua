@@ -86,7 +86,8 @@ local s = require("expect").spawn { "sh", "-c", "printf 'No route to host\\033[0
 local ok, e = pcall(s.expect, s, "login:")
 print(e.kind, e.message)                            --= expect	the other end is gone while waiting for "login:"
 print(e.output)                                     --= No route to host\x1b[0m
-s:send "x\n"                                        --! the other end is gone
+ok, e = pcall(s.send, s, "x\n")
+print(e.kind, e.message, e.output)                  --= expect	the other end is gone	No route to host\x1b[0m
 
 --- escapes are stripped
 local s = require("expect").spawn { "printf", "\\033[1;32mgreen\\033[0m \\033]0;title\\007light\\n", strip = true }
@@ -125,6 +126,11 @@ s:expect { { "a", function() error("oh", 0) end } } --! oh
 local s = require("expect").spawn { "cat" }
 print(s:close())                                    --= nil
 s:expect "x"                                        --! the session is closed while waiting for "x"
+
+--- closed, and sent to
+local s = require("expect").spawn { "cat" }
+s:close()
+s:send "x"                                          --! the session is closed
 
 --- no more is kept than is asked for
 local s = require("expect").spawn { "sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x; echo; echo end; sleep 100", keep = 1000 }

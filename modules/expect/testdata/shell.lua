@@ -33,6 +33,7 @@ local s = require("expect").spawn { "cat" }
 local ok, e = pcall(s.run, s, "true", { timeout = "300ms" })
 print(ok, e.kind)                                   --= false	timeout
 print(e.message)                                    --= session:run "true" did not end within 300ms; there is no shell that obeys after ^C, so the session is closed
+s:run "true"                                        --! the session is closed
 
 --- a shell that goes
 local s = require("here").host:session { timeout = "10s" }
