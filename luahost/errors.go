@@ -21,7 +21,7 @@ type Kind string
 const (
 	Timeout     Kind = "timeout"     // a deadline passed
 	Exit        Kind = "exit"        // a command ran and failed
-	Login       Kind = "login"       // the host would not let us in, or sudo would not
+	Login       Kind = "login"       // the host would not let us in, or sudo did not take the password
 	Unreachable Kind = "unreachable" // the host, or a service, did not answer
 	HostKey     Kind = "hostkey"     // the host's key is unknown or changed
 	Expect      Kind = "expect"      // a dialogue went another way

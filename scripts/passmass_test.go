@@ -95,7 +95,7 @@ func TestPassmassExpired(t *testing.T) {
 		t.Errorf("got:\n%s%swant:\n%s", got.out, got.err, want)
 	}
 	got = o.fails(1, nil, "passmass", "webserv5")
-	if !strings.Contains(got.out, "has expired, and the host does not let it be changed here: Authentication failure") {
+	if !strings.Contains(got.out, "has expired, and the host does not let it be changed by this login: Authentication failure") {
 		t.Errorf("got:\n%s", got.out)
 	}
 

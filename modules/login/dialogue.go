@@ -143,7 +143,7 @@ func (d *dialogue) rejected(said string) error {
 		d.renewal.no = true // it may have more to say, or ask again
 		return nil
 	case d.renewal.wanted && d.report == nil:
-		return fmt.Errorf("%w, and the host does not let it be changed here: %s", ErrExpired, printable(said))
+		return fmt.Errorf("%w: %s", ErrNotHere, printable(said))
 	case d.shown == "" && d.named:
 		return fmt.Errorf("%w: %s", ErrName, printable(said))
 	case d.shown == "":

@@ -118,7 +118,7 @@ func TestRenew(t *testing.T) {
 		{host: "too short", says: "does not take the new one: You must choose a longer password.", reason: login.ErrNewRejected, old: twice, new: rejected},
 		{host: "bad", says: "BAD PASSWORD: it is too short", reason: login.ErrNewRejected, old: twice, new: rejected},
 		{host: "unchanged", says: "password unchanged", reason: login.ErrNewRejected, old: twice, new: rejected},
-		{host: "not here", says: "does not let it be changed here", reason: login.ErrExpired, old: accepted},
+		{host: "not here", says: "does not let it be changed by this login", reason: login.ErrNotHere, old: accepted},
 		{host: "another old", says: "password for web: the password was rejected", reason: secret.ErrRejected, old: []secret.Outcome{secret.Accepted, secret.Rejected}, new: unknown},
 		{host: "only says so", old: accepted},
 		{host: "has more to say", says: "it has asked 100 times", reason: login.ErrNoPrompt, old: twice, new: unknown},

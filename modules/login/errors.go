@@ -17,6 +17,9 @@ var (
 	ErrName = errors.New("the host does not take the user's name")
 	// ErrExpired: the host wants the password changed before it lets the user in.
 	ErrExpired = errors.New("the password has expired")
+	// ErrNotHere is an ErrExpired of a host that does not let it be changed by this
+	// login.
+	ErrNotHere = fmt.Errorf("%w, and the host does not let it be changed by this login", ErrExpired)
 	// ErrNewRejected: the host does not take the new password either.
 	ErrNewRejected = errors.New("the password has expired, and the host does not take the new one")
 	// ErrRefused: the host said that it lets the user in by no means.
@@ -95,6 +98,8 @@ func (e *Error) Hint() string {
 	switch {
 	case errors.Is(e, ErrName):
 		return "is the name right? while there is an /etc/nologin, hosts let nobody in"
+	case errors.Is(e, ErrNotHere):
+		return "another login may: farmrun passmass -login ssh -user USER " + e.On + "; or log in there by hand once"
 	case errors.Is(e, ErrExpired):
 		return "passmass changes it: farmrun passmass " + e.On + "; or log in there by hand once"
 	case errors.Is(e, ErrNewRejected):

@@ -56,7 +56,7 @@ func TestQuestions(t *testing.T) {
 		{name: "out at the end", questions: []string{due + "New password: ", "Retype new password: "},
 			answers: []string{fresh, fresh}, says: "not said whether", reason: login.ErrNewRejected, new: rejected},
 		{name: "out after the old", questions: []string{due + "Current password: "},
-			answers: []string{old}, says: "does not let it be changed here", reason: login.ErrExpired, old: unknown, new: unknown},
+			answers: []string{old}, says: "does not let it be changed by this login", reason: login.ErrExpired, old: unknown, new: unknown},
 		{name: "something else", questions: []string{"Password: ", "Verification code: ", "Password again: ", "", "New"},
 			answers: []string{notMine, notMine, notMine, notMine, notMine}},
 	} {

@@ -122,7 +122,7 @@ func (r *renewal) gone(said string) error {
 		return errRenewed
 	case r.typed == 0:
 		r.settle(secret.Unknown)
-		return fmt.Errorf("%w, and the host does not let it be changed here", ErrExpired)
+		return ErrNotHere
 	case r.no:
 		return r.rejected(said + "\n?")
 	}

@@ -51,9 +51,9 @@ const timeout = 10 * time.Minute
 //
 // The password is asked for when sudo wants one, once for all hosts: that of
 // the login serves, if it is the same user's. One host tries it before the
-// others do, and none tries it twice. A password that is rejected, or a user
-// who may not do this, is an error of kind "login", whatever check says.
-// Options are those of host:run, and:
+// others do, and none tries it twice. A password that is rejected is an error of
+// kind "login", and what the user may not do one of kind "refused", whatever check
+// says. Options are those of host:run, and:
 //
 //   - user ("root"): whom to become
 //   - look (false): run nothing, only ask sudo whether it would, so that a
