@@ -35,8 +35,9 @@ local function look(host)
 end
 
 -- Takes the hosts off the air, never more than the budget, and calls change(host)
--- on each while it is; undo(host) takes that back.
-function cutover.roll(hosts, args, change, undo)
+-- on each while it is. changed(host) tells whether that was done to a host, and
+-- nobody has taken it back since; undo(host) does.
+function cutover.roll(hosts, args, change, changed, undo)
   local function restart(host) site.restart(host) end
 
   -- A server's turn, there or back.
@@ -56,6 +57,7 @@ function cutover.roll(hosts, args, change, undo)
     healthy     = in_service,
     mend        = args.allow_sick,
     look        = look,
+    done        = changed,
     on_failure  = args.rollback and "rollback" or args.undo and "undo" or "halt",
     back        = function(host) turn(host, undo) end,
   }, function(host)
@@ -113,6 +115,10 @@ local function look_around()
   cutover.prepare(hosts, args)
 end
 
+local function undo(host) switchrel.back(host, args.date) end
+
+local function is_switched(host) return switchrel.current(host) == args.date end
+
 local function switch(host)
   if unpulled then return host:log("would switch to " .. args.date) end
   switchrel.to(host, args.date)
@@ -121,5 +127,5 @@ end
 farm.locked(function()
   look_around()
   farm.once("update the data", function() site.update_data(args.date) end)
-  cutover.roll(hosts, args, switch, function(host) switchrel.back(host, args.date) end)
+  cutover.roll(hosts, args, switch, is_switched, undo)
 end)

@@ -71,5 +71,7 @@ farm.locked(function()
   -- Sick servers are no obstacle: going back is what mends them.
   local how = { settle = args.settle, step = args.step, batches = args.batches, allow_sick = true }
   cutover.prepare(leave, how)
-  cutover.roll(leave, how, function(host) switchrel.back(host, date) end)
+  local function back(host) switchrel.back(host, date) end
+  local function is_back(host) return switchrel.current(host) ~= date end
+  cutover.roll(leave, how, back, is_back)
 end)

@@ -47,7 +47,7 @@ The kinds, in order:
   each began, part began, part ended, each ended
                hosts do their parts side by side (farm.each, -c)
   rollout began, turn began, step began, step ended, turn ended, verifying,
-  healthy, settling, host done, host failed, halting, rollout ended
+  healthy, settling, host done, host failed, host undone, halting, rollout ended
                hosts are taken off the air, one after the other
   sick, well   a host is out of service for another reason, or no longer
   waiting      for hosts that are sick and use the offline budget up

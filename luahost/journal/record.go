@@ -43,6 +43,7 @@ const (
 	Settling     Kind = "settling"      // (host) it stays on the air for a while
 	HostDone     Kind = "host done"     // (host) it is through
 	HostFailed   Kind = "host failed"   // (host) Error says why
+	HostUndone   Kind = "host undone"   // (host) it was done, but is not any more, a resumed run has found
 	UndoBegan    Kind = "undo began"    // (host) its steps are taken back
 	UndoEnded    Kind = "undo ended"    // (host) Error is "" if it is as it was before its turn
 	HostBack     Kind = "host back"     // (host) a rollback has taken it back, and it is healthy

@@ -167,6 +167,8 @@ func (h *Host) note(r Record) {
 		h.Error = r.Error
 	case HostUnknown:
 		end(Unknown)
+	case HostUndone:
+		*h = Host{Progress: Untried}
 	case UndoBegan:
 		*h = Host{Progress: Middle, Began: h.Began}
 	case UndoEnded:

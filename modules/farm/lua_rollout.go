@@ -49,6 +49,9 @@ import (
 //     "rollback" halts, and then takes all hosts whose turns have begun through
 //     back(host), the last first, with the same budget and health checks
 //   - back: the function that is a host's turn on its way back
+//   - done: the function that tells, when a run is resumed, whether a host whose
+//     turn was done is still as that has left it; where it returns false the host
+//     has another turn. Without it, all that were done are taken for done
 //   - look: the function that says how a host stands, as text, when a run is
 //     resumed that was at work on it; without it, it is whether it is healthy
 //   - lock: where the rollout's lock lies if not where the site file says: a table
@@ -65,8 +68,8 @@ import (
 // Each turn and each step is in the run's journal before it begins. Where a
 // rollout has halted, or farmrun was killed, farmrun resume runs the script anew
 // from its begin, with the arguments that it had: its first rollout goes on with
-// the first of the journal, the second with the second. Hosts that are done are
-// left out, and are only watched; those that were in the middle are looked at and
+// the first of the journal, the second with the second. Hosts that are done, and
+// still are, are left out and only watched; those that were in the middle are looked at and
 // have their turn again from its begin, so steps have to bear being done twice.
 //
 // While the rollout lasts it holds its lock, so that no other begins on this
@@ -177,6 +180,7 @@ type rolloutOptions struct {
 	Wait        time.Duration
 	OnFailure   string
 	Back        *lua.LFunction
+	Done        *lua.LFunction
 	Look        *lua.LFunction
 	Lock        lua.LValue
 }
@@ -197,6 +201,9 @@ func (b *binding) rolloutOf(c *luahost.Call, hosts []*Host, opts rolloutOptions)
 	}
 	if opts.Watch != nil {
 		r.Watched = b.hostsOf(c, 2, opts.Watch)
+	}
+	if opts.Done != nil {
+		r.Done = func(ctx context.Context, h *Host) (bool, error) { return b.done(ctx, c.Runtime(), opts.Done, h) }
 	}
 	if opts.Look != nil {
 		r.Look = func(ctx context.Context, h *Host) (string, error) { return b.look(ctx, c.Runtime(), opts.Look, h) }
@@ -301,6 +308,12 @@ func (b *binding) look(ctx context.Context, rt *luahost.Runtime, fn *lua.LFuncti
 		return "", errors.New("look returned nothing")
 	}
 	return text, nil
+}
+
+// done asks the script whether a host still is as its turn has left it.
+func (b *binding) done(ctx context.Context, rt *luahost.Runtime, fn *lua.LFunction, h *Host) (bool, error) {
+	answer, err := rt.Call(ctx, luahost.Task{Host: h.name, What: "done", Timeout: lookTime}, fn, b.host.Value(h))
+	return err == nil && lua.LVAsBool(answer), err
 }
 
 // lookTime is how long a look at a host may take.

@@ -2,7 +2,10 @@ package farm
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"farmrun/luahost/gate"
@@ -48,6 +51,57 @@ func (r *rollout) tell(host, format string, args ...any) {
 		format = "farmrun: " + format
 	}
 	r.farm.config.Console.Note(host, format, args...)
+}
+
+// askDone asks the hosts that are done whether they still are, and has those that
+// are not begin anew.
+func (r *rollout) askDone(ctx context.Context) error {
+	undone, err := r.undone(ctx)
+	if err != nil {
+		return err
+	}
+	r.lookAt(ctx, undone)
+	for _, name := range undone {
+		r.tell(name, "it is not as its turn has left it: it has another")
+		if err := r.record(journal.Record{Kind: journal.HostUndone, Host: name}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// undone returns the hosts that were done and are not any more.
+func (r *rollout) undone(ctx context.Context) (undone []string, err error) {
+	var were []*Host
+	r.look(func(s *journal.Rollout) {
+		if s == nil || s.GoingBack || r.Done == nil {
+			return
+		}
+		for _, name := range s.With(journal.Done) {
+			if h := r.hosts[name]; h != nil { // the hosts of the script may be others by now
+				were = append(were, h)
+			}
+		}
+	})
+	if len(were) == 0 {
+		return nil, nil
+	}
+	var mu sync.Mutex
+	err = r.farm.Each(ctx, were, EachOptions{}, func(ctx context.Context, h *Host) error {
+		still, err := r.Done(ctx, h)
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil && !still {
+			undone = append(undone, h.name)
+		}
+		return err
+	})
+	if failed, ok := errors.AsType[*EachError](err); ok { // such a host is sick as well, which the gate sees to
+		r.tell("", "it could not be found out of all hosts that were done whether they still are: %v", failed)
+		err = nil
+	}
+	slices.Sort(undone)
+	return undone, err
 }
 
 // lookAt says where the hosts stand on which a run that is resumed was at work.

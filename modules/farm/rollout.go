@@ -33,6 +33,10 @@ type Rollout struct {
 	// Look says in a line how a host stands on which an earlier run was at work
 	// when it ended. nil says whether it is healthy.
 	Look func(ctx context.Context, h *Host) (string, error)
+	// Done tells of a host whose turn was done before the run was resumed whether
+	// it still is as that has left it: somebody may have changed it since. One that
+	// is not has another turn. nil takes all for done.
+	Done func(ctx context.Context, h *Host) (bool, error)
 	// Undo puts back what a failed turn did; nil leaves the host as it is. Its
 	// context does not end with the turn's.
 	Undo func(ctx context.Context, h *Host) error
@@ -122,6 +126,9 @@ func (f *Farm) leave() {
 // run takes the hosts with these names through their turns, but for those that
 // are done, and records how it ended.
 func (r *rollout) run(ctx context.Context, names []string) error {
+	if err := r.askDone(ctx); err != nil {
+		return err
+	}
 	began := journal.Record{
 		Kind: journal.RolloutBegan, Hosts: names, MaxOffline: cmp.Or(r.MaxOffline, gate.DefaultMaxOffline),
 	}
