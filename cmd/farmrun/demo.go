@@ -42,7 +42,7 @@ func demoJob(f flags, args []string) (job, error) {
 	d := demo{flags: f}
 	set := d.set()
 	if err := set.Parse(args); err != nil {
-		return nil, usageError("farmrun demo: %v", cli.FlagError(set, err))
+		return nil, usageError("farmrun demo: %v", cli.FlagError(set, f.own(), err))
 	}
 	if d.servers < 1 || d.servers > 50 {
 		return nil, usageError("a practice farm has 1 to 50 web servers, not %d", d.servers)

@@ -96,6 +96,17 @@ func (f *flags) set() *pflag.FlagSet {
 	return set
 }
 
+// own returns how farmrun's own options are written.
+func (f flags) own() (written []string) {
+	f.set().VisitAll(func(o *pflag.Flag) {
+		written = append(written, "--"+o.Name)
+		if o.Shorthand != "" {
+			written = append(written, "-"+o.Shorthand)
+		}
+	})
+	return written
+}
+
 // job is what farmrun was asked to do.
 type job interface {
 	run(ctx context.Context, out *console.Console) error
@@ -116,7 +127,7 @@ func parse(args []string) (job, error) {
 	f := flags{typed: args}
 	set := f.set()
 	if err := set.Parse(args); err != nil {
-		return nil, usageError("%v", cli.FlagError(set, err))
+		return nil, usageError("%v", cli.FlagError(set, nil, err))
 	}
 	switch {
 	case f.help:

@@ -22,7 +22,7 @@ import (
 // modules are what scripts can require.
 func modules(w *world, script string) []luahost.Module {
 	return []luahost.Module{
-		cli.Module(cli.Config{Script: script, Operator: w.operator, Passwords: w.keyring, Yes: w.flags.yes}),
+		cli.Module(cli.Config{Script: script, Operator: w.operator, Passwords: w.keyring, Yes: w.flags.yes, Options: w.flags.own()}),
 		farm.Module(w.farm, methods(w), takeDialogue),
 		cvs.Module(&cvs.Passwords{Take: w.keyring.Take}),
 		release.Module(),

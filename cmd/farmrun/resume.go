@@ -42,7 +42,7 @@ func resumeJob(f flags, args []string) (job, error) {
 	r := resume{flags: f}
 	set := r.set()
 	if err := set.Parse(args); err != nil {
-		return nil, usageError("farmrun resume: %v", cli.FlagError(set, err))
+		return nil, usageError("farmrun resume: %v", cli.FlagError(set, f.own(), err))
 	}
 	if set.NArg() > 1 {
 		return nil, usageError("farmrun resume takes one run; farmrun runs lists them")

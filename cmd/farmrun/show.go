@@ -43,7 +43,7 @@ func showJob(args []string) (job, error) {
 	var r replay
 	set := r.set()
 	if err := set.Parse(args); err != nil {
-		return nil, usageError("%v", cli.FlagError(set, err))
+		return nil, usageError("%v", cli.FlagError(set, flags{}.own(), err))
 	}
 	longest, err := luahost.ParseDuration(r.idle)
 	switch {

@@ -42,6 +42,9 @@ type Spec struct {
 	Options []Option
 	// SingleDash also takes long options with one dash, as Expect scripts do.
 	SingleDash bool
+	// Before are the options of farmrun itself, as they are written, which are no
+	// options here: who gives one is told where it stands.
+	Before []string
 }
 
 // Arg is an argument by position. Only the last may be a List, and those that
@@ -100,7 +103,7 @@ func (s Spec) Parse(args []string) (map[string]any, error) {
 	case errors.Is(err, pflag.ErrHelp):
 		return nil, ErrHelp
 	case err != nil:
-		return nil, &UsageError{s.Name, FlagError(flags, err)}
+		return nil, &UsageError{s.Name, FlagError(flags, s.Before, err)}
 	}
 	values := map[string]any{}
 	for _, o := range s.Options {

@@ -39,6 +39,9 @@ type Config struct {
 	// cli.secret was answered, so that nobody shows it.
 	Passwords Passwords
 	Yes       bool // answers every cli.confirm with yes
+	// Options are those of farmrun itself, as they are written: "--yes", "-y". A
+	// script that has no such option says where they belong.
+	Options []string
 }
 
 // Module is the Lua half of this package:
@@ -112,6 +115,7 @@ func (b *binding) parse(c *luahost.Call) {
 	if err != nil {
 		c.Fail("%v", err)
 	}
+	spec.Before = b.Options
 	values, err := spec.Parse(c.Runtime().Args())
 	switch {
 	case errors.Is(err, ErrHelp):

@@ -45,7 +45,7 @@ func (e *LockedError) Kind() string { return "refused" }
 
 // Hint says what to do.
 func (e *LockedError) Hint() string {
-	hint := "--lock-wait 10m waits for it; farmrun unlock takes it away from who is gone"
+	hint := "farmrun --lock-wait 10m … waits for it; farmrun unlock takes it away from who is gone"
 	if run := e.Holder.Run; run != "" {
 		hint += fmt.Sprintf("; if that run was killed, farmrun resume %s goes on with it, on %s", run, e.Holder.Machine)
 	}
