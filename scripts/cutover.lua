@@ -104,12 +104,20 @@ budget.batches(hosts, args.batches) -- if they are wrong, nothing is pulled
 if args.pull then pull.everywhere(require(site.source .. "-pull-snapshot"), hosts, args.date) end
 local unpulled = args.pull and farm.dry_run() -- the release may not be there, and no fault
 
+-- Raises an error for a sick server, and says what may be done about it.
+local function check_health(host)
+  local ok, err = pcall(site.healthy, host)
+  if ok then return end
+  host:log("sick: mend it, or begin with it: --allow-sick")
+  error(err, 0)
+end
+
 -- Looks on all hosts for what would be in the way of a switch to the release.
 local function look_around()
   farm.each(hosts, function(host)
     symlink.read(host, site.release.link)
     pull.check_room(host)
-    if not (args.allow_sick or farm.resumed()) then site.healthy(host) end
+    if not (args.allow_sick or farm.resumed()) then check_health(host) end
     if not unpulled then pull.check(host, args.date, args.bad) end
   end)
   cutover.prepare(hosts, args)

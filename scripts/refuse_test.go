@@ -43,7 +43,7 @@ func TestRefusals(t *testing.T) {
 			cutover, 1, []string{"webserv2", "the release is not complete"}},
 		{"link is a directory", "webserv2", []string{"sh", "cd /home/web && mv www away && cp -r releases/initial www", "cd /home/web && rm -r www && mv away www"},
 			cutover, 1, []string{"webserv2", "is not a symbolic link"}},
-		{"sick host", "webserv3", []string{"kill-httpd"}, cutover, 1, []string{"webserv3", "GET http://localhost/"}},
+		{"sick host", "webserv3", []string{"kill-httpd"}, cutover, 1, []string{"webserv3", "GET http://localhost/", "--allow-sick"}},
 		{"full disk", "webserv2", []string{"fill"}, cutover, 1, []string{"webserv2", "MB free"}},
 		{"sudo would not restart", "webserv2", []string{"sh", "sed -i s:init.d/httpd:init.d/other: /etc/sudoers", "sed -i s:init.d/other:init.d/httpd: /etc/sudoers"},
 			cutover, 1, []string{"webserv2", "the user may not run this by sudo"}},

@@ -149,7 +149,7 @@ func (l *Live) update() {
 	if l.size == 0 && below == l.shown && l.rows(columns) == len(lines) {
 		return
 	}
-	l.scroll(below)
+	l.scroll(below, columns)
 	l.drawn, l.shown = widths(lines, columns), below
 }
 
@@ -162,13 +162,15 @@ func (l *Live) clear() {
 			delete(l.begun, s)
 		}
 	}
-	l.scroll("")
+	_, columns := l.console.Size()
+	l.scroll("", columns)
 	l.drawn, l.shown = nil, ""
 }
 
-// scroll takes the lines away, shows what is pending, and then below.
-func (l *Live) scroll(below string) {
-	text := []byte(l.erase())
+// scroll takes the lines away, shows what is pending, and then below, on a screen
+// of so many columns.
+func (l *Live) scroll(below string, columns int) {
+	text := []byte(l.erase(columns))
 	for _, p := range l.pending {
 		if p.to != l.console.Err {
 			l.console.Err.Write(text)
@@ -186,11 +188,10 @@ func (l *Live) scroll(below string) {
 
 // erase returns what takes the lines off the screen and leaves the cursor where
 // the first of them began (ECMA-48 CUU and ED).
-func (l *Live) erase() string {
+func (l *Live) erase(columns int) string {
 	if len(l.drawn) == 0 {
 		return ""
 	}
-	_, columns := l.console.Size()
 	rows := l.rows(columns)
 	if rows == 1 {
 		return "\r\x1b[J"
