@@ -123,16 +123,10 @@ func TestLines(t *testing.T) {
 -- cutover: 1 of 2 done; budget 1 of 1 used; 3s
    web1  done
    web2  out         drain           3s`},
-		{"a run is resumed", 24, 80, []event{
-			{0, journal.Record{Kind: journal.RolloutBegan, Rollout: 1, Hosts: []string{"web1", "web2"}, Done: []string{"web1"}, MaxOffline: 1}},
-			kind(0, journal.TurnBegan, "web2")}, `
--- cutover: 1 of 2 done; budget 1 of 1 used; 0s
-   web1  done
-   web2  out                         0s`},
 		{"hosts are taken back", 24, 80, join([]event{rollout(2, 1)}, turn("web1", second), []event{
-			kind(0, journal.TurnBegan, "web2"), wrong(second, journal.HostFailed, "web2", "no"), kind(0, journal.UndoBegan, "web2"),
-			kind(0, journal.HostBack, "web2"), kind(0, journal.UndoBegan, "web1"), step(0, "web1", "switch")}), `
--- cutover: 0 of 2 done; budget 1 of 1 used; 1 taken back; 2s
+			kind(0, journal.TurnBegan, "web2"), wrong(second, journal.HostFailed, "web2", "no"), wrong(0, journal.Halting, "web2", "no"),
+			kind(0, journal.GoingBack, ""), kind(0, journal.UndoBegan, "web2"), kind(0, journal.HostBack, "web2"), kind(0, journal.UndoBegan, "web1"), step(0, "web1", "switch")}), `
+-- cutover: 0 of 2 done; budget 1 of 1 used; 1 taken back; going back; 2s
    web1  out         switch          0s
    web2  taken back`},
 		{"a host is sick", 24, 80, []event{rollout(2, 1), wrong(0, journal.Sick, "web2", "answers\n\x1b[2J503")}, `
