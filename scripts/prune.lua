@@ -7,7 +7,8 @@ local args = cli.parse {
   about = [[
 Removes all but the newest releases from the servers. Never what is on the air,
 what a rollback would go back to, or what is no release that was pulled. One in
-which files were changed by hand is shown, and stays.]],
+which files were changed by hand is shown, and stays. What is left of pulls that
+died goes, after a day at the latest.]],
   hosts   = { default = "@web", help = "which servers" },
   keep    = { default = 5, help = "how many of the newest stay" },
   changed = { type = cli.flag, help = "remove those, too, in which files were changed by hand" },
@@ -27,7 +28,10 @@ local function changed(host, dir)
   return #changes > 0
 end
 
+local done = farm.dry_run() and " would be removed" or " removed"
+
 farm.each(args.hosts, function(host)
+  for _, dir in ipairs(release.sweep(host, site.release.dir)) do host:log(dir .. done) end
   local needed = {}
   for _, link in ipairs(switchrel.links) do
     needed[(symlink.read(host, link) or ""):match "([^/]*)/*$"] = true
@@ -36,7 +40,7 @@ farm.each(args.hosts, function(host)
     local old = i > args.keep and not needed[record.name]
     if old and (args.changed or not changed(host, record.dir)) then
       release.remove(host, record.dir)
-      host:log(record.dir .. (farm.dry_run() and " would be removed" or " removed"))
+      host:log(record.dir .. done)
     end
   end
 end)

@@ -36,7 +36,9 @@ function checks.releases(host, found, state)
   for _, record in ipairs(release.list(host, site.release.dir)) do
     local name = record.name
     if name:find "^%.farmrun%-new%." then
-      found(name .. " is being pulled, or left of a pull that died")
+      found(name .. " is being pulled, or left of a pull that died (farmrun prune)")
+    elseif name:find "^%." then
+      found(name .. " is left of work that died, unless that goes on (farmrun prune)")
     elseif not record.time then
       found(record.dir .. " is no release that was pulled to its end")
     elseif name == state.release and record.bad ~= "" then

@@ -4,8 +4,7 @@ name=$1 new=$(basename "$2") from=$3
 shift 3
 cd "$(dirname "$name")" || exit 102
 for dead; do
-	dead=$(basename "$dead")
-	chmod -R u+w "./$dead" && rm -rf "./$dead" || exit
+	discard "./$(basename "$dead")" || exit
 done
 if [ -z "$from" ]; then
 	mkdir "$new"
@@ -34,8 +33,7 @@ top=$PWD
 
 # empty: begins with nothing instead, since what is there is of no use.
 empty() {
-	cd "$top" && chmod -R u+rwx "./$new" 2>/dev/null
-	rm -rf "./$new" && mkdir "$new" && echo empty
+	cd "$top" && discard "./$new" && mkdir "$new" && echo empty
 	exit
 }
 
@@ -44,7 +42,7 @@ if untouched; then touched=no; else touched=yes; fi
 # Where there are no hard links a copy does. Where files cannot be read, or there
 # is no room, it may do to fetch them.
 share "$new" 2>/dev/null ||
-	{ rm -rf "./$new" && mkdir "$new" && : >"$new/.farmrun-began" && cp -Rp "$from/." "$new" 2>/dev/null; } ||
+	{ discard "./$new" && mkdir "$new" && : >"$new/.farmrun-began" && cp -Rp "$from/." "$new" 2>/dev/null; } ||
 	empty
 
 # What is not as it came from the source is left out, to be fetched anew.

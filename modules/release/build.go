@@ -95,17 +95,45 @@ func (b *Build) leftOvers(ctx context.Context) (dead []string, err error) {
 		done`, parent+LeftOver+base+".")
 	for line := range strings.Lines(out) {
 		age, dir, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		if age == "old" || gone(strings.TrimPrefix(path.Base(dir), LeftOver+base+".")) {
+		if age == "old" || gone(dir) {
 			dead = append(dead, dir)
 		}
 	}
 	return dead, err
 }
 
-// gone tells whether the build whose name ends with rest, an owner and a nonce,
+// Sweep removes what is left in dir, where releases lie, of builds that died, of
+// whatever name, and of releases that were not removed to the end, and returns
+// where that was. What may be at work stays: see Begin. A dry run only looks.
+func Sweep(ctx context.Context, r Runner, dir string) (removed []string, err error) {
+	do := "clear away what is left in " + dir
+	out, err := look(ctx, r, do, dir, `cd "$1" || exit 102
+		for old in .farmrun-new.* .farmrun-pull.* .farmrun-gone.*; do
+			[ -d "$old" ] || continue
+			[ -n "$(find "$old" -prune -mtime -1)" ] && echo "new $old" || echo "old $old"
+		done`)
+	for line := range strings.Lines(out) {
+		age, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if age == "old" || strings.HasPrefix(name, halfRemoved) || strings.HasPrefix(name, LeftOver) && gone(name) {
+			removed = append(removed, path.Join(dir, name))
+		}
+	}
+	if err != nil || len(removed) == 0 {
+		return nil, err
+	}
+	script := `cd "$1" || exit 102; shift; for dead; do discard "./${dead##*/}" || exit; done`
+	_, err = run(ctx, r, remote.Cmd{Title: do}, script, append([]string{dir}, removed...)...)
+	return removed, err
+}
+
+// gone tells whether the build in dir, whose name ends with an owner and a nonce,
 // was this machine's and its process is no more.
-func gone(rest string) bool {
-	whose, _, _ := strings.Cut(rest, ".")
+func gone(dir string) bool {
+	parts := strings.Split(dir, ".")
+	if len(parts) < 2 {
+		return false
+	}
+	whose := parts[len(parts)-2]
 	machine, _ := splitOwner(owner())
 	theirs, pid := splitOwner(whose)
 	if theirs != machine || pid <= 0 {
@@ -173,6 +201,6 @@ func (b *Build) Close() error {
 	b.done = true
 	ctx, cancel := context.WithTimeout(context.Background(), discardWithin)
 	defer cancel()
-	_, err := run(ctx, b.runner, remote.Cmd{Title: "give up the release " + b.name}, `rm -rf "$1"`, b.Dir)
+	_, err := run(ctx, b.runner, remote.Cmd{Title: "give up the release " + b.name}, `[ ! -d "$1" ] || discard "$1"`, b.Dir)
 	return err
 }

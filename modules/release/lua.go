@@ -27,7 +27,7 @@ import (
 // for the others, and 1 hour for release.build.
 func Module() luahost.Module {
 	return luahost.Module{Name: "release", Funcs: map[string]luahost.Func{
-		"build": build, "inspect": inspect, "list": list, "condemn": condemn, "remove": remove,
+		"build": build, "inspect": inspect, "list": list, "condemn": condemn, "remove": remove, "sweep": sweep,
 		"changes": changes, "keep": keep,
 		"carried": carried, "carry": carry, "drop": drop, "hash": hash,
 	}}
@@ -196,6 +196,22 @@ func remove(c *luahost.Call) {
 	c.Wait("release.remove "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
 		return Remove(ctx, host, dir)
 	})
+}
+
+// release.sweep(host, dir [, options]) -> dirs
+//
+// Removes what is left in dir, where releases lie, of builds that died and of
+// releases that were not removed to the end, and returns where that was. What
+// another machine may be at work on stays for a day. A dry run only looks.
+func sweep(c *luahost.Call) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	opts := luahost.Options[timeOption](c, 3)
+	var removed []string
+	c.Wait("release.sweep of "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
+		removed, err = Sweep(ctx, host, dir)
+		return err
+	})
+	c.Push(removed)
 }
 
 // release.changes(host, dir [, options]) -> changes

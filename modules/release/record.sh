@@ -13,6 +13,12 @@ admin() {
 	echo "$1/.farmrun"
 }
 
+# discard DIR: removes it, for which only directories have to be writable: files
+# may be those of another release, too.
+discard() {
+	find "$1" -type d ! -perm -u=rwx -exec chmod u+rwx {} \; && rm -rf "$1"
+}
+
 # of_release EXPRESSION: find, for what is in the current directory and belongs to
 # the release. That is neither our record nor what cvs writes for itself, but for
 # what says whence the files are.

@@ -139,11 +139,11 @@ func Inspect(ctx context.Context, r Runner, dir string) (Release, error) {
 
 // List returns the directories within dir, by name, and what they are; one that
 // is not Complete was not built here, or not to its end. Links are left out.
-// What is left of builds that died, and of builds at work, is among them, with
-// names that begin with LeftOver.
+// What is left of builds that died and of removals, and what is at work, is among
+// them, with names that begin with a dot.
 func List(ctx context.Context, r Runner, dir string) ([]Release, error) {
 	out, err := look(ctx, r, "look for releases in "+dir, dir, `cd "$1" || exit 102
-		for dir in * .farmrun-new.*; do
+		for dir in * .farmrun-new.* .farmrun-pull.* .farmrun-gone.*; do
 			[ -d "$dir" ] && [ ! -L "$dir" ] || continue
 			printf 'dir: %s\n' "$dir"
 			record=$(admin "$dir")/farmrun-release
@@ -191,12 +191,15 @@ func Condemn(ctx context.Context, r Runner, dir, why string) error {
 	return err
 }
 
+// halfRemoved is how the names of releases begin that are being removed.
+const halfRemoved = ".farmrun-gone."
+
 // Remove removes a directory of releases. It loses its name first, so that
 // nobody finds half of it.
 func Remove(ctx context.Context, r Runner, dir string) error {
 	const script = `[ -d "$1" ] && [ ! -L "$1" ] || exit 102
-		gone=$(dirname "$1")/.farmrun-gone.$$
-		mv "$1" "$gone" && chmod -R u+w "$gone" && rm -rf "$gone"`
+		gone=$(dirname "$1")/` + halfRemoved + `$$
+		mv "$1" "$gone" && discard "$gone"`
 	_, err := run(ctx, r, remote.Cmd{Title: "remove the release " + dir}, script, strings.TrimRight(dir, "/"))
 	return err
 }

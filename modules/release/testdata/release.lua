@@ -180,6 +180,31 @@ for _, r in ipairs(release.list(host, "releases")) do print(r.dir, r.time ~= nil
 --= releases/.farmrun-new.1.elsewhere-1.Y	false
 --= releases/.farmrun-new.11.elsewhere-1.X	false
 
+--- what is left of anything is swept away
+local release, host = require "release", require("here").host
+host:sh [[mkdir releases; cd releases; mkdir 1 .farmrun-gone.17 .farmrun-gone.17/d .farmrun-pull.1.17.X .farmrun-pull.2.17.X .farmrun-new.1.elsewhere-1.X
+touch .farmrun-gone.17/d/f; chmod a-w .farmrun-gone.17/d; mkdir .farmrun-new.1.5.$(hostname | tr -c 'a-zA-Z0-9\n' -)-99999999.Z; touch -d '3 days ago' .farmrun-pull.2*]]
+for _, r in ipairs(release.list(host, "releases")) do print((r.dir:gsub("%d%.[^.]*%-9.*", "dead"))) end
+--= releases/1
+--= releases/.farmrun-new.1.dead
+--= releases/.farmrun-new.1.elsewhere-1.X
+--= releases/.farmrun-pull.1.17.X
+--= releases/.farmrun-pull.2.17.X
+--= releases/.farmrun-gone.17
+print(#release.sweep(host, "releases"), #release.sweep(host, "releases"))  --= 3	0
+print(host:sh "ls -A releases")
+--= .farmrun-new.1.elsewhere-1.X
+--= .farmrun-pull.1.17.X
+--= 1
+
+--- a release that goes leaves those as they are that have files of it
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+release.build(host, "releases/1", {}, function(new) host:sh("cd " .. new.dir .. "; mkdir d; echo a >d/a; chmod 444 d/a; chmod 555 d") end)
+release.build(host, "releases/2", { from = "releases/1" }, function() end)
+release.remove(host, "releases/1")
+print(#release.changes(host, "releases/2"), host:sh "ls -A releases")  --= 0	2
+
 --- those that are complete, the newest first
 local release, host = require "release", require("here").host
 host:sh "mkdir -p releases/half; for name in 3 2 1 .farmrun-new.4.elsewhere-1.X; do mkdir -p releases/$name/.farmrun; done"
