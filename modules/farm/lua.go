@@ -36,7 +36,7 @@ import (
 // error; nil refuses it.
 func Module(f *Farm, methods map[string]luahost.Func, dialogue func(c *luahost.Call, v lua.LValue) any) luahost.Module {
 	b := &binding{farm: f, dialogue: dialogue, undos: map[*Host][]undo{}, turns: map[*Host][]Choice{},
-		answers: map[string]*shared{}}
+		answers: map[string]*shared{}, places: map[string]chan struct{}{}}
 	b.host = hostType(b, methods)
 	return luahost.Module{
 		Name: "farm",
@@ -55,6 +55,7 @@ func Module(f *Farm, methods map[string]luahost.Func, dialogue func(c *luahost.C
 			"once":    b.once,
 			"locked":  b.locked,
 			"shared":  b.shared,
+			"at_most": b.atMost,
 			"holder":  b.holder,
 			"unlock":  b.unlock,
 		},
@@ -69,7 +70,8 @@ type binding struct {
 	undos map[*Host][]undo   // of the turns under way, in order
 	turns map[*Host][]Choice // under way, with what can be chosen when they fail
 
-	answers map[string]*shared // that hosts share
+	answers map[string]*shared       // that hosts share
+	places  map[string]chan struct{} // of which each holds as many as are taken
 
 	dialogue func(c *luahost.Call, v lua.LValue) any
 	folder   string // of the file that called farm.site
@@ -356,6 +358,40 @@ func (b *binding) shared(c *luahost.Call) {
 		c.Raise(a.err)
 	}
 	c.Push(a.value)
+}
+
+// farm.at_most(n, name, work) -> result
+//
+// Calls work() and returns what it returns, while no more than n hosts are at
+// work of that name; those that come later wait for their turn. It spares a
+// server that all need, where farm.each would have them wait with all the rest of
+// what they do:
+//
+//	farm.at_most(8, "cvs", function() cvs.checkout(host, of) end)
+func (b *binding) atMost(c *luahost.Call) {
+	n, name, work := c.Int(1), c.String(2), c.Function(3)
+	if n < 1 {
+		c.Fail("argument 1: a number above zero expected, got %d", n)
+	}
+	places := b.places[name]
+	if places == nil {
+		places = make(chan struct{}, n)
+		b.places[name] = places
+	}
+	c.Wait("farm.at_most "+name, 0, func(ctx context.Context) error {
+		select {
+		case places <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
+	defer func() { <-places }()
+	result, err := c.Protect(work)
+	if err != nil {
+		c.Raise(err)
+	}
+	c.Push(result)
 }
 
 // shared is what one host gets for all.

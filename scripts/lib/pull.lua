@@ -27,7 +27,7 @@ local pull = {}
 -- how many pulls may be at once. alike lists the notes that a release must have
 -- alike for a new one to begin with it; nil if none ever does.
 function pull.source(name, at, alike)
-  local source = { name = name, parallel = at.parallel, alike = alike }
+  local source = { name = name, parallel = at.parallel or 32, alike = alike }
 
   -- Lets the host get at the source until the host's function ends.
   function source.open_tunnel(host)
@@ -112,7 +112,7 @@ function pull.onto(source, host, date, notes, leads)
   if leads and from and source.ahead then source.ahead(host, notes) end
   local function fill(new)
     if from and new.from == "" then host:log("what is in " .. from .. " is of no use: takes everything anew") end
-    source.fill(host, new, notes)
+    farm.at_most(source.parallel, source.name, function() source.fill(host, new, notes) end)
   end
   local function adapt(new)
     link_shared(host, new)
@@ -132,7 +132,7 @@ function pull.everywhere(source, set, date)
     notes = source.find(host, date)
   end)
   notes.source, notes.release = source.name, date
-  farm.each(hosts, { parallel = source.parallel }, function(host)
+  farm.each(hosts, function(host)
     pull.onto(source, host, date, notes, host.name == hosts[1].name)
   end)
 end

@@ -133,3 +133,24 @@ local lines = farm.each("web[1-2]", function(host)
   return inner.db1 .. inner.db2
 end)
 assert(lines.web1 == "web1db1web1db2" and lines.web2 == "web2db1web2db2")
+
+--- at most so many are at work of a name, and one that fails makes room
+local farm = require "farm"
+local now, most, done = 0, 0, 0
+local results, failures = farm.each("web[1-6]", { check = false }, function(host)
+  return farm.at_most(2, "pull", function()
+    now = now + 1
+    most = math.max(most, now)
+    repeat host:query "true" until most >= 2 -- the first has to see that there is a second
+    now, done = now - 1, done + 1
+    if done % 2 == 0 then error "no" end
+    return host.name
+  end)
+end)
+local failed = 0
+for name, err in pairs(failures) do
+  failed = failed + 1
+  assert(results[name] == nil and err.message == "no")
+end
+assert(most == 2 and now == 0 and failed == 3, most)
+farm.at_most(0, "pull", function() end)  --! argument 1: a number above zero expected, got 0
