@@ -26,7 +26,7 @@ type resumption struct {
 // resume is farmrun resume.
 type resume struct {
 	flags   flags
-	id      string // "" is the last run that can be resumed
+	id      string // "" is the last run
 	changed bool   // go on although files have changed
 }
 
@@ -108,8 +108,12 @@ func (r resume) find(store runs.Store) (id string, state *journal.State, err err
 	return id, state, nil
 }
 
-// lastResumable returns the newest run that can be resumed.
+// lastResumable returns the last run with a rollout, if that can be resumed. An
+// older one has to be named: the run that has come to its end since may be the
+// rollback of it.
 func lastResumable(store runs.Store) (string, *journal.State, error) {
+	none := "there is no run that was halted or killed"
+	since := false // one that was not
 	ids, err := store.List()
 	if err != nil {
 		return "", nil, err
@@ -119,11 +123,20 @@ func lastResumable(store runs.Store) (string, *journal.State, error) {
 		if err != nil || store.InUse(id) {
 			continue
 		}
-		if state := journal.StateOf(records); state.Resumable() {
+		switch state := journal.StateOf(records); {
+		case state.Run.Practice:
+		case state.Resumable() && since:
+			return "", nil, &luahost.Error{
+				Kind: luahost.Usage, Message: none, Hint: "farmrun resume " + id + " goes on with an older one",
+			}
+		case state.Resumable():
 			return id, state, nil
+		case len(state.Rollouts) > 0 && !since:
+			none += fmt.Sprintf(" since %s (%s)", id, outcome(state, false))
+			since = true
 		}
 	}
-	return "", nil, usageError("there is no run that was halted or killed")
+	return "", nil, usageError("%s", none)
 }
 
 // script returns the script that the run was of, as it would be called again.

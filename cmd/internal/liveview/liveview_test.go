@@ -157,6 +157,10 @@ func TestLines(t *testing.T) {
 -- cutover: 0 of 100 done; ..`},
 		{"a low screen", 4, 40, []event{rollout(100, 1), kind(0, journal.TurnBegan, "web1")}, `
 -- cutover: 0 of 100 done; budget 1 o..
+   web1    out                       0s`},
+		{"a low screen with a line more", 6, 40, []event{rollout(100, 1), kind(0, journal.TurnBegan, "web1")}, `
+-- cutover: 0 of 100 done; budget 1 o..
+   web1    out                       0s
    99 to come: web[2-100]`},
 		{"a narrow screen", 24, 30, []event{rollout(1, 1), kind(0, journal.TurnBegan, "web1"), step(0, "web1", "restart-everything-there-is")}, `
 -- cutover: 0 of 1 done; bu..

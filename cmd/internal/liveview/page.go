@@ -35,9 +35,8 @@ func (p page) rollout(o *rollout) []string {
 			single = append(single, members...)
 		}
 	}
-	if room -= len(rest); room < 0 {
-		return lines
-	}
+	rest = rest[:min(len(rest), max(0, room-min(1, len(single))))] // who is at work is worth more
+	room -= len(rest)
 	if more := len(single) - room; more > 0 && room > 0 {
 		single = single[:room-1]
 		rest = append([]string{p.cut(fmt.Sprintf("   and %d more", more+1))}, rest...)
