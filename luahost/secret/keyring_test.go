@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -170,6 +171,29 @@ func TestAccounts(t *testing.T) {
 		}
 		report(secret.Accepted)
 	})
+}
+
+// TestWhatIsGivenIsMasked: every password that a Keyring gives or is given is
+// masked, also before a host has accepted it.
+func TestWhatIsGivenIsMasked(t *testing.T) {
+	asked := func(_ context.Context, account string) (secret.Secret, error) { return secret.New("of " + account), nil }
+	k := &secret.Keyring{Ask: asked, AskNew: func(ctx context.Context, account string) (secret.Secret, error) {
+		return asked(ctx, "new "+account)
+	}}
+	for _, take := range []func(context.Context, string) (secret.Secret, secret.Report, error){k.Take, k.TakeNew} {
+		_, report, err := take(t.Context(), "web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		report(secret.Rejected)
+	}
+	k.Put("db", secret.New("xyzzy"))
+	k.PutNew(secret.New("plugh"))
+	for _, said := range []string{"of web", "of new web", "xyzzy", "plugh"} {
+		if got := masked(t, k, said, len(said)); got != strings.Repeat("*", len(said)) {
+			t.Errorf("of %q %q is seen", said, got)
+		}
+	}
 }
 
 // TestCalledOff: whoever waits can give up, also while the operator is asked,

@@ -52,6 +52,8 @@ func TestMasker(t *testing.T) {
 		"line wrap":      {"hun\r\nter2!", "***\r\n*****"},
 		"readline wrap":  {"hunt \rer2!", "*****\r****"},
 		"readline again": {"hun \rt\rter2!", "****\r*\r*****"},
+		"padded line":    {"hun\r   ter2!", "***\r********"},
+		"no wrap":        {"\rhun ter", "\rhun ter"},
 		"tmux wrap":      {"hun\x1b[K\x1b[2;1Hter2!", "***\x1b[K\x1b[2;1H*****"},
 		"coloured":       {"h\x1b[1mu\x1b[mn\x1b[1;31mt\x1b[0mer2!", "*\x1b[1m*\x1b[m*\x1b[1;31m*\x1b[0m****"},
 		"title between":  {"hun\x1b]0;web1\ater2!", "***\x1b]0;web1\a*****"},
@@ -127,6 +129,8 @@ func TestMaskerHolds(t *testing.T) {
 	noise := strings.Repeat("\x1b[m", 2<<10)
 	said(noise, "hun"+noise[:2<<10])
 	said("ter2!", noise[2<<10:]+"*****")
+	said("\r\nhun ", "\r\n")
+	said("\rter2!", "****\r*****")
 }
 
 // TestMaskerLearns: a secret that becomes known is masked from then on.
