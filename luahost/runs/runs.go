@@ -158,8 +158,7 @@ func (s Store) ids() ([]string, error) {
 			ids = append(ids, e.Name())
 		}
 	}
-	slices.Sort(ids)
-	return ids, nil
+	return ids, nil // in order, as os.ReadDir has them
 }
 
 // Find returns the id of the run that id, or the begin of one, names. "" is the

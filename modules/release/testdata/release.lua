@@ -227,6 +227,27 @@ release.drop(host, "releases/1", "9")
 print(#release.carried(host, "releases/1"), #release.changes(host, "releases/1"))  --= 1	0
 release.drop(host, "releases/1", "9")                    --! the release carries no such patch
 
+--- what cannot be a name
+local release, host = require "release", require("here").host
+host:sh "mkdir -p releases/1"
+for _, id in ipairs { "", "../1", ".new", "a/b", "a\nb" } do
+  for _, f in ipairs { release.carry, release.drop } do
+    local _, e = pcall(f, host, "releases/1", id, f == release.carry and "text" or nil)
+    assert(e.message:find("cannot be the name of a patch", 1, true), e.message)
+  end
+end
+for _, dir in ipairs { "releases/..", "releases/.new", "/", "." } do
+  local _, e = pcall(release.build, host, dir, {}, error)
+  assert(e.message:find("cannot be the name of a release", 1, true), e.message)
+end
+for _, notes in ipairs { { ["tag: x"] = "1" }, { tag = "1\n2" } } do
+  local _, e = pcall(release.build, host, "releases/2", { notes = notes }, function(new) host:sh("echo >" .. new.dir .. "/a") end)
+  assert(e.message:find("is more than a line", 1, true), e.message)
+end
+print(host:sh "find releases")
+--= releases
+--= releases/1
+
 --- a release that is bad, and one that goes
 local release, host = require "release", require("here").host
 host:sh "mkdir releases"
