@@ -176,7 +176,9 @@ func TestAccounts(t *testing.T) {
 // TestWhatIsGivenIsMasked: every password that a Keyring gives or is given is
 // masked, also before a host has accepted it.
 func TestWhatIsGivenIsMasked(t *testing.T) {
-	asked := func(_ context.Context, account string) (secret.Secret, error) { return secret.New("of " + account), nil }
+	asked := func(_ context.Context, account string) (secret.Secret, error) {
+		return secret.New("of " + account), nil
+	}
 	k := &secret.Keyring{Ask: asked, AskNew: func(ctx context.Context, account string) (secret.Secret, error) {
 		return asked(ctx, "new "+account)
 	}}
