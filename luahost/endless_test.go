@@ -47,7 +47,7 @@ func endless(t *testing.T, topic, source string) {
 		wantTimeout(t, err, "the run did not end within 40ms")
 	})
 	t.Run("part", func(t *testing.T) {
-		part := `require("bench").each({ "web1" }, function() ` + source + "\nend)"
+		part := `require("bench").each({ "web1" }, { timeout = "40ms" }, function() ` + source + "\nend)"
 		err := ended(t, luahost.Config{Timeout: time.Hour, Stretch: time.Hour}, part)
 		wantTimeout(t, err, "the part of web1 did not end within 40ms")
 	})

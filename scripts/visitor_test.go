@@ -87,7 +87,7 @@ func get(client *http.Client, url string) error {
 // watch reads HAProxy's own account of its servers, 20 times a second.
 func (v *visitor) watch(ctx context.Context) {
 	c := farm.Command(ctx, "lb1", "sh", "-c",
-		"while echo show stat | socat - unix:"+farm.AdminSocket+"; do echo END; sleep 0.05; done")
+		"while echo BEGIN; do echo show stat | socat - unix:"+farm.AdminSocket+" && echo END; sleep 0.05; done")
 	out, err := c.StdoutPipe()
 	if err != nil {
 		v.t.Error(err)
@@ -103,9 +103,10 @@ func (v *visitor) watch(ctx context.Context) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		fields := strings.Split(lines.Text(), ",")
 		switch {
+		case lines.Text() == "BEGIN":
+			off = nil
 		case lines.Text() == "END":
 			v.look(off)
-			off = nil
 		case len(fields) > 17 && fields[0] == "web" && strings.HasPrefix(fields[1], "webserv") && !strings.HasPrefix(fields[17], "UP"):
 			off = append(off, fields[1]+" "+fields[17])
 		}
