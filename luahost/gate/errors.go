@@ -132,7 +132,8 @@ const mostNamed = 5
 func listFailures(failures []Failure) string {
 	var parts []string
 	for _, f := range failures[:min(len(failures), mostNamed)] {
-		parts = append(parts, fmt.Sprintf("%s (%v)", f.Host, f.Err))
+		said := strings.TrimPrefix(f.Err.Error(), f.Host+": ") // once is enough
+		parts = append(parts, fmt.Sprintf("%s (%s)", f.Host, said))
 	}
 	if more := len(failures) - mostNamed; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))

@@ -47,7 +47,9 @@ func (e *HaltError) goesOn() string {
 	if back, ok := errors.AsType[*gate.HaltError](e.Back); ok {
 		halt, how = back, e.Resume+" goes on taking them back"
 	}
-	if e, ok := errors.AsType[*luahost.Error](halt.Err); halt.Host == "" || ok && e.Kind == luahost.Cancelled {
+	said, ok := errors.AsType[*luahost.Error](halt.Err)
+	_, sick := errors.AsType[*gate.BudgetError](halt.Err)
+	if !sick && halt.Host == "" || ok && said.Kind == luahost.Cancelled {
 		return how // nothing is broken: somebody has stopped it
 	}
 	return "when that is mended, " + how

@@ -331,7 +331,9 @@ func (l *rolloutLog) event(e gate.Event) {
 	case gate.Well:
 		say(e.Host, "well again")
 	case gate.Waiting:
-		say("", "waiting up to %s: %v", deadline.Text(e.Wait), e.Err)
+		if e.Wait > 0 {
+			say("", "farmrun: waiting up to %s: %v", deadline.Text(e.Wait), e.Err)
+		}
 	case gate.Settling:
 		if e.Wait > 0 && !l.farm.stopped() { // which would end the wait
 			say(e.Host, "healthy; settling for %s", deadline.Text(e.Wait))
