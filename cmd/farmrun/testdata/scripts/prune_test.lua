@@ -9,7 +9,8 @@ trial.run("switchrel", "--hosts", "webserv1", "2000-09-26")
 trial.same(trial.dry(unpack(prune)), [[
   webserv1: releases/2000-09-19 would be removed
   webserv1: would run: remove the release releases/2000-09-19]])
-trial.on("webserv1", "echo by hand >>releases/2000-09-19/htdocs/index.html; rm www.former; mkdir releases/scratch releases/.farmrun-gone.9")
+trial.on("webserv1", "echo by hand >>releases/2000-09-19/htdocs/index.html; rm www.former")
+trial.on("webserv1", "mkdir releases/scratch releases/.farmrun-gone.9")
 trial.same(trial.run(unpack(prune)), [[
   webserv1: releases/.farmrun-gone.9 removed
   webserv1: releases/2000-09-12 stays: ]] .. unknown .. "\n" .. [[
