@@ -75,7 +75,7 @@ func (e *Error) Hint() string {
 	case e.Reason == ErrNoSudo:
 		return "install sudo there, or have it in the PATH of a login without a terminal"
 	case e.Reason == ErrNoTTY:
-		return "put Defaults:USER !requiretty into the sudoers of the host"
+		return "have script(1) on the host, or put Defaults:USER !requiretty into its sudoers"
 	}
 	return ""
 }

@@ -39,12 +39,12 @@ func root(t *testing.T, script string) string {
 	return farm.Exec(t, "webserv1", "sh", "-c", script)
 }
 
-// sudoers puts a line before those of the sudoers of webserv1, until the test
+// sudoers puts lines behind those of the sudoers of webserv1, until the test
 // ends.
-func sudoers(t *testing.T, line string) {
+func sudoers(t *testing.T, lines string) {
 	t.Helper()
-	root(t, "printf '%s\\n' '"+line+"' >>/etc/sudoers")
-	t.Cleanup(func() { root(t, "sed -i '$d' /etc/sudoers") })
+	root(t, "printf '%s\\n' '"+lines+"' >>/etc/sudoers")
+	t.Cleanup(func() { root(t, strings.Repeat("sed -i '$d' /etc/sudoers;", 1+strings.Count(lines, "\n"))) })
 }
 
 // keys gives out one password, and notes what became of it.
@@ -93,7 +93,11 @@ func TestFarm(t *testing.T) {
 		{name: "in German", user: "web", sudoers: "Defaults env_keep += LANG", pass: "wrong", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: secret.ErrRejected, outcomes: rejected},
 		{name: "none", user: "web", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: sudo.ErrNoPassword},
 		{name: "fails", user: "web", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "nobody-here"}}, code: 1, outcomes: accepted},
-		{name: "requiretty", user: "web", sudoers: "Defaults requiretty", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: sudo.ErrNoTTY},
+		{name: "requiretty", user: "web", sudoers: "Defaults requiretty", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "-un"}}, stdout: "root\n", outcomes: accepted},
+		{name: "requiretty, and fails", user: "web", sudoers: "Defaults requiretty", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "nobody-here"}}, code: 1, outcomes: accepted},
+		{name: "requiretty and input", user: "web", sudoers: "Defaults requiretty\nweb ALL = (root) /bin/sh", pass: farm.Password, cmd: remote.Cmd{Line: "cat; tty", Stdin: strings.NewReader("a\x04\r\nb")}, stdout: "a\x04\r\nbnot a tty\n", code: 1, outcomes: accepted},
+		{name: "requiretty and wrong", user: "web", sudoers: "Defaults requiretty", pass: "wrong", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: secret.ErrRejected, outcomes: rejected},
+		{name: "requiretty and csh", user: "csh", sudoers: "Defaults requiretty", cmd: remote.Cmd{Args: []string{"/usr/bin/id"}}, err: sudo.ErrNoPassword},
 		{name: "no such user", user: "deploy", as: "nobody-here", cmd: remote.Cmd{Args: []string{"id"}}, err: sudo.ErrNotRun},
 		{name: "no such program", user: "deploy", cmd: remote.Cmd{Args: []string{"no-such-program"}}, err: sudo.ErrNotRun},
 		{name: "look, allowed", user: "web", look: true, pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "-un"}}, stdout: "/usr/bin/id -un\n", outcomes: accepted},
@@ -253,6 +257,7 @@ func TestFarmDeadline(t *testing.T) {
 		{name: "deaf to TERM", user: "web", sudoers: "web ALL = ALL", cmd: remote.Cmd{Line: "trap '' TERM; " + line}},
 		{name: "words", user: "web", sudoers: "web ALL = ALL", cmd: remote.Cmd{Args: []string{"sh", "-c", line}}},
 		{name: "terminal", user: "web", sudoers: "Defaults use_pty\nweb ALL = ALL", cmd: remote.Cmd{Line: line}},
+		{name: "requiretty", user: "web", sudoers: "Defaults requiretty\nweb ALL = ALL", cmd: remote.Cmd{Line: line}},
 		{name: "another user", user: "web", sudoers: "web ALL = (deploy) ALL", cmd: remote.Cmd{Line: line}},
 		{name: "a narrow rule", user: "web", sudoers: "web ALL = /usr/bin/sleep", cmd: remote.Cmd{Args: []string{"/usr/bin/sleep", "7001"}}},
 		{name: "a narrow rule for what has children", user: "web", sudoers: "web ALL = /usr/bin/timeout", cmd: remote.Cmd{Args: []string{"/usr/bin/timeout", "--foreground", "-s", "HUP", "7001", "sleep", "7001"}}},

@@ -64,7 +64,8 @@ type Options struct {
 
 // Run runs cmd as o.User. Words are run by sudo itself: cmd.Dir is then entered
 // before, and sudoers has to allow (SETENV) what is in cmd.Env. A line is run
-// by root's shell, which has its directory and environment.
+// by root's shell, which has its directory and environment. A sudo that wants a
+// terminal (requiretty) is run once more, with one, if the host has script(1).
 //
 // The Result is the command's, without what sudo said to get its password; a
 // command that fails is a Result, too. The error is an *Error when sudo has run
@@ -81,7 +82,15 @@ func Run(ctx context.Context, r Runner, cmd remote.Cmd, o Options) (remote.Resul
 	if err != nil {
 		return remote.Result{}, err
 	}
-	return newDialogue(ctx, r, cmd, o, t).run(sudo)
+	res, err := newDialogue(ctx, r, cmd, o, t).run(sudo)
+	if e, refused := errors.AsType[*Error](err); !refused || e.Reason != ErrNoTTY {
+		return res, err
+	}
+	d := newDialogue(ctx, r, cmd, o, t)
+	if res, err := d.run(onTerminal(sudo)); d.pid > 0 { // it has come so far
+		return res, err
+	}
+	return res, err
 }
 
 // Title is what the operator is told of cmd.
