@@ -36,10 +36,7 @@ func (c *Client) Revisions(ctx context.Context, module, tag string) (map[string]
 // list asks by rls, or by rdiff, which takes twice the time, where cvs is one
 // that has no rls: it came with 1.12.
 func (c *Client) list(ctx context.Context, module, tag string, l *listing) error {
-	out := &lines{each: l.line}
-	args := []string{"-q", "rls", "-e", "-R", "-r", tag, module}
-	_, err := c.run(ctx, call{do: "cvs rls of " + module, args: args, query: true, stdout: out})
-	out.flush()
+	err := c.rls(ctx, "", []string{"-r", tag, module}, l)
 	var e *Error
 	if !errors.As(err, &e) || e.Reason != nil {
 		return err
@@ -49,6 +46,16 @@ func (c *Client) list(ctx context.Context, module, tag string, l *listing) error
 	for _, change := range changes {
 		l.add(change.Path, change.To)
 	}
+	return err
+}
+
+// rls lists what the last of the words, a place in the repository, has by those
+// before it. It runs in dir.
+func (c *Client) rls(ctx context.Context, dir string, words []string, l *listing) error {
+	out := &lines{each: l.line}
+	args := append([]string{"-q", "rls", "-e", "-R"}, words...)
+	_, err := c.run(ctx, call{do: "cvs rls of " + words[len(words)-1], args: args, dir: dir, query: true, stdout: out})
+	out.flush()
 	return err
 }
 

@@ -3,6 +3,7 @@ package cvs
 import (
 	"context"
 	"errors"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -42,8 +43,9 @@ type UpdateOptions struct {
 //
 // With DryRun, and in a dry run, nothing is changed. cvs foresees conflicts of
 // lines then, but not that an unknown file stands in the way of a new one;
-// that one is found here, and is status "C" too. Of a new directory it is not
-// known what is in it: that itself is among the files.
+// that one is found here, and is status "C" too. Nor does it look into new
+// directories: their files are asked for by rls, and where cvs is one that has
+// none, the directory itself is among the files.
 func (c *Client) Update(ctx context.Context, o UpdateOptions) (files []File, notes []string, err error) {
 	k := call{do: "cvs update" + in(o.Dir), dir: o.Dir, query: o.DryRun, shown: !o.DryRun}
 	if k.args, err = o.args(); err != nil {
@@ -60,6 +62,13 @@ func (c *Client) Update(ctx context.Context, o UpdateOptions) (files []File, not
 	}
 	u.stderr(res.Stderr)
 	files = u.all(o.DryRun)
+	if dirs := u.unseen(); o.DryRun && dirs != nil && finished(err) {
+		within, err := c.inNewDirs(ctx, o, dirs)
+		if err != nil {
+			return files, u.notes, err
+		}
+		files = append(files, within...)
+	}
 	conflicts := only(files, "C")
 	switch {
 	case conflicts == nil || !finished(err):
@@ -190,6 +199,7 @@ func (u *updated) stderr(text []byte) {
 				u.newDir = map[string]bool{}
 			}
 			u.newDir[m[1]] = true
+			continue
 		}
 		if m := goneLine().FindStringSubmatch(line); m != nil {
 			u.files = append(u.files, File{"D", m[1]})
@@ -221,12 +231,72 @@ func (u *updated) all(dry bool) []File {
 		}
 		files = append(files, f)
 	}
-	for dir := range u.newDir {
-		if dry && said[dir] == "" {
+	return files
+}
+
+// unseen returns the directories that a dry run saw and did not enter, but for
+// those where something is in the way.
+func (u *updated) unseen() []string {
+	dirs := maps.Clone(u.newDir)
+	for _, f := range u.files {
+		delete(dirs, f.Path)
+	}
+	return slices.Sorted(maps.Keys(dirs))
+}
+
+// originScript tells where a new directory comes from: what sticks to the one
+// that it is in, as CVS/Tag has it, and its place in the repository.
+const originScript = `# see where a new directory comes from
+admin=$(dirname "$1")/CVS
+echo "$(cat "$admin/Tag" 2>/dev/null) $(cat "$admin/Repository")/${1##*/}"
+`
+
+// inNewDirs returns the files that an update would fetch with new directories.
+func (c *Client) inNewDirs(ctx context.Context, o UpdateOptions, dirs []string) (files []File, err error) {
+	for _, dir := range dirs {
+		cmd := remote.Cmd{
+			Title: "look for " + dir, Dir: o.Dir, Query: true, Quiet: true,
+			Args: []string{"sh", "-c", originScript, "sh", "./" + dir},
+		}
+		res, err := c.Runner.Run(ctx, cmd)
+		if err == nil {
+			err = res.Err(cmd)
+		}
+		if err != nil {
+			return nil, err
+		}
+		stuck, origin, _ := strings.Cut(strings.TrimSuffix(string(res.Stdout), "\n"), " ")
+		l := listing{top: origin, revisions: map[string]string{}}
+		err = c.rls(ctx, o.Dir, append(o.when(stuck), origin), &l)
+		var e *Error
+		switch {
+		case errors.As(err, &e) && e.Reason == nil:
 			files = append(files, File{"U", dir})
+		case err != nil:
+			return nil, err
+		}
+		for _, file := range slices.Sorted(maps.Keys(l.revisions)) {
+			files = append(files, File{"U", path.Join(dir, file)})
 		}
 	}
-	return files
+	return files, nil
+}
+
+// when returns the options that choose what an update would fetch into a
+// directory to which something sticks, as CVS/Tag has it.
+func (o UpdateOptions) when(stuck string) []string {
+	switch {
+	case o.Head:
+		return nil
+	case o.Tag != "" || o.Date != "":
+		chosen, _ := when(o.Tag, o.Date)
+		return chosen
+	case strings.HasPrefix(stuck, "D"):
+		return []string{"-D", stuck[1:]}
+	case stuck != "":
+		return []string{"-r", stuck[1:]}
+	}
+	return nil
 }
 
 func without(files []File, status string) []File {
