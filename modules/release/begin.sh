@@ -50,7 +50,9 @@ cd "$new" || exit
 record=$(admin .)
 mv .farmrun-began "$record/farmrun-began" && mv "$record/farmrun-source" "$record/farmrun-was" || exit
 grep -q ^d "$record/farmrun-was" || empty
-if [ -n "$(odd -print)" ]; then
+# The list has "?" for what is odd about a name: where there is none, and nothing
+# was touched since, there is nothing odd.
+if { [ "$touched" = yes ] || grep -q '?' "$record/farmrun-files"; } && [ -n "$(odd -print)" ]; then
 	odd -exec rm -rf {} +
 	touched=yes
 fi
@@ -61,21 +63,24 @@ else
 fi >"$record/farmrun-is" || exit
 rm -rf "./$record/farmrun-release" "./$record/farmrun-files" "./$record/farmrun-seen" "./$record/farmrun-patches"
 
-# other WHICH: the lines of the one list that the other does not have.
-other() { comm "$1" "$record/farmrun-was" "$record/farmrun-is"; }
+# was_only, is_only: the lines of the one list that the other does not have.
+differ() { comm -3 "$record/farmrun-was" "$record/farmrun-is" >"$record/farmrun-differ"; }
+was_only() { grep -v '^	' "$record/farmrun-differ"; }
+is_only() { sed -n 's/^	//p' "$record/farmrun-differ"; }
+differ || exit
 of_cvs='(^|/)CVS/(Root|Repository|Tag)$'
 
 # A directory is one of cvs only with all that cvs has written there.
-other -23 | names | grep -E "$of_cvs" | sed 's:CVS/[A-Z][a-z]*$::' | sort -u >"$record/farmrun-fetch"
+was_only | names | grep -E "$of_cvs" | sed 's:CVS/[A-Z][a-z]*$::' | sort -u >"$record/farmrun-fetch"
 if [ -s "$record/farmrun-fetch" ]; then
 	[ -n "$(sort "$record/farmrun-fetch" | sed -n 1p)" ] || empty
 	while IFS= read -r dir; do rm -rf "./$dir" || exit; done <"$record/farmrun-fetch" || exit
-	list >"$record/farmrun-is" || exit
+	list >"$record/farmrun-is" && differ || exit
 fi
-other -13 | grep -v ^d | names | grep -Ev "$of_cvs" |
+is_only | grep -v ^d | names | grep -Ev "$of_cvs" |
 	while IFS= read -r file; do rm -f "./$file" || exit; done || exit
 # "u=rwx,g=rx,o=rx dir" for a directory that was one before, or else " dir".
-other -13 | awk -v was="$record/farmrun-was" "$named"'
+is_only | awk -v was="$record/farmrun-was" "$named"'
 	BEGIN { while ((getline line <was) > 0) if (line ~ /^d/) mode[named(line)] = substr(line, 2, 9) }
 	/^d/ {
 		name = named($0)
@@ -94,5 +99,5 @@ other -13 | awk -v was="$record/farmrun-was" "$named"'
 		dir=./${line#* }
 		if [ -n "${line%% *}" ]; then chmod "${line%% *}" "$dir"; else rm -rf "$dir"; fi || exit
 	done || exit
-other -12 >"$record/farmrun-source" || exit
-rm "$record/farmrun-was" "$record/farmrun-is" "$record/farmrun-fetch"
+comm -12 "$record/farmrun-was" "$record/farmrun-is" >"$record/farmrun-source" || exit
+rm "$record/farmrun-was" "$record/farmrun-is" "$record/farmrun-differ" "$record/farmrun-fetch"
