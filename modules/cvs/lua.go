@@ -78,8 +78,9 @@ func (b *binding) checkout(c *luahost.Call) {
 // Brings a working copy up to date (cvs -q update -d -P). files is a list of
 // tables with path and status, a letter: U P M A R C ? as cvs has them, G for one
 // that was changed here and merged with what is new, and D for one that is gone
-// from the repository, and so from here; notes is a list of what else cvs said. A conflict is an error: of kind "refused" if it was
-// foreseen, and "failed" if the files have it in them now. Options:
+// from the repository, and so from here; notes is a list of what else cvs said. A
+// conflict is an error: of kind "refused" if it was foreseen, and "failed" if the
+// files have it in them now. Options:
 //
 //   - dir: the working copy
 //   - files: a list, to update these alone
@@ -340,7 +341,8 @@ func (b *binding) changes(c *luahost.Call) {
 // Returns what each file of a module is on a tag or branch, by its path from the
 // module's top: revision, time and options, as they stand in CVS/Entries; nil
 // for a module that CVSROOT/modules puts together from several directories or
-// from files, of which only a checkout tells what it has. Options: root, module, tag (all required).
+// from files, of which only a checkout tells what it has. Options: root, module,
+// tag (all required).
 func (b *binding) revisions(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Root    string `lua:"root,required"`

@@ -69,8 +69,9 @@ import (
 // rollout has halted, or farmrun was killed, farmrun resume runs the script anew
 // from its begin, with the arguments that it had: its first rollout goes on with
 // the first of the journal, the second with the second. Hosts that are done, and
-// still are, are left out and only watched; those that were in the middle are looked at and
-// have their turn again from its begin, so steps have to bear being done twice.
+// still are, are left out and only watched; those that were in the middle are
+// looked at and have their turn again from its begin, so steps have to bear being
+// done twice.
 //
 // While the rollout lasts it holds its lock, so that no other begins on this
 // farm, from wherever it is started; farmrun --lock-wait 10m waits for that of

@@ -19,11 +19,12 @@
 // password that has expired, questions.go where ssh asks for another). In the
 // second, which waits for the first command, that shell becomes a driver, a script
 // that knows how to run commands and to frame what they say, so that nothing that
-// the terminal or the login adds gets mixed up with it (shell.go, driver.sh; orders.go is what it is told, frames.go
-// what it says). A command's life is in run.go; client.go has the terminals of
-// one host, of which each command has one to itself; relay.go connects from the
-// host's side and listen.go listens there, by programs that relay over a
-// terminal; terminal.go gives terminals to others, for dialogues of their own.
+// the terminal or the login adds gets mixed up with it (shell.go, driver.sh;
+// orders.go is what it is told, frames.go what it says). A command's life is in
+// run.go; client.go has the terminals of one host, of which each command has one
+// to itself; relay.go connects from the host's side and listen.go listens there,
+// by programs that relay over a terminal; terminal.go gives terminals to others,
+// for dialogues of their own.
 package login
 
 import (
