@@ -77,7 +77,7 @@ func TestMinorUpdate(t *testing.T) {
 	develop(t, "", "2000-10-03", `for n in 1 2 3 4 5; do echo "<p>minor" >>htdocs/docs/page$n.html; done
 		mkdir htdocs/more; echo minor >htdocs/more/new.html; cvs -Q add htdocs/more htdocs/more/new.html`)
 	if got := o.ok("--dry-run", "update", "--hosts", "webserv1").err; strings.Count(got, "would update htdocs/docs/page") != 5 ||
-		!strings.Contains(got, "would update htdocs/more\n") {
+		!strings.Contains(got, "would update htdocs/more/new.html\n") {
 		t.Errorf("a dry run does not say what comes:\n%s", got)
 	}
 	o.ok("update")
