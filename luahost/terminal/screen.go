@@ -80,7 +80,7 @@ func (s *Screen) raw() error {
 	}
 	s.later(func() {
 		s.tty.WriteString(s.modes.reset())
-		s.control(func(fd int) error { return term.Restore(fd, was) })
+		s.control(func(fd int) error { return errors.Join(term.Restore(fd, was), discardInput(fd)) })
 	})
 	return nil
 }
@@ -117,7 +117,9 @@ func (s *Screen) Size() (rows, columns int) {
 func (s *Screen) Resized() <-chan os.Signal { return s.resized }
 
 // Close gives the terminal back as it was, lets other things appear on the
-// screen again and the deadlines go on. Further calls do nothing.
+// screen again and the deadlines go on. Keys that nobody has read are thrown away:
+// for who reads a terminal line by line, a key that was typed before would be
+// another, Enter a part of a word. Further calls do nothing.
 func (s *Screen) Close() error {
 	s.once.Do(func() {
 		for i := len(s.restore) - 1; i >= 0; i-- {

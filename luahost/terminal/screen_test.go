@@ -41,6 +41,26 @@ func state(t *testing.T, tty *terminal.Terminal) term.State {
 	return *s
 }
 
+// TestUnread: what was typed for a program that did not read it is nobody's.
+func TestUnread(t *testing.T) {
+	master, tty := screen(t)
+	s := take(t, tty)
+	master.WriteString("~.\r")
+	if _, err := s.Read(make([]byte, 1)); err != nil { // it is there
+		t.Fatal(err)
+	}
+	s.Close()
+	f, err := os.OpenFile(tty.Path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	master.WriteString("next\r")
+	if line, err := bufio.NewReader(f).ReadString('\n'); line != "next\n" {
+		t.Errorf("the next line is %q, %v", line, err)
+	}
+}
+
 // TestTake: every key comes through as it is, and what is shown is not changed.
 func TestTake(t *testing.T) {
 	master, tty := screen(t)

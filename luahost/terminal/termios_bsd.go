@@ -9,3 +9,9 @@ const (
 	getTermios = unix.TIOCGETA
 	setTermios = unix.TIOCSETA
 )
+
+// discardInput throws away what was typed and not read, as tcflush(3) does.
+func discardInput(fd int) error {
+	const read = 1 // FREAD
+	return unix.IoctlSetPointerInt(fd, unix.TIOCFLUSH, read)
+}
