@@ -69,8 +69,9 @@ dispatch() {
 # guard reads the process id of a command and ends that when its time is over or
 # the terminal hangs up, unless it reads before that the command is over. A
 # terminal that hangs up ends sleep by the same signal, 1; that there is no
-# sleep, or none that takes so many seconds, means nothing. No sleep is left: a
-# command that is over before there is one is remembered in $_l.
+# sleep, or none that takes so many seconds, means nothing; nor is it noticed
+# when it hangs up before there is one, within a moment of the command's begin. No
+# sleep is left: a command that is over before there is one is remembered in $_l.
 guard() {
 	read -r _p || return
 	(

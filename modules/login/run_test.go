@@ -299,7 +299,9 @@ func stop(session int) {
 func TestHungUp(t *testing.T) {
 	c := dialLocal(t, "sh")
 	mark := marked(1)
-	line := "setsid sleep 1" + mark + " & trap '' HUP; kill -KILL $(ps -o sid= -p $PPID); sleep 2" + mark
+	line := "setsid sleep 1" + mark + " & trap '' HUP; s=$(ps -o sid= -p $PPID); " +
+		"until pgrep -s $s -x sleep >/dev/null; do :; done; " + // that of who looks after it
+		"kill -KILL $s; sleep 2" + mark
 	if _, err := run(t, c, remote.Cmd{Line: line}, time.Minute); !errors.Is(err, login.ErrLost) {
 		t.Errorf("got %v, want ErrLost", err)
 	}
