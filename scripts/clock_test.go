@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"farmrun/luahost/journal"
+	"farmrun/testdata/farm"
 )
 
 // clockFaults are those of the operator's clock, which is an hour behind
@@ -95,7 +96,7 @@ func init() {
 // clockBinary builds a farmrun whose clock can be set back: its own time.Now
 // tells of it, whoever calls that, and nothing else on the machine does.
 var clockBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "farmrun-test-")
+	dir, err := os.MkdirTemp(farm.Home(), "farmrun-")
 	if err != nil {
 		return "", err
 	}

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { farm.Main(m, servers) }
 
 // binary builds farmrun once for all tests.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "farmrun-test-")
+	dir, err := os.MkdirTemp(farm.Home(), "farmrun-") // which goes with the farm
 	if err != nil {
 		return "", err
 	}
