@@ -23,6 +23,7 @@ type Screen struct {
 	fd      syscall.RawConn
 	modes   modes
 	resized chan os.Signal
+	cooked  func()   // makes the terminal what it was, once
 	restore []func() // what Close does, last first
 	once    sync.Once
 }
@@ -36,7 +37,7 @@ func (t *Terminal) Take(ctx context.Context) (*Screen, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Screen{restore: []func(){release}}
+	s := &Screen{cooked: func() {}, restore: []func(){release}}
 	if err := s.take(ctx, t); err != nil {
 		s.Close()
 		return nil, err
@@ -78,10 +79,11 @@ func (s *Screen) raw() error {
 	if err != nil {
 		return err
 	}
-	s.later(func() {
+	s.cooked = sync.OnceFunc(func() {
 		s.tty.WriteString(s.modes.reset())
 		s.control(func(fd int) error { return errors.Join(term.Restore(fd, was), discardInput(fd)) })
 	})
+	s.later(s.cooked)
 	return nil
 }
 
@@ -116,10 +118,15 @@ func (s *Screen) Size() (rows, columns int) {
 // Resized gets something when the size may have changed.
 func (s *Screen) Resized() <-chan os.Signal { return s.resized }
 
-// Close gives the terminal back as it was, lets other things appear on the
-// screen again and the deadlines go on. Keys that nobody has read are thrown away:
-// for who reads a terminal line by line, a key that was typed before would be
-// another, Enter a part of a word. Further calls do nothing.
+// Restore makes the terminal what it was, so that what is typed from then on is
+// for who reads it after Close, and Write writes on the screen that the operator
+// had. Keys that nobody has read are thrown away: for who reads a terminal line
+// by line, a key that was typed before would be another, Enter a part of a word.
+// Further calls do nothing.
+func (s *Screen) Restore() { s.cooked() }
+
+// Close restores the terminal, lets other things appear on the screen again and
+// the deadlines go on. Further calls do nothing.
 func (s *Screen) Close() error {
 	s.once.Do(func() {
 		for i := len(s.restore) - 1; i >= 0; i-- {

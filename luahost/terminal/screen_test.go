@@ -41,7 +41,8 @@ func state(t *testing.T, tty *terminal.Terminal) term.State {
 	return *s
 }
 
-// TestUnread: what was typed for a program that did not read it is nobody's.
+// TestUnread: what was typed for a program that did not read it is nobody's, and
+// what is typed once the terminal is restored is for who reads it next.
 func TestUnread(t *testing.T) {
 	master, tty := screen(t)
 	s := take(t, tty)
@@ -49,13 +50,14 @@ func TestUnread(t *testing.T) {
 	if _, err := s.Read(make([]byte, 1)); err != nil { // it is there
 		t.Fatal(err)
 	}
+	s.Restore()
+	master.WriteString("next\r")
 	s.Close()
 	f, err := os.OpenFile(tty.Path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	master.WriteString("next\r")
 	if line, err := bufio.NewReader(f).ReadString('\n'); line != "next\n" {
 		t.Errorf("the next line is %q, %v", line, err)
 	}

@@ -18,6 +18,9 @@ type Screen interface {
 	Write(text []byte) (int, error)
 	Size() (rows, columns int) // 0, 0 where it is not known
 	Resized() <-chan os.Signal // gets something when Size may have changed
+	// Restore makes the terminal what it was before, for whom keys go to next.
+	// Write still shows text.
+	Restore()
 }
 
 // Takeover says how a session is given to the operator.
@@ -112,11 +115,13 @@ func (t *takeover) begin() {
 	t.resize(t.screen.Size())
 }
 
-// end leaves the session as the script shall find it.
+// end leaves the session as the script shall find it. The terminal is what it
+// was before the operator reads that, lest what he types then be lost.
 func (t *takeover) end() {
 	t.resize(t.Rows, t.Columns)
 	t.shown()
 	t.in.closeTap()
+	t.screen.Restore()
 	t.say("%s is given back", t.Name)
 }
 

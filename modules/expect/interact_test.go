@@ -54,6 +54,8 @@ func (d *desk) Size() (rows, columns int) {
 
 func (d *desk) Resized() <-chan os.Signal { return d.resized }
 
+func (d *desk) Restore() { d.Write([]byte("(restored)")) }
+
 // wire is a host at the other end of a net.Pipe; what it is sent, and the sizes
 // that it is told, are in got.
 type wire struct {
@@ -142,7 +144,7 @@ func TestInteract(t *testing.T) {
 		want := "farmrun: the session on web1 is yours; ~. at the beginning of a line gives it back, ~? helps\r\n" +
 			"last words\r\n$ \x1b[32mls\r\nfile\r\n$ " +
 			"\r\nfarmrun: ~. gives the session back to the script, ~~ types ~, ~? is this help\r\n" +
-			"farmrun: the session on web1 is given back\r\n"
+			"(restored)farmrun: the session on web1 is given back\r\n"
 		if d := cmp.Diff(want, g.sees()); d != "" {
 			t.Errorf("the screen (-want +got):\n%s", d)
 		}
@@ -203,7 +205,7 @@ func TestInteractAfterMuch(t *testing.T) {
 		synctest.Wait()
 		d.typing("~.")
 		<-over
-		if !strings.Contains(d.sees(), "xend\r\nfarmrun") {
+		if !strings.Contains(d.sees(), "xend(restored)\r\nfarmrun") {
 			t.Errorf("the screen shows %d bytes, without the last", len(d.sees()))
 		}
 	})
