@@ -159,15 +159,15 @@ func (s *Server) take(nc net.Conn) bool {
 // the server's goroutines have ended. It always returns nil.
 func (s *Server) Close() error {
 	s.mu.Lock()
-	if !s.closed && s.cancel != nil {
-		s.cancel()
-	}
 	s.closed = true
 	for l := range s.listeners {
 		l.Close()
 	}
 	for nc := range s.conns {
-		nc.Close()
+		nc.Close() // before what runs is ended: nobody is told how it ended
+	}
+	if s.cancel != nil {
+		s.cancel()
 	}
 	s.mu.Unlock()
 	s.busy.Wait()
