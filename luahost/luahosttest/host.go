@@ -35,10 +35,7 @@ func sh[T Runner](c *luahost.Call) {
 	cmd := remote.Cmd{Line: "set -e\n" + line, Query: true}
 	var res remote.Result
 	c.Wait("host:sh", time.Minute, func(ctx context.Context) (err error) {
-		if res, err = v.Run(ctx, cmd); err == nil {
-			err = res.Err(cmd)
-		}
-		if err != nil {
+		if res, err = remote.Succeed(ctx, v, cmd); err != nil {
 			err = fmt.Errorf("%w: %s", err, res.Stderr)
 		}
 		return err

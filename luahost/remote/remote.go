@@ -141,6 +141,16 @@ func (r Result) Err(cmd Cmd) error {
 	return &ExitError{Cmd: cmd.Name(), Result: r}
 }
 
+// Succeed has r run a command that has to succeed: where it does not, the error
+// is an *ExitError, and what it said is in the Result as well.
+func Succeed(ctx context.Context, r Runner, cmd Cmd) (Result, error) {
+	res, err := r.Run(ctx, cmd)
+	if err == nil {
+		err = res.Err(cmd)
+	}
+	return res, err
+}
+
 // LastSaid returns at most n of the last lines of Stderr, or of Stdout where
 // that has none.
 func (r Result) LastSaid(n int) string {

@@ -94,11 +94,7 @@ func (c *Client) script(ctx context.Context, cmd remote.Cmd, step ...string) (re
 	cmd.Quiet = true
 	cmd.Args = append([]string{"sh", "-c", "# " + cmd.Title + "\n" + namesScript + moveScript, "sh"}, step...)
 	cmd.Env = map[string]string{"LC_ALL": "C"} // names are bytes, and so read faster
-	res, err := c.Runner.Run(ctx, cmd)
-	if err == nil {
-		err = res.Err(cmd)
-	}
-	return res, err
+	return remote.Succeed(ctx, c.Runner, cmd)
 }
 
 // parseCopy reads what the script says of a working copy.

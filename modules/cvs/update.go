@@ -97,11 +97,7 @@ func (c *Client) setAside(ctx context.Context, o UpdateOptions, conflicts []File
 		cmd.Args = append(cmd.Args, "./"+f.Path)
 		o.Files = append(o.Files, f.Path)
 	}
-	res, err := c.Runner.Run(ctx, cmd)
-	if err == nil {
-		err = res.Err(cmd)
-	}
-	if err != nil {
+	if _, err := remote.Succeed(ctx, c.Runner, cmd); err != nil {
 		return conflicts, nil, err
 	}
 	return c.Update(ctx, o)
@@ -244,28 +240,30 @@ func (u *updated) unseen() []string {
 	return slices.Sorted(maps.Keys(dirs))
 }
 
-// originScript tells where a new directory comes from: what sticks to the one
-// that it is in, as CVS/Tag has it, and its place in the repository.
+// originScript says both halves of origin, with a space between them.
 const originScript = `# see where a new directory comes from
 admin=$(dirname "$1")/CVS
 echo "$(cat "$admin/Tag" 2>/dev/null) $(cat "$admin/Repository")/${1##*/}"
 `
 
+// origin returns where in the repository a new directory comes from, and what
+// sticks to the one that it is in, as CVS/Tag has it.
+func (c *Client) origin(ctx context.Context, o UpdateOptions, dir string) (origin, stuck string, err error) {
+	res, err := remote.Succeed(ctx, c.Runner, remote.Cmd{
+		Title: "look for " + dir, Dir: o.Dir, Query: true, Quiet: true,
+		Args: []string{"sh", "-c", originScript, "sh", "./" + dir},
+	})
+	stuck, origin, _ = strings.Cut(strings.TrimSuffix(string(res.Stdout), "\n"), " ")
+	return origin, stuck, err
+}
+
 // inNewDirs returns the files that an update would fetch with new directories.
 func (c *Client) inNewDirs(ctx context.Context, o UpdateOptions, dirs []string) (files []File, err error) {
 	for _, dir := range dirs {
-		cmd := remote.Cmd{
-			Title: "look for " + dir, Dir: o.Dir, Query: true, Quiet: true,
-			Args: []string{"sh", "-c", originScript, "sh", "./" + dir},
-		}
-		res, err := c.Runner.Run(ctx, cmd)
-		if err == nil {
-			err = res.Err(cmd)
-		}
+		origin, stuck, err := c.origin(ctx, o, dir)
 		if err != nil {
 			return nil, err
 		}
-		stuck, origin, _ := strings.Cut(strings.TrimSuffix(string(res.Stdout), "\n"), " ")
 		l := listing{top: origin, revisions: map[string]string{}}
 		err = c.rls(ctx, o.Dir, append(o.when(stuck), origin), &l)
 		var e *Error
@@ -289,7 +287,7 @@ func (o UpdateOptions) when(stuck string) []string {
 	case o.Head:
 		return nil
 	case o.Tag != "" || o.Date != "":
-		chosen, _ := when(o.Tag, o.Date)
+		chosen, _ := when(o.Tag, o.Date) // args has found no fault with them
 		return chosen
 	case strings.HasPrefix(stuck, "D"):
 		return []string{"-D", stuck[1:]}

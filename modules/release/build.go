@@ -86,20 +86,11 @@ var notWord = lazyregexp.New(`[^A-Za-z0-9]+`)
 
 // leftOvers returns what there is of builds of this name that died. It fails if
 // the name is taken.
-func (b *Build) leftOvers(ctx context.Context) (dead []string, err error) {
+func (b *Build) leftOvers(ctx context.Context) ([]string, error) {
 	parent, base := path.Split(b.name)
-	out, err := look(ctx, b.runner, "look for "+b.name, b.name, `[ ! -e "$1" ] && [ ! -L "$1" ] || exit 101
-		for old in "$2"*; do
-			[ -d "$old" ] || continue
-			[ -n "$(find "$old" -prune -mtime -1)" ] && echo "new $old" || echo "old $old"
-		done`, parent+LeftOver+base+".")
-	for line := range strings.Lines(out) {
-		age, dir, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		if age == "old" || gone(dir) {
-			dead = append(dead, dir)
-		}
-	}
-	return dead, err
+	out, err := look(ctx, b.runner, "look for "+b.name, b.name,
+		`[ ! -e "$1" ] && [ ! -L "$1" ] || exit 101; ages "$2"*`, parent+LeftOver+base+".")
+	return dead(out), err
 }
 
 // Sweep removes what is left in dir, where releases lie, of builds that died, of
@@ -107,16 +98,9 @@ func (b *Build) leftOvers(ctx context.Context) (dead []string, err error) {
 // where that was. What may be at work stays: see Begin. A dry run only looks.
 func Sweep(ctx context.Context, r Runner, dir string) (removed []string, err error) {
 	do := "clear away what is left in " + dir
-	out, err := look(ctx, r, do, dir, `cd "$1" || exit 102
-		for old in .farmrun-new.* .farmrun-pull.* .farmrun-gone.*; do
-			[ -d "$old" ] || continue
-			[ -n "$(find "$old" -prune -mtime -1)" ] && echo "new $old" || echo "old $old"
-		done`)
-	for line := range strings.Lines(out) {
-		age, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		if age == "old" || strings.HasPrefix(name, halfRemoved) || strings.HasPrefix(name, LeftOver) && gone(name) {
-			removed = append(removed, path.Join(dir, name))
-		}
+	out, err := look(ctx, r, do, dir, `cd "$1" || exit 102; ages `+unnamed)
+	for _, name := range dead(out) {
+		removed = append(removed, path.Join(dir, name))
 	}
 	if err != nil || len(removed) == 0 {
 		return nil, err
@@ -126,10 +110,23 @@ func Sweep(ctx context.Context, r Runner, dir string) (removed []string, err err
 	return removed, err
 }
 
-// gone tells whether the build in dir, whose name ends with an owner and a nonce,
-// was this machine's and its process is no more.
-func gone(dir string) bool {
-	parts := strings.Split(dir, ".")
+// dead returns those of the directories, as ages in record.sh says them, that
+// nobody is at work on.
+func dead(ages string) (dirs []string) {
+	for line := range strings.Lines(ages) {
+		age, dir, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		name := path.Base(dir)
+		if age == "old" || strings.HasPrefix(name, halfRemoved) || strings.HasPrefix(name, LeftOver) && gone(name) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// gone tells whether the build of that name, which ends with an owner and a
+// nonce, was this machine's and its process is no more.
+func gone(name string) bool {
+	parts := strings.Split(name, ".")
 	if len(parts) < 2 {
 		return false
 	}

@@ -133,20 +133,24 @@ func addNotes(c *luahost.Call, notes *map[string]string, more lua.LValue) {
 	*notes = all
 }
 
+// tell is a function of the script to which a host and a directory are all it
+// takes: it returns what do finds there.
+func tell[T any](c *luahost.Call, timeout time.Duration, do func(ctx context.Context, r Runner, dir string) (T, error)) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	opts := luahost.Options[timeOption](c, 3)
+	var found T
+	c.Wait(c.Name()+" of "+dir, cmp.Or(opts.Timeout, timeout), func(ctx context.Context) (err error) {
+		found, err = do(ctx, host, dir)
+		return err
+	})
+	c.Push(found)
+}
+
 // release.inspect(host, dir [, options]) -> record
 //
 // Returns what release a directory is, as release.build does. A directory that
 // is not there, or that was not built to its end, is an error.
-func inspect(c *luahost.Call) {
-	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
-	opts := luahost.Options[timeOption](c, 3)
-	var rel Release
-	c.Wait("release.inspect "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
-		rel, err = Inspect(ctx, host, dir)
-		return err
-	})
-	c.Push(rel)
-}
+func inspect(c *luahost.Call) { tell(c, lookTimeout, Inspect) }
 
 // release.list(host, dir [, options]) -> records
 //
@@ -203,16 +207,7 @@ func remove(c *luahost.Call) {
 // Removes what is left in dir, where releases lie, of builds that died and of
 // releases that were not removed to the end, and returns where that was. What
 // another machine may be at work on stays for a day. A dry run only looks.
-func sweep(c *luahost.Call) {
-	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
-	opts := luahost.Options[timeOption](c, 3)
-	var removed []string
-	c.Wait("release.sweep of "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
-		removed, err = Sweep(ctx, host, dir)
-		return err
-	})
-	c.Push(removed)
-}
+func sweep(c *luahost.Call) { tell(c, workTimeout, Sweep) }
 
 // release.changes(host, dir [, options]) -> changes
 //
@@ -221,16 +216,7 @@ func sweep(c *luahost.Call) {
 // "missing", "link" for a link that reads otherwise or leads nowhere now, or
 // "mode" or "owner" where that alone is different, of directories too. The files
 // are read; no source is asked. What would not fit into a line has "?" in its path.
-func changes(c *luahost.Call) {
-	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
-	opts := luahost.Options[timeOption](c, 3)
-	var all []Change
-	c.Wait("release.changes in "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
-		all, err = Changes(ctx, host, dir)
-		return err
-	})
-	c.Push(all)
-}
+func changes(c *luahost.Call) { tell(c, workTimeout, Changes) }
 
 // release.keep(host, dir, paths [, options])
 //
@@ -248,16 +234,7 @@ func keep(c *luahost.Call) {
 //
 // Returns the local patches that a release carries: a list of tables with id,
 // text, as it was applied, and hash, what release.hash makes of that.
-func carried(c *luahost.Call) {
-	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
-	opts := luahost.Options[timeOption](c, 3)
-	var all []Patch
-	c.Wait("release.carried in "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
-		all, err = Carried(ctx, host, dir)
-		return err
-	})
-	c.Push(all)
-}
+func carried(c *luahost.Call) { tell(c, lookTimeout, Carried) }
 
 // release.carry(host, dir, id, text [, options])
 //

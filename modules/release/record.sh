@@ -19,6 +19,15 @@ discard() {
 	find "$1" -type d ! -perm -u=rwx -exec chmod u+rwx {} \; && rm -rf "$1"
 }
 
+# ages FILE…: says "new" of each directory that was touched within a day, and "old"
+# of the others.
+ages() {
+	for left; do
+		[ -d "$left" ] || continue
+		[ -n "$(find "$left" -prune -mtime -1)" ] && echo "new $left" || echo "old $left"
+	done
+}
+
 # of_release EXPRESSION: find, for what is in the current directory and belongs to
 # the release. That is neither our record nor what cvs writes for itself, but for
 # what says whence the files are.

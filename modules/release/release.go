@@ -143,7 +143,7 @@ func Inspect(ctx context.Context, r Runner, dir string) (Release, error) {
 // them, with names that begin with a dot.
 func List(ctx context.Context, r Runner, dir string) ([]Release, error) {
 	out, err := look(ctx, r, "look for releases in "+dir, dir, `cd "$1" || exit 102
-		for dir in * .farmrun-new.* .farmrun-pull.* .farmrun-gone.*; do
+		for dir in * `+unnamed+`; do
 			[ -d "$dir" ] && [ ! -L "$dir" ] || continue
 			printf 'dir: %s\n' "$dir"
 			record=$(admin "$dir")/farmrun-release
@@ -193,6 +193,9 @@ func Condemn(ctx context.Context, r Runner, dir, why string) error {
 
 // halfRemoved is how the names of releases begin that are being removed.
 const halfRemoved = ".farmrun-gone."
+
+// unnamed matches what has no name, the left-overs of cvs.Checkout included.
+const unnamed = LeftOver + "* .farmrun-pull.* " + halfRemoved + "*"
 
 // Remove removes a directory of releases. It loses its name first, so that
 // nobody finds half of it.

@@ -96,10 +96,7 @@ func look(ctx context.Context, host Host, addr string) (*sockets, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	res, err := host.Run(ctx, cmd)
-	if err == nil {
-		err = res.Err(cmd)
-	}
+	res, err := remote.Succeed(ctx, host, cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -233,9 +230,6 @@ func endStale(ctx context.Context, host Host, h Holder) error {
 		Title: fmt.Sprintf("end the stale ssh session %d", h.PID),
 		Args:  []string{"sh", "-c", endScript, "sh", strconv.Itoa(h.PID), h.Command},
 	}
-	res, err := host.Run(ctx, cmd)
-	if err == nil {
-		err = res.Err(cmd)
-	}
+	_, err := remote.Succeed(ctx, host, cmd)
 	return err
 }

@@ -61,10 +61,7 @@ func (s *Shell) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) 
 func (s *Shell) Must(t testing.TB, line string) string {
 	t.Helper()
 	cmd := remote.Cmd{Line: "set -e\n" + line, Query: true}
-	res, err := s.Run(t.Context(), cmd)
-	if err == nil {
-		err = res.Err(cmd)
-	}
+	res, err := remote.Succeed(t.Context(), s, cmd)
 	if err != nil {
 		t.Fatalf("%v: %s%s", err, res.Stdout, res.Stderr)
 	}

@@ -159,10 +159,7 @@ func (l Lock) run(ctx context.Context, do string, h Holder) (*Holder, error) {
 		Query: do == "read",
 		Quiet: true,
 	}
-	res, err := l.Runner.Run(ctx, cmd)
-	if err == nil {
-		err = res.Err(cmd)
-	}
+	res, err := remote.Succeed(ctx, l.Runner, cmd)
 	if err != nil {
 		if said := remote.LastLines(res.Stderr, 3); said != "" {
 			return nil, fmt.Errorf("%w: %s", err, said)
