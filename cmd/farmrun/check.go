@@ -9,7 +9,7 @@ import (
 )
 
 // checkJob compiles scripts without running them.
-func checkJob(args []string) (job, error) {
+func checkJob(_ flags, args []string) (job, error) {
 	if len(args) == 0 {
 		return nil, usageError("farmrun check takes the files to check")
 	}

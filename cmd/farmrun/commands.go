@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/spf13/pflag"
@@ -8,36 +9,41 @@ import (
 	"farmrun/modules/cli"
 )
 
-// commands are the words that are no scripts.
-var commands = []string{"demo", "init", "check", "help", "runs", "record", "show", "report", "resume", "unlock"}
-
-// commandHelp returns what "farmrun help NAME" says of a command; ok is false
-// for other words.
-func commandHelp(f flags, name string) (text string, ok bool) {
-	switch name {
-	case "demo":
-		return demoHelp + optionHelp(new(demo).set()), true
-	case "init":
-		return initHelp, true
-	case "check":
-		return checkHelp, true
-	case "runs":
-		return runsHelp, true
-	case "record":
-		return recordHelp, true
-	case "show":
-		return showHelp + optionHelp(new(replay).set()), true
-	case "report":
-		return reportHelp, true
-	case "resume":
-		return resumeHelp + optionHelp(new(resume).set()), true
-	case "unlock":
-		return unlockHelp, true
-	}
-	return usageText(f), slices.Contains(commands, name)
+// command is a word that is no script.
+type command struct {
+	job     func(f flags, args []string) (job, error)
+	help    string         // what "farmrun help" says of it; "" for the usage of farmrun itself
+	options *pflag.FlagSet // those that it has, or nil
 }
 
-func optionHelp(set *pflag.FlagSet) string { return "\nOptions:\n" + cli.FlagHelp(set) }
+// commands returns all of them, by their names.
+func commands() map[string]command {
+	return map[string]command{
+		"check":  {checkJob, checkHelp, nil},
+		"demo":   {demoJob, demoHelp, new(demo).set()},
+		"help":   {helpJob, "", nil},
+		"init":   {initJob, initHelp, nil},
+		"record": {recordJob, recordHelp, nil},
+		"report": {reportJob, reportHelp, nil},
+		"resume": {resumeJob, resumeHelp, new(resume).set()},
+		"runs":   {runsJob, runsHelp, nil},
+		"show":   {showJob, showHelp, new(replay).set()},
+		"unlock": {unlockJob, unlockHelp, nil},
+	}
+}
+
+func commandNames() []string { return slices.Sorted(maps.Keys(commands())) }
+
+// text is its help.
+func (c command) text(f flags) string {
+	switch {
+	case c.help == "":
+		return usageText(f)
+	case c.options == nil:
+		return c.help
+	}
+	return c.help + "\nOptions:\n" + cli.FlagHelp(c.options)
+}
 
 const demoHelp = `Usage: farmrun [flags] demo [-n N] [SCRIPT.lua ARG...]
 

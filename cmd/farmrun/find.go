@@ -114,7 +114,7 @@ func findByWord(site, word string) (source, path string, f finder, ok bool) {
 
 func noScriptError(name string) error {
 	written := strings.TrimSuffix(filepath.Base(name), ".lua")
-	return usageError("there is no script %q%s", name, luahost.DidYouMean(written, append(scriptNames(), commands...)))
+	return usageError("there is no script %q%s", name, luahost.DidYouMean(written, slices.Concat(scriptNames(), commandNames())))
 }
 
 // scriptNames returns the names of the scripts in the binary.

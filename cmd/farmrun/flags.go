@@ -152,31 +152,12 @@ func (f flags) job(args []string) (job, error) {
 		return nil, usageError("there is nothing to do: name a script, or give -c a command")
 	}
 	if len(args) > 1 && (args[1] == "--help" || args[1] == "-h") {
-		if text, ok := commandHelp(f, args[0]); ok {
-			return say(text), nil
+		if c, ok := commands()[args[0]]; ok {
+			return say(c.text(f)), nil
 		}
 	}
-	switch args[0] {
-	case "demo":
-		return demoJob(f, args[1:])
-	case "init":
-		return initJob(args[1:])
-	case "report":
-		return reportJob(args[1:])
-	case "check":
-		return checkJob(args[1:])
-	case "help":
-		return helpJob(f, args[1:])
-	case "runs":
-		return runsJob(args[1:])
-	case "record":
-		return recordJob(f, args[1:])
-	case "show":
-		return showJob(args[1:])
-	case "resume":
-		return resumeJob(f, args[1:])
-	case "unlock":
-		return unlockJob(f, args[1:])
+	if c, ok := commands()[args[0]]; ok {
+		return c.job(f, args[1:])
 	}
 	return scriptJob(f, args[0], args[1:])
 }

@@ -37,8 +37,8 @@ func helpJob(f flags, args []string) (job, error) {
 	case args[0] == "json":
 		return say(jsonHelp), nil
 	}
-	if text, ok := commandHelp(f, args[0]); ok {
-		return say(text), nil
+	if c, ok := commands()[args[0]]; ok {
+		return say(c.text(f)), nil
 	}
 	m, err := readManual()
 	if err != nil {
@@ -57,11 +57,11 @@ func helpJob(f flags, args []string) (job, error) {
 }
 
 func noHelpError(m *manual.Manual, name string) error {
-	names := slices.Concat(m.Names(), m.Chapters(), scriptNames())
+	names := slices.Concat(m.Names(), m.Chapters(), scriptNames(), commandNames())
 	return &luahost.Error{
 		Kind:    luahost.Usage,
 		Message: "there is nothing about \"" + name + "\"" + luahost.DidYouMean(name, names),
-		Hint:    "there are " + strings.Join(m.Chapters(), ", ") + ", the scripts, and each function as in farm.each or host:run",
+		Hint:    "there are " + strings.Join(m.Chapters(), ", ") + ", the commands and scripts, and each function as in farm.each or host:run",
 	}
 }
 

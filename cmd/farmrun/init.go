@@ -15,7 +15,7 @@ import (
 
 // initJob writes copies of the scripts into a directory, and what an editor
 // wants to know.
-func initJob(args []string) (job, error) {
+func initJob(_ flags, args []string) (job, error) {
 	if len(args) != 1 || args[0] == "" { // as of a variable that is not set
 		return nil, usageError("farmrun init takes one directory")
 	}

@@ -166,6 +166,7 @@ func TestHelpUnknown(t *testing.T) {
 		"host:rum":  `did you mean "host:run"?`,
 		"cutovr":    `did you mean "cutover"?`,
 		"erors":     `did you mean "errors"?`,
+		"resum":     `did you mean "resume"?`,
 		"zzzzzzzzz": `there is nothing about "zzzzzzzzz"`,
 		"a b":       "one name",
 	} {

@@ -22,7 +22,7 @@ const pageName = "report.html"
 
 // reportJob makes the page of a run, the newest if none is named, and says where
 // it is.
-func reportJob(args []string) (job, error) {
+func reportJob(_ flags, args []string) (job, error) {
 	if len(args) > 1 {
 		return nil, usageError("farmrun report takes one run")
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // runsJob lists the runs.
-func runsJob(args []string) (job, error) {
+func runsJob(_ flags, args []string) (job, error) {
 	if len(args) > 0 {
 		return nil, usageError("farmrun runs takes no arguments; farmrun show RUN shows one")
 	}

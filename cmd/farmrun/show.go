@@ -39,7 +39,7 @@ func (r *replay) set() *pflag.FlagSet {
 }
 
 // showJob reads the command line of farmrun show.
-func showJob(args []string) (job, error) {
+func showJob(_ flags, args []string) (job, error) {
 	var r replay
 	set := r.set()
 	if err := set.Parse(args); err != nil {
