@@ -235,15 +235,16 @@ func TestCheckoutWaits(t *testing.T) {
 	repo := serve(t, smallSite)
 	repo.admin(t, `mkdir "$R/site/#cvs.lock"`)
 	for name, tc := range map[string]struct {
-		root string
-		want error
-		text string
+		root     string
+		patience time.Duration
+		want     error
+		text     string
 	}{
-		"lock":   {repo.root("anon"), ErrLocked, "/site"},
-		"silent": {":pserver:anon@" + silent(t) + "/cvsroot", context.DeadlineExceeded, "checkout"},
+		"lock":   {repo.root("anon"), 5 * time.Second, ErrLocked, "/site"}, // by then cvs has said so
+		"silent": {":pserver:anon@" + silent(t) + "/cvsroot", 500 * time.Millisecond, context.DeadlineExceeded, "checkout"},
 	} {
 		sh := remotetest.New(t)
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), tc.patience)
 		_, err := (&Client{Runner: sh, Root: tc.root}).Checkout(ctx, CheckoutOptions{Dir: "rel", Module: "site"})
 		cancel()
 		wantError(t, err, tc.want)
