@@ -89,7 +89,7 @@ func TestOutput(t *testing.T) {
 	if got := o.ok("-c", `printf 'caf\351\n'`, "webserv1"); got.out != "webserv1: caf\xe9\n" {
 		t.Errorf("bytes that are no UTF-8: got %q", got.out)
 	}
-	got := o.fails(1, []string{"did not end within 1s"}, "-t", "1s", "-c", "yes", "webserv1")
+	got := o.fails(1, []string{"did not end within 3s"}, "-t", "3s", "-c", "yes", "webserv1")
 	if !strings.HasPrefix(got.out, "webserv1: y\n") {
 		t.Errorf("output without end: %.40q", got.out)
 	}

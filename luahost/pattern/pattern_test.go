@@ -395,7 +395,7 @@ func TestNoCallOutlivesItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		began := time.Now()
 		_, err := inLua(t, ctx, source)
-		if took := time.Since(began); err == nil || took > 550*time.Millisecond {
+		if took := time.Since(began); err == nil || took > 5*time.Second { // it would be minutes
 			t.Errorf("%s: %v after %v, want the deadline's error after 50 ms", source, err, took)
 		}
 		cancel()

@@ -131,7 +131,7 @@ func TestTakeKeepsOthersOff(t *testing.T) {
 
 func TestTakeStopsTheClock(t *testing.T) {
 	_, tty := screen(t)
-	ctx, cancel := deadline.With(t.Context(), 50*time.Millisecond, errors.New("late"))
+	ctx, cancel := deadline.With(t.Context(), time.Second, errors.New("late"))
 	defer cancel()
 	s, err := tty.Take(ctx)
 	if err != nil {
@@ -140,7 +140,7 @@ func TestTakeStopsTheClock(t *testing.T) {
 	select {
 	case <-ctx.Done():
 		t.Error("the deadline has passed")
-	case <-time.After(100 * time.Millisecond):
+	case <-time.After(1200 * time.Millisecond):
 	}
 	s.Close()
 	<-ctx.Done()

@@ -264,11 +264,11 @@ func TestChoose(t *testing.T) {
 // TestChooseStopsTheClock: an operator who takes his time costs the turn none.
 func TestChooseStopsTheClock(t *testing.T) {
 	master, tty := screen(t)
-	ctx, cancel := deadline.With(t.Context(), 50*time.Millisecond, errors.New("late"))
+	ctx, cancel := deadline.With(t.Context(), time.Second, errors.New("late"))
 	defer cancel()
 	go func() {
 		readUntil(bufio.NewReader(master), "? ")
-		time.Sleep(100 * time.Millisecond) // the operator's
+		time.Sleep(1200 * time.Millisecond) // the operator's
 		master.WriteString("s\n")
 	}()
 	if got, err := tty.Choose(ctx, "failed", []terminal.Option{{"s", "stop", "halt"}}); got != 0 || err != nil {

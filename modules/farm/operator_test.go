@@ -168,7 +168,7 @@ type ponderer struct{ decider }
 func (p *ponderer) Choose(ctx context.Context, f farm.Failed) (farm.Choice, error) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(600 * time.Millisecond): // his time
+	case <-time.After(1600 * time.Millisecond): // his time
 	}
 	return p.decider.Choose(ctx, f)
 }
@@ -178,10 +178,10 @@ func TestOperatorTakesHisTime(t *testing.T) {
 	p := &ponderer{decider{choices: []farm.Choice{farm.TakeOver, farm.Retry}}}
 	f := farm.New(farm.Config{Operator: p})
 	said, err := luahosttest.Run(t, luahost.Config{
-		Modules: []luahost.Module{farm.Module(f, nil, nil)}, Timeout: time.Second,
+		Modules: []luahost.Module{farm.Module(f, nil, nil)}, Timeout: 3 * time.Second,
 	}, `
 		local failed
-		require("farm").rollout("web1", { healthy = function() end, turn = "500ms" }, function(h)
+		require("farm").rollout("web1", { healthy = function() end, turn = "1500ms" }, function(h)
 			h:step("go", function() if not failed then failed = true error("oh", 0) end end)
 			print "done"
 		end)`, "x.lua")

@@ -44,7 +44,7 @@ func TestRudeHosts(t *testing.T) {
 			w := newWorld(t)
 			w.serve("h", &sshserver.Server{Fault: func(int) sshserver.Fault { return r.fault }})
 			d := w.dialer()
-			patience := 1
+			patience := 3
 			if r.kind != ssh.ErrTimeout {
 				patience = 10
 			}
@@ -328,7 +328,7 @@ func TestSilentAgent(t *testing.T) {
 	check(t, err)
 	defer l.Close()
 	d := w.dialer()
-	d.Set = append(d.Set, "IdentityAgent="+w.path("agent"), "ConnectTimeout=1")
+	d.Set = append(d.Set, "IdentityAgent="+w.path("agent"), "ConnectTimeout=3")
 	defer d.Close()
 	_, err = d.Dial(context.Background(), "h", ssh.Options{})
 	expect(t, err, ssh.StageLogin, ssh.ErrTimeout, "")
@@ -362,10 +362,10 @@ func TestOperatorThinks(t *testing.T) {
 	w := newWorld(t)
 	w.serve("h", &sshserver.Server{Auth: pam(sshserver.Passwords{"web": "pw"})})
 	d := w.dialer()
-	d.Set = append(d.Set, "ConnectTimeout=1")
+	d.Set = append(d.Set, "ConnectTimeout=3")
 	d.Passwords = &secret.Keyring{Ask: func(ctx context.Context, _ string) (secret.Secret, error) {
 		select {
-		case <-time.After(1300 * time.Millisecond):
+		case <-time.After(3300 * time.Millisecond):
 			return secret.New("pw"), nil
 		case <-ctx.Done():
 			return secret.Secret{}, context.Cause(ctx)
@@ -387,7 +387,7 @@ func TestTurns(t *testing.T) {
 	asked, answer := make(chan bool), make(chan bool)
 	d := w.dialer()
 	d.AtOnce = 1
-	d.Set = append(d.Set, "ConnectTimeout=1")
+	d.Set = append(d.Set, "ConnectTimeout=3")
 	d.Passwords = &secret.Keyring{Ask: func(context.Context, string) (secret.Secret, error) {
 		asked <- true
 		<-answer
@@ -408,7 +408,7 @@ func TestTurns(t *testing.T) {
 	check(t, err)
 	defer conn.Close()
 	said := make([]byte, 4)
-	conn.SetReadDeadline(time.Now().Add(1300 * time.Millisecond))
+	conn.SetReadDeadline(time.Now().Add(3300 * time.Millisecond))
 	if n, err := conn.Read(said); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("it did not wait for its turn: it says %q, %v", said[:n], err)
 	}

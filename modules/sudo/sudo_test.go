@@ -395,7 +395,7 @@ func TestDeadlineBeforeAnswer(t *testing.T) {
 // asks is in the result.
 func TestForeignPrompt(t *testing.T) {
 	sh := newHost(t, "PASSWORD=p", "PROMPT=Verification code: ")
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // it has asked by then
 	defer cancel()
 	keys := &ring{pass: "p"}
 	res, err := Run(ctx, sh, remote.Cmd{Line: "echo"}, Options{Take: keys.take})

@@ -54,8 +54,8 @@ print(table.concat(warnings, " "))                  --= low lower
 
 --- a deadline, with what was said by then
 local s = require("expect").spawn { "sh", "-c", "printf 'user: '; sleep 100" }
-local ok, e = pcall(s.expect, s, { "login:", { text = "Password:" }, timeout = "300ms" })
-print(e.kind, e.message)                            --= expect	waited 300ms for "login:" or "Password:"
+local ok, e = pcall(s.expect, s, { "login:", { text = "Password:" }, timeout = "2s" })
+print(e.kind, e.message)                            --= expect	waited 2s for "login:" or "Password:"
 print(e.output)                                     --= user:
 print((s:expect "user"))                            --= user
 
@@ -79,7 +79,7 @@ s:expect { "x", timeout = "50ms", on_timeout = expect.continue }  --! the deadli
 
 --- on_timeout
 local s = require("expect").spawn { "sh", "-c", "printf abc; sleep 100" }
-print((s:expect { "x", timeout = "300ms", on_timeout = function(m) return m.before end }))  --= abc
+print((s:expect { "x", timeout = "2s", on_timeout = function(m) return m.before end }))  --= abc
 
 --- the end
 local s = require("expect").spawn { "sh", "-c", "printf 'No route to host\\033[0m\\n'; exit 1" }

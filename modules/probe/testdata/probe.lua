@@ -19,7 +19,7 @@ local probe, host = require "probe", require("here").host
 local ok, e = pcall(probe.http, host, "http://localhost/sick")
 print(ok, e.kind, e.message)   --= false	unreachable	GET http://localhost/sick: the answer is 503 Service Unavailable
 print(e.output)                --= GET localhost/sick as
-probe.http(host, "http://localhost/sick", { within = "30ms", interval = "10ms" })  --! 503 Service Unavailable (asked
+probe.http(host, "http://localhost/sick", { within = "500ms", interval = "10ms" })  --! 503 Service Unavailable (asked
 
 --- not what was wanted
 local probe, host = require "probe", require("here").host

@@ -28,8 +28,8 @@ print(e.hint:match("sudo %-l"))                               --= sudo -l
 
 --- too late
 local host = require("here").host
-local ok, e = pcall(host.sudo, host, "echo hello >&2; sleep 100", { timeout = "1s" })
-print(ok, e.kind, e.message)      --= false	timeout	host:sudo "sudo echo hello >&2; sleep 100" did not end within 1s
+local ok, e = pcall(host.sudo, host, "echo hello >&2; sleep 100", { timeout = "3s" })
+print(ok, e.kind, e.message)      --= false	timeout	host:sudo "sudo echo hello >&2; sleep 100" did not end within 3s
 print(e.output:match("^hello"))                               --= hello
 
 --- a misspelt option
