@@ -229,7 +229,7 @@ func TestLifeOfARelease(t *testing.T) {
 
 	// It becomes a release, once, and the list says what is new in it.
 	o.fails(2, []string{"February 2000 has 29 days"}, "snapshot", "2000-02-30")
-	o.fails(1, []string{"--stage, --from and --day do not go together"}, "snapshot", "--stage", "--day", "now", "2000-10-03")
+	o.fails(2, []string{"--stage, --from and --day do not go together"}, "snapshot", "--stage", "--day", "now", "2000-10-03")
 	o.ok("--dry-run", "snapshot", "2000-10-03")
 	got := o.ok("snapshot", "--stage", "2000-10-03").out
 	for _, want := range []string{"7 files differ", "changed  htdocs/news.html  1.2 -> 1.4", "new      htdocs/new/deep/x  1.1", "removed  htdocs/docs/page40.html"} {

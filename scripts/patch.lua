@@ -37,7 +37,7 @@ local dir = args.release and switchrel.path(args.release) or site.release.link
 -- Raises an error unless so many words were given.
 local function words(least, most)
   if #args.words < least or #args.words > most then
-    error("farmrun patch --help says what " .. args.action .. " takes", 0)
+    cli.usage_error("wrong number of arguments to " .. args.action)
   end
   return unpack(args.words)
 end
@@ -185,5 +185,5 @@ function actions.retire()
 end
 
 local action = actions[args.action]
-if not action then error(("there is no %q: farmrun patch --help says what there is"):format(args.action), 0) end
+if not action then cli.usage_error(("there is no action %q"):format(args.action)) end
 action()

@@ -13,7 +13,7 @@ died goes, after a day at the latest.]],
   keep    = { default = 5, help = "how many of the newest stay" },
   changed = { type = cli.flag, help = "remove those, too, in which files were changed by hand" },
 }
-if args.keep < 1 then error("--keep: one release stays at least", 0) end
+if args.keep < 1 then cli.usage_error "--keep: one release stays at least" end
 
 -- Tells whether files of it were changed by hand, as far as anybody can say, and
 -- says which.

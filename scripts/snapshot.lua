@@ -16,7 +16,7 @@ the release before. A dry run only lists.]],
   via   = { default = "@web", help = "the server whose cvs to use: the first of these" },
 }
 
-if args.stage and (args.from or args.day) then error("--stage, --from and --day do not go together", 0) end
+if args.stage and (args.from or args.day) then cli.usage_error "--stage, --from and --day do not go together" end
 if args.stage and not site.stage then error("site.stage does not say where the stage area is", 0) end
 
 local tag, what = site.tag(args.date), { root = site.cvs.write, module = site.cvs.module }

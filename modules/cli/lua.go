@@ -67,7 +67,7 @@ func Module(config Config) luahost.Module {
 		Funcs: map[string]luahost.Func{
 			"parse": b.parse, "confirm": b.confirm, "ask": b.ask, "check_date": b.checkDate, "sleep": b.sleep,
 			"secret": b.secret, "password": b.password, "renew": b.renew, "json": encode,
-			"columns": columns,
+			"columns": columns, "usage_error": b.usageError,
 		},
 		Types: []luahost.Methods{secretType},
 		Values: map[string]any{
@@ -127,6 +127,14 @@ func (b *binding) parse(c *luahost.Call) {
 		c.Fail("%v", err)
 	}
 	c.Push(c.Record("the arguments", values))
+}
+
+// cli.usage_error(message)
+//
+// Says that the arguments are wrong, as cli.parse does: for what only the script
+// can tell, such as options that do not go together.
+func (b *binding) usageError(c *luahost.Call) {
+	c.Raise(&UsageError{b.Script, errors.New(c.String(1))})
 }
 
 // wrongUsage tells the operator's mistakes from the author's.

@@ -18,8 +18,8 @@ function budget.batches(hosts, wanted)
   local most = budget.of(hosts)
   for _, batch in ipairs(wanted or {}) do
     if most == 1 and farm.share(batch, #hosts) > 1 then
-      error(("--batches: %s of %d servers are not taken together, for one at a time may be out of service "
-        .. "(site.offline in the site file says how many)"):format(batch, #hosts), 0)
+      cli.usage_error(("--batches: %s of %d servers are not taken together, for one at a time may be out of service "
+        .. "(site.offline in the site file says how many)"):format(batch, #hosts))
     end
   end
   return wanted or { 1, most }

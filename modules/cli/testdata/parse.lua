@@ -82,3 +82,9 @@ require("cli").parse { {} }  --! argument "": item 1 of its declaration: a strin
 local cli = require "cli"
 assert(cli.check_date "2000-02-29" == "2000-02-29")
 cli.check_date "2000-02-30"  --! "2000-02-30" is no date: February 2000 has 29 days
+
+--- what only the script can tell
+local cli = require "cli"
+local ok, e = pcall(cli.usage_error, "--from and --day do not go together")
+print(e.kind, e.message)                       --= usage	--from and --day do not go together
+print(e.hint:match "%-%-help lists the arguments$")  --= --help lists the arguments

@@ -29,7 +29,7 @@ trial.has(trial.ends(1, "cutover", "2000-09-26"),
 -- Servers are taken together if the site lets them be.
 trial.has(trial.ends(2, "cutover", "--batches", "1;2", "2000-09-19"),
   'option --batches: a number of hosts, or a share of them such as "25%", expected, got "1;2"')
-trial.has(trial.ends(1, "cutover", "--batches", "1,2", "2000-09-12"),
+trial.has(trial.ends(2, "cutover", "--batches", "1,2", "2000-09-12"),
   "--batches: 2 of 2 servers are not taken together, for one at a time may be out of service (site.offline")
 trial.site {
   ["site.offline = 1"] = 'site.offline = "100%"\nlocal at = 0',
