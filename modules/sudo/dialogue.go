@@ -23,6 +23,8 @@ type dialogue struct {
 	in   *input          // sudo's standard input
 	live context.Context // the runner's
 	stop context.CancelCauseFunc
+	// began is closed when the command runs.
+	began chan struct{}
 
 	mu     sync.Mutex
 	state  state
@@ -47,7 +49,7 @@ const (
 )
 
 func newDialogue(ctx context.Context, r Runner, cmd remote.Cmd, o Options, t token) *dialogue {
-	d := &dialogue{ctx: ctx, r: r, cmd: cmd, o: o, in: newInput()}
+	d := &dialogue{ctx: ctx, r: r, cmd: cmd, o: o, in: newInput(), began: make(chan struct{})}
 	d.ear = &ear{token: t, text: d.text, said: d.said}
 	d.kept.Keep = cmd.Keep
 	return d
@@ -134,6 +136,7 @@ func (d *dialogue) said(what, about string) {
 		d.giveUp(secret.ErrRejected)
 	case what == runs && (d.state == silent || d.state == answered):
 		d.state = running
+		close(d.began)
 		d.settle(secret.Accepted)
 		d.release()
 		d.in.last(d.cmd.Stdin)

@@ -23,31 +23,44 @@ const (
 	endWithin   = 400 * time.Millisecond
 	busyWithin  = 1500 * time.Millisecond
 	asideWithin = 5 * time.Second
+	// What begins a command knows at once, and we by a mark a moment later.
+	markWithin = time.Second
 )
 
 // end ends sudo and what it runs as far as the runner could not do it, which
 // comes next.
 func (d *dialogue) end() {
 	d.mu.Lock()
-	pid, state, word := d.pid, d.state, d.word
+	pid, state := d.pid, d.state
 	d.mu.Unlock()
 	switch {
 	case pid <= 1 || d.o.last:
 	case state == asked || state == answered:
 		d.endAsking(pid)
 	case state == running:
-		d.endRoot(pid, word)
+		d.aside(func(ctx context.Context, begun func()) { d.endRoot(ctx, pid, begun) })
 	}
 }
 
-// endAsking ends a sudo that asks, unless it has just begun the command: then it
-// has a child. It still has the user for its real user then, who may kill it.
-// SIGKILL is the gentle way: after SIGTERM, or the end of its input, PAM counts
-// another wrong password, and three lock some accounts.
+// endAsking ends a sudo that asks. It still has the user for its real user then,
+// who may kill it. SIGKILL is the gentle way: after SIGTERM, or the end of its
+// input, PAM counts another wrong password, and three lock some accounts. One that
+// has a child has just begun the command; when the mark of that has come it is
+// root's that is to be ended.
 func (d *dialogue) endAsking(pid int) {
-	kill := fmt.Sprintf(`child=$(cat /proc/%[1]d/task/*/children 2>/dev/null || pgrep -P %[1]d); [ -n "$child" ] || kill -KILL %[1]d`, pid)
-	d.aside(func(ctx context.Context, _ func()) {
-		d.r.Run(ctx, remote.Cmd{Line: kill, Quiet: true})
+	kill := fmt.Sprintf(`child=$(cat /proc/%[1]d/task/*/children 2>/dev/null || pgrep -P %[1]d)
+		if [ -n "$child" ]; then echo begun; else kill -KILL %[1]d; fi`, pid)
+	d.aside(func(ctx context.Context, begun func()) {
+		res, err := d.r.Run(ctx, remote.Cmd{Line: kill, Quiet: true})
+		if err != nil || len(res.Stdout) == 0 {
+			return
+		}
+		begun()
+		select {
+		case <-d.began:
+			d.endRoot(ctx, pid, func() {})
+		case <-time.After(markWithin):
+		}
 	})
 }
 
@@ -55,17 +68,17 @@ func (d *dialogue) endAsking(pid int) {
 // first. Where the user may run nothing but the command, that is refused. Then
 // the runner is left to send SIGTERM to sudo, which passes that on to the
 // command itself but not to its children; what it cannot end it names.
-func (d *dialogue) endRoot(pid int, word *secret.Secret) {
-	o := Options{User: d.o.User, last: true}
+func (d *dialogue) endRoot(ctx context.Context, pid int, begun func()) {
+	d.mu.Lock()
+	word := d.word
+	d.mu.Unlock()
+	o := Options{User: d.o.User, last: true, begun: begun}
 	if word != nil {
 		o.Take = func(context.Context, string) (secret.Secret, secret.Report, error) {
 			return *word, func(secret.Outcome) {}, nil
 		}
 	}
-	d.aside(func(ctx context.Context, begun func()) {
-		o.begun = begun
-		Run(ctx, d.r, remote.Cmd{Line: fmt.Sprintf("P=%d\n%s", pid, ender), Quiet: true}, o)
-	})
+	Run(ctx, d.r, remote.Cmd{Line: fmt.Sprintf("P=%d\n%s", pid, ender), Quiet: true}, o)
 }
 
 // aside does something else on the host and waits for that for a while, longer

@@ -288,13 +288,7 @@ func TestFarmDeadline(t *testing.T) {
 			if tc.user == "web" && !cmp.Equal(accepted, *outcomes) {
 				t.Errorf("the password was %v", *outcomes)
 			}
-			var left string
-			for range 20 { // on a busy machine the ending goes on for a moment
-				if left = strings.TrimSpace(root(t, "pgrep -af '[s]leep 7001' | cut -d' ' -f2- || true")); left == tc.left {
-					break
-				}
-			}
-			if left != tc.left {
+			if left := left(t, "sleep 7001", tc.left); left != tc.left {
 				t.Errorf("left behind: %q, want %q", left, tc.left)
 			}
 			if tc.left != "" && !strings.Contains(err.Error(), tc.left) {
@@ -302,6 +296,46 @@ func TestFarmDeadline(t *testing.T) {
 			}
 			t.Log(took, err)
 		})
+	}
+}
+
+// left returns the commands on the host that have words in them, once they are
+// what may be left: on a busy machine the ending goes on for a moment.
+func left(t *testing.T, words, may string) (found string) {
+	for range 20 {
+		found = strings.TrimSpace(root(t, fmt.Sprintf("pgrep -af '[%s]%s' | cut -d' ' -f2- || true", words[:1], words[1:])))
+		if found == may {
+			break
+		}
+	}
+	return found
+}
+
+// A deadline that comes when the command has begun and nobody knows it yet leaves
+// nothing behind either.
+func TestFarmDeadlineAtTheBegin(t *testing.T) {
+	host := login(t, "web")
+	sudoers(t, "web ALL = ALL")
+	defer root(t, "pkill -KILL -x sleep || true")
+	take, outcomes := keys(farm.Password)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := sudo.Run(ctx, host, remote.Cmd{Args: []string{"sh", "-c", "sleep 7002 & sleep 7002"}}, sudo.Options{Take: take})
+		ended <- err
+	}()
+	for len(ended) == 0 && root(t, "pgrep -xf 'sleep 7002' || true") == "" {
+	}
+	cancel(context.DeadlineExceeded)
+	if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if left := left(t, "sleep 7002", ""); left != "" {
+		t.Errorf("left behind: %q", left)
+	}
+	if !cmp.Equal(accepted, *outcomes) {
+		t.Errorf("the password was %v", *outcomes)
 	}
 }
 
