@@ -58,8 +58,9 @@ const initHelp = `Usage: farmrun init DIR
 
 Writes copies of the scripts that come with farmrun into DIR, for you to edit:
 site.lua first. What is for editors comes with them: .luarc.json and .luacheckrc,
-and in .farmrun/ the functions of all modules. Files that are there already are
-left as they are.
+and in .farmrun/ the functions of all modules. A file that is there already is left
+as it is, and named if it is not the one that comes with this farmrun; only what is
+in .farmrun/ is brought up to date.
 `
 
 const checkHelp = `Usage: farmrun check FILE...

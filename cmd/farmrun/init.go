@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -8,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"farmrun/cmd/internal/manual"
 	"farmrun/luahost/console"
 	"farmrun/scripts"
 )
@@ -25,7 +28,7 @@ func initJob(_ flags, args []string) (job, error) {
 }
 
 // copyScripts copies the scripts and the editor's files to dir. A file that is
-// there already stays as it is.
+// there already stays as it is, but for those that nobody edits.
 func copyScripts(dir string, out *console.Console) error {
 	err := fs.WalkDir(scripts.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -55,27 +58,41 @@ func writeEditorFiles(dir string, out *console.Console) error {
 	}
 	files := m.EditorFiles()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := writeNew(filepath.Join(dir, filepath.FromSlash(name)), []byte(files[name]), out); err != nil {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		write := writeNew
+		if strings.HasPrefix(name, manual.StubDir+"/") {
+			write = rewrite
+		}
+		if err := write(path, []byte(files[name]), out); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeNew writes a file, unless there is one.
+// writeNew writes a file, unless there is one. It says so if that is another.
 func writeNew(path string, text []byte, out *console.Console) error {
+	there, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return rewrite(path, text, out)
+	case err == nil && !bytes.Equal(there, text):
+		note(out, "%s is not the one that comes with this farmrun: left as it is", path)
+	}
+	return err
+}
+
+// rewrite makes a file what it should be, whatever it was.
+func rewrite(path string, text []byte, out *console.Console) error {
+	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, text) {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, fs.ErrExist) {
-		note(out, "%s is there already: left as it is", path)
-		return nil
-	}
-	if err != nil {
+	if err := os.WriteFile(path, text, 0o666); err != nil {
 		return err
 	}
 	out.Print("", path+"\n")
-	_, err = file.Write(text)
-	return errors.Join(err, file.Close())
+	return nil
 }

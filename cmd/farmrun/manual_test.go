@@ -190,7 +190,7 @@ func TestInitLeavesWhatIsThere(t *testing.T) {
 	if text, _ := os.ReadFile(mine); string(text) != "{}" {
 		t.Errorf("%s was overwritten: %s", mine, text)
 	}
-	if !strings.Contains(said.String(), mine+" is there already") {
+	if !strings.Contains(said.String(), mine+" is not the one that comes with this farmrun: left") {
 		t.Errorf("init did not say that it left %s: %s", mine, said.String())
 	}
 	for name := range realManual(t).EditorFiles() {

@@ -40,7 +40,7 @@ func (m *Manual) stub(mod Module) string {
 	if mod.Chapter == nil {
 		name = "_" // cannot be required
 	}
-	fmt.Fprintf(&b, "---@meta %s\n-- For editors only. farmrun init makes this file where there is none.\n\n", name)
+	fmt.Fprintf(&b, "---@meta %s\n-- For editors only. farmrun init makes this file anew.\n\n", name)
 	if mod.Chapter != nil {
 		b.WriteString(luaComment(mod.Chapter))
 		fmt.Fprintf(&b, "local %s = {}\n\n", mod.Name)

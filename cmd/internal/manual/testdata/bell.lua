@@ -1,5 +1,5 @@
 ---@meta bell
--- For editors only. farmrun init makes this file where there is none.
+-- For editors only. farmrun init makes this file anew.
 
 ---     local bell = require "bell"
 ---
