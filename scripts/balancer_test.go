@@ -43,7 +43,12 @@ func TestLocalDirector(t *testing.T) {
 	if strings.Contains(got.out+got.err, "ldpw") {
 		t.Errorf("the password is shown:\n%s%s", got.out, got.err)
 	}
-	v.checkOut(2, 2)
+	first, _, _ := strings.Cut(got.err, "webserv1: done")
+	both, _, _ := strings.Cut(strings.TrimPrefix(got.err, first+"webserv1: done"), ": done")
+	if strings.Contains(first, "webserv2: turn") || strings.Count(both, ": turn ") != 2 {
+		t.Errorf("the last two were not taken together, after the first:\n%s", got.err)
+	}
+	v.checkOut(1, 2)
 	if on := onAir(t); on["releases/2000-09-19"] != 3 {
 		t.Errorf("after the cut-over: %v", on)
 	}
