@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"farmrun/testdata/farm"
+	"farmrun/testdata/need"
 )
 
 // screen is a terminal that tmux runs, with the operator's shell in it.
@@ -20,12 +21,7 @@ type screen struct {
 // newScreen starts tmux. Its server ends with the test.
 func newScreen(o *operator) *screen {
 	o.t.Helper()
-	if _, err := exec.LookPath("tmux"); err != nil {
-		if os.Getenv("CI") == "true" {
-			o.t.Fatal("there is no tmux, and nothing may be left out where CI is true")
-		}
-		o.t.Skip("there is no tmux here")
-	}
+	need.Program(o.t, "tmux")
 	s := &screen{o, filepath.Join(o.t.TempDir(), "tmux")}
 	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "40", "-c", o.dir,
 		"env", "HOME="+farm.Home(), "XDG_STATE_HOME="+o.state(), "PATH="+filepath.Dir(o.exec)+":"+os.Getenv("PATH"), "PS1=here$ ", "ENV=", "sh")

@@ -8,17 +8,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"farmrun/testdata/need"
 )
 
 // TestScripts has each of the scripts tried on a practice farm of its own, by a
 // test in Lua: testdata/scripts/NAME_test.lua. It shows what the script does, and
 // that its dry run says so and changes nothing.
 func TestScripts(t *testing.T) {
-	for _, tool := range []string{"cvs", "git", "patch", "rsync"} {
-		if _, err := exec.LookPath(tool); err != nil && os.Getenv("CI") == "" {
-			t.Skip(err)
-		}
-	}
+	need.Program(t, "cvs", "git", "patch", "rsync")
 	names, err := filepath.Glob("../../scripts/*.lua")
 	if err != nil || len(names) == 0 {
 		t.Fatal(names, err)

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"farmrun/luahost/asciicast"
+	"farmrun/testdata/need"
 )
 
 // record returns the recording of what do does, and fails the test if it fails.
@@ -248,9 +249,7 @@ func TestStop(t *testing.T) {
 
 // TestAsciinema: the real one reads what is written here.
 func TestAsciinema(t *testing.T) {
-	if _, err := exec.LookPath("asciinema"); err != nil {
-		t.Skip("there is no asciinema here")
-	}
+	need.Program(t, "asciinema")
 	file := filepath.Join(t.TempDir(), "web1.cast")
 	text := "login: \x1b[1mwéb\x1b[m\r\n\"quoted\" \\ \x00\x7f \u2028 \U0001f600\r\n"
 	cast := record(t, asciicast.Header{Columns: 80, Rows: 24, Title: "web1", Env: map[string]string{"TERM": "dumb"}}, func(w *asciicast.Writer) {

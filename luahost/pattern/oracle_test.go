@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/testdata/need"
 )
 
 // showSource defines show(op, subject, pattern, replacement, init), which does
@@ -87,19 +89,12 @@ func (q question) ask(tb testing.TB, L *lua.LState) string {
 // askLua51 gets all answers from PUC's own interpreter, or skips the test
 // where that is not installed.
 func askLua51(t *testing.T, questions []question) []string {
-	bin, err := exec.LookPath("lua5.1")
-	if err != nil {
-		const why = "lua5.1 is not installed, so patterns are not compared with it"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(why)
-		}
-		t.Skip(why)
-	}
+	need.Program(t, "lua5.1")
 	var in strings.Builder
 	for _, q := range questions {
 		fmt.Fprintf(&in, "%s %x. %x. %x. %d\n", q.op, q.subject, q.pattern, q.replacement, q.init)
 	}
-	cmd := exec.Command(bin, "-e", showSource+`
+	cmd := exec.Command("lua5.1", "-e", showSource+`
 local function text(hex) return (hex:gsub("..", function(h) return string.char(tonumber(h, 16)) end)) end
 for l in io.lines() do
   local op, s, p, r, init = l:match("^(%w+) (%x*)%. (%x*)%. (%x*)%. (-?%d+)$")

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"farmrun/luahost/remote/remotetest"
+	"farmrun/testdata/need"
 )
 
 func TestCheckout(t *testing.T) {
@@ -152,9 +153,7 @@ func TestCheckoutLeftOvers(t *testing.T) {
 // On a disk that fills up midway cvs speaks of a file that is not there, and
 // leaves half of one under another name.
 func TestCheckoutFullDisk(t *testing.T) {
-	if os.Getuid() != 0 {
-		missing(t, "only root can mount a small disk")
-	}
+	need.Root(t) // to mount a small disk
 	t.Parallel()
 	repo := serve(t, "head -c 900000 /dev/urandom >big; echo x >small")
 	for _, size := range []string{"64k", "500k", "890k"} {

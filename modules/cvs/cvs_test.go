@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"farmrun/luahost/remote"
+	"farmrun/testdata/need"
 )
 
 // repository is a real one behind a real pserver, on loopback, with the users
@@ -32,9 +33,7 @@ func (r *repository) root(user string) string {
 // script makes in an empty directory.
 func serve(t *testing.T, script string) *repository {
 	t.Helper()
-	if _, err := exec.LookPath("cvs"); err != nil {
-		missing(t, "cvs is not installed")
-	}
+	need.Program(t, "cvs")
 	dir := t.TempDir()
 	r := &repository{path: filepath.Join(dir, "cvsroot")}
 	me, err := user.Current()
@@ -107,15 +106,6 @@ func (r *repository) answer(ctx context.Context, conn net.Conn) {
 	server.Stdin, server.Stdout = f, f
 	server.Dir = "/"
 	server.Run()
-}
-
-// missing leaves the test out, or fails it where nothing may be left out.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }
 
 // wantError fails the test unless err wraps want, or is nil for nil.

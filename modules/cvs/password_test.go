@@ -14,6 +14,7 @@ import (
 
 	"farmrun/luahost/remote/remotetest"
 	"farmrun/luahost/secret"
+	"farmrun/testdata/need"
 )
 
 // silent listens, accepts and says nothing until the test ends.
@@ -107,9 +108,10 @@ func TestPasswordRejected(t *testing.T) {
 // The password is in no argument and no environment of any process of cvs, nor
 // in a file.
 func TestPasswordIsNotSeen(t *testing.T) {
+	need.Program(t, "cvs")
 	real, err := exec.LookPath("cvs")
 	if err != nil {
-		missing(t, "cvs is not installed")
+		t.Fatal(err)
 	}
 	t.Parallel()
 	repo := serve(t, smallSite)
@@ -137,9 +139,7 @@ func TestPasswordIsNotSeen(t *testing.T) {
 
 // What cvs login writes is what scramble makes, for every byte.
 func TestScrambleAsCVS(t *testing.T) {
-	if _, err := exec.LookPath("cvs"); err != nil {
-		missing(t, "cvs is not installed")
-	}
+	need.Program(t, "cvs")
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"farmrun/testdata/need"
 )
 
 // The same dialogues as Tcl Expect has them. Each prints the milliseconds that
@@ -78,12 +80,7 @@ type tcl struct{ idle float64 }
 
 func newTcl(b *testing.B) tcl {
 	b.Helper()
-	if _, err := exec.LookPath("expect"); err != nil {
-		if os.Getenv("CI") == "true" {
-			b.Fatal(err)
-		}
-		b.Skip("there is no Tcl expect here")
-	}
+	need.Program(b, "expect") // Tcl's
 	var starts []float64
 	for range 5 {
 		starts = append(starts, tcl{}.run(b, "puts 0").processor)

@@ -16,6 +16,7 @@ import (
 
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
+	"farmrun/testdata/need"
 )
 
 // everyByte is 3 MB in which each byte value follows each other, more than any
@@ -140,9 +141,7 @@ func TestPutSourceFails(t *testing.T) {
 }
 
 func TestPutFullDisk(t *testing.T) {
-	if os.Getuid() != 0 {
-		missing(t, "only root can mount a small disk")
-	}
+	need.Root(t) // to mount a small disk
 	sh := remotetest.New(t)
 	sh.Wrap = []string{"unshare", "--mount", "sh", "-c", `set -e
 		mount -t tmpfs -o size=64k full .
@@ -281,12 +280,3 @@ func (l losing) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) 
 type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
-
-// missing leaves the test out, or fails it where nothing may be left out.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-}

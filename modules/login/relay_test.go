@@ -15,6 +15,7 @@ import (
 
 	"farmrun/modules/expect"
 	"farmrun/modules/login"
+	"farmrun/testdata/need"
 )
 
 // pathOf returns a directory with nothing but some programs in it.
@@ -22,10 +23,9 @@ func pathOf(t *testing.T, programs ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, p := range append(programs, "sh", "dd", "base64", "cat", "stty", "sleep", "awk", "ps") {
+		need.Program(t, p)
 		path, err := exec.LookPath(p)
-		if err != nil {
-			t.Skipf("there is no %s here", p)
-		}
+		check(t, err)
 		check(t, os.Symlink(path, filepath.Join(dir, p)))
 	}
 	return dir

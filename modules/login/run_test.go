@@ -23,6 +23,7 @@ import (
 	"farmrun/luahost/remote/remotetest"
 	"farmrun/modules/expect"
 	"farmrun/modules/login"
+	"farmrun/testdata/need"
 )
 
 // shells are what users log in with.
@@ -31,9 +32,7 @@ var shells = [][]string{{"sh"}, {"bash", "--norc"}, {"csh", "-f"}, {"tcsh", "-f"
 // dialLocal returns a login whose terminals are of this machine.
 func dialLocal(t testing.TB, shell ...string) *login.Client {
 	t.Helper()
-	if _, err := exec.LookPath(shell[0]); err != nil {
-		t.Skipf("there is no %s here", shell[0])
-	}
+	need.Program(t, shell[0])
 	remotetest.NoLeaks(t)
 	c, err := login.Dial(t.Context(), options(expect.Program{Args: shell, Env: map[string]string{"LC_ALL": "C"}}))
 	if err != nil {

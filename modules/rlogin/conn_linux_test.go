@@ -17,6 +17,7 @@ import (
 	"farmrun/luahost/remote/remotetest"
 	"farmrun/luahost/remote/remotetest/recorded"
 	"farmrun/testdata/farm"
+	"farmrun/testdata/need"
 )
 
 func check(t testing.TB, err error) {
@@ -212,17 +213,10 @@ func TestDeadlinesAndClose(t *testing.T) {
 	}
 }
 
-// needPorts skips a test that needs reserved ports where there are none.
-func needPorts(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs reserved ports")
-	}
-}
-
 // TestDialPorts has a port that is taken be left for the next, and a second
 // host be reached from the same.
 func TestDialPorts(t *testing.T) {
-	needPorts(t)
+	need.Root(t) // for reserved ports
 	remotetest.NoLeaks(t)
 	ctx := context.Background()
 	var addrs []string
@@ -283,7 +277,7 @@ func dropBind() error {
 }
 
 func TestDialFails(t *testing.T) {
-	needPorts(t)
+	need.Root(t) // for reserved ports
 	remotetest.NoLeaks(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)

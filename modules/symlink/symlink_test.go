@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,13 +12,14 @@ import (
 
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
+	"farmrun/testdata/need"
 )
 
 // userlands are the kinds of system that a switch has to work on. Those that
 // this machine is not are made of stand-ins in a PATH of their own.
 var userlands = map[string]func(*testing.T, *remotetest.Shell){
 	"gnu":     func(*testing.T, *remotetest.Shell) {},
-	"busybox": useBusybox,
+	"busybox": func(t *testing.T, sh *remotetest.Shell) { sh.UseBusybox(t) },
 	"bsd":     func(t *testing.T, sh *remotetest.Shell) { useMv(t, sh, bsdMv) },
 	"perl":    func(t *testing.T, sh *remotetest.Shell) { useMv(t, sh, plainMv) },
 }
@@ -47,29 +47,6 @@ func useMv(t *testing.T, sh *remotetest.Shell, script string) {
 		t.Fatal(err)
 	}
 	sh.Env = append(sh.Env, "PATH="+bin+":"+os.Getenv("PATH"))
-}
-
-func useBusybox(t *testing.T, sh *remotetest.Shell) {
-	t.Helper()
-	busybox, err := exec.LookPath("busybox")
-	if err != nil {
-		missing(t, "busybox is not installed")
-	}
-	bin := t.TempDir()
-	if out, err := exec.Command(busybox, "--install", "-s", bin).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	sh.Env = append(sh.Env, "PATH="+bin)
-	sh.Wrap = []string{busybox}
-}
-
-// missing leaves the test out, or fails it where nothing may be left out.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }
 
 // setup is the home of each test: two releases, a link to the first, and what
@@ -238,9 +215,7 @@ func TestSwitchFullDisk(t *testing.T) {
 		"$@" || code=$?
 		readlink www; ls -A
 		exit ${code:-0}`, "sh"}
-	if os.Getuid() != 0 {
-		missing(t, "only root can mount a small disk")
-	}
+	need.Root(t) // to mount a small disk
 	_, err := Switch(t.Context(), sh, "www", "b", Options{})
 	var exit *remote.ExitError
 	if !errors.As(err, &exit) {

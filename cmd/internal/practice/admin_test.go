@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"farmrun/testdata/need"
 )
 
 // say sends one line to an admin socket and returns all that comes back.
@@ -142,7 +144,7 @@ func TestOutOfService(t *testing.T) {
 // TestLikeHAProxy gives the same orders to a real HAProxy in front of the same
 // servers, and compares what the two say.
 func TestLikeHAProxy(t *testing.T) {
-	need(t, "haproxy")
+	need.Program(t, "haproxy")
 	f := start(t, Config{CheckInterval: 100 * time.Millisecond})
 	ours := f.balancer.admin.Addr().String()
 	theirs := startHAProxy(t, f)

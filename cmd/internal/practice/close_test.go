@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"farmrun/testdata/need"
 )
 
 // TestCloseEndsEverything has commands run in every way there is, and sees
@@ -68,7 +70,7 @@ func TestCloseEndsEverything(t *testing.T) {
 }
 
 func TestContextEnds(t *testing.T) {
-	need(t, "cvs")
+	need.Program(t, "cvs")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	f, err := Start(ctx, Config{WebServers: 1})
@@ -90,7 +92,7 @@ func TestContextEnds(t *testing.T) {
 
 // TestStartFails sees that a farm that does not come about leaves nothing.
 func TestStartFails(t *testing.T) {
-	need(t, "cvs")
+	need.Program(t, "cvs")
 	empty := t.TempDir()
 	t.Setenv("TMPDIR", openDir(t))
 	cancelled, cancel := context.WithCancel(t.Context())

@@ -17,28 +17,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh"
+
+	"farmrun/testdata/need"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// need skips the test on a machine without a program, except in CI.
-func need(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not installed", program)
-	}
-	t.Skipf("%s is not installed", program)
-}
 
 // start starts a farm that ends with the test. Tests with a farm mostly wait
 // for the clock, so they run in parallel.
 func start(t *testing.T, config Config) *Farm {
 	t.Helper()
 	t.Parallel()
-	need(t, "cvs")
+	need.Program(t, "cvs")
 	f, err := Start(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +171,7 @@ func TestHost(t *testing.T) {
 
 // TestOpenSSH sees that what the farm writes for ssh -F serves OpenSSH.
 func TestOpenSSH(t *testing.T) {
-	need(t, "ssh")
+	need.Program(t, "ssh")
 	f := start(t, Config{WebServers: 1})
 	for _, name := range []string{"webserv1", "lb1"} {
 		out, err := exec.Command("ssh", "-F", f.SSHConfig, "-o", "BatchMode=yes", name, "echo $HOSTNAME").CombinedOutput()

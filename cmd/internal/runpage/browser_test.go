@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"farmrun/testdata/need"
 )
 
 // look is what the page says of itself in a browser.
@@ -78,10 +80,7 @@ const listen = `<script>window.pageErrors = []; addEventListener("error", functi
 // be as narrow as a phone is.
 func lookAt(t *testing.T, page string, width int, more ...string) look {
 	t.Helper()
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("there is no chromium here")
-	}
+	need.Program(t, "chromium")
 	dir := t.TempDir()
 	path := filepath.Join(dir, "report.html")
 	page = strings.Replace(page, "<head>", "<head>"+listen, 1)
@@ -96,7 +95,7 @@ func lookAt(t *testing.T, page string, width int, more ...string) look {
 		"--headless=new", "--no-sandbox", "--disable-gpu", "--user-data-dir=" + filepath.Join(dir, "profile"),
 		"--window-size=1600,1000", "--dump-dom",
 	}, more...)
-	cmd := exec.CommandContext(ctx, browser, append(args, "file://"+path)...)
+	cmd := exec.CommandContext(ctx, "chromium", append(args, "file://"+path)...)
 	cmd.Env = append(os.Environ(), "HOME="+dir)
 	dom, err := cmd.Output()
 	if err != nil {

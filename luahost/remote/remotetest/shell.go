@@ -7,12 +7,15 @@ package remotetest
 import (
 	"context"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/local"
+	"farmrun/testdata/need"
 )
 
 // Shell is a runner whose host is this machine. Dir must be set; New sets it.
@@ -34,6 +37,24 @@ type Shell struct {
 func New(t testing.TB) *Shell {
 	t.Helper()
 	return &Shell{Dir: t.TempDir()}
+}
+
+// UseBusybox gives s the programs of busybox and no others, but for those of POSIX
+// that not every busybox has: cksum and comm.
+func (s *Shell) UseBusybox(t testing.TB) {
+	t.Helper()
+	need.Program(t, "busybox")
+	bin := t.TempDir()
+	if out, err := exec.Command("busybox", "--install", "-s", bin).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, name := range []string{"cksum", "comm"} {
+		if path, err := exec.LookPath(name); err == nil {
+			os.Symlink(path, filepath.Join(bin, name)) // fails where busybox has it
+		}
+	}
+	s.Env = append(s.Env, "PATH="+bin)
+	s.Wrap = []string{"busybox"}
 }
 
 // Ran returns the commands that were really run, in order.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
+
+	"farmrun/testdata/need"
 )
 
 func newKey(t testing.TB) ssh.PublicKey {
@@ -100,9 +102,7 @@ func TestAddIsReadable(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if _, err := exec.LookPath("ssh-keygen"); err != nil {
-		t.Skip("no ssh-keygen to read the file with")
-	}
+	need.Program(t, "ssh-keygen")
 	for i := range 20 {
 		if out, err := exec.Command("ssh-keygen", "-F", fmt.Sprintf("[h%d]:2222", i), "-f", name).CombinedOutput(); err != nil {
 			t.Errorf("ssh-keygen does not find h%d: %v %s", i, err, out)

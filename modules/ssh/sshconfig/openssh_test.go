@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"farmrun/testdata/need"
 )
 
 // lines says what s has in the words of ssh -G, for the options compared.
@@ -94,17 +96,6 @@ func sshG(t *testing.T, args ...string) ([]string, error) {
 	}
 	slices.Sort(out)
 	return out, nil
-}
-
-// needSSH skips where there is no ssh to compare with.
-func needSSH(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("ssh"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no ssh to compare with")
-		}
-		t.Skip("no ssh to compare with")
-	}
 }
 
 // awkward are configurations, each with the hosts to ask for. DIR is replaced
@@ -352,7 +343,7 @@ Protocol 2
 var where = regexp.MustCompile(`line \d+`)
 
 func TestEqualsOpenSSH(t *testing.T) {
-	needSSH(t)
+	need.Program(t, "ssh") // to compare with
 	me, err := user.Current()
 	if err != nil {
 		t.Fatal(err)
@@ -407,7 +398,7 @@ func write(t *testing.T, dir, name, text string) {
 
 // TestEqualsOpenSSHHere compares what this machine's own files say.
 func TestEqualsOpenSSHHere(t *testing.T) {
-	needSSH(t)
+	need.Program(t, "ssh") // to compare with
 	me, err := user.Current()
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"farmrun/modules/ssh/sshserver"
+	"farmrun/testdata/need"
 )
 
 // openSSH is OpenSSH's client with a configuration for one host, "host".
@@ -74,21 +75,10 @@ func (o openSSH) run(t *testing.T, stdin string, args ...string) (stdout, stderr
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-func needSSH(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("ssh"); err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("OpenSSH's client is not installed")
-	}
-	t.Skip("OpenSSH's client is not installed")
-}
-
 // startForOpenSSH starts a server that allows everything.
 func startForOpenSSH(t *testing.T) openSSH {
 	t.Helper()
-	needSSH(t)
+	need.Program(t, "ssh")
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
