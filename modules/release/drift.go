@@ -26,7 +26,7 @@ func Changes(ctx context.Context, r Runner, dir string) ([]Change, error) {
 		record=$(admin .)
 		[ -f "$record/farmrun-release" ] || exit 103
 		[ -f "$record/farmrun-files" ] || exit 104
-		list | diff "$record/farmrun-files" - || [ $? -eq 1 ]`)
+		list | comm -3 "$record/farmrun-files" -`)
 	if err != nil {
 		return nil, err
 	}
@@ -57,17 +57,18 @@ func parseFile(line string) (path string, f file) {
 	return path, f
 }
 
-// compare reads what diff says of two lists.
-func compare(diff string) []Change {
+// compare reads what comm -3 says of two lists: the lines that only the first
+// has, and after a tab those that only the second has.
+func compare(comm string) []Change {
 	was, is := map[string]file{}, map[string]file{}
 	var paths []string
-	for line := range strings.Lines(diff) {
-		line = strings.TrimSuffix(line, "\n")
-		side := map[string]map[string]file{"< ": was, "> ": is}[line[:min(2, len(line))]]
-		if side == nil {
-			continue
+	for line := range strings.Lines(comm) {
+		side := was
+		line, now := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "\t")
+		if now {
+			side = is
 		}
-		path, f := parseFile(line[2:])
+		path, f := parseFile(line)
 		if f.kind() == 'd' {
 			path += "/"
 		}

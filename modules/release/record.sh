@@ -68,6 +68,31 @@ one_by_one='for f; do
 	printf "= %.10s %s:%s %s %s\n" "$1" "$3" "$4" "$sum" "${name%.}"
 done'
 
+# dead_links is what sh does with links: it names those that lead nowhere.
+dead_links='for l; do [ -e "$l" ] || echo "! $l"; done'
+
+# look_at [OLD]: what list makes its lines of: what ls -dln and cksum say of each
+# file, or with OLD the name alone of one that another release has, too. GNU's
+# find says itself what ls does, in half the time. Others are asked again and
+# again, since busybox's forgets what "+" within parentheses was to do.
+look_at() {
+	if find . -prune -printf '' 2>/dev/null; then
+		shared=
+		[ -z "$1" ] || shared='! -type d ! -links 1 -print -o'
+		odd -exec sh -c "$one_by_one" sh {} + -o \( $shared \
+			\( -type l -printf '%M 0 %U %G %p -> %l\n' -o -printf '%M 0 %U %G %p\n' \) \
+			\( -type f -exec cksum {} + -o -type l -exec sh -c "$dead_links" sh {} + \) \)
+		return
+	fi
+	own=
+	[ -z "$1" ] || own='( -type d -o -links 1 )'
+	odd -exec sh -c "$one_by_one" sh {} +
+	[ -z "$1" ] || odd -o ! -type d ! -links 1 -print
+	odd -o $own -print | tr '\n' '\0' | xargs -0 ls -dln
+	odd -o $own -type f -print | tr '\n' '\0' | xargs -0 cksum
+	odd -o $own -type l -print | tr '\n' '\0' | xargs -0 sh -c "$dead_links" sh
+}
+
 # list [OLD]: a line for each of the files in the current directory, and for each
 # directory: permissions, owner, checksum ("-" for what is no plain file or cannot
 # be read, "!" for a link that leads nowhere) and name; for a link also what it
@@ -77,14 +102,7 @@ done'
 # has too. Who changes such a file puts another in its place, so those that are
 # still shared are as OLD has them, and are not read.
 list() {
-	# GNU's find says itself what ls does, in half the time.
-	line='-exec ls -dln {} +' start='%M\0400\040%U\040%G\040%p'
-	find . -prune -printf '' 2>/dev/null &&
-		line="( -type l -printf $start\\040->\\040%l\\n -o -printf $start\\n )"
-	shared=
-	[ -z "$1" ] || shared='! -type d ! -links 1 -print -o'
-	odd -exec sh -c "$one_by_one" sh {} + -o \( $shared $line \( -type f -exec cksum {} + -o \
-		-type l -exec sh -c 'for l; do [ -e "$l" ] || echo "! $l"; done' sh {} + \) \) 2>/dev/null |
+	look_at "$1" 2>/dev/null |
 		one_by_one=$one_by_one awk -v old="$1" "$named"'
 			BEGIN { while (old != "" && (getline line <old) > 0) was[named(line)] = line }
 			/^= / {
