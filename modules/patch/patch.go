@@ -31,8 +31,12 @@ const ErrNoFit = remote.Refusal("the patch does not fit")
 // ErrNoPatch is what an *Error wraps when there is no patch in the text.
 const ErrNoPatch = remote.Refusal("there is no patch in the text")
 
+// ErrNoTool is what an *Error wraps when the host has no patch(1), or one that
+// cannot only look, as busybox's.
+const ErrNoTool = remote.Refusal("the host has no patch(1) that can be used")
+
 // Error is a patch that was not applied, or not taken out. It wraps ErrNoFit,
-// ErrNoPatch, or the *remote.ExitError of a patch(1) that failed midway.
+// ErrNoPatch, ErrNoTool, or the *remote.ExitError of a patch(1) that failed midway.
 type Error struct {
 	Name  string // Options.Name
 	Dir   string
@@ -75,8 +79,11 @@ func (e *Error) Output() string {
 
 // Hint says what to do next.
 func (e *Error) Hint() string {
-	if errors.Is(e.Err, ErrNoFit) {
+	switch {
+	case errors.Is(e.Err, ErrNoFit):
 		return "the files are other ones than those it was made for: make it anew"
+	case errors.Is(e.Err, ErrNoTool):
+		return "install GNU patch there"
 	}
 	return ""
 }
@@ -105,6 +112,7 @@ var script string
 const (
 	statusNoFit   = 101
 	statusNoPatch = 102
+	statusNoTool  = 103
 )
 
 // Look tells whether a patch fits or is in already. It fails with ErrNoFit if
@@ -191,6 +199,9 @@ func failure(err error, res remote.Result, text string, o Options) error {
 		return &Error{Name: o.Name, Dir: o.Dir, Err: ErrNoFit, Said: said, Hunks: rejected(text, said, o.Strip)}
 	case statusNoPatch:
 		return &Error{Name: o.Name, Err: ErrNoPatch, Said: said}
+	case statusNoTool:
+		first, _, _ := strings.Cut(said, "\n") // its usage follows
+		return &Error{Name: o.Name, Err: ErrNoTool, Said: first}
 	}
 	return &Error{Name: o.Name, Err: err, Said: said}
 }

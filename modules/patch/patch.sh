@@ -3,6 +3,7 @@
 # The patch is standard input, and the files are those that it is of.
 do=$1 strip=$2
 shift 2
+command -v patch >/dev/null || exit 103
 copies=
 temp=$(mktemp) || exit
 trap 'rm -rf "$temp" "$temp.said" "$copies"' EXIT
@@ -22,6 +23,7 @@ elif try -R >/dev/null 2>&1; then
 else
 	cat "$temp.said"
 	grep -q 'Only garbage was found' "$temp.said" && exit 102
+	grep -Eq '^patch: .*(invalid|illegal|unrecognized|unknown) option' "$temp.said" && exit 103
 	exit 101
 fi
 # work OPTION FILE…: has patch work on copies of the files. It stops midway where

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -52,5 +53,21 @@ func TestApplyIsOneCommand(t *testing.T) {
 	}
 	if ran := sh.Ran()[before:]; len(ran) != 1 {
 		t.Errorf("%d commands: %v", len(ran), ran)
+	}
+}
+
+func TestNoTool(t *testing.T) {
+	t.Parallel()
+	busybox := remotetest.New(t)
+	busybox.UseBusybox(t)
+	none := remotetest.New(t)
+	none.Must(t, "mkdir bin; ln -s $(command -v sh) bin/sh")
+	none.Env = append(none.Env, "PATH="+none.Dir+"/bin")
+	for name, sh := range map[string]*remotetest.Shell{"busybox": busybox, "none": none} {
+		_, err := Look(t.Context(), sh, "--- a\n+++ a\n@@ -1 +1 @@\n-1\n+one\n", Options{})
+		if !errors.Is(err, ErrNoTool) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		t.Log(err)
 	}
 }
