@@ -57,6 +57,23 @@ func (p *port) bind() error {
 func (p *port) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.number)) }
 
 // listen fails while another listener has the port.
-func (p *port) listen() (net.Listener, error) { return net.Listen("tcp", p.addr()) }
+func (p *port) listen() (net.Listener, error) {
+	l, err := net.Listen("tcp", p.addr())
+	if err != nil {
+		return nil, err
+	}
+	return listener{l.(*net.TCPListener)}, nil
+}
+
+// listener gives up its port with Close even if a process that is being started
+// still has its socket: between fork and exec each has all that are open.
+type listener struct{ *net.TCPListener }
+
+func (l listener) Close() error {
+	if conn, err := l.SyscallConn(); err == nil {
+		conn.Control(func(fd uintptr) { syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
+	}
+	return l.TCPListener.Close()
+}
 
 func (p *port) close() { syscall.Close(p.fd) }

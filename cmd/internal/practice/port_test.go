@@ -34,6 +34,11 @@ func TestPort(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer near.Close()
+		inherited, err := l.(listener).File() // as a process has it that is being started
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer inherited.Close()
 		l.Close()
 	}
 }
