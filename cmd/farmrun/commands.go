@@ -12,22 +12,22 @@ import (
 // command is a word that is no script.
 type command struct {
 	job     func(f flags, args []string) (job, error)
-	help    string         // what "farmrun help" says of it; "" for the usage of farmrun itself
-	options *pflag.FlagSet // those that it has, or nil
+	help    string                // what "farmrun help" says of it; "" for the usage of farmrun itself
+	options func() *pflag.FlagSet // makes those that it has; nil where it has none
 }
 
 // commands returns all of them, by their names.
 func commands() map[string]command {
 	return map[string]command{
 		"check":  {checkJob, checkHelp, nil},
-		"demo":   {demoJob, demoHelp, new(demo).set()},
+		"demo":   {demoJob, demoHelp, new(demo).set},
 		"help":   {helpJob, "", nil},
 		"init":   {initJob, initHelp, nil},
 		"record": {recordJob, recordHelp, nil},
 		"report": {reportJob, reportHelp, nil},
-		"resume": {resumeJob, resumeHelp, new(resume).set()},
+		"resume": {resumeJob, resumeHelp, new(resume).set},
 		"runs":   {runsJob, runsHelp, nil},
-		"show":   {showJob, showHelp, new(replay).set()},
+		"show":   {showJob, showHelp, new(replay).set},
 		"unlock": {unlockJob, unlockHelp, nil},
 	}
 }
@@ -42,7 +42,7 @@ func (c command) text(f flags) string {
 	case c.options == nil:
 		return c.help
 	}
-	return c.help + "\nOptions:\n" + cli.FlagHelp(c.options)
+	return c.help + "\nOptions:\n" + cli.FlagHelp(c.options())
 }
 
 const demoHelp = `Usage: farmrun [flags] demo [-n N] [SCRIPT.lua ARG...]

@@ -151,15 +151,14 @@ func (f flags) job(args []string) (job, error) {
 	case len(args) == 0:
 		return nil, usageError("there is nothing to do: name a script, or give -c a command")
 	}
-	if len(args) > 1 && (args[1] == "--help" || args[1] == "-h") {
-		if c, ok := commands()[args[0]]; ok {
-			return say(c.text(f)), nil
-		}
+	c, ok := commands()[args[0]]
+	switch {
+	case !ok:
+		return scriptJob(f, args[0], args[1:])
+	case len(args) > 1 && (args[1] == "--help" || args[1] == "-h"):
+		return say(c.text(f)), nil
 	}
-	if c, ok := commands()[args[0]]; ok {
-		return c.job(f, args[1:])
-	}
-	return scriptJob(f, args[0], args[1:])
+	return c.job(f, args[1:])
 }
 
 // check refuses combinations that make no sense.

@@ -38,7 +38,7 @@ func copyScripts(dir string, out *console.Console) error {
 		if err != nil {
 			return err
 		}
-		return writeNew(filepath.Join(dir, filepath.FromSlash(name)), text, out)
+		return write(filepath.Join(dir, filepath.FromSlash(name)), text, true, out)
 	})
 	if err == nil {
 		err = writeEditorFiles(dir, out)
@@ -59,33 +59,26 @@ func writeEditorFiles(dir string, out *console.Console) error {
 	files := m.EditorFiles()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		path := filepath.Join(dir, filepath.FromSlash(name))
-		write := writeNew
-		if strings.HasPrefix(name, manual.StubDir+"/") {
-			write = rewrite
-		}
-		if err := write(path, []byte(files[name]), out); err != nil {
+		edited := !strings.HasPrefix(name, manual.StubDir+"/")
+		if err := write(path, []byte(files[name]), edited, out); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeNew writes a file, unless there is one. It says so if that is another.
-func writeNew(path string, text []byte, out *console.Console) error {
+// write writes a file, unless it is there and as it should be. Another that is
+// there is left as it is, and named, if it is one that people edit.
+func write(path string, text []byte, edited bool, out *console.Console) error {
 	there, err := os.ReadFile(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return rewrite(path, text, out)
-	case err == nil && !bytes.Equal(there, text):
-		note(out, "%s is not the one that comes with this farmrun: left as it is", path)
-	}
-	return err
-}
-
-// rewrite makes a file what it should be, whatever it was.
-func rewrite(path string, text []byte, out *console.Console) error {
-	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, text) {
+	case err == nil && bytes.Equal(there, text):
 		return nil
+	case edited && err == nil:
+		note(out, "%s is not the one that comes with this farmrun: left as it is", path)
+		return nil
+	case edited && !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
