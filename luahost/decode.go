@@ -9,6 +9,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/lualib/arg"
 )
 
 // Count returns how many arguments there are, the receiver of a method included.
@@ -194,9 +196,8 @@ func typeName(v lua.LValue) string {
 }
 
 func decodeString(v lua.LValue, into reflect.Value) error {
-	switch v.(type) {
-	case lua.LString, lua.LNumber:
-		into.SetString(v.String())
+	if s, ok := arg.ToString(v); ok {
+		into.SetString(s)
 		return nil
 	}
 	return mismatch("a string", v)

@@ -30,8 +30,12 @@ func (rt *Runtime) setModules() {
 		rt.modules[m.Name] = m
 	}
 	rt.loaded = rt.root.NewTable()
+	for _, library := range []string{"string", "table", "math", "io", "os", "coroutine", "debug", "_G"} {
+		rt.loaded.RawSetString(library, rt.root.GetGlobal(library))
+	}
 	library := rt.root.NewTable()
 	library.RawSetString("loaded", rt.loaded)
+	rt.loaded.RawSetString("package", library)
 	rt.root.SetGlobal("package", library)
 	rt.root.SetGlobal("require", rt.function("require", rt.require))
 }

@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/lualib"
+	"farmrun/luahost/lualib/arg"
 )
 
 // A thread begins small and grows as it must: there may be one for each of
@@ -45,6 +48,7 @@ func newState(rt *Runtime) *lua.LState {
 		L.Push(lua.LString(lib.name))
 		L.Call(1, 0)
 	}
+	rt.openLibrary()
 	rt.restrict()
 	rt.setModules()
 	rt.strictGlobals()
@@ -66,8 +70,6 @@ func (rt *Runtime) restrict() {
 		"setlocal": nil, "setupvalue": nil, "sethook": nil, "gethook": nil, "debug": nil, "getlocal": nil, "getupvalue": nil,
 	})
 	rt.set("coroutine", rt.coroutines())
-	rt.set("string", rt.patterns())
-	rt.set("table", map[string]Func{"concat": concat})
 	L.SetGlobal("print", rt.function("print", printLine))
 	L.SetGlobal("dofile", rt.function("dofile", gone("dofile", "require")))
 	L.SetGlobal("loadfile", rt.function("loadfile", gone("loadfile", "require")))
@@ -114,7 +116,11 @@ func exit(c *Call) {
 func printLine(c *Call) {
 	words := make([]string, c.Count())
 	for i := range words {
-		words[i] = c.L.ToStringMeta(c.Value(i + 1)).String()
+		text, ok := arg.ToString(lualib.TextOf(c.L, c.Value(i+1)))
+		if !ok {
+			c.Fail("'tostring' must return a string to 'print'")
+		}
+		words[i] = text
 	}
 	c.Print(strings.Join(words, "\t") + "\n")
 }

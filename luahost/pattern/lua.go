@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/lualib/arg"
 )
 
 // MaxString is how long a string may be that rep or gsub makes: 64 MiB.
@@ -31,7 +33,8 @@ func Library() map[string]lua.LGFunction {
 }
 
 func find(L *lua.LState) int {
-	subject, text, init := L.CheckString(1), L.CheckString(2), checkInit(L)
+	subject, text := arg.String(L, 1), arg.String(L, 2)
+	init := checkInit(L, subject)
 	var p *Pattern
 	if L.ToBool(4) || !strings.ContainsAny(text, special) { // a ")" alone is plain here, as in Lua 5.1
 		p = &Pattern{literal: text}
@@ -52,7 +55,8 @@ func find(L *lua.LState) int {
 }
 
 func match(L *lua.LState) int {
-	subject, text, init := L.CheckString(1), L.CheckString(2), checkInit(L)
+	subject, text := arg.String(L, 1), arg.String(L, 2)
+	init := checkInit(L, subject)
 	m, ok := search(L, check(L, text, true), budget(L), subject, init)
 	if !ok {
 		L.Push(lua.LNil)
@@ -62,8 +66,8 @@ func match(L *lua.LState) int {
 }
 
 func gmatch(L *lua.LState) int {
-	subject := L.CheckString(1)
-	p := check(L, L.CheckString(2), false) // an anchor would make no sense
+	subject := arg.String(L, 1)
+	p := check(L, arg.String(L, 2), false) // an anchor would make no sense
 	at := 0
 	L.Push(L.NewFunction(func(L *lua.LState) int {
 		if at > len(subject) {
@@ -81,14 +85,11 @@ func gmatch(L *lua.LState) int {
 }
 
 func gsub(L *lua.LState) int {
-	subject, text := L.CheckString(1), L.CheckString(2)
+	subject, text := arg.String(L, 1), arg.String(L, 2)
+	most := arg.OptInt(L, 4, len(subject)+1)
 	replace := replacer(L, 3)
-	most := len(subject) + 1
-	if L.Get(4) != lua.LNil {
-		most = toInt(L.CheckNumber(4))
-	}
 	p, b := check(L, text, true), budget(L)
-	out := limited{L: L}
+	out := Builder{L: L}
 	count, done := 0, 0 // done is how much of subject is in out
 	for at := 0; count < most && at <= len(subject); {
 		m, ok := search(L, p, b, subject, at)
@@ -96,21 +97,21 @@ func gsub(L *lua.LState) int {
 			break
 		}
 		count++
-		out.add(subject[done:m.Start])
-		out.add(replace(m, subject))
+		out.Add(subject[done:m.Start])
+		out.Add(replace(m, subject))
 		done, at = m.End, m.next()
 		if p.anchored {
 			break
 		}
 	}
-	out.add(subject[done:])
+	out.Add(subject[done:])
 	L.Push(lua.LString(out.String()))
 	L.Push(lua.LNumber(count))
 	return 2
 }
 
 func rep(L *lua.LState) int {
-	text, n := L.CheckString(1), toInt(L.CheckNumber(2))
+	text, n := arg.String(L, 1), arg.Int(L, 2)
 	if n <= 0 || text == "" {
 		L.Push(lua.LString(""))
 		return 1
@@ -164,33 +165,16 @@ func search(L *lua.LState, p *Pattern, b *Budget, subject string, init int) (Mat
 	return m, ok
 }
 
-func raise(L *lua.LState, err error) { L.RaiseError("%s", err.Error()) }
+func raise(L *lua.LState, err error) { arg.Fail(L, err.Error()) }
 
 // checkInit reads the third argument, where to begin: from 1, or from the end
-// if it is negative. It returns an offset, perhaps past the end.
-func checkInit(L *lua.LState) int {
-	if L.Get(3) == lua.LNil {
-		return 0
-	}
-	init := toInt(L.CheckNumber(3))
+// if it is negative. It returns an offset within the subject.
+func checkInit(L *lua.LState, subject string) int {
+	init := arg.OptInteger(L, 3, 1)
 	if init < 0 {
-		init += len(L.CheckString(1)) + 1
+		init += int64(len(subject)) + 1
 	}
-	return max(init-1, 0)
-}
-
-// toInt cuts a number off to an int that can be reckoned with.
-func toInt(n lua.LNumber) int {
-	const most = 1 << 31
-	switch {
-	case n != n:
-		return 0
-	case n > most:
-		return most
-	case n < -most:
-		return -most
-	}
-	return int(n)
+	return int(min(max(init-1, 0), int64(len(subject))))
 }
 
 // value returns what a capture is in Lua: a string, or a position from 1.
@@ -219,11 +203,11 @@ func pushCaptures(L *lua.LState, m Match, subject string) int {
 }
 
 // replacer returns what makes gsub's replacement for a match, from the
-// argument in position arg.
-func replacer(L *lua.LState, arg int) func(Match, string) string {
-	switch v := L.Get(arg).(type) {
+// argument in position n.
+func replacer(L *lua.LState, n int) func(Match, string) string {
+	switch v := L.Get(n).(type) {
 	case lua.LString, lua.LNumber:
-		template := v.String()
+		template := arg.String(L, n)
 		return func(m Match, subject string) string { return fill(L, template, m, subject) }
 	case *lua.LTable:
 		return func(m Match, subject string) string {
@@ -238,18 +222,18 @@ func replacer(L *lua.LState, arg int) func(Match, string) string {
 			return replacement(L, result, m, subject)
 		}
 	}
-	L.ArgError(arg, "string/function/table expected")
+	arg.Error(L, n, "string/function/table expected")
 	return nil
 }
 
 // replacement returns what a table or function gave for a match; nil and false
 // leave the match as it is.
 func replacement(L *lua.LState, v lua.LValue, m Match, subject string) string {
-	switch {
-	case lua.LVIsFalse(v):
+	if lua.LVIsFalse(v) {
 		return subject[m.Start:m.End]
-	case lua.LVCanConvToString(v):
-		return v.String()
+	}
+	if s, ok := arg.ToString(v); ok {
+		return s
 	}
 	raise(L, fmt.Errorf("invalid replacement value (a %s)", v.Type()))
 	return ""
@@ -262,16 +246,16 @@ func fill(L *lua.LState, template string, m Match, subject string) string {
 	if !more {
 		return template
 	}
-	out := limited{L: L}
+	out := Builder{L: L}
 	for ; more; before, rest, more = strings.Cut(rest, "%") {
-		out.add(before)
+		out.Add(before)
 		if rest == "" {
 			raise(L, errEndsInReplace)
 		}
-		out.add(place(L, rest[0], m, subject))
+		out.Add(place(L, rest[0], m, subject))
 		rest = rest[1:]
 	}
-	out.add(before)
+	out.Add(before)
 	return out.String()
 }
 
@@ -291,13 +275,15 @@ func place(L *lua.LState, c byte, m Match, subject string) string {
 	return ""
 }
 
-// limited builds a string of at most MaxString bytes.
-type limited struct {
+// Builder builds a string of at most MaxString bytes. L is the state that a
+// longer one is raised in.
+type Builder struct {
 	strings.Builder
 	L *lua.LState
 }
 
-func (b *limited) add(s string) {
+// Add appends s.
+func (b *Builder) Add(s string) {
 	if b.Len()+len(s) > MaxString {
 		raise(b.L, errTooLarge)
 	}

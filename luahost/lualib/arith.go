@@ -1,0 +1,151 @@
+package lualib
+
+import (
+	"math"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/lualib/arg"
+	"farmrun/luahost/pattern"
+)
+
+// operators are those that make numbers of strings, by metamethod.
+var operators = map[string]func(a, b float64) float64{
+	"__add": func(a, b float64) float64 { return a + b },
+	"__sub": func(a, b float64) float64 { return a - b },
+	"__mul": func(a, b float64) float64 { return a * b },
+	"__div": func(a, b float64) float64 { return a / b },
+	"__mod": mod,
+	"__pow": math.Pow,
+	"__unm": func(a, _ float64) float64 { return -a },
+}
+
+// mod is "a % b".
+func mod(a, b float64) float64 { return a - math.Floor(a/b)*b }
+
+// setStringMeta gives strings a metatable that does their arithmetic.
+// gopher-lua's own takes "010" for 8 and "1_0" for 10, but asks metamethods
+// first.
+func setStringMeta(L *lua.LState, config Config) {
+	library := L.GetGlobal("string").(*lua.LTable)
+	library.RawSetString("__index", lua.LNil) // gopher-lua's is its own metatable
+	meta := L.NewTable()
+	meta.RawSetString("__index", library)
+	for event, operator := range operators {
+		f := func(L *lua.LState) int { return arithmetic(L, event, operator) }
+		meta.RawSetString(event, config.Function("arithmetic", f))
+	}
+	L.SetMetatable(lua.LString(""), meta)
+}
+
+// arithmetic is an operator of which one operand is a string. An operand that
+// is neither a number nor a string may have a metamethod, which goes first.
+func arithmetic(L *lua.LState, event string, operator func(a, b float64) float64) int {
+	left, right := L.Get(1), L.Get(2)
+	if event == "__unm" {
+		right = left
+	}
+	a, isNumber := arg.ToNumber(left)
+	b, areNumbers := arg.ToNumber(right)
+	if isNumber && areNumbers {
+		return pushNumber(L, operator(a, b))
+	}
+	for _, operand := range []lua.LValue{left, right} {
+		if _, is := operand.(lua.LString); is {
+			continue
+		}
+		if f := L.GetMetaField(operand, event); f != lua.LNil {
+			return push(L, call(L, f, left, right))
+		}
+	}
+	if isNumber {
+		left = right
+	}
+	arg.Fail(L, "attempt to perform arithmetic on a "+left.Type().String()+" value")
+	return 0
+}
+
+// Mod is the operator "%" as a function of two operands.
+func Mod(L *lua.LState) int {
+	a, isNumber := L.Get(1).(lua.LNumber)
+	b, areNumbers := L.Get(2).(lua.LNumber)
+	if isNumber && areNumbers {
+		return pushNumber(L, mod(float64(a), float64(b)))
+	}
+	for i := 1; i <= 2; i++ {
+		if f := L.GetMetaField(L.Get(i), "__mod"); f != lua.LNil {
+			return push(L, call(L, f, L.Get(1), L.Get(2)))
+		}
+	}
+	return arithmetic(L, "__mod", mod)
+}
+
+// Concat is the operator ".." as a function of its operands, of which there are
+// two or more. A string of more than pattern.MaxString bytes is an error.
+func Concat(L *lua.LState) int {
+	result := L.Get(L.GetTop())
+	for i := L.GetTop() - 1; i > 0; {
+		first := i + 1
+		for first > 1 && isText(L.Get(first-1)) && isText(result) {
+			first--
+		}
+		if first <= i {
+			result = join(L, first, i, result)
+			i = first - 1
+			continue
+		}
+		result = concatMeta(L, L.Get(i), result)
+		i--
+	}
+	return push(L, result)
+}
+
+func isText(v lua.LValue) bool {
+	_, is := arg.ToString(v)
+	return is
+}
+
+// join concatenates the arguments from first to last and, behind them, a value.
+func join(L *lua.LState, first, last int, behind lua.LValue) lua.LValue {
+	out := pattern.Builder{L: L}
+	for i := first; i <= last; i++ {
+		out.Add(arg.String(L, i))
+	}
+	s, _ := arg.ToString(behind)
+	out.Add(s)
+	return lua.LString(out.String())
+}
+
+func concatMeta(L *lua.LState, left, right lua.LValue) lua.LValue {
+	for _, operand := range []lua.LValue{left, right} {
+		if f := L.GetMetaField(operand, "__concat"); f != lua.LNil {
+			return call(L, f, left, right)
+		}
+	}
+	if isText(left) {
+		left = right
+	}
+	arg.Fail(L, "attempt to concatenate a "+left.Type().String()+" value")
+	return nil
+}
+
+// less is the operator "<".
+func less(L *lua.LState, a, b lua.LValue) bool {
+	if x, ok := a.(lua.LNumber); ok {
+		if y, ok := b.(lua.LNumber); ok {
+			return x < y
+		}
+	}
+	kind := a.Type().String()
+	if a.Type() != b.Type() {
+		arg.FailPlain(L, "attempt to compare "+kind+" with "+b.Type().String())
+	}
+	if x, ok := a.(lua.LString); ok {
+		return x < b.(lua.LString)
+	}
+	if f := L.GetMetaField(a, "__lt"); f != lua.LNil && f == L.GetMetaField(b, "__lt") {
+		return lua.LVAsBool(call(L, f, a, b))
+	}
+	arg.FailPlain(L, "attempt to compare two "+kind+" values")
+	return false
+}

@@ -1,0 +1,93 @@
+package lualib
+
+import (
+	"fmt"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/lualib/arg"
+)
+
+// loader has load and loadstring.
+type loader struct {
+	compile func(L *lua.LState, source, name string) (*lua.LFunction, error)
+}
+
+func compile(L *lua.LState, source, name string) (*lua.LFunction, error) {
+	return L.Load(strings.NewReader(source), name)
+}
+
+// loadString is loadstring(source [, name]).
+func (l loader) loadString(L *lua.LState) int {
+	source := arg.String(L, 1)
+	return l.chunk(L, source, arg.OptString(L, 2, source))
+}
+
+// load is load(reader [, name]): the source is all strings that reader returns,
+// until it returns nil or "".
+func (l loader) load(L *lua.LState) int {
+	reader := arg.Function(L, 1)
+	name := arg.OptString(L, 2, "=(load)")
+	var source strings.Builder
+	for {
+		if err := L.CallByParam(lua.P{Fn: reader, NRet: 1, Protect: true}); err != nil {
+			return push(L, lua.LNil, errorValue(err))
+		}
+		piece := L.Get(-1)
+		L.Pop(1)
+		s, ok := arg.ToString(piece)
+		switch {
+		case piece == lua.LNil || ok && s == "":
+			return l.chunk(L, source.String(), name)
+		case !ok:
+			return push(L, lua.LNil, lua.LString("reader function must return a string"))
+		}
+		source.WriteString(s)
+	}
+}
+
+// errorValue is the value that a protected call was ended by.
+func errorValue(err error) lua.LValue {
+	if api, ok := err.(*lua.ApiError); ok {
+		return api.Object
+	}
+	return lua.LString(err.Error())
+}
+
+func (l loader) chunk(L *lua.LState, source, name string) int {
+	if strings.HasPrefix(source, "\x1bLua") {
+		return push(L, lua.LNil, lua.LString(chunkName(name)+": compiled Lua is not accepted"))
+	}
+	if strings.HasPrefix(source, "#") { // a first line of a file, but not of a string
+		source = " " + source
+	}
+	f, err := l.compile(L, source, chunkName(name))
+	if err != nil {
+		return push(L, lua.LNil, lua.LString(err.Error()))
+	}
+	return push(L, f)
+}
+
+// shownName is how much of a chunk's name errors show.
+const shownName = 60
+
+// chunkName is the name of a chunk as errors show it: what follows "=" or "@",
+// or the first line of the source.
+func chunkName(name string) string {
+	switch {
+	case strings.HasPrefix(name, "="):
+		return name[1:min(len(name), shownName)]
+	case strings.HasPrefix(name, "@"):
+		if most := shownName - len("...") - 1; len(name) > most {
+			return "..." + name[len(name)-most:]
+		}
+		return name[1:]
+	}
+	const frame = `[string "..."]`
+	line, _, cut := strings.Cut(name, "\n")
+	if most := shownName - len(frame) - 1; cut || len(line) > most {
+		line = line[:min(len(line), most)] + "..."
+	}
+	return fmt.Sprintf(`[string "%s"]`, line)
+}

@@ -1,0 +1,112 @@
+package lualib_test
+
+import (
+	_ "embed"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"farmrun/luahost"
+	"farmrun/luahost/luahosttest"
+	"farmrun/testdata/need"
+)
+
+var (
+	cases = flag.Int("lualib.cases", 2000, "how many random calls are compared with lua5.1")
+	seed  = flag.Uint64("lualib.seed", 0, "of the random calls; 0 is a new one")
+)
+
+//go:embed testdata/show.lua
+var show string
+
+// program is a Lua program that shows the results of cases, a line each.
+func program(list []string) string {
+	var b strings.Builder
+	b.WriteString(show)
+	for i, c := range list {
+		fmt.Fprintf(&b, "case(%d, function() %s end)\n", i, c)
+	}
+	return b.String()
+}
+
+// compare runs cases in farmrun and in lua5.1 and reports each that differs.
+func compare(t *testing.T, list []string) {
+	t.Helper()
+	need.Program(t, "lua5.1")
+	source := program(list)
+	ours, err := luahosttest.Run(t, luahost.Config{}, source, "cases.lua")
+	if err != nil {
+		t.Fatalf("%v\nafter: %s", err, lastLine(ours))
+	}
+	got, want := strings.Split(ours, "\n"), strings.Split(lua51(t, source), "\n")
+	if len(got) != len(want) {
+		t.Fatalf("%d lines, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Errorf("%s\n got %s\nwant %s", list[i], got[i], want[i])
+		}
+	}
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
+// lua51 runs a program in PUC's own interpreter, in the time zone of the test.
+func lua51(t *testing.T, source string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "cases.lua"), []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("lua5.1", "cases.lua")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ="+time.Local.String())
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s\nafter: %s", err, errs.String(), lastLine(string(out)))
+	}
+	return string(out)
+}
+
+// batch is how many cases go into one program.
+const batch = 1000
+
+func TestRandomCallsDoAsInLua51(t *testing.T) {
+	s := *seed
+	if s == 0 {
+		s = rand.Uint64()
+	}
+	t.Logf("-lualib.seed=%d", s)
+	rng := random{rand.New(rand.NewPCG(s, 0))}
+	for left := *cases; left > 0; left -= batch {
+		inZone(t, pick(rng, "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"))
+		list := make([]string, min(left, batch))
+		for i := range list {
+			list[i] = rng.call()
+		}
+		compare(t, list)
+	}
+}
+
+// inZone sets the local time zone until the end of the test.
+func inZone(t *testing.T, name string) {
+	t.Helper()
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := time.Local
+	t.Cleanup(func() { time.Local = before })
+	time.Local = zone
+}

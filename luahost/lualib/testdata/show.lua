@@ -1,0 +1,60 @@
+-- Shows the results of a case as one line, in lua5.1 and in farmrun alike.
+local INF, NAN, NEGZERO = 1 / 0, 0 / 0, -tonumber "0"
+
+local function quoted(s)
+  local out = {}
+  for i = 1, #s do
+    local b = s:byte(i)
+    if b < 32 or b > 126 or b == 92 then out[i] = "\\" .. tostring(b) .. ";" else out[i] = s:sub(i, i) end
+  end
+  return "'" .. table.concat(out) .. "'"
+end
+
+-- Addresses differ, and so may the sign of what is no number.
+local function shown(v)
+  if v ~= v then return "nan" end
+  if type(v) == "string" then return (quoted(v):gsub("0x%x%x%x%x%x%x+", "ADDRESS"):gsub("%-nan", "nan")) end
+  return (tostring(v):gsub("0x%x%x%x%x%x%x+", "ADDRESS"))
+end
+
+local function line(number, ok, ...)
+  local out = {}
+  for i = 1, select("#", ...) do out[i] = shown((select(i, ...))) end
+  print(tostring(number) .. (ok and " returns " or " fails ") .. table.concat(out, ", "))
+end
+
+local function case(number, f) line(number, pcall(f)) end
+
+-- Results, and what became of a table. With holes its length is no certain
+-- number.
+local function keep(t, ...)
+  local out, holes = {}, false
+  for i = -2, 12 do
+    out[#out + 1] = shown(t[i])
+    holes = holes or i > 1 and t[i] ~= nil and t[i - 1] == nil
+  end
+  return table.concat(out, " "), holes and "holes" or #t, ...
+end
+
+-- An operation, without the names that Lua gives to its operands in errors.
+local function operation(f)
+  local ok, v = pcall(f)
+  if ok then return v end
+  return (v:gsub("on %a+ '%a+' %((.*)%)", "on %1"))
+end
+
+-- The leading digits of numbers, and the kind of others.
+local function near(...)
+  local out = {}
+  for i = 1, select("#", ...) do
+    local v = select(i, ...)
+    out[i] = type(v) == "number" and string.format("%.9g", v) or type(v)
+  end
+  return table.concat(out, " ")
+end
+
+local function kinds(...)
+  local out = {}
+  for i = 1, select("#", ...) do out[i] = type((select(i, ...))) end
+  return table.concat(out, " ")
+end
