@@ -2,6 +2,8 @@ package luahost
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/lualib/arg"
 )
 
 // coroutines are the functions of Lua's coroutine library that threads make
@@ -28,6 +30,9 @@ func (rt *Runtime) coroutines() map[string]Func {
 // createCoroutine makes a coroutine without a context: whoever resumes it
 // lends it one.
 func createCoroutine(c *Call, create lua.LGFunction) int {
+	if f, ok := c.Value(1).(*lua.LFunction); !ok || f.IsG {
+		arg.Error(c.L, 1, "Lua function expected")
+	}
 	ctx := c.L.RemoveContext()
 	defer c.L.SetContext(ctx)
 	return create(c.L)
@@ -38,11 +43,15 @@ func createCoroutine(c *Call, create lua.LGFunction) int {
 func resumeCoroutine(c *Call, resume lua.LGFunction) int {
 	co, ok := c.Value(1).(*lua.LState)
 	if !ok {
-		return resume(c.L) // which says so
+		arg.Error(c.L, 1, "coroutine expected")
 	}
-	if c.rt.resumed[co] {
+	state := c.L.Status(co)
+	if c.rt.resumed[co] && co != c.L {
+		state = "normal"
+	}
+	if state != "suspended" {
 		c.L.Push(lua.LFalse)
-		c.L.Push(lua.LString("cannot resume a coroutine that is running"))
+		c.L.Push(lua.LString("cannot resume " + state + " coroutine"))
 		return 2
 	}
 	c.rt.resumed[co] = true
@@ -59,7 +68,11 @@ func wrapCoroutine(c *Call, create, resume lua.LGFunction) {
 		c.L.Insert(co, 1)
 		results := resumeCoroutine(c, resume)
 		if first := c.L.GetTop() - results + 1; c.L.Get(first) == lua.LFalse {
-			c.L.Error(c.L.Get(first+1), 0)
+			failed := c.L.Get(first + 1)
+			if text, ok := arg.ToString(failed); ok {
+				failed = lua.LString(arg.Position(c.L, 1) + text)
+			}
+			c.L.Error(failed, 0)
 		}
 		c.results = results - 1
 	}))
@@ -68,7 +81,11 @@ func wrapCoroutine(c *Call, create, resume lua.LGFunction) {
 // coroutineStatus is coroutine.status; a coroutine that another host's
 // function has resumed is "normal".
 func coroutineStatus(c *Call, status lua.LGFunction) {
-	if co, ok := c.Value(1).(*lua.LState); ok && c.rt.resumed[co] && co != c.L {
+	co, ok := c.Value(1).(*lua.LState)
+	if !ok {
+		arg.Error(c.L, 1, "coroutine expected")
+	}
+	if c.rt.resumed[co] && co != c.L {
 		c.Push("normal")
 		return
 	}

@@ -2,7 +2,6 @@ package luahost
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -61,7 +60,7 @@ func (rt *Runtime) restrict() {
 	L := rt.root
 	rt.set("os", map[string]Func{"exit": exit, "execute": gone("os.execute", "farm.here():run"), "setenv": nil})
 	rt.set("io", map[string]Func{
-		"write": write, "open": open(L.GetField(L.GetGlobal("io"), "open")), "lines": gone("io.lines", "io.open(path):lines()"),
+		"write": write, "lines": gone("io.lines", "io.open(path):lines()"),
 		"popen": gone("io.popen", "farm.here():run"), "read": gone("io.read", "cli.ask"),
 		"stdin": nil, "stdout": nil, "stderr": nil, "input": nil, "output": nil, "close": nil, "flush": nil,
 	})
@@ -128,20 +127,6 @@ func printLine(c *Call) {
 func write(c *Call) {
 	for i := range c.Count() {
 		c.Print(c.String(i + 1))
-	}
-}
-
-// open is io.open for what cannot make it wait: a regular file, or one that is
-// not there yet.
-func open(original lua.LValue) Func {
-	plain := original.(*lua.LFunction).GFunction
-	return func(c *Call) {
-		path := c.String(1)
-		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-			c.Push(nil, fmt.Sprintf("%s: not a regular file", path))
-			return
-		}
-		c.results = plain(c.L)
 	}
 }
 

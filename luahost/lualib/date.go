@@ -90,10 +90,12 @@ func timeOf(L *lua.LState) int {
 	t := arg.Table(L, 1)
 	second, minute, hour := dateField(L, t, "sec", 0), dateField(L, t, "min", 0), dateField(L, t, "hour", 12)
 	day, month, year := dateField(L, t, "day", -1), dateField(L, t, "month", -1), dateField(L, t, "year", -1)
-	at := localTime(year, month, day, hour, minute, second)
+	onClock := min(max(second, 0), 59)
+	at := localTime(year, month, day, hour, minute, onClock)
 	if dst := L.GetField(t, "isdst"); dst != lua.LNil {
 		at = withDST(at, lua.LVAsBool(dst))
 	}
+	at = at.Add(time.Duration(second-onClock) * time.Second) // these pass, whatever the clock shows
 	if at.Unix() == -1 || at.Year()-1900 > math.MaxInt32 || at.Year()-1900 < math.MinInt32 {
 		return push(L, lua.LNil)
 	}
@@ -119,7 +121,7 @@ func localTime(year, month, day, hour, minute, second int) time.Time {
 // The C library looks for another season in steps of a week, for some years.
 const (
 	seasonStep   = 601200 * time.Second
-	seasonsApart = 268435456 * time.Second
+	seasonsApart = 229222804 * time.Second
 )
 
 // withDST takes the clock's time of t for one of daylight saving time, or not,

@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost/lualib/arg"
+	"farmrun/luahost/pattern"
 )
 
 // loader has load and loadstring.
@@ -29,7 +30,7 @@ func (l loader) loadString(L *lua.LState) int {
 func (l loader) load(L *lua.LState) int {
 	reader := arg.Function(L, 1)
 	name := arg.OptString(L, 2, "=(load)")
-	var source strings.Builder
+	source := pattern.Builder{L: L}
 	for {
 		if err := L.CallByParam(lua.P{Fn: reader, NRet: 1, Protect: true}); err != nil {
 			return push(L, lua.LNil, errorValue(err))
@@ -41,9 +42,9 @@ func (l loader) load(L *lua.LState) int {
 		case piece == lua.LNil || ok && s == "":
 			return l.chunk(L, source.String(), name)
 		case !ok:
-			return push(L, lua.LNil, lua.LString("reader function must return a string"))
+			return push(L, lua.LNil, lua.LString(arg.Position(L, 1)+"reader function must return a string"))
 		}
-		source.WriteString(s)
+		source.Add(s)
 	}
 }
 

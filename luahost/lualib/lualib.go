@@ -38,7 +38,7 @@ func Open(L *lua.LState, config Config) {
 		config.Compile = compile
 	}
 	for library, funcs := range map[string]functions{
-		"string": stringLibrary(), "table": tableLibrary(), "math": mathLibrary(), "os": osLibrary(),
+		"string": stringLibrary(), "table": tableLibrary(), "math": mathLibrary(), "os": osLibrary(), "debug": debugLibrary(L),
 	} {
 		fill(L.GetGlobal(library).(*lua.LTable), library+".", funcs, config)
 	}
@@ -46,6 +46,7 @@ func Open(L *lua.LState, config Config) {
 	globals := L.Get(lua.GlobalsIndex).(*lua.LTable)
 	fill(globals, "", baseLibrary(config), config)
 	openIterators(L, globals)
+	openIO(L, config)
 	setStringMeta(L, config)
 }
 

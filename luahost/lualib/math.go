@@ -19,7 +19,7 @@ func mathLibrary() functions {
 	}
 	for name, f := range map[string]func(float64) float64{
 		"abs": math.Abs, "acos": math.Acos, "asin": math.Asin, "atan": math.Atan, "ceil": math.Ceil, "cos": math.Cos, "cosh": math.Cosh,
-		"deg": degrees, "exp": math.Exp, "floor": math.Floor, "log": math.Log, "log10": log10, "rad": radians, "sin": math.Sin,
+		"deg": degrees, "exp": math.Exp, "floor": math.Floor, "log": log, "log10": log10, "rad": radians, "sin": math.Sin,
 		"sinh": math.Sinh, "sqrt": math.Sqrt, "tan": math.Tan, "tanh": math.Tanh,
 	} {
 		library[name] = func(L *lua.LState) int { return pushNumber(L, f(arg.Number(L, 1))) }
@@ -41,10 +41,22 @@ const degree = math.Pi / 180
 func degrees(f float64) float64 { return f / degree }
 func radians(f float64) float64 { return f * degree }
 
+// logarithm is log of f. Go's is wrong for numbers close to zero, so they are
+// made larger first.
+func logarithm(log func(float64) float64, f float64) float64 {
+	const larger = 1 << 60
+	if 0 < f && f < 0x1p-1000 {
+		return log(f*larger) - log(larger)
+	}
+	return log(f)
+}
+
+func log(f float64) float64 { return logarithm(math.Log, f) }
+
 // log10 is exact for powers of ten, which Go's is not: its log10(1000) is less
 // than 3.
 func log10(f float64) float64 {
-	result := math.Log10(f)
+	result := logarithm(math.Log10, f)
 	if whole := math.Round(result); math.Pow10(int(whole)) == f {
 		return whole
 	}

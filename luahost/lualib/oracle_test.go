@@ -40,6 +40,7 @@ func compare(t *testing.T, list []string) {
 	t.Helper()
 	need.Program(t, "lua5.1")
 	source := program(list)
+	t.Chdir(t.TempDir()) // some cases write files
 	ours, err := luahosttest.Run(t, luahost.Config{}, source, "cases.lua")
 	if err != nil {
 		t.Fatalf("%v\nafter: %s", err, lastLine(ours))
@@ -95,6 +96,22 @@ func TestRandomCallsDoAsInLua51(t *testing.T) {
 		for i := range list {
 			list[i] = rng.call()
 		}
+		compare(t, list)
+	}
+}
+
+//go:embed testdata/known.txt
+var known string
+
+func TestKnownCasesDoAsInLua51(t *testing.T) {
+	var list []string
+	for line := range strings.Lines(known) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "--") {
+			list = append(list, line)
+		}
+	}
+	for _, zone := range []string{"UTC", "Europe/Berlin"} {
+		inZone(t, zone)
 		compare(t, list)
 	}
 }

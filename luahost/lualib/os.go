@@ -1,7 +1,6 @@
 package lualib
 
 import (
-	"errors"
 	"os"
 	"strings"
 	"syscall"
@@ -36,7 +35,7 @@ func clock(L *lua.LState) int {
 
 func difftime(L *lua.LState) int {
 	from := arg.OptInteger(L, 2, 0)
-	return pushNumber(L, float64(arg.Integer(L, 1)-from))
+	return pushNumber(L, float64(arg.Integer(L, 1))-float64(from))
 }
 
 func getenv(L *lua.LState) int {
@@ -55,23 +54,12 @@ func cString(s string) string {
 
 func remove(L *lua.LState) int {
 	path := cString(arg.String(L, 1))
-	return done(L, path, os.Remove(path))
+	return done(L, path+": ", os.Remove(path))
 }
 
 func rename(L *lua.LState) int {
 	from, to := cString(arg.String(L, 1)), cString(arg.String(L, 2))
-	return done(L, from, syscall.Rename(from, to))
-}
-
-// done pushes true, or nil, a message and the number of the error.
-func done(L *lua.LState, path string, err error) int {
-	if err == nil {
-		return push(L, lua.LTrue)
-	}
-	var number syscall.Errno
-	errors.As(err, &number)
-	text := number.Error()
-	return push(L, lua.LNil, lua.LString(path+": "+strings.ToUpper(text[:1])+text[1:]), lua.LNumber(number))
+	return done(L, from+": ", syscall.Rename(from, to))
 }
 
 // setlocale is os.setlocale([locale [, category]]). There is one locale, C.

@@ -58,6 +58,9 @@ func tableInsert(L *lua.LState) int {
 	t := arg.Table(L, 1)
 	end := t.Len() + 1
 	position := end
+	if end >= lua.MaxArrayIndex { // beyond it "#" sees nothing
+		arg.Fail(L, fmt.Sprintf("a list has %d elements at most", lua.MaxArrayIndex-1))
+	}
 	switch L.GetTop() {
 	case 2:
 	case 3:

@@ -59,7 +59,7 @@ e.kind = "exit"  --! "kind" cannot be set
 
 --- an error is no table for setmetatable
 local _, e = pcall(require("bench").fail, "no")
-setmetatable(e, {})  --! protected metatable
+setmetatable(e, {})  --! bad argument #1 to 'setmetatable' (table expected, got userdata)
 
 --- a panic cannot be caught, and names the primitive
 pcall(require("bench").panic)  --! fault in bench.panic: oops

@@ -47,15 +47,15 @@ assert(os.time() > 0 and os.date("%Y") and math.floor(1.5) == 1 and type(os.gete
 
 --- concat says what is wrong
 local t = { "a", {}, "c" }
-table.concat(t)  --! table.concat: item 2: a string expected, got a table
+table.concat(t)  --! invalid value (table) at index 2 in table for 'concat'
 
 --- concat is bounded
 local t = {}
 for i = 1, 10 do t[i] = ("x"):rep(2 ^ 23) end
-table.concat(t)  --! longer than 64 MiB
+table.concat(t)  --! resulting string too large
 
 --- rep is bounded
-local _ = ("x"):rep(2 ^ 40)  --! resulting string too large
+local _ = ("x"):rep(2 ^ 30)  --! resulting string too large
 
 --- a pattern that is wrong
 local _ = ("x"):find("[a")  --! malformed pattern

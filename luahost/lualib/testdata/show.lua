@@ -29,10 +29,8 @@ local function case(number, f) line(number, pcall(f)) end
 -- number.
 local function keep(t, ...)
   local out, holes = {}, false
-  for i = -2, 12 do
-    out[#out + 1] = shown(t[i])
-    holes = holes or i > 1 and t[i] ~= nil and t[i - 1] == nil
-  end
+  for i = -2, 12 do out[#out + 1] = shown(t[i]) end
+  for i = 1, math.min(table.maxn(t), 1000) do holes = holes or t[i] == nil end
   return table.concat(out, " "), holes and "holes" or #t, ...
 end
 
@@ -51,6 +49,23 @@ local function near(...)
     out[i] = type(v) == "number" and string.format("%.9g", v) or type(v)
   end
   return table.concat(out, " ")
+end
+
+-- A time, unless the clock is set forward or back about then: for the hours that
+-- it shows twice or never C's answer depends on what it was asked before.
+local function steady(t)
+  if t == nil then return t end
+  local function summer(d) return os.date("*t", t + d * 3600).isdst end
+  if summer(-26) ~= summer(0) or summer(26) ~= summer(0) then return "a change of the clock" end
+  return t
+end
+
+-- A file with a text in it, open to be read and written.
+local function written(text)
+  local f = io.open("f", "w")
+  f:write(text)
+  f:close()
+  return io.open("f", "r+")
 end
 
 local function kinds(...)

@@ -49,7 +49,7 @@ while true do pcall(table.concat, t) end
 while true do pcall(table.concat, {}, "", 1, 2 ^ 52) end
 
 --- format, again and again
-while true do local _ = ("%99999d"):format(1) end
+while true do local _ = ("%99d"):format(1) end
 
 --- bytes of a long string
 local s = ("x"):rep(2 ^ 24)
