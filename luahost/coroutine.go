@@ -68,11 +68,7 @@ func wrapCoroutine(c *Call, create, resume lua.LGFunction) {
 		c.L.Insert(co, 1)
 		results := resumeCoroutine(c, resume)
 		if first := c.L.GetTop() - results + 1; c.L.Get(first) == lua.LFalse {
-			failed := c.L.Get(first + 1)
-			if text, ok := arg.ToString(failed); ok {
-				failed = lua.LString(arg.Position(c.L, 1) + text)
-			}
-			c.L.Error(failed, 0)
+			c.L.Error(c.L.Get(first+1), 0)
 		}
 		c.results = results - 1
 	}))

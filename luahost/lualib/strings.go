@@ -31,8 +31,7 @@ func stringLibrary() functions {
 }
 
 func stringDump(L *lua.LState) int {
-	arg.Function(L, 1)
-	arg.Fail(L, "functions cannot be dumped here")
+	arg.Fail(L, "string.dump is not offered here")
 	return 0
 }
 

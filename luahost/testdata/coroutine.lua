@@ -30,7 +30,7 @@ bench.each({ "a", "b" }, { timeout = "5s" }, function(name)
   assert(coroutine.status(co) == "normal", coroutine.status(co))
   bench.meet("end", 2)
 end)
-assert(refused == "cannot resume a coroutine that is running" and first == "done", tostring(refused))
+assert(refused == "cannot resume normal coroutine" and first == "done", tostring(refused))
 assert(coroutine.status(co) == "dead")
 
 --- nor can the one that resumed a waiting one

@@ -34,6 +34,8 @@ import (
 	"go/doc/comment"
 	"slices"
 	"strings"
+
+	"farmrun/luahost/lualib"
 )
 
 // Manual is the manual for script authors. It does not change once it is read.
@@ -117,7 +119,18 @@ func (m *Manual) methods(of string) []Entry {
 }
 
 //go:embed scripts.md
-var scriptsChapter string
+var scriptsText string
+
+// scriptsChapter returns the chapter that is about no single module. Its last
+// section, on Lua, ends with the table of differences.
+func scriptsChapter() string {
+	var b strings.Builder
+	b.WriteString(strings.TrimSpace(scriptsText) + "\n\n")
+	for _, d := range lualib.Differences {
+		b.WriteString(wrap("- "+d.Names+": "+d.Text, "  ") + "\n")
+	}
+	return b.String()
+}
 
 // Topic is a section of the chapter that is about no single module.
 type Topic struct {
@@ -127,7 +140,7 @@ type Topic struct {
 
 // Topics returns the sections of the chapter about scripts in general.
 func Topics() []Topic {
-	_, rest, _ := strings.Cut(scriptsChapter, "\n### ")
+	_, rest, _ := strings.Cut(scriptsChapter(), "\n### ")
 	var topics []Topic
 	for section := range strings.SplitSeq(rest, "\n### ") {
 		title, text, _ := strings.Cut(section, "\n")

@@ -17,7 +17,7 @@ func (m *Manual) Markdown() string {
 	p.say("<!-- Made by go generate from the doc comments of modules/*/lua*.go and from\n" +
 		"cmd/internal/manual/scripts.md. Edit those. -->")
 	p.contents(m)
-	p.say(strings.TrimSpace(scriptsChapter))
+	p.say(strings.TrimSpace(scriptsChapter()))
 	for _, mod := range m.Modules {
 		if mod.Chapter != nil {
 			p.module(mod)
@@ -75,7 +75,7 @@ func (p *page) contents(m *Manual) {
 		item := fmt.Sprintf("%s- [%s](#%s)%s", strings.Repeat("  ", depth), title, anchor(title), about)
 		list = append(list, item)
 	}
-	title, _, _ := strings.Cut(strings.TrimPrefix(scriptsChapter, "## "), "\n")
+	title, _, _ := strings.Cut(strings.TrimPrefix(scriptsChapter(), "## "), "\n")
 	add(0, title, "")
 	for _, t := range Topics() {
 		add(1, t.Title, "")
