@@ -38,7 +38,7 @@ func baseLibrary(config Config) functions {
 // assert is assert(v [, message]).
 func assert(L *lua.LState) int {
 	if !lua.LVAsBool(arg.Any(L, 1)) {
-		arg.Fail(L, arg.OptString(L, 2, "assertion failed!"))
+		arg.Fail(L, cString(arg.OptString(L, 2, "assertion failed!")))
 	}
 	return L.GetTop()
 }

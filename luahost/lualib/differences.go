@@ -28,6 +28,7 @@ var Differences = []Difference{
 	{"`pairs`, `next`", "Keys come in the order in which they were set. `next` accepts a key that the table never had."},
 	{"`collectgarbage`", "It counts all memory that farmrun uses. `collect` alone has an effect."},
 	{"`getmetatable(\"\")`", "It has the metamethods of arithmetic, too."},
+	{"`setfenv`", "The environment of a thread, level 0, cannot be changed."},
 	{"`coroutine.yield`", "It cannot leave a function that a module, `pcall`, `table.sort` or `string.gsub` called. A coroutine has the deadline " +
 		"of the function that resumes it."},
 	{"`coroutine.wrap`", "It passes an error on without a second position."},

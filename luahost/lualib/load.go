@@ -28,8 +28,8 @@ func (l loader) loadString(L *lua.LState) int {
 // load is load(reader [, name]): the source is all strings that reader returns,
 // until it returns nil or "".
 func (l loader) load(L *lua.LState) int {
-	reader := arg.Function(L, 1)
 	name := arg.OptString(L, 2, "=(load)")
+	reader := arg.Function(L, 1)
 	source := pattern.Builder{L: L}
 	for {
 		if err := L.CallByParam(lua.P{Fn: reader, NRet: 1, Protect: true}); err != nil {

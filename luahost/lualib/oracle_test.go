@@ -43,9 +43,13 @@ func compare(t *testing.T, list []string) {
 	t.Chdir(t.TempDir()) // some cases write files
 	ours, err := luahosttest.Run(t, luahost.Config{}, source, "cases.lua")
 	if err != nil {
-		t.Fatalf("%v\nafter: %s", err, lastLine(ours))
+		t.Fatalf("%v\nin: %s", err, list[strings.Count(ours, "\n")])
 	}
-	got, want := strings.Split(ours, "\n"), strings.Split(lua51(t, source), "\n")
+	theirs, err := lua51(t, source)
+	if err != nil {
+		t.Fatalf("lua5.1: %v\nin: %s", err, list[strings.Count(theirs, "\n")])
+	}
+	got, want := strings.Split(ours, "\n"), strings.Split(theirs, "\n")
 	if len(got) != len(want) {
 		t.Fatalf("%d lines, want %d", len(got), len(want))
 	}
@@ -56,13 +60,8 @@ func compare(t *testing.T, list []string) {
 	}
 }
 
-func lastLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return lines[len(lines)-1]
-}
-
 // lua51 runs a program in PUC's own interpreter, in the time zone of the test.
-func lua51(t *testing.T, source string) string {
+func lua51(t *testing.T, source string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "cases.lua"), []byte(source), 0o600); err != nil {
@@ -71,13 +70,9 @@ func lua51(t *testing.T, source string) string {
 	cmd := exec.Command("lua5.1", "cases.lua")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ="+time.Local.String())
-	var errs strings.Builder
-	cmd.Stderr = &errs
+	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %s\nafter: %s", err, errs.String(), lastLine(string(out)))
-	}
-	return string(out)
+	return string(out), err
 }
 
 // batch is how many cases go into one program.

@@ -76,22 +76,30 @@ func callName(L *lua.LState) (name string, method bool) {
 	return frame.Name, method
 }
 
-// calledAsMethod tells whether a line calls the name with a colon: whether the
-// instruction that fetches the function fetches its receiver, too. gopher-lua
-// does not note that, nor which call of a line is running.
+// calledAsMethod tells whether a line calls the name with a colon alone.
+// gopher-lua does not note that, nor which call of a line is running.
 func calledAsMethod(p *lua.FunctionProto, line int, name string) bool {
+	method := false
 	for _, call := range p.DbgCalls {
 		if call.Name != name || p.DbgSourcePositions[call.Pc] != line {
 			continue
 		}
-		register := p.Code[call.Pc] >> 18 & 0xff
-		for pc := call.Pc - 1; pc >= 0; pc-- {
-			if int(p.Code[pc]>>26) == lua.OP_SELF && p.Code[pc]>>18&0xff == register {
-				return true
-			}
-			if p.Code[pc]>>18&0xff == register {
-				break
-			}
+		if !fetchesReceiver(p.Code[:call.Pc+1]) {
+			return false
+		}
+		method = true
+	}
+	return method
+}
+
+// fetchesReceiver tells whether, in code that ends with a call, the function is
+// fetched together with its receiver.
+func fetchesReceiver(code []uint32) bool {
+	register := func(instruction uint32) uint32 { return instruction >> 18 & 0xff }
+	call := len(code) - 1
+	for pc := call - 1; pc >= 0; pc-- {
+		if register(code[pc]) == register(code[call]) {
+			return int(code[pc]>>26) == lua.OP_SELF
 		}
 	}
 	return false
@@ -181,7 +189,7 @@ func OptInt(L *lua.LState, n, otherwise int) int {
 
 // Option returns argument n, which must be one of some words.
 func Option(L *lua.LState, n int, otherwise string, words ...string) string {
-	option := OptString(L, n, otherwise)
+	option, _, _ := strings.Cut(OptString(L, n, otherwise), "\x00")
 	for _, w := range words {
 		if w == option {
 			return w
