@@ -29,11 +29,26 @@ func tableSetn(L *lua.LState) int {
 	return 0
 }
 
-// at returns t[i]. LTable.RawGetInt sees only the part of a table that is
-// stored as a list.
-func at(t *lua.LTable, i int) lua.LValue { return t.RawGet(lua.LNumber(i)) }
+// inArray tells whether a table stores t[i] as in a list, where RawGetInt and
+// RawSetInt look for it.
+func inArray(i int) bool { return 0 < i && i < lua.MaxArrayIndex }
 
-func put(t *lua.LTable, i int, v lua.LValue) { t.RawSet(lua.LNumber(i), v) }
+// at returns t[i].
+func at(t *lua.LTable, i int) lua.LValue {
+	if inArray(i) {
+		return t.RawGetInt(i)
+	}
+	return t.RawGet(lua.LNumber(i))
+}
+
+// put sets t[i].
+func put(t *lua.LTable, i int, v lua.LValue) {
+	if inArray(i) {
+		t.RawSetInt(i, v)
+		return
+	}
+	t.RawSet(lua.LNumber(i), v)
+}
 
 func tableConcat(L *lua.LState) int {
 	separator := arg.OptString(L, 2, "")
@@ -89,6 +104,7 @@ func tableRemove(L *lua.LState) int {
 		put(t, i, at(t, i+1))
 	}
 	put(t, end, lua.LNil)
+	t.Remove(-1) // the nil that the list ends with, or each length would be counted past it
 	return push(L, removed)
 }
 
