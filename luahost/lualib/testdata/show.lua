@@ -1,3 +1,4 @@
+-- luacheck: ignore 211 (the cases that follow use all of it)
 -- Shows the results of a case as one line, in lua5.1 and in farmrun alike.
 local INF, NAN, NEGZERO = 1 / 0, 0 / 0, -tonumber "0"
 local X99, X100 = ("x"):rep(99), ("x"):rep(100)

@@ -70,6 +70,6 @@ require("farm").fold { web1 = 1 }  --! the answer of web1
 --- the folder of the site file
 local farm = require "farm"
 print(farm.folder())  --= .
-local site = loadstring('require("farm").site { groups = { web = "web1" } }', "/etc/site/site.lua")
+local site = loadstring('require("farm").site { groups = { web = "web1" } }', "@/etc/site/site.lua")
 site()
 print(farm.folder())  --= /etc/site
