@@ -11,6 +11,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"farmrun/luahost/lualib/arg"
 	"farmrun/luahost/remote"
 )
 
@@ -242,6 +243,8 @@ func scriptError(api *lua.ApiError) *Error {
 		if m, ok := v.RawGetString("message").(lua.LString); ok {
 			e.Message = string(m)
 		}
+	case lua.LNumber:
+		e.Message = arg.FormatNumber(float64(v))
 	default:
 		e.Message = v.String()
 	}
