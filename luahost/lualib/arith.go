@@ -16,7 +16,7 @@ var operators = map[string]func(a, b float64) float64{
 	"__mul": func(a, b float64) float64 { return a * b },
 	"__div": func(a, b float64) float64 { return a / b },
 	"__mod": mod,
-	"__pow": math.Pow,
+	"__pow": pow,
 	"__unm": func(a, _ float64) float64 { return -a },
 }
 

@@ -15,7 +15,7 @@ func mathLibrary() functions {
 		"fmod": modulo, "mod": modulo, "modf": modf, "frexp": frexp, "ldexp": ldexp, "max": mostOf, "min": leastOf,
 		"random": random.number, "randomseed": random.seed,
 		"atan2": func(L *lua.LState) int { return pushNumber(L, math.Atan2(twoNumbers(L))) },
-		"pow":   func(L *lua.LState) int { return pushNumber(L, math.Pow(twoNumbers(L))) },
+		"pow":   func(L *lua.LState) int { return pushNumber(L, pow(twoNumbers(L))) },
 	}
 	for name, f := range map[string]func(float64) float64{
 		"abs": math.Abs, "acos": math.Acos, "asin": math.Asin, "atan": math.Atan, "ceil": math.Ceil, "cos": math.Cos, "cosh": math.Cosh,
@@ -41,11 +41,22 @@ const degree = math.Pi / 180
 func degrees(f float64) float64 { return f / degree }
 func radians(f float64) float64 { return f * degree }
 
-// logarithm is log of f. Go's is wrong for numbers close to zero, so they are
+// Go's logarithm and power are wrong for numbers close to zero, so these are
 // made larger first.
+const (
+	closeToZero = 0x1p-1000
+	larger      = 1 << 60
+)
+
+func pow(a, b float64) float64 {
+	if 0 < a && a < closeToZero {
+		return math.Pow(a*larger, b) / math.Pow(larger, b)
+	}
+	return math.Pow(a, b)
+}
+
 func logarithm(log func(float64) float64, f float64) float64 {
-	const larger = 1 << 60
-	if 0 < f && f < 0x1p-1000 {
+	if 0 < f && f < closeToZero {
 		return log(f*larger) - log(larger)
 	}
 	return log(f)
