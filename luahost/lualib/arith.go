@@ -72,11 +72,6 @@ func Mod(L *lua.LState) int {
 	if isNumber && areNumbers {
 		return pushNumber(L, mod(float64(a), float64(b)))
 	}
-	for i := 1; i <= 2; i++ {
-		if f := L.GetMetaField(L.Get(i), "__mod"); f != lua.LNil {
-			return push(L, call(L, f, L.Get(1), L.Get(2)))
-		}
-	}
 	return arithmetic(L, "__mod", mod)
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/frame"
 )
 
 // Position returns the position of the function at a level of the stack, 1 for
@@ -58,51 +60,11 @@ func typeAt(L *lua.LState, n int) string {
 // callName returns the name that the running function was called by, "?" if
 // there is none, and whether it was called as a method.
 func callName(L *lua.LState) (name string, method bool) {
-	frame, ok := L.GetStack(0)
-	if !ok {
+	calls := frame.Stack(L, 2)
+	if len(calls) < 2 {
 		return "?", false
 	}
-	if _, err := L.GetInfo("n", frame, lua.LNil); err != nil || strings.HasPrefix(frame.Name, "(") {
-		return "?", false
-	}
-	caller, ok := L.GetStack(1)
-	if !ok {
-		return "?", false
-	}
-	fn, err := L.GetInfo("fl", caller, lua.LNil)
-	if f, isFunction := fn.(*lua.LFunction); err == nil && isFunction && !f.IsG {
-		method = calledAsMethod(f.Proto, caller.CurrentLine, frame.Name)
-	}
-	return frame.Name, method
-}
-
-// calledAsMethod tells whether a line calls the name with a colon alone.
-// gopher-lua does not note that, nor which call of a line is running.
-func calledAsMethod(p *lua.FunctionProto, line int, name string) bool {
-	method := false
-	for _, call := range p.DbgCalls {
-		if call.Name != name || p.DbgSourcePositions[call.Pc] != line {
-			continue
-		}
-		if !fetchesReceiver(p.Code[:call.Pc+1]) {
-			return false
-		}
-		method = true
-	}
-	return method
-}
-
-// fetchesReceiver tells whether, in code that ends with a call, the function is
-// fetched together with its receiver.
-func fetchesReceiver(code []uint32) bool {
-	register := func(instruction uint32) uint32 { return instruction >> 18 & 0xff }
-	call := len(code) - 1
-	for pc := call - 1; pc >= 0; pc-- {
-		if register(code[pc]) == register(code[call]) {
-			return int(code[pc]>>26) == lua.OP_SELF
-		}
-	}
-	return false
+	return calls[1].Callee()
 }
 
 // Any returns argument n, which may be nil but not missing.
