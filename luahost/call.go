@@ -28,6 +28,10 @@ type Call struct {
 	results int
 }
 
+// mostNested is how deep functions of Go that call Lua may stand in one another,
+// about as in Lua 5.1: an error is raised anew in each.
+const mostNested = 200
+
 // function makes a Lua function of f. For a method the receiver is argument 1
 // and the arguments that follow are numbered from 2, as in Lua.
 func (rt *Runtime) function(name string, f Func) *lua.LFunction {
@@ -38,6 +42,9 @@ func (rt *Runtime) function(name string, f Func) *lua.LFunction {
 		}
 		c := Call{L: L, rt: rt, thread: t, name: name}
 		defer c.recover()
+		if t.depth++; t.depth > mostNested {
+			c.Fail("stack overflow")
+		}
 		f(&c)
 		return c.results
 	})
@@ -46,13 +53,14 @@ func (rt *Runtime) function(name string, f Func) *lua.LFunction {
 // recover lets errors that are meant for Lua pass and ends the run for
 // anything else that panics.
 func (c *Call) recover() {
+	c.thread.depth--
 	switch v := recover().(type) {
 	case nil:
 	case *lua.ApiError:
 		panic(v)
 	case string:
 		if v == "lua callstack overflow" { // gopher-lua's own, where Go calls Lua
-			c.Fail("stack overflow")
+			panic(v)
 		}
 		c.fault(v)
 	default:
@@ -62,7 +70,7 @@ func (c *Call) recover() {
 
 // fault ends the run because of a fault of farmrun itself.
 func (c *Call) fault(v any) {
-	e := &Error{Kind: Fault, Message: fmt.Sprintf("fault in %s: %v", c.name, v), Where: where(c.L)}
+	e := &Error{Kind: Fault, Message: fmt.Sprintf("fault in %s: %v", c.name, v), Where: c.rt.where(c.L)}
 	c.rt.log(fmt.Sprintf("%s\n%s", e.Message, debug.Stack()))
 	c.rt.cancel(e)
 	c.raise(e)
@@ -73,7 +81,7 @@ func (c *Call) Name() string { return c.name }
 
 // File returns the path of the Lua file that makes the call, or "".
 func (c *Call) File() string {
-	if at := where(c.L); len(at) > 0 {
+	if at := c.rt.where(c.L); len(at) > 0 {
 		return at[0][:strings.LastIndexByte(at[0], ':')]
 	}
 	return ""
@@ -141,7 +149,7 @@ func (c *Call) Raise(err error) {
 		c.thread.cancel(e)
 	case *Error:
 		if len(e.Where) == 0 {
-			e.Where = where(c.L)
+			e.Where = c.rt.where(c.L)
 		}
 	}
 	c.raise(e)
@@ -219,15 +227,18 @@ func (c *Call) Invoke(fn *lua.LFunction, args ...any) lua.LValue {
 // Protect is Invoke for those who look at the error themselves: it returns an
 // *Error or an *ExitRequest with the host and the step as they are now.
 func (c *Call) Protect(fn *lua.LFunction, args ...any) (lua.LValue, error) {
-	values := make([]lua.LValue, len(args))
-	for i, a := range args {
-		values[i] = c.rt.value(c.L, a)
+	top := c.L.GetTop()
+	c.L.Push(fn)
+	for _, a := range args {
+		c.L.Push(c.rt.value(c.L, a))
 	}
-	if err := c.L.CallByParam(lua.P{Fn: fn, NRet: 1, Protect: true}, values...); err != nil {
-		return lua.LNil, c.rt.toError(c.thread, err)
+	if failed := c.rt.lua.Call(c.L, len(args)); failed != nil {
+		c.L.SetTop(top)
+		failed.StackTrace += strings.Join(c.rt.where(c.L), "\n")
+		return lua.LNil, c.rt.toError(c.thread, failed)
 	}
-	result := c.L.Get(-1)
-	c.L.Pop(1)
+	result := c.L.Get(top + 1)
+	c.L.SetTop(top)
 	return result, nil
 }
 

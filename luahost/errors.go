@@ -11,6 +11,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"farmrun/luahost/frame"
 	"farmrun/luahost/lualib/arg"
 	"farmrun/luahost/remote"
 )
@@ -222,9 +223,7 @@ func (rt *Runtime) fromLua(t *thread, api *lua.ApiError) error {
 			return rt.toError(t, e)
 		}
 	}
-	e := scriptError(api)
-	rt.nameCalls(e)
-	return fill(e, t)
+	return fill(scriptError(api), t)
 }
 
 // position matches what Lua puts before the text of an error.
@@ -249,55 +248,42 @@ func scriptError(api *lua.ApiError) *Error {
 		e.Message = v.String()
 	}
 	e.Where = positions(api)
-	if m := position.FindStringSubmatch(e.Message); m != nil {
+	for m := position.FindStringSubmatch(e.Message); m != nil; m = position.FindStringSubmatch(e.Message) {
 		e.Kind, e.Message = Script, strings.TrimPrefix(e.Message, m[0])
-		if len(e.Where) == 0 || e.Where[0] != m[1] {
+		if len(e.Where) == 0 || e.Where[0] != m[1] { // coroutine.wrap puts that of its caller in front
 			e.Where = append([]string{m[1]}, e.Where...)
 		}
 	}
 	return e
 }
 
-// syntaxError words a failed compilation as one line that begins with the position.
-func syntaxError(api *lua.ApiError, path string) error {
-	text := strings.TrimSpace(api.Cause.Error())
-	text = strings.ReplaceAll(text, "\n", " ")
-	if m := regexp.MustCompile(`^(.*) line:(\d+)\(column:(\d+)\) near '(.*?)':? *(.*)$`).FindStringSubmatch(text); m != nil {
-		return fmt.Errorf("%s:%s:%s: %s near %q", path, m[2], m[3], m[5], m[4])
-	}
-	if m := regexp.MustCompile(`^(.*) at EOF:? *(.*)$`).FindStringSubmatch(text); m != nil {
-		return fmt.Errorf("%s: %s at the end of the file", path, m[2])
-	}
-	return fmt.Errorf("%s: %s", path, text)
-}
-
 // mostFrames is how many Lua calls an error names.
 const mostFrames = 6
 
 // where returns the positions of the Lua functions that are being called,
-// innermost first.
-func where(L *lua.LState) []string {
+// innermost first, those outside of a pcall or a coroutine too.
+func (rt *Runtime) where(L *lua.LState) []string {
 	var list []string
-	for level := 1; len(list) < mostFrames; level++ {
-		if _, ok := L.GetStack(level); !ok {
-			return list
-		}
-		at := strings.TrimSuffix(strings.TrimSpace(L.Where(level)), ":")
-		if !strings.HasPrefix(at, "[G]") && at != "" {
-			list = append(list, at)
+	for ; L != nil; L = rt.lua.Outer(L) {
+		for _, c := range frame.Stack(L, 0) {
+			if c.Line > 0 {
+				list = append(list, fmt.Sprintf("%s:%d", c.Path, c.Line))
+			}
+			if len(list) == mostFrames {
+				return list
+			}
 		}
 	}
 	return list
 }
 
-// frame matches a line of gopher-lua's stack trace.
-var frame = regexp.MustCompile(`(?m)^\t([^\s:\[][^:\n]*:\d+): in `)
-
-// positions reads the Lua positions out of an error's stack trace.
+// positions returns those of the Lua functions that an error has ended.
 func positions(api *lua.ApiError) []string {
 	var list []string
-	for _, m := range frame.FindAllStringSubmatch(api.StackTrace, mostFrames) {
-		list = append(list, m[1])
+	for line := range strings.Lines(api.StackTrace) {
+		if at := strings.TrimSuffix(line, "\n"); at != "" && len(list) < mostFrames {
+			list = append(list, at)
+		}
 	}
 	return list
 }

@@ -1,10 +1,8 @@
 package luahost
 
 import (
-	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -78,17 +76,5 @@ func (rt *Runtime) sealed(what string, members map[string]lua.LValue) *lua.LTabl
 
 // chunk compiles source; the path stands in its errors and positions.
 func (rt *Runtime) chunk(L *lua.LState, source, path string) (*lua.LFunction, error) {
-	if strings.HasPrefix(source, "#!") {
-		source = "--" + source
-	}
-	fn, err := L.Load(strings.NewReader(source), path)
-	if err == nil {
-		rt.chunks[path] = fn.Proto
-		return fn, nil
-	}
-	var api *lua.ApiError
-	if errors.As(err, &api) && api.Cause != nil {
-		return nil, syntaxError(api, path)
-	}
-	return nil, err
+	return rt.lua.Load(L, source, path)
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/compat"
 )
 
 // loading is a file that require runs.
@@ -127,7 +129,7 @@ func (rt *Runtime) findFile(c *Call, name string) *lua.LFunction {
 	case err != nil:
 		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("require %q: %v", name, err), Hint: HintOf(err)})
 	}
-	fn, err := rt.chunk(c.L, string(source), path)
+	fn, err := rt.chunk(c.L, compat.Skip(string(source)), path)
 	if err != nil {
 		c.Raise(&Error{Kind: Script, Message: err.Error()})
 	}

@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"farmrun/luahost/compat"
 	"farmrun/luahost/deadline"
 )
 
@@ -54,11 +55,10 @@ type Runtime struct {
 	config Config
 	root   *lua.LState
 
-	mu      sync.Mutex // the lock on the Lua state
-	watch   *watchdog
-	resumed map[*lua.LState]bool // coroutines that run, or wait in a primitive
+	mu    sync.Mutex // the lock on the Lua state
+	watch *watchdog
+	lua   *compat.Lua
 
-	chunks  map[string]*lua.FunctionProto // the files that were compiled, by path
 	modules map[string]Module
 	loaded  *lua.LTable         // what require has returned, by name
 	loading map[string]*loading // files that are being run by require
@@ -87,8 +87,6 @@ func New(ctx context.Context, config Config) *Runtime {
 		config:  config,
 		ctx:     ctx,
 		cancel:  cancel,
-		resumed: map[*lua.LState]bool{},
-		chunks:  map[string]*lua.FunctionProto{},
 		modules: map[string]Module{},
 		loading: map[string]*loading{},
 		types:   map[any]*typeTables{},
@@ -139,7 +137,10 @@ func (rt *Runtime) Check(source, path string) error {
 func (rt *Runtime) compile(source, path string) (*lua.LFunction, error) {
 	rt.mu.Lock()
 	defer rt.mu.Unlock()
-	fn, err := rt.chunk(rt.root, source, path)
+	if rt.ctx.Err() != nil {
+		return nil, &Error{Kind: Cancelled, Message: context.Cause(rt.ctx).Error()}
+	}
+	fn, err := rt.chunk(rt.root, compat.Skip(source), path)
 	if err != nil {
 		return nil, &Error{Kind: Script, Message: err.Error()}
 	}

@@ -15,8 +15,8 @@ import (
 const (
 	registryFirst = 128
 	registryStep  = 1024
-	registryMost  = 1 << 16
-	callsMost     = 200 // each pcall that an error passes writes down all of them
+	registryMost  = 1 << 20
+	callsMost     = 20000 // as in Lua 5.1
 )
 
 // newState makes the Lua state with the libraries that a script may use.
@@ -48,6 +48,7 @@ func newState(rt *Runtime) *lua.LState {
 		L.Call(1, 0)
 	}
 	rt.openLibrary()
+	rt.openCompat()
 	rt.restrict()
 	rt.setModules()
 	rt.strictGlobals()
@@ -68,7 +69,6 @@ func (rt *Runtime) restrict() {
 		"getregistry": nil, "setmetatable": nil, "getmetatable": nil, "setfenv": nil, "getfenv": nil,
 		"setlocal": nil, "setupvalue": nil, "sethook": nil, "gethook": nil, "debug": nil, "getlocal": nil, "getupvalue": nil,
 	})
-	rt.set("coroutine", rt.coroutines())
 	L.SetGlobal("print", rt.function("print", printLine))
 	L.SetGlobal("dofile", rt.function("dofile", gone("dofile", "require")))
 	L.SetGlobal("loadfile", rt.function("loadfile", gone("loadfile", "require")))

@@ -3,6 +3,7 @@ package luahost
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"farmrun/luahost/compat"
 	"farmrun/luahost/lualib"
 )
 
@@ -15,4 +16,15 @@ func (rt *Runtime) openLibrary() {
 		},
 		Compile: rt.chunk,
 	})
+}
+
+// openCompat has protected calls and coroutines do as lua5.1's do.
+func (rt *Runtime) openCompat() {
+	rt.lua = compat.New(rt.root)
+	rt.root.SetGlobal("pcall", rt.root.NewFunction(rt.lua.PCall))
+	rt.root.SetGlobal("xpcall", rt.root.NewFunction(rt.lua.XPCall))
+	rt.root.SetGlobal("error", rt.root.NewFunction(rt.lua.Error))
+	for name, f := range rt.lua.Coroutines(rt.root) {
+		rt.root.SetField(rt.root.GetGlobal("coroutine"), name, f)
+	}
 }

@@ -17,13 +17,13 @@ type thread struct {
 	rt     *Runtime
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	state  *lua.LState
 	outer  *thread // which waits for this one, or nil
 
 	host  string
 	steps []string // names of the steps under way, outermost first
 	owned []io.Closer
 	needs *loading // what it waits for in require, or nil
+	depth int      // of functions of Go within one another
 }
 
 // threadKey finds the thread in the context of its Lua state and of every
@@ -54,17 +54,20 @@ func (t *thread) call(fn *lua.LFunction, args []any) (result lua.LValue, err err
 	if t.ctx.Err() != nil {
 		return lua.LNil, t.rt.toError(t, context.Cause(t.ctx))
 	}
-	t.state, _ = t.rt.root.NewThread()
-	t.state.SetContext(t.ctx)
-	values := make([]lua.LValue, len(args))
-	for i, a := range args {
-		values[i] = t.rt.value(t.state, a)
+	state := t.rt.lua.Thread(t.rt.root, t.ctx)
+	state.Push(fn)
+	for _, a := range args {
+		state.Push(t.rt.value(state, a))
 	}
-	err = t.state.CallByParam(lua.P{Fn: fn, NRet: 1, Protect: true}, values...)
-	if err != nil {
-		return lua.LNil, t.rt.toError(t, err)
+	failed := t.rt.lua.Run(state, len(args))
+	result = lua.LNil
+	if failed != nil {
+		err = t.rt.toError(t, failed)
+	} else if state.GetTop() > 0 {
+		result = state.Get(1)
 	}
-	return t.state.Get(-1), nil
+	t.rt.lua.Release(state, failed)
+	return result, err
 }
 
 // lock takes the interpreter; the watchdog ends the thread that keeps it too long.
