@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/creack/pty"
@@ -145,7 +146,7 @@ func (o *operator) runWhen(reactions []reaction, args ...string) outcome {
 			}
 		}
 	}))
-	c.SysProcAttr = controlling()
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // c.Stdin is its controlling terminal
 	if err := c.Start(); err != nil {
 		o.t.Fatal(err)
 	}

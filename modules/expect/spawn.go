@@ -93,6 +93,22 @@ func (t *Terminal) Resize(rows, columns int) error {
 	return errors.Join(control, err)
 }
 
+// Echo tells whether the terminal sends back what is typed now: see
+// termios(3), ECHO. A program that reads key by key may do so itself.
+func (t *Terminal) Echo() (e Echo) {
+	t.conn.Control(func(fd uintptr) {
+		flags, err := localFlags(fd)
+		switch {
+		case err != nil:
+		case flags&unix.ECHO != 0:
+			e = EchoOn
+		case flags&unix.ICANON != 0:
+			e = EchoOff
+		}
+	})
+	return e
+}
+
 const (
 	exitWithin   = 500 * time.Millisecond // for a program that is on its way out
 	hangupWithin = 500 * time.Millisecond // for one that was told to go

@@ -80,19 +80,12 @@ func waitError(err error) error {
 	return os.ErrClosed
 }
 
-// Echo tells whether the terminal sends back what is typed now: see
-// termios(3), ECHO. A program that reads key by key may do so itself.
-func (t *Terminal) Echo() (e Echo) {
-	t.conn.Control(func(fd uintptr) {
-		var set unix.Termios
-		_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, fd, unix.TCGETS, uintptr(unsafe.Pointer(&set)))
-		switch {
-		case errno != 0:
-		case set.Lflag&unix.ECHO != 0:
-			e = EchoOn
-		case set.Lflag&unix.ICANON != 0:
-			e = EchoOff
-		}
-	})
-	return e
+// localFlags returns the flags of termios(3), c_lflag.
+func localFlags(fd uintptr) (uint64, error) {
+	var set unix.Termios
+	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, fd, unix.TCGETS, uintptr(unsafe.Pointer(&set)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return uint64(set.Lflag), nil
 }

@@ -59,7 +59,7 @@ func (d duel) impossible() string {
 	}
 	const besides = 100 // files that are not connections
 	var files syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files) == nil && files.Max < uint64(d.hosts+besides) {
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files) == nil && uint64(files.Max) < uint64(d.hosts+besides) {
 		return fmt.Sprintf("a process may have only %d files open (ulimit -Hn)", files.Max)
 	}
 	return ""
