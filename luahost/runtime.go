@@ -3,6 +3,7 @@ package luahost
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"time"
 
@@ -65,6 +66,7 @@ type Runtime struct {
 
 	types   map[any]*typeTables
 	interns map[any]*lua.LUserData
+	records map[reflect.Type]*recordKind
 
 	ctx    context.Context // of the run; ends with the first panic
 	cancel context.CancelCauseFunc
@@ -90,6 +92,7 @@ func New(ctx context.Context, config Config) *Runtime {
 		modules: map[string]Module{},
 		loading: map[string]*loading{},
 		types:   map[any]*typeTables{},
+		records: map[reflect.Type]*recordKind{},
 		interns: map[any]*lua.LUserData{},
 		watch:   newWatchdog(config.Stretch, config.Memory),
 	}

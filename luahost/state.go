@@ -50,6 +50,7 @@ func newState(rt *Runtime) *lua.LState {
 	rt.openLibrary()
 	rt.openCompat()
 	rt.restrict()
+	rt.setPairs()
 	rt.setModules()
 	rt.strictGlobals()
 	return L

@@ -37,6 +37,21 @@ type every struct {
 }
 
 // types is a module of values and of decoding.
+// result and nested are what a module may return.
+type (
+	result struct {
+		Code   int
+		Signal *string
+		Text   string
+		hidden int
+	}
+	nested struct {
+		Results []result
+		ByHost  map[string]*result
+		Maybe   *result
+	}
+)
+
 func types() luahost.Module {
 	things := &luahost.Type[*thing]{
 		Name: "thing", Fields: []string{"name"}, Intern: true,
@@ -66,7 +81,12 @@ func types() luahost.Module {
 			"lax":      func(c *luahost.Call) { c.Push(luahost.Options[struct{ Tries int }](c, 1).Tries) },
 			"choice":   func(c *luahost.Call) { c.Push(c.Choice("mode", c.String(1), "halt", "undo")) },
 			"record":   func(c *luahost.Call) { c.Push(c.Record("the record", map[string]any{"a": 1, "b": nil})) },
-			"two":      func(c *luahost.Call) { c.Push(1, "two") },
-			"count":    func(c *luahost.Call) { c.Push(c.Count(), c.Has(1), c.Has(3)) },
+			"result":   func(c *luahost.Call) { c.Push(result{3, nil, "x", 0}) },
+			"empty":    func(c *luahost.Call) { c.Push(struct{}{}) },
+			"nested": func(c *luahost.Call) {
+				c.Push(nested{Results: []result{{}, {Code: 3}}, ByHost: map[string]*result{"web1": {Code: 3}}})
+			},
+			"two":   func(c *luahost.Call) { c.Push(1, "two") },
+			"count": func(c *luahost.Call) { c.Push(c.Count(), c.Has(1), c.Has(3)) },
 		}}
 }

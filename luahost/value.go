@@ -37,7 +37,7 @@ func (rt *Runtime) value(L *lua.LState, v any) lua.LValue {
 		return lua.LString(v.Format(time.RFC3339))
 	case error:
 		return rt.errorValue(v)
-	case map[string]any: // what most results are, so without reflection
+	case map[string]any:
 		return rt.named(L, v)
 	}
 	return rt.reflected(L, reflect.ValueOf(v))
@@ -99,16 +99,6 @@ func (rt *Runtime) mapping(L *lua.LState, v reflect.Value) lua.LValue {
 	table := L.CreateTable(0, len(members))
 	for _, m := range members {
 		table.RawSet(rt.value(L, m.key.Interface()), rt.value(L, m.value.Interface()))
-	}
-	return table
-}
-
-func (rt *Runtime) record(L *lua.LState, v reflect.Value) lua.LValue {
-	table := L.CreateTable(0, v.NumField())
-	for i := range v.NumField() {
-		if field := v.Type().Field(i); field.IsExported() {
-			table.RawSetString(newOptionField(field, i).name, rt.value(L, v.Field(i).Interface()))
-		}
 	}
 	return table
 }

@@ -73,7 +73,7 @@ func report(out *console.Console, err error) {
 		return
 	}
 	var several *farm.EachError
-	if errors.As(err, &several) {
+	if errors.As(err, &several) && several.Total > 1 { // that of one host says all
 		reportGroups(out, several)
 	}
 	e := shown(err)

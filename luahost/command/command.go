@@ -59,15 +59,21 @@ func Run(c *luahost.Call, host string, cmd remote.Cmd, o Options, run func(ctx c
 		}
 		return err
 	})
-	c.Push(Result(result))
+	stdout := string(result.Stdout)
+	c.Push(Result{
+		stdout, string(result.Stderr), strings.TrimRight(stdout, "\r\n"),
+		result.Code, result.Signal, result.Duration, result.Dry,
+	})
 }
 
 // Result is a command's result as a script gets it.
-func Result(r remote.Result) map[string]any {
-	return map[string]any{
-		"stdout": string(r.Stdout), "stderr": string(r.Stderr), "text": strings.TrimRight(string(r.Stdout), "\r\n"),
-		"code": r.Code, "signal": r.Signal, "duration": r.Duration, "dry": r.Dry,
-	}
+type Result struct {
+	Stdout, Stderr string
+	Text           string // Stdout without the ends of lines at its end
+	Code           int
+	Signal         string
+	Duration       time.Duration
+	Dry            bool // not run, because of --dry-run
 }
 
 // failure adds to an error on which host it was and what the command had said,

@@ -22,6 +22,20 @@ func TestLua(t *testing.T) {
 	luahosttest.Files(t, "testdata/parse.lua", config)
 }
 
+func TestJSON(t *testing.T) {
+	result := func(c *luahost.Call) {
+		c.Push(struct {
+			Code   int
+			Signal *string
+			Text   []string
+		}{3, nil, []string{"x"}})
+	}
+	config := luahost.Config{Modules: []luahost.Module{
+		cli.Module(cli.Config{}), {Name: "some", Funcs: map[string]luahost.Func{"result": result}},
+	}}
+	luahosttest.Files(t, "testdata/json.lua", config)
+}
+
 // typist is an operator who types lines.
 type typist struct {
 	cli.Operator // nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -342,7 +343,23 @@ func plain(v lua.LValue, outer []*lua.LTable) (any, error) {
 		}
 		return plainTable(v, append(outer, v))
 	}
+	if fields, ok := luahost.Fields(v); ok {
+		return plainFields(fields, outer)
+	}
 	return nil, fmt.Errorf("a %s cannot be written as JSON", v.Type())
+}
+
+// plainFields is plain for what a module has returned.
+func plainFields(fields iter.Seq2[string, lua.LValue], outer []*lua.LTable) (any, error) {
+	members := map[string]any{}
+	for name, value := range fields {
+		member, err := plain(value, outer)
+		if err != nil {
+			return nil, err
+		}
+		members[name] = member
+	}
+	return members, nil
 }
 
 func plainTable(t *lua.LTable, outer []*lua.LTable) (any, error) {

@@ -76,7 +76,7 @@ func (b *binding) checkout(c *luahost.Call) {
 // cvs.update(host [, options]) -> files, notes
 //
 // Brings a working copy up to date (cvs -q update -d -P). files is a list of
-// tables with path and status, a letter: U P M A R C ? as cvs has them, G for one
+// records with path and status, a letter: U P M A R C ? as cvs has them, G for one
 // that was changed here and merged with what is new, and D for one that is gone
 // from the repository, and so from here; notes is a list of what else cvs said. A
 // conflict is an error: of kind "refused" if it was foreseen, and "failed" if the
@@ -117,7 +117,7 @@ type copyOptions struct {
 
 // cvs.status(host [, options]) -> files
 //
-// Returns the files of a working copy: tables with path, status as cvs words
+// Returns the files of a working copy: records with path, status as cvs words
 // it ("Up-to-date", "Locally Modified", …), working and repository, the
 // revisions, and tag and date, what the file sticks to. Options: dir, root.
 func (b *binding) status(c *luahost.Call) {
@@ -162,7 +162,7 @@ type tagsOptions struct {
 // cvs.tags(host, options) -> tags
 //
 // Returns the tags of a module in the repository, or of the working copy in
-// dir: tables with name, branch, and files, how many have it. Options: root
+// dir: records with name, branch, and files, how many have it. Options: root
 // and module, or dir.
 func (b *binding) tags(c *luahost.Call) {
 	opts := luahost.Options[tagsOptions](c, 2)
@@ -309,7 +309,7 @@ func (b *binding) commit(c *luahost.Call) {
 // cvs.changes(host, options) -> changes
 //
 // Returns which files of a module differ between two states of it in the
-// repository (cvs rdiff -s): a list of tables with path, how ("new", "removed"
+// repository (cvs rdiff -s): a list of records with path, how ("new", "removed"
 // or "changed"), and from and to, the revisions. Options:
 //
 //   - root, module (required): of what

@@ -140,7 +140,7 @@ type waitOptions struct {
 // a value, which is returned; without a value, it is the text that matched. A
 // function in the value's place is called with the match and returns the value.
 // Where several patterns match, the first in the list wins. A single pattern, or
-// a { text = "…" }, can stand for the list. The match is a table: text, what
+// a { text = "…" }, can stand for the list. The match has fields: text, what
 // matched; groups, a list of what matched the parentheses; before, what was said
 // before. Besides the cases the table may have:
 //
@@ -169,7 +169,7 @@ func await(c *luahost.Call) {
 		result := outcome(c, value, m)
 		w.Began = w.Began.Add(d.away - away)
 		if !isGoOn(result) {
-			c.Push(result, matchTable(m))
+			c.Push(result, newMatch(m))
 			return
 		}
 		if m.Pattern < 0 && time.Since(w.Began) >= w.Timeout {
@@ -213,16 +213,20 @@ func (d *dialogue) next(c *luahost.Call, w Wait, cases []choice, o waitOptions) 
 func outcome(c *luahost.Call, value lua.LValue, m Match) lua.LValue {
 	switch v := value.(type) {
 	case *lua.LFunction:
-		return c.Invoke(v, matchTable(m))
+		return c.Invoke(v, newMatch(m))
 	case nil, *lua.LNilType:
 		return lua.LString(m.Text)
 	}
 	return value
 }
 
-func matchTable(m Match) map[string]any {
-	return map[string]any{"text": m.Text, "before": m.Before, "groups": m.Groups}
+// match is a Match as a script gets it.
+type match struct {
+	Text, Before string
+	Groups       []string
 }
+
+func newMatch(m Match) match { return match{m.Text, m.Before, m.Groups} }
 
 func isGoOn(v lua.LValue) bool {
 	ud, ok := v.(*lua.LUserData)

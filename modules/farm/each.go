@@ -200,6 +200,14 @@ func (e *EachError) Failures() map[string]error {
 	return m
 }
 
+// only returns the failure of the only host there was.
+func (e *EachError) only() (failure *luahost.Error, ok bool) {
+	if e.Total == 1 && len(e.Failed) == 1 {
+		ok = errors.As(e.Failed[0].Err, &failure)
+	}
+	return failure, ok
+}
+
 // Group is hosts that failed alike.
 type Group struct {
 	Hosts []string

@@ -225,7 +225,7 @@ func (b *binding) names(c *luahost.Call) {
 //
 // Puts hosts together that answer alike. answers has a text for each host name,
 // or a list of texts, each of which is an answer of its own. groups is a list of
-// tables with answer and hosts, as farm.names writes them; that of most hosts
+// records with answer and hosts, as farm.names writes them; that of most hosts
 // comes first.
 func fold(c *luahost.Call) {
 	answers := map[string][]string{}
@@ -244,10 +244,10 @@ func fold(c *luahost.Call) {
 // farm.each(hosts [, options], work) -> results
 //
 // Calls work(host) for every host, many at once, and waits for all; returns a
-// table of what work returned, by host name. Not for what takes a host off the
+// table of what work returned, by host name: results.web1, or pairs(results). Not for what takes a host off the
 // air: that is farm.rollout. That one host fails does not stop the others; at
 // the end an error of kind "hosts" is raised whose field failures has the
-// errors by host name. Options:
+// errors by host name, for a single host, too. Options:
 //
 //   - parallel (32): how many at once
 //   - timeout ("1h"): the time for each host's part
@@ -268,7 +268,7 @@ func (b *binding) each(c *luahost.Call) {
 	failures, onlyThose := failuresIn(err)
 	check := opts.Check == nil || *opts.Check
 	if err != nil && (check || !onlyThose) {
-		c.Raise(eachFailed(hosts, err))
+		c.Raise(eachFailed(err))
 	}
 	c.Push(results)
 	if !check {
@@ -321,8 +321,9 @@ func failuresIn(err error) (failures map[string]error, only bool) {
 	return several.Failures(), several.Why == nil && !exit
 }
 
-// eachFailed words the failure of an each; a single host's stays as it is.
-func eachFailed(hosts []*Host, err error) error {
+// eachFailed words the failure of an each; that of a single host says what the
+// host's own says.
+func eachFailed(err error) error {
 	var failed *EachError
 	var exit *luahost.ExitRequest
 	switch {
@@ -331,10 +332,12 @@ func eachFailed(hosts []*Host, err error) error {
 	case !errors.As(err, &failed):
 		return &luahost.Error{Kind: luahost.Script, Message: "farm.each: " + err.Error(), Err: err}
 	}
-	if len(hosts) == 1 && len(failed.Failed) == 1 {
-		return failed.Failed[0].Err
+	of := luahost.Error{Message: err.Error()}
+	if own, ok := failed.only(); ok {
+		of = *own
 	}
-	return &luahost.Error{Kind: luahost.Hosts, Message: err.Error(), Err: err}
+	of.Kind, of.Err = luahost.Hosts, err
+	return &of
 }
 
 // farm.shared(name, ask) -> answer

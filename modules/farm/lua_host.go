@@ -144,7 +144,7 @@ const (
 //   - keep (1 MiB): how many bytes of each stream the result has; of what is
 //     longer the middle is cut
 //
-// The result is a table:
+// The result has these fields, and no others can be read:
 //
 //   - result.stdout (string): its output
 //   - result.stderr (string): what it complained about

@@ -65,6 +65,12 @@ func takeCase(rt *luahost.Runtime, v lua.LValue) (Case, error) {
 	return Case{}, fmt.Errorf("behind the pattern stands one of %s, a function, or send = \"…\"", strings.Join(Words(), ", "))
 }
 
+// match is what a function of the site file gets of what matched.
+type match struct {
+	Text   string
+	Groups []string
+}
+
 // talk is a function of the site file as Case.Talk.
 func talk(rt *luahost.Runtime, fn *lua.LFunction) func(ctx context.Context, s Session, groups []string) error {
 	return func(ctx context.Context, s Session, groups []string) error {
@@ -72,7 +78,7 @@ func talk(rt *luahost.Runtime, fn *lua.LFunction) func(ctx context.Context, s Se
 		if !ok {
 			return fmt.Errorf("a function can take no part in this dialogue")
 		}
-		match := map[string]any{"text": groups[0], "groups": groups[1:]}
+		match := match{groups[0], groups[1:]}
 		_, err := rt.Call(ctx, luahost.Task{}, fn, value.Value(), match)
 		return err
 	}

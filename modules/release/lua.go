@@ -60,14 +60,14 @@ type timeOption struct{ Timeout time.Duration }
 //   - notes: a table of lines to write down, which release.inspect has as notes
 //   - timeout ("1h"): how long all of that may take
 //
-// What fill and adapt get is a table:
+// What fill and adapt get has fields:
 //
 //   - new.dir (string): the directory to fill; it is there, and empty unless it
 //     began with another release
 //   - new.from (string): the release that it began with, or ""
 //   - new.dry (boolean): true if this is a dry run, and new.dir is not there
 //
-// The record is a table:
+// The record has fields:
 //
 //   - record.dir (string): where it lies on the host
 //   - record.name (string): the last part of that
@@ -110,9 +110,15 @@ func build(c *luahost.Call) {
 	c.Push(rel)
 }
 
+// newRelease is a Build as a script gets it.
+type newRelease struct {
+	Dir, From string
+	Dry       bool
+}
+
 // call has a function of the script work on a build.
 func call(c *luahost.Call, fn *lua.LFunction, b *Build) lua.LValue {
-	result, err := c.Protect(fn, map[string]any{"dir": b.Dir, "from": b.From, "dry": b.Dry})
+	result, err := c.Protect(fn, newRelease{b.Dir, b.From, b.Dry})
 	if err != nil {
 		c.Raise(err)
 	}
@@ -212,7 +218,7 @@ func sweep(c *luahost.Call) { tell(c, workTimeout, Sweep) }
 // release.changes(host, dir [, options]) -> changes
 //
 // Returns which files are not as they were when the release was built, or kept
-// since: a list of tables with path and how, which is "changed", "new",
+// since: a list of records with path and how, which is "changed", "new",
 // "missing", "link" for a link that reads otherwise or leads nowhere now, or
 // "mode" or "owner" where that alone is different, of directories too. The files
 // are read; no source is asked. What would not fit into a line has "?" in its path.
@@ -232,7 +238,7 @@ func keep(c *luahost.Call) {
 
 // release.carried(host, dir [, options]) -> patches
 //
-// Returns the local patches that a release carries: a list of tables with id,
+// Returns the local patches that a release carries: a list of records with id,
 // text, as it was applied, and hash, what release.hash makes of that.
 func carried(c *luahost.Call) { tell(c, lookTimeout, Carried) }
 

@@ -41,6 +41,14 @@ local ok, err = pcall(farm.each, "web[1-4]", function(host)
 end)
 assert(not ok and done == 3 and err.kind == "hosts" and err.failures.web2.message == "no", tostring(err))
 
+--- the failure of a single host is told as that of several
+local farm = require "farm"
+local ok, err = pcall(farm.each, "web1", function(host)
+  host:step("go", function() error("oh", 0) end)
+end)
+assert(not ok and err.kind == "hosts" and err.failures.web1.kind == "failed", tostring(err))
+assert(err.host == "web1" and err.step == "go" and err.message == "oh" and err.code == nil)
+
 --- each can stop at the first failure
 local farm = require "farm"
 local begun = 0
