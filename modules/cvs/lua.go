@@ -76,11 +76,16 @@ func (b *binding) checkout(c *luahost.Call) {
 // cvs.update(host [, options]) -> files, notes
 //
 // Brings a working copy up to date (cvs -q update -d -P). files is a list of
-// records with path and status, a letter: U P M A R C ? as cvs has them, G for one
-// that was changed here and merged with what is new, and D for one that is gone
-// from the repository, and so from here; notes is a list of what else cvs said. A
-// conflict is an error: of kind "refused" if it was foreseen, and "failed" if the
-// files have it in them now. Options:
+// what changed; notes is a list of what else cvs said. A conflict is an error: of
+// kind "refused" if it was foreseen, and "failed" if the files have it in them
+// now. A file has these fields:
+//
+//   - file.path (string): where it is in the working copy
+//   - file.status (string): a letter: U P M A R C ? as cvs has them, G if it was
+//     changed here and merged with what is new, D if it is gone from the
+//     repository, and so from here
+//
+// Options:
 //
 //   - dir: the working copy
 //   - files: a list, to update these alone
@@ -115,11 +120,17 @@ type copyOptions struct {
 	Timeout   time.Duration
 }
 
-// cvs.status(host [, options]) -> files
+// cvs.status(host [, options]) -> states
 //
-// Returns the files of a working copy: records with path, status as cvs words
-// it ("Up-to-date", "Locally Modified", …), working and repository, the
-// revisions, and tag and date, what the file sticks to. Options: dir, root.
+// Returns the state of each file of a working copy. Options: dir, root. A state
+// has these fields:
+//
+//   - state.path (string): the file
+//   - state.status (string): as cvs words it: "Up-to-date", "Locally Modified", …
+//   - state.working (string): the revision here, or ""
+//   - state.repository (string): the newest revision there, or ""
+//   - state.tag (string): the tag that the file sticks to, or ""
+//   - state.date (string): the date that it sticks to, or ""
 func (b *binding) status(c *luahost.Call) {
 	opts := luahost.Options[copyOptions](c, 2)
 	client := b.client(c, opts.Root)
@@ -162,8 +173,11 @@ type tagsOptions struct {
 // cvs.tags(host, options) -> tags
 //
 // Returns the tags of a module in the repository, or of the working copy in
-// dir: records with name, branch, and files, how many have it. Options: root
-// and module, or dir.
+// dir. Options: root and module, or dir. A tag has these fields:
+//
+//   - tag.name (string): its name
+//   - tag.branch (boolean): true for a branch
+//   - tag.files (integer): how many files have it
 func (b *binding) tags(c *luahost.Call) {
 	opts := luahost.Options[tagsOptions](c, 2)
 	client := b.client(c, opts.Root)
@@ -309,8 +323,14 @@ func (b *binding) commit(c *luahost.Call) {
 // cvs.changes(host, options) -> changes
 //
 // Returns which files of a module differ between two states of it in the
-// repository (cvs rdiff -s): a list of records with path, how ("new", "removed"
-// or "changed"), and from and to, the revisions. Options:
+// repository (cvs rdiff -s). A change has these fields:
+//
+//   - change.path (string): the file, from the module's top
+//   - change.how (string): "new", "removed" or "changed"
+//   - change.from (string): the revision that it had, or ""
+//   - change.to (string): the revision that it has, or ""
+//
+// Options:
 //
 //   - root, module (required): of what
 //   - from, from_date: a tag or a date: since when
@@ -363,7 +383,7 @@ func (b *binding) revisions(c *luahost.Call) {
 	c.Push(revisions)
 }
 
-// cvs.move(host, options) -> files
+// cvs.move(host, options) -> paths
 //
 // Takes a working copy to another tag or branch, as a fresh checkout would have
 // it, but fetches only the files that differ there or are missing, and returns

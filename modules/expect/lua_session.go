@@ -140,9 +140,14 @@ type waitOptions struct {
 // a value, which is returned; without a value, it is the text that matched. A
 // function in the value's place is called with the match and returns the value.
 // Where several patterns match, the first in the list wins. A single pattern, or
-// a { text = "…" }, can stand for the list. The match has fields: text, what
-// matched; groups, a list of what matched the parentheses; before, what was said
-// before. Besides the cases the table may have:
+// a { text = "…" }, can stand for the list. The match has these
+// fields:
+//
+//   - match.text (string): the text that matched
+//   - match.groups (string[]): what matched the parentheses
+//   - match.before (string): the text before it
+//
+// Besides the cases the table may have:
 //
 //   - timeout: the deadline of the whole wait, however much is said; by default
 //     that of the session

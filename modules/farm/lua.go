@@ -224,9 +224,11 @@ func (b *binding) names(c *luahost.Call) {
 // farm.fold(answers) -> groups
 //
 // Puts hosts together that answer alike. answers has a text for each host name,
-// or a list of texts, each of which is an answer of its own. groups is a list of
-// records with answer and hosts, as farm.names writes them; that of most hosts
-// comes first.
+// or a list of texts, each of which is an answer of its own. The group of
+// most hosts comes first. A group has these fields:
+//
+//   - group.answer (string): the answer
+//   - group.hosts (string): the hosts, as farm.names writes them
 func fold(c *luahost.Call) {
 	answers := map[string][]string{}
 	c.Table(1).ForEach(func(host, answer lua.LValue) {

@@ -233,7 +233,7 @@ func shareOf(c *luahost.Call, option string, v lua.LValue, hosts int) int {
 	return n
 }
 
-// farm.share(share, hosts) -> number
+// farm.share(share, hosts) -> count
 //
 // Returns how many of so many hosts a share means: a number of them, or a part
 // such as "25%". A part is rounded down, and is at least 1.

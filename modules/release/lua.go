@@ -215,13 +215,15 @@ func remove(c *luahost.Call) {
 // another machine may be at work on stays for a day. A dry run only looks.
 func sweep(c *luahost.Call) { tell(c, workTimeout, Sweep) }
 
-// release.changes(host, dir [, options]) -> changes
+// release.changes(host, dir [, options]) -> drifts
 //
 // Returns which files are not as they were when the release was built, or kept
-// since: a list of records with path and how, which is "changed", "new",
-// "missing", "link" for a link that reads otherwise or leads nowhere now, or
-// "mode" or "owner" where that alone is different, of directories too. The files
-// are read; no source is asked. What would not fit into a line has "?" in its path.
+// since. The files are read; no source is asked. Each has these fields:
+//
+//   - drift.path (string): the file; what would not fit into a line has "?" in it
+//   - drift.how (string): "changed", "new", "missing", "link" for a link that
+//     reads otherwise or leads nowhere now, or "mode" or "owner" where that alone
+//     is different, of directories too
 func changes(c *luahost.Call) { tell(c, workTimeout, Changes) }
 
 // release.keep(host, dir, paths [, options])
@@ -236,10 +238,14 @@ func keep(c *luahost.Call) {
 	})
 }
 
-// release.carried(host, dir [, options]) -> patches
+// release.carried(host, dir [, options]) -> carried_patches
 //
-// Returns the local patches that a release carries: a list of records with id,
-// text, as it was applied, and hash, what release.hash makes of that.
+// Returns the local patches that a release carries, as they were applied. Each
+// has these fields:
+//
+//   - carried_patch.id (string): its name
+//   - carried_patch.text (string): the patch, as it was applied
+//   - carried_patch.hash (string): what release.hash makes of that
 func carried(c *luahost.Call) { tell(c, lookTimeout, Carried) }
 
 // release.carry(host, dir, id, text [, options])

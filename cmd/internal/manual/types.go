@@ -46,19 +46,15 @@ var arguments = map[string]string{
 
 // results says what words mean for results where that is another thing.
 var results = map[string]string{
-	"files":   "table[]",
-	"groups":  "table[]",
-	"hosts":   "host[]",
-	"notes":   "string[]",
-	"changed": "boolean",
-	"changes": "table[]",
-	"former":  "string",
-	"patches": "table[]",
-	"paths":   "string[]",
-	"results": "table<string, any>", // by host name
-	"state":   "string",
-	"tag":     "table",
-	"tags":    "table[]",
+	"hosts":     "host[]",
+	"notes":     "string[]",
+	"changed":   "boolean",
+	"former":    "string",
+	"paths":     "string[]",
+	"results":   "table<string, any>", // by host name
+	"dirs":      "string[]",
+	"revisions": "table<string, string>", // by path
+	"state":     "string",
 }
 
 // typeOf names the type of an argument of e.
@@ -71,10 +67,10 @@ func (m *Manual) typeOf(e Entry, p Param) string {
 
 // resultOf names the type of a result.
 func (m *Manual) resultOf(p Param) string {
-	if t := m.described(p.Name); t != "" {
+	if t := results[p.Name]; t != "" { // "results" is no list of "result"
 		return t
 	}
-	if t := results[p.Name]; t != "" {
+	if t := m.described(p.Name); t != "" {
 		return t
 	}
 	return m.typeOfWord(p.Name)
