@@ -86,7 +86,8 @@ func (e *ExitRequest) Error() string { return fmt.Sprintf("the script ends with 
 
 // The errors of packages that do not know luahost tell more about themselves
 // by these methods. Kind returns the word of a Kind; Host the name of the host
-// that it happened on; Output the last lines that host said.
+// that it happened on; Output the last lines that host said; Names what could
+// have been meant by a name that is not known.
 type (
 	kinder interface {
 		error
@@ -103,6 +104,10 @@ type (
 	outputer interface {
 		error
 		Output() string
+	}
+	namer interface {
+		error
+		Names() []string
 	}
 )
 

@@ -1,6 +1,7 @@
 package luahost
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,8 +125,7 @@ func (rt *Runtime) findFile(c *Call, name string) *lua.LFunction {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		known := slices.Collect(maps.Keys(rt.modules))
-		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("there is no module %q%s", name, DidYouMean(name, known)), Hint: HintOf(err)})
+		c.Raise(rt.noModule(name, err))
 	case err != nil:
 		c.Raise(&Error{Kind: Script, Message: fmt.Sprintf("require %q: %v", name, err), Hint: HintOf(err)})
 	}
@@ -134,4 +134,16 @@ func (rt *Runtime) findFile(c *Call, name string) *lua.LFunction {
 		c.Raise(&Error{Kind: Script, Message: err.Error()})
 	}
 	return fn
+}
+
+// noModule is the error for a name that is neither a module's nor, as err says,
+// a file's. A near name of either is told, and else those of the modules.
+func (rt *Runtime) noModule(name string, err error) *Error {
+	modules := slices.Collect(maps.Keys(rt.modules))
+	known := modules
+	if more, ok := errors.AsType[namer](err); ok {
+		known = slices.Concat(modules, more.Names())
+	}
+	near := cmp.Or(nearOnly(name, known), DidYouMean(name, modules))
+	return &Error{Kind: Script, Message: fmt.Sprintf("there is no module %q%s", name, near), Hint: HintOf(err)}
 }

@@ -20,7 +20,8 @@ type Config struct {
 	Modules []Module
 	// Find returns the source of a Lua file that a script requires by name
 	// ("balancer.haproxy") and the path to show in errors. It wraps
-	// fs.ErrNotExist when there is none. nil finds nothing.
+	// fs.ErrNotExist when there is none, whose method Hint may say where it
+	// looked, and whose method Names which names there are. nil finds nothing.
 	Find func(name string) (source []byte, path string, err error)
 	// Args are the script's arguments, without its own name.
 	Args []string

@@ -48,6 +48,19 @@ func (e *noSiteError) Hint() string {
 	return fmt.Sprintf("farmrun init DIR makes one to edit, or name yours with --site; site.lua is not in %s", strings.Join(e.dirs, ", "))
 }
 
+// noModuleError says that there is no Lua file for a name that a script requires.
+type noModuleError struct {
+	files []string // that were looked for
+	names []string // of the files that are there
+}
+
+func (e *noModuleError) Error() string   { return "there is no such file" }
+func (e *noModuleError) Unwrap() error   { return fs.ErrNotExist }
+func (e *noModuleError) Names() []string { return e.names }
+func (e *noModuleError) Hint() string {
+	return "farmrun has no module of that name, and there is no file " + strings.Join(e.files, ", ")
+}
+
 // find is luahost.Config.Find.
 func (f finder) find(name string) (source []byte, path string, err error) {
 	if name == "site" && f.site != "" {
@@ -64,8 +77,22 @@ func (f finder) find(name string) (source []byte, path string, err error) {
 	if name == "site" && !f.example {
 		return nil, "", &noSiteError{f.dirs}
 	}
-	source, err = scripts.Files.ReadFile(file)
-	return source, "scripts/" + file, err
+	path = "scripts/" + file
+	if source, err = scripts.Files.ReadFile(file); err != nil {
+		return nil, "", f.noModule(file)
+	}
+	return source, path, nil
+}
+
+// noModule returns the error for a file that is nowhere.
+func (f finder) noModule(file string) error {
+	e := &noModuleError{names: scriptNames()}
+	for _, dir := range f.dirs {
+		e.files = append(e.files, filepath.Join(dir, filepath.FromSlash(file)))
+		e.names = append(e.names, luaFiles(os.DirFS(dir))...)
+	}
+	e.files = append(e.files, "scripts/"+file+" in farmrun itself")
+	return e
 }
 
 // hasSite tells whether there is a site file, one that cannot be read included.
@@ -118,8 +145,11 @@ func noScriptError(name string) error {
 }
 
 // scriptNames returns the names of the scripts in the binary.
-func scriptNames() []string {
-	files, _ := fs.Glob(scripts.Files, "*.lua") // the pattern is well-formed
+func scriptNames() []string { return luaFiles(scripts.Files) }
+
+// luaFiles returns the names of the Lua files of a folder, without ".lua".
+func luaFiles(folder fs.FS) []string {
+	files, _ := fs.Glob(folder, "*.lua") // the pattern is well-formed
 	for i, file := range files {
 		files[i] = strings.TrimSuffix(file, ".lua")
 	}
