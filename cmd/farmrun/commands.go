@@ -45,13 +45,16 @@ func (c command) text(f flags) string {
 	return c.help + "\nOptions:\n" + cli.FlagHelp(c.options())
 }
 
-const demoHelp = `Usage: farmrun [flags] demo [-n N] [SCRIPT.lua ARG...]
+const demoHelp = `Usage: farmrun [flags] demo [--install] [-n N] [SCRIPT.lua ARG...]
 
 Starts a practice farm in this process, on loopback: web servers behind a load
 balancer, and a CVS server that they reach only through a tunnel. With a script
-it runs that on the farm, while a visitor asks the web site for pages, and says
-what the visitor saw. Without one it keeps the farm up until ^C, and says how to
-get at it from elsewhere. The farm is gone when it ends. It needs cvs.
+it runs that on the farm, while a visitor asks the web site for pages, and
+reports what the visitor saw. Without one it keeps the farm up until ^C, and
+prints how to reach it from elsewhere. The farm is gone when it ends.
+
+The farm needs cvs, and some scripts need git, patch or rsync. --install installs
+those that are missing, after naming them.
 `
 
 const initHelp = `Usage: farmrun init DIR

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"farmrun/cmd/internal/practice"
 	"farmrun/luahost"
 	"farmrun/luahost/console"
+	"farmrun/luahost/remote"
 	"farmrun/modules/cli"
 	"farmrun/scripts"
 )
@@ -25,6 +27,8 @@ const visitsPerSecond = 50
 type demo struct {
 	flags   flags
 	servers int
+	install bool
+	again   string // the same command with --install
 	script  string // "" waits for ^C
 	args    []string
 }
@@ -35,11 +39,13 @@ func (d *demo) set() *pflag.FlagSet {
 	set.SetInterspersed(false)
 	set.Usage = func() {}
 	set.IntVarP(&d.servers, "servers", "n", 3, "how many web servers")
+	set.BoolVar(&d.install, "install", false, "install the programs that are missing (apt, as root or by sudo)")
 	return set
 }
 
 func demoJob(f flags, args []string) (job, error) {
-	d := demo{flags: f}
+	before := f.typed[:len(f.typed)-len(args)]
+	d := demo{flags: f, again: "farmrun " + remote.QuoteAll(slices.Concat(before, []string{"--install"}, args))}
 	set := d.set()
 	if err := set.Parse(args); err != nil {
 		return nil, usageError("farmrun demo: %v", cli.FlagError(set, f.own(), err))
@@ -57,11 +63,11 @@ func demoJob(f flags, args []string) (job, error) {
 }
 
 func (d demo) run(ctx context.Context, out *console.Console) (err error) {
+	if err := d.provide(out); err != nil {
+		return err
+	}
 	note(out, "starting a practice farm: %s, a load balancer, a CVS server", plural(d.servers, "web server"))
 	farm, err := practice.Start(ctx, practice.Config{WebServers: d.servers})
-	if errors.Is(err, practice.ErrNoCVS) {
-		return &luahost.Error{Kind: luahost.Failed, Message: err.Error(), Hint: "sudo apt-get install -y cvs"}
-	}
 	if err != nil {
 		return err
 	}
@@ -74,6 +80,34 @@ func (d demo) run(ctx context.Context, out *console.Console) (err error) {
 		return d.wait(ctx, out, farm)
 	}
 	return d.play(ctx, out, farm)
+}
+
+// provide sees to it that the programs are there that the farm and the script
+// need. With --install it gets those, too, that other scripts would need.
+func (d demo) provide(out *console.Console) error {
+	missing := practice.Missing()
+	if d.install && len(missing) > 0 && practice.CanInstall() {
+		note(out, "installing %s: %s", practice.Names(missing), practice.InstallCommand(missing))
+		if err := practice.Install(missing, os.Stderr); err != nil {
+			note(out, "the installation failed: %v", err)
+		}
+	}
+	err := practice.Need(strings.TrimSuffix(filepath.Base(d.script), ".lua"))
+	if lacks, ok := errors.AsType[*practice.MissingError](err); ok {
+		return &luahost.Error{Kind: luahost.Failed, Message: err.Error(), Hint: d.hint(lacks.Programs)}
+	}
+	return err
+}
+
+// hint says how programs are installed.
+func (d demo) hint(programs []practice.Program) string {
+	switch line := practice.InstallCommand(programs); {
+	case !d.install && practice.CanInstall():
+		return d.again
+	case line != "":
+		return line
+	}
+	return fmt.Sprintf("install %s with this system's package manager", practice.Names(programs))
 }
 
 // site writes the site file of the practice farm: the one that comes with

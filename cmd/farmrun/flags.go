@@ -20,7 +20,7 @@ const usage = `Usage:
   farmrun [flags] SCRIPT.lua [ARG...]      run a script
   farmrun [flags] -c 'COMMAND' [SET...]    run one command, farm-wide
   farmrun [flags] -e 'LUA' [ARG...]        run a line of Lua
-  farmrun demo [-n N] [SCRIPT.lua ARG...]  try a script on a practice farm in this process
+  farmrun demo [SCRIPT.lua ARG...]         try a script on a practice farm in this process
   farmrun init DIR                         make editable copies of the scripts
   farmrun check FILE...                    look for errors in scripts
   farmrun runs                             the rollouts of late, and what became of them

@@ -104,7 +104,8 @@ func TestStartFails(t *testing.T) {
 		t.Errorf("no such release: got %v", err)
 	}
 	t.Setenv("PATH", empty)
-	if _, err := Start(t.Context(), Config{}); !errors.Is(err, ErrNoCVS) {
+	_, err := Start(t.Context(), Config{})
+	if lacks, ok := errors.AsType[*MissingError](err); !ok || Names(lacks.Programs) != "cvs" {
 		t.Errorf("without cvs: got %v", err)
 	}
 	if left, _ := os.ReadDir(os.TempDir()); len(left) != 0 {

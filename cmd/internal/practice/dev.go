@@ -18,10 +18,6 @@ import (
 	"time"
 )
 
-// ErrNoCVS is what Start returns on a machine without cvs. The hint that goes
-// with it is "apt-get install cvs".
-var ErrNoCVS = errors.New("the practice farm needs cvs, which is not installed")
-
 // Releases are the dates of the snapshots that dev has, oldest first. The
 // branch tag of each is "Snapshot-" and its date.
 func Releases() []string { return []string{"2000-09-12", "2000-09-19", "2000-09-26"} }

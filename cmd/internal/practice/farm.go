@@ -15,7 +15,7 @@
 //
 // All of it is on loopback and under one temporary directory, as the user who
 // runs it; nothing outside is touched, and Close leaves nothing behind. It
-// needs sh, the usual POSIX tools, and cvs.
+// needs sh, the usual POSIX tools, and the programs that Missing looks for.
 //
 // What the hosts have of their own is a home directory, a port for each thing
 // that listens, and environment variables that say so; the file system and the
@@ -37,7 +37,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"sync"
@@ -99,11 +98,11 @@ type Farm struct {
 }
 
 // Start starts a farm; it takes about a second. The farm is closed when ctx is
-// done, if Close has not been called before. On a machine without cvs the
-// error is ErrNoCVS.
+// done, if Close has not been called before. Where a program is missing
+// that it needs the error is a *MissingError.
 func Start(ctx context.Context, config Config) (*Farm, error) {
-	if _, err := exec.LookPath("cvs"); err != nil {
-		return nil, ErrNoCVS
+	if err := Need(""); err != nil {
+		return nil, fmt.Errorf("practice farm: %w", err)
 	}
 	dir, err := newDir()
 	if err != nil {
