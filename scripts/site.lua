@@ -13,6 +13,8 @@ farm.site {
   lock = { host = "lb1", path = "farmrun.lock" },
   -- Settings of hosts, where ~/.ssh/config does not say them already:
   -- hosts = { ["@web"] = { user = "web" }, webserv3 = { login = "telnet" } },
+  -- There a tunnel to CVS can be opened at every login, as RemoteForward does it:
+  -- hosts = { ["@web"] = { forwards = { { listen = 2401, to = "dev.lan:2401" } } } },
 }
 
 local site = {}

@@ -66,8 +66,9 @@ func (d demo) run(ctx context.Context, out *console.Console) (err error) {
 	if err := d.provide(out); err != nil {
 		return err
 	}
-	note(out, "starting a practice farm: %s, a load balancer, a CVS server", plural(d.servers, "web server"))
-	farm, err := practice.Start(ctx, practice.Config{WebServers: d.servers})
+	open := practice.Isolates()
+	note(out, "starting a practice farm%s: %s, a load balancer, a CVS server", notIsolated(open), plural(d.servers, "web server"))
+	farm, err := practice.Start(ctx, practice.Config{WebServers: d.servers, Shared: open != nil})
 	if err != nil {
 		return err
 	}
@@ -110,6 +111,15 @@ func (d demo) hint(programs []practice.Program) string {
 	return fmt.Sprintf("install %s with this system's package manager", practice.Names(programs))
 }
 
+// notIsolated says what the programs on the hosts could do to this machine, if
+// the hosts could not be isolated because of err.
+func notIsolated(err error) string {
+	if err == nil {
+		return ""
+	}
+	return fmt.Sprintf(" that is not isolated (%v), with a short list of programs, which run as you on this machine's files and processes", err)
+}
+
 // site writes the site file of the practice farm: the one that comes with
 // farmrun, with what is particular to this farm put into it.
 func (d demo) site(farm *practice.Farm) (path string, err error) {
@@ -124,6 +134,7 @@ func (d demo) site(farm *practice.Farm) (path string, err error) {
 	for was, is := range map[string]string{
 		"webserv[1-3]":                         fmt.Sprintf("webserv[1-%d]", d.servers),
 		":pserver:anon@127.0.0.1:2401/cvsroot": farm.CVSRoot,
+		":pserver:rel@127.0.0.1:2401/cvsroot":  strings.Replace(farm.CVSRoot, practice.Anon, practice.Rel, 1),
 		"dev:2401":                             farm.CVSAddr,
 	} {
 		if strings.Count(site, strconv.Quote(was)) != 1 {
@@ -158,7 +169,9 @@ func (d demo) wait(ctx context.Context, out *console.Console, farm *practice.Far
   farmrun -F %[1]s --site %[2]s cutover --pull 2000-09-19
   ssh -F %[1]s %[3]s
   curl %[4]s
-`, farm.SSHConfig, d.flags.site, farm.Web[0], farm.URL))
+
+The password of rel, who may commit to CVS, is %[5]s
+`, farm.SSHConfig, d.flags.site, farm.Web[0], farm.URL, farm.RelPassword))
 	ctx, stop := interruptible(ctx, idle{}, out)
 	defer stop()
 	<-ctx.Done()

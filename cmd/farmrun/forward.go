@@ -12,9 +12,10 @@ import (
 	"farmrun/modules/tunnel"
 )
 
-// forward opens the RemoteForwards that ssh_config(5) has for a host. To ssh one
-// that is refused is a warning; here it is an error, since whoever relies on it
-// would end up in somebody else's tunnel or none.
+// forward opens the tunnels that the site file has for a host, and the
+// RemoteForwards that ssh_config(5) has. To ssh one that is refused is a warning;
+// here it is an error, since whoever relies on it would end up in somebody else's
+// tunnel or none.
 func (w *world) forward(ctx context.Context, h *farm.Host) error {
 	conn, err := h.Conn(ctx)
 	if err != nil {
@@ -23,6 +24,12 @@ func (w *world) forward(ctx context.Context, h *farm.Host) error {
 	client, ok := conn.(sshConn)
 	if !ok {
 		return nil
+	}
+	for _, f := range h.Settings().Forwards {
+		o := tunnel.Options{Listen: strconv.Itoa(f.Listen), To: f.To}
+		if _, err := w.tunnels.Reverse(ctx, h, o); err != nil {
+			return err
+		}
 	}
 	for _, f := range client.Settings().RemoteForwards {
 		o := tunnel.Options{Listen: listenAddr(f), To: connectAddr(f)}

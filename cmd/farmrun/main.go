@@ -8,10 +8,12 @@ import (
 
 	"golang.org/x/term"
 
+	"farmrun/cmd/internal/practice"
 	"farmrun/luahost/console"
 )
 
 func main() {
+	practice.Main()
 	spareCollections()
 	os.Exit(run(context.Background(), os.Args[1:]))
 }

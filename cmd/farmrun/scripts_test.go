@@ -30,7 +30,8 @@ func TestScripts(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, "farmrun", "demo", "-n", "2", name+"_test.lua")
+			// The tunnels are for the farmruns that the test starts.
+			cmd := exec.CommandContext(ctx, "farmrun", "-o", "ClearAllForwardings=yes", "demo", "-n", "2", name+"_test.lua")
 			cmd.Dir = filepath.Join("testdata", "scripts")
 			cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_STATE_HOME=", "XDG_CONFIG_HOME=", "SSH_AUTH_SOCK=", "NO_COLOR=1", "TERM=dumb")
 			cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it has a farm to close

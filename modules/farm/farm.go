@@ -55,9 +55,18 @@ type Login struct {
 	User    string
 	Port    int
 	Options map[string]string // of the login: for ssh the keywords of ssh_config(5)
+	// Forwards are the tunnels that are open for as long as the login is, beside
+	// those of its own configuration. Only ssh has them.
+	Forwards []Forward
 	// Dialogue is what the site knows of the dialogue by which a login without
 	// ssh begins, in whatever form Config.Dial takes it; nil is nothing.
 	Dialogue any
+}
+
+// Forward is a tunnel from a host to an address as this machine sees it.
+type Forward struct {
+	Listen int    // the port on the host's 127.0.0.1
+	To     string // "dev:2401"
 }
 
 // Config says what a Farm works with. Dial is required.

@@ -224,6 +224,12 @@ func (h *Host) Conn(ctx context.Context) (Conn, error) {
 	return a.conn, nil
 }
 
+// LogIn logs in unless that has been done.
+func (h *Host) LogIn(ctx context.Context) error {
+	_, err := h.attempt(ctx)
+	return err
+}
+
 // attempt returns a login that was made.
 func (h *Host) attempt(ctx context.Context) (*attempt, error) {
 	if h.fixed != nil {

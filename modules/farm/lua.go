@@ -108,6 +108,10 @@ type undo struct {
 //   - address: where the host is, if its name is not the address
 //   - user, port: as whom and where to log in
 //   - options: keywords of ssh_config(5) with their values
+//   - forwards: the tunnels that are open for as long as the login is, a list of
+//     { listen = 2401, to = "dev:2401" }: the port on the host's 127.0.0.1, and the
+//     address it leads to, as this machine sees it. So cvs on the host gets at a
+//     server without a word about it in a script. Only ssh has them; {} has none
 //   - vars: a table of your own, which scripts find as host.vars
 //
 // lock = { host = "lb1", path = "farmrun.lock" } is where rollouts on this farm
@@ -120,6 +124,10 @@ func (b *binding) site(c *luahost.Call) {
 		Address, User string
 		Port          int
 		Options       map[string]string
+		Forwards      []struct {
+			Listen int    `lua:"listen,required"`
+			To     string `lua:"to,required"`
+		}
 		Vars          map[string]lua.LValue
 	}
 	opts := luahost.Options[struct {
@@ -135,6 +143,12 @@ func (b *binding) site(c *luahost.Call) {
 		}
 		login := Login{Address: o.Address, User: o.User, Port: o.Port, Options: o.Options}
 		login.Login, login.Program = takeLogin(c, set, o.Login)
+		if o.Forwards != nil {
+			login.Forwards = []Forward{}
+		}
+		for _, f := range o.Forwards {
+			login.Forwards = append(login.Forwards, Forward(f))
+		}
 		if o.Dialogue != nil && o.Dialogue != lua.LNil {
 			login.Dialogue = b.takeDialogue(c, o.Dialogue)
 		}

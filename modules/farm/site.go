@@ -119,6 +119,26 @@ func (s *site) settle(hosts map[string]Settings) error {
 			s.known[h] = s.known[h].with(r.settings)
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.known)) {
+		if err := s.known[name].checkForwards(); err != nil {
+			return fmt.Errorf("%w: forwards of %s: %w", ErrSite, name, err)
+		}
+	}
+	return nil
+}
+
+// checkForwards looks for tunnels that no login could open.
+func (s Settings) checkForwards() error {
+	for _, f := range s.Forwards {
+		switch {
+		case s.Program != nil || !slices.Contains([]string{"", "ssh", "slogin"}, s.Login.Login):
+			return errors.New("only a login by ssh opens them")
+		case f.Listen < 1 || f.Listen > 65535:
+			return fmt.Errorf("%d is no port to listen on", f.Listen)
+		case f.To == "":
+			return errors.New("there is no address to lead to")
+		}
+	}
 	return nil
 }
 
@@ -141,6 +161,10 @@ func (s Settings) with(over Settings) Settings {
 	}
 	if over.Dialogue != nil {
 		merged.Dialogue = over.Dialogue
+	}
+	merged.Forwards = s.Forwards
+	if over.Forwards != nil {
+		merged.Forwards = over.Forwards
 	}
 	return merged
 }

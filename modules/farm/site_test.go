@@ -57,7 +57,14 @@ func TestWrongSites(t *testing.T) {
 		"a set that cannot be read": {farm.Site{Groups: map[string]string{"web": "web[1-"}}, `site: group "web": `},
 		"a circle":                  {farm.Site{Groups: map[string]string{"a": "@b", "b": "@a"}}, `site: group "a": `},
 		"a group that is not there": {farm.Site{Hosts: map[string]farm.Settings{"@wbe": {}}}, `site: hosts "@wbe": `},
-		"an empty group":            {farm.Site{Groups: map[string]string{"web": ""}}, `site: group "web": `},
+		"a forward by telnet": {farm.Site{Hosts: map[string]farm.Settings{
+			"web[1-2]": {Login: farm.Login{Forwards: []farm.Forward{{Listen: 2401, To: "dev:2401"}}}},
+			"web2":     {Login: farm.Login{Login: "telnet"}},
+		}}, "site: forwards of web2: only a login by ssh"},
+		"a forward from no port": {farm.Site{Hosts: map[string]farm.Settings{
+			"web1": {Login: farm.Login{Forwards: []farm.Forward{{To: "dev:2401"}}}},
+		}}, "site: forwards of web1: 0 is no port"},
+		"an empty group": {farm.Site{Groups: map[string]string{"web": ""}}, `site: group "web": `},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := farm.New(farm.Config{})

@@ -33,6 +33,12 @@ type Host interface {
 	Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 }
 
+// logsIn is a Host that logs in when it is first used. Its login may open tunnels
+// of its own, by Reverse.
+type logsIn interface {
+	LogIn(ctx context.Context) error
+}
+
 // Options of Reverse. To must be set.
 type Options struct {
 	// Listen is the address on the host: "127.0.0.1:2401", or ":2401" and
@@ -112,6 +118,11 @@ func (s *Set) Reverse(ctx context.Context, host Host, o Options) (*Tunnel, error
 	}
 	if o.To == "" {
 		return nil, errors.New("tunnel: no address to lead to")
+	}
+	if h, ok := host.(logsIn); ok { // first, or the login would wait for this tunnel, and this for the login
+		if err := h.LogIn(ctx); err != nil {
+			return nil, err
+		}
 	}
 	k := key{host: host, listen: o.Listen}
 	if strings.HasSuffix(o.Listen, ":0") {

@@ -203,7 +203,7 @@ func TestLikeHAProxy(t *testing.T) {
 
 	// A server that ends, and one that comes back.
 	for _, verb := range []string{"stop", "start"} {
-		f.hosts["webserv2"].web.control(t.Context(), verb)
+		must(t, connect(t, f, "webserv2"), "sudo /etc/init.d/httpd "+verb)
 		want := map[string]string{"stop": "DOWN", "start": "UP"}[verb]
 		for _, socket := range []string{ours, theirs} {
 			waitFor(t, func() bool { return column(t, socket, "status")["webserv2"] == want })
@@ -240,7 +240,7 @@ backend web
 	default-server check inter 100ms fall 2 rise 1
 `
 	for _, name := range f.Web {
-		config += "\tserver " + name + " " + f.hosts[name].web.port.addr() + "\n"
+		config += "\tserver " + name + " " + "unix@" + httpSocket(f.net(), name) + "\n"
 	}
 	path := filepath.Join(dir, "config")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {

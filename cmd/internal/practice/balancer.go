@@ -21,8 +21,9 @@ type balancer struct {
 	pool     *pool
 	interval time.Duration // between two checks of a server
 
-	page  net.Listener // where visitors come
-	admin net.Listener // where orders come
+	page  net.Listener   // where visitors come
+	admin net.Listener   // where orders come
+	all   []net.Listener // these, and where the machines of the farm come
 
 	web       *http.Server
 	transport *http.Transport
@@ -31,26 +32,24 @@ type balancer struct {
 	busy      sync.WaitGroup
 }
 
-// newBalancer starts a balancer of pool, with its admin socket at socket.
-func newBalancer(pool *pool, interval time.Duration, socket string) (*balancer, error) {
-	page, err := net.Listen("tcp", "127.0.0.1:0")
+// newBalancer starts a balancer of pool. The machines of the farm find its web
+// site at the socket inside, and take orders to it at the socket orders.
+func newBalancer(pool *pool, interval time.Duration, inside, orders string) (*balancer, error) {
+	all, err := listenAll([]string{"127.0.0.1:0", inside, orders})
 	if err != nil {
-		return nil, err
-	}
-	admin, err := net.Listen("unix", socket)
-	if err != nil {
-		page.Close()
 		return nil, err
 	}
 	b := &balancer{
-		pool: pool, interval: interval, page: page, admin: admin,
+		pool: pool, interval: interval, page: all[0], admin: all[2], all: all,
 		// A connection for each request: none can be stale after a restart.
-		transport: &http.Transport{DisableKeepAlives: true},
+		transport: &http.Transport{DisableKeepAlives: true, DialContext: pool.dial},
 	}
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	silent := log.New(io.Discard, "", 0)
 	b.web = &http.Server{Handler: b, ErrorLog: silent}
-	b.busy.Go(func() { b.web.Serve(page) })
+	for _, l := range all[:2] {
+		b.busy.Go(func() { b.web.Serve(l) })
+	}
 	b.busy.Go(b.serveAdmin)
 	for _, s := range pool.servers {
 		b.busy.Go(func() { b.checkAlways(s) })
@@ -60,7 +59,7 @@ func newBalancer(pool *pool, interval time.Duration, socket string) (*balancer, 
 
 func (b *balancer) close() {
 	b.stop()
-	b.admin.Close()
+	closeAll(b.all)
 	b.web.Close()
 	b.transport.CloseIdleConnections()
 	b.busy.Wait()
@@ -76,7 +75,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	failed := false
 	defer func() { b.pool.done(s, failed) }()
-	to := &url.URL{Scheme: "http", Host: s.port.addr()}
+	to := &url.URL{Scheme: "http", Host: s.name}
 	proxy := httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
 		Transport: b.transport,
@@ -169,7 +168,7 @@ func (b *balancer) check(s *server) checkResult {
 
 // ask has the server show its first page.
 func (b *balancer) ask(ctx context.Context, s *server) checkResult {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.port.addr()+"/", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.name+"/", nil)
 	if err != nil {
 		return checkResult{word: "L7RSP"}
 	}

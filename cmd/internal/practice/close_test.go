@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -31,10 +30,8 @@ func TestCloseEndsEverything(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f := start(t, Config{WebServers: 1, RestartTime: time.Minute})
 			client := connect(t, f, "webserv1")
-			fifo := filepath.Join(t.TempDir(), "fifo")
-			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			fifo := filepath.Join(f.hosts["webserv1"].spec.Dir, "home", "fifo")
+			must(t, client, "mkfifo fifo")
 			if l, err := client.Listen("tcp", "127.0.0.1:2401"); err != nil { // which nobody answers
 				t.Fatal(err)
 			} else {
@@ -46,7 +43,7 @@ func TestCloseEndsEverything(t *testing.T) {
 			}
 			stdin, _ := s.StdinPipe()
 			defer stdin.Close()
-			command := strings.Replace(test.command, "%s", "exec 9>"+fifo+"; echo up >&9", 1)
+			command := strings.Replace(test.command, "%s", "exec 9>fifo; echo up >&9", 1)
 			if err := s.Start("ROOT=" + f.CVSRoot + "; " + command); err != nil {
 				t.Fatal(err)
 			}

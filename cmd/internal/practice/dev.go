@@ -9,13 +9,13 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 // Releases are the dates of the snapshots that dev has, oldest first. The
@@ -23,16 +23,11 @@ import (
 func Releases() []string { return []string{"2000-09-12", "2000-09-19", "2000-09-26"} }
 
 // The users of the repository: Anon may read and has no password, Rel may
-// commit and has this one.
+// commit, but not to CVSROOT, and has Farm.RelPassword.
 const (
-	Anon        = "anon"
-	Rel         = "rel"
-	RelPassword = "rel pw"
+	Anon = "anon"
+	Rel  = "rel"
 )
-
-// The password of Rel as crypt(3) has it, in its oldest form, which every libc
-// knows.
-const relCrypt = "frbTDouRuM3zU"
 
 // site is the module's content. @RELEASE@ is the date of the release, and a
 // file whose name is a date is in it from that date on.
@@ -40,45 +35,51 @@ const relCrypt = "frbTDouRuM3zU"
 //go:embed site
 var site embed.FS
 
-// dev is the developers' machine: a CVS repository, and a pserver.
+// dev is the developers' machine: a CVS repository, which a pserver serves.
 type dev struct {
-	dir      string // of the repository, and of the servers' temporary files
-	listener net.Listener
-
-	mu      sync.Mutex
-	servers map[*exec.Cmd]bool
-	closed  bool
-	busy    sync.WaitGroup
+	host
 }
 
-// newDev makes the repository under dir and serves it on a loopback port.
-func newDev(ctx context.Context, dir string) (*dev, error) {
-	d := &dev{dir: dir, servers: map[*exec.Cmd]bool{}}
-	if err := os.MkdirAll(d.tmp(), 0o700); err != nil {
-		return nil, err
+// startDev makes the repository and serves it.
+func (f *Farm) startDev(ctx context.Context) error {
+	f.dev = &dev{host: host{farm: f, spec: f.spec("dev")}}
+	d := f.dev
+	d.spec.Repository = true
+	for _, dir := range []string{"bin", "etc/init.d", "home", "run/farm", "tmp", "root"} {
+		if err := os.MkdirAll(filepath.Join(d.spec.Dir, dir), 0o755); err != nil {
+			return err
+		}
 	}
+	if err := os.Chmod(d.spec.Dir, 0o700); err != nil {
+		return err
+	}
+	if err := d.makeRepository(ctx); err != nil {
+		return fmt.Errorf("make the repository: %w", err)
+	}
+	return d.start()
+}
+
+func (d *dev) repository() string { return filepath.Join(d.spec.Dir, "cvsroot") }
+func (d *dev) tmp() string        { return filepath.Join(d.spec.Dir, "tmp") }
+func (d *dev) admin() string      { return filepath.Join(d.repository(), "CVSROOT") }
+
+func (d *dev) makeRepository(ctx context.Context) error {
 	if err := d.fill(ctx); err != nil {
-		return nil, fmt.Errorf("make the repository: %w", err)
+		return err
 	}
 	if err := d.admit(); err != nil {
-		return nil, fmt.Errorf("make the repository: %w", err)
+		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
+	if err := giveTo(d.farm.owners.dev, d.spec.Dir); err != nil {
+		return err
 	}
-	d.listener = l
-	d.busy.Go(d.serve)
-	return d, nil
+	return d.lockAdmin()
 }
-
-func (d *dev) repository() string { return filepath.Join(d.dir, "cvsroot") }
-func (d *dev) tmp() string        { return filepath.Join(d.dir, "tmp") }
 
 // fill makes the repository and imports the releases, each dated with its day
 // and made a branch. Imports, unlike commits, do not wait for the clock.
 func (d *dev) fill(ctx context.Context) error {
-	if err := d.cvs(ctx, d.dir, "init"); err != nil {
+	if err := d.cvs(ctx, d.spec.Dir, "init"); err != nil {
 		return err
 	}
 	for _, date := range Releases() {
@@ -90,7 +91,7 @@ func (d *dev) fill(ctx context.Context) error {
 		if err := d.cvs(ctx, tree, "import", "-d", "-W", `*.gif -k "b"`, "-m", "the site of "+date, "site", "WEB", imported); err != nil {
 			return err
 		}
-		if err := d.cvs(ctx, d.dir, "rtag", "-b", "-r", imported, "Snapshot-"+date, "site"); err != nil {
+		if err := d.cvs(ctx, d.spec.Dir, "rtag", "-b", "-r", imported, "Snapshot-"+date, "site"); err != nil {
 			return err
 		}
 		if err := os.RemoveAll(tree); err != nil {
@@ -151,48 +152,52 @@ func isLater(name, date string) bool {
 	return err == nil && name > date
 }
 
-// admit makes the users. pserver runs as the user of this process, except that
-// it refuses to be root: for root it is nobody, to whom the repository is given.
+// admit makes the users.
 func (d *dev) admit() error {
-	me, err := user.Current()
+	crypt, err := bcrypt.GenerateFromPassword([]byte(d.farm.RelPassword), bcrypt.MinCost) // nobody guesses a random one
 	if err != nil {
 		return err
 	}
-	runs := me.Username
-	if os.Getuid() == 0 {
-		runs = "nobody"
-	}
-	admin := func(name, text string) error {
-		path := filepath.Join(d.repository(), "CVSROOT", name)
+	runs := d.farm.owners.pserver
+	for name, text := range map[string]string{
+		"passwd":  fmt.Sprintf("%s::%s\n%s:%s:%s\n", Anon, runs, Rel, crypt, runs),
+		"readers": Anon + "\n",
+		"config":  "SystemAuth=no\n",
+	} {
+		path := filepath.Join(d.admin(), name)
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // cvs made it read-only
 			return err
 		}
-		return os.WriteFile(path, []byte(text), 0o600)
+		if err := os.WriteFile(path, []byte(text), 0o444); err != nil {
+			return err
+		}
 	}
-	if err := admin("passwd", fmt.Sprintf("%s::%s\n%s:%s:%s\n", Anon, runs, Rel, relCrypt, runs)); err != nil {
-		return err
-	}
-	if err := admin("readers", Anon+"\n"); err != nil {
-		return err
-	}
-	if err := admin("config", "SystemAuth=no\n"); err != nil {
-		return err
-	}
-	if runs == me.Username {
-		return nil
-	}
-	return giveTo(runs, d.dir)
+	return nil
 }
 
-// giveTo makes name the owner of dir and of all in it.
-func giveTo(name, dir string) error {
-	u, err := user.Lookup(name)
-	if err != nil {
+// lockAdmin leaves CVSROOT to this process: whoever commits there says which
+// programs the server runs. cvs itself adds the tags that it has met to val-tags,
+// and does without a history, for which it would need a lock there.
+func (d *dev) lockAdmin() error {
+	if err := os.Remove(filepath.Join(d.admin(), "history")); err != nil {
 		return err
 	}
-	uid, err := strconv.Atoi(u.Uid)
-	if err != nil {
+	if err := giveTo(os.Getuid(), d.admin()); err != nil {
 		return err
+	}
+	if err := os.Chmod(filepath.Join(d.admin(), "val-tags"), 0o666); err != nil {
+		return err
+	}
+	return os.Chmod(d.admin(), 0o555)
+}
+
+// unlockAdmin makes CVSROOT a directory that can be removed.
+func (d *dev) unlockAdmin() { os.Chmod(d.admin(), 0o755) }
+
+// giveTo makes that user the owner of dir and of all in it; -1 is nobody new.
+func giveTo(uid int, dir string) error {
+	if uid < 0 {
+		return nil
 	}
 	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -202,50 +207,70 @@ func giveTo(name, dir string) error {
 	})
 }
 
+// pserver is the server of a repository.
+type pserver struct {
+	listener   net.Listener
+	repository string
+	dir        string // where the servers run
+	env        []string
+
+	mu      sync.Mutex
+	servers map[*exec.Cmd]bool
+	closed  bool
+	busy    sync.WaitGroup
+}
+
+// newPserver serves the repository at l, which it closes.
+func newPserver(l net.Listener, repository, dir string, env []string) *pserver {
+	p := &pserver{listener: l, repository: repository, dir: dir, env: env, servers: map[*exec.Cmd]bool{}}
+	p.busy.Go(p.serve)
+	return p
+}
+
 // serve has one pserver for each connection.
-func (d *dev) serve() {
+func (p *pserver) serve() {
 	for {
-		c, err := d.listener.Accept()
+		c, err := p.listener.Accept()
 		if err != nil {
 			return
 		}
-		d.pserver(c.(*net.TCPConn))
+		p.start(c.(*net.TCPConn))
 	}
 }
 
-// pserver hands the connection itself to a new server, as inetd does.
-func (d *dev) pserver(c *net.TCPConn) {
+// start hands the connection itself to a new server, as inetd does.
+func (p *pserver) start(c *net.TCPConn) {
 	defer c.Close()
 	f, err := c.File()
 	if err != nil {
 		return
 	}
 	defer f.Close()
-	cmd := exec.Command("cvs", "-f", "--allow-root="+d.repository(), "pserver")
-	cmd.Dir, cmd.Env = d.tmp(), d.env()
+	cmd := exec.Command("cvs", "-f", "--allow-root="+p.repository, "pserver")
+	cmd.Dir, cmd.Env = p.dir, p.env
 	cmd.Stdin, cmd.Stdout = f, f
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed || cmd.Start() != nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || cmd.Start() != nil {
 		return
 	}
-	d.servers[cmd] = true
-	d.busy.Go(func() {
+	p.servers[cmd] = true
+	p.busy.Go(func() {
 		cmd.Wait()
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		delete(d.servers, cmd)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.servers, cmd)
 	})
 }
 
-func (d *dev) close() {
-	d.listener.Close()
-	d.mu.Lock()
-	d.closed = true
-	for cmd := range d.servers {
+func (p *pserver) close() {
+	p.listener.Close()
+	p.mu.Lock()
+	p.closed = true
+	for cmd := range p.servers {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
-	d.mu.Unlock()
-	d.busy.Wait()
+	p.mu.Unlock()
+	p.busy.Wait()
 }

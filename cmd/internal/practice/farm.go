@@ -33,12 +33,14 @@ package practice
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -51,6 +53,11 @@ type Config struct {
 	WebServers   int    // how many; 0 is 3
 	Release      string // what is on the air to begin with; "" is the oldest of Releases
 	SudoPassword string // what sudo asks for on the hosts; "" asks for nothing
+
+	// Shared has the hosts share this machine: their programs are those of a short
+	// list, and run as the user of this process on its files. false gives each
+	// host namespaces of its own, which Start fails without; see Isolates.
+	Shared bool
 
 	RestartTime   time.Duration // how long a web server is off for a restart; 0 is 200 ms
 	PageTime      time.Duration // how long a page takes to serve; 0 is 10 ms
@@ -85,8 +92,11 @@ type Farm struct {
 	CVSRoot   string   // of the repository, as the hosts see it once they have a tunnel
 	CVSAddr   string   // where the repository's pserver is, as this process sees it
 
+	RelPassword string // of Rel, made for this farm
+
 	config   Config
-	user     string
+	user     string // of the hosts
+	owners   owners
 	key      keyPair
 	hosts    map[string]*host
 	dev      *dev
@@ -121,12 +131,22 @@ func (f *Farm) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	f.user = me.Username
-	if f.dev, err = newDev(ctx, filepath.Join(f.Dir, "dev")); err != nil {
+	f.user, f.owners = isolatedUser, isolatedOwners()
+	if f.config.Shared {
+		f.user, f.owners = me.Username, sharedOwners(me)
+	}
+	for i := range f.config.WebServers {
+		f.Web = append(f.Web, fmt.Sprintf("webserv%d", i+1))
+	}
+	if err := f.makeNet(); err != nil {
 		return err
 	}
-	f.CVSAddr = f.dev.listener.Addr().String()
-	f.CVSRoot = ":pserver:" + Anon + "@127.0.0.1:" + f.dev.repository()
+	f.RelPassword = rand.Text()
+	if err := f.startDev(ctx); err != nil {
+		return err
+	}
+	f.CVSAddr = f.dev.addr
+	f.CVSRoot = ":pserver:" + Anon + "@127.0.0.1:" + f.dev.spec.places().repository
 	if f.key, err = newKeyPair(); err != nil {
 		return err
 	}
@@ -140,23 +160,32 @@ func (f *Farm) start(ctx context.Context) (err error) {
 	return err
 }
 
-// startHosts starts the web servers and the balancer's machine.
+// startHosts starts the web servers and the balancer's machine, all at once.
 func (f *Farm) startHosts(ctx context.Context) error {
 	first := filepath.Join(f.Dir, "dev", "tmp", f.config.Release)
 	if err := f.checkOut(ctx, first); err != nil {
 		return err
 	}
-	for i := range f.config.WebServers {
-		name := fmt.Sprintf("webserv%d", i+1)
-		if err := f.addHost(name); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		f.Web = append(f.Web, name)
-		if err := f.hosts[name].startWeb(ctx, first); err != nil {
+	for _, name := range f.Web {
+		if err := f.addHost(name, first); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return f.addHost(f.Balancer)
+	if err := f.addHost(f.Balancer, ""); err != nil {
+		return err
+	}
+	var starting sync.WaitGroup
+	failed := make(chan error, len(f.hosts))
+	for name, h := range f.hosts {
+		starting.Go(func() {
+			if err := h.start(); err != nil {
+				failed <- fmt.Errorf("%s: %w", name, err)
+			}
+		})
+	}
+	starting.Wait()
+	close(failed)
+	return <-failed
 }
 
 // startBalancer starts the balancer in front of all web servers.
@@ -165,10 +194,10 @@ func (f *Farm) startBalancer() (err error) {
 	for _, name := range f.Web {
 		webs = append(webs, f.hosts[name])
 	}
-	lb := f.hosts[f.Balancer]
-	f.balancer, err = newBalancer(newPool(webs), f.config.CheckInterval, filepath.Join(lb.root, "run", "admin.sock"))
+	f.balancer, err = newBalancer(newPool(webs), f.config.CheckInterval, httpSocket(f.net(), f.Balancer), adminSocket(f.net()))
 	if err == nil {
 		f.URL = "http://" + f.balancer.page.Addr().String() + "/"
+		err = giveTo(f.owners.hosts, f.net())
 	}
 	return err
 }
@@ -204,9 +233,45 @@ func (f *Farm) shut() error {
 		}
 		if f.dev != nil {
 			f.dev.close()
+			f.dev.unlockAdmin()
 		}
 		endStrays(f.Dir)
 		f.closed = os.RemoveAll(f.Dir)
 	})
 	return f.closed
+}
+
+// net is the directory of the sockets by which the machines of the farm reach
+// each other, whatever network each has.
+func (f *Farm) net() string { return filepath.Join(f.Dir, "net") }
+
+func (f *Farm) makeNet() error {
+	if err := os.Mkdir(f.net(), 0o700); err != nil {
+		return err
+	}
+	return giveTo(f.owners.hosts, f.net())
+}
+
+// path are the directories of programs that are not the hosts' own.
+func (f *Farm) path() string { return os.Getenv("PATH") }
+
+// owners are the users that own the machines' files, by number, -1 where it is
+// the user of this process, and the one that the pserver runs as.
+type owners struct {
+	hosts, dev int
+	pserver    string
+}
+
+// sharedOwners are those of machines that share this one. pserver runs as the
+// user of this process, except that it refuses to be root.
+func sharedOwners(me *user.User) owners {
+	if os.Getuid() != 0 {
+		return owners{-1, -1, me.Username}
+	}
+	const nobody = "nobody"
+	uid := -1
+	if u, err := user.Lookup(nobody); err == nil {
+		uid, _ = strconv.Atoi(u.Uid)
+	}
+	return owners{-1, uid, nobody}
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +20,10 @@ import (
 	"farmrun/testdata/need"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	Main()
+	goleak.VerifyTestMain(m)
+}
 
 // start starts a farm that ends with the test. Tests with a farm mostly wait
 // for the clock, so they run in parallel.
@@ -48,7 +50,7 @@ func start(t *testing.T, config Config) *Farm {
 func connect(t *testing.T, f *Farm, name string) *ssh.Client {
 	t.Helper()
 	h := f.hosts[name]
-	client, err := ssh.Dial("tcp", h.addr(), &ssh.ClientConfig{
+	client, err := ssh.Dial("tcp", h.addr, &ssh.ClientConfig{
 		User:            f.user,
 		Auth:            []ssh.AuthMethod{ssh.PublicKeys(f.key.signer)},
 		HostKeyCallback: ssh.FixedHostKey(h.key.signer.PublicKey()),
@@ -150,7 +152,7 @@ func get(t *testing.T, client *http.Client, url string) (body, host string, err 
 func TestHost(t *testing.T) {
 	f := start(t, Config{})
 	client := connect(t, f, "webserv1")
-	home := filepath.Join(f.Dir, "webserv1", "home")
+	home := f.hosts["webserv1"].spec.places().home
 	for _, test := range []struct{ command, want string }{
 		{"pwd", home},
 		{"cd && pwd", home},
@@ -231,7 +233,7 @@ func TestCommit(t *testing.T) {
 	if got := run(t, client, "wrong\n", login); got.Code == 0 {
 		t.Error("rel may have any password")
 	}
-	if got := run(t, client, RelPassword+"\n", login); got.Code != 0 {
+	if got := run(t, client, f.RelPassword+"\n", login); got.Code != 0 {
 		t.Fatalf("login: %+v", got)
 	}
 	must(t, client, "export CVS_PASSFILE=$PWD/pass; cvs -Q -d "+root+" checkout -r Snapshot-2000-09-12 -d work site && cd work && echo less >>README && cvs -Q commit -m less README")
@@ -292,10 +294,9 @@ func TestForwards(t *testing.T) {
 func TestInit(t *testing.T) {
 	f := start(t, Config{WebServers: 1, RestartTime: time.Millisecond})
 	client := connect(t, f, "webserv1")
-	httpd := f.hosts["webserv1"].web
-	url := "http://" + httpd.port.addr() + "/"
 	release := func() string {
-		body, _, err := get(t, visitor(t), url)
+		web := &http.Client{Transport: &http.Transport{DialContext: client.DialContext, DisableKeepAlives: true}}
+		body, _, err := get(t, web, "http://localhost/")
 		if err != nil {
 			return "none"
 		}
@@ -323,12 +324,8 @@ func TestInit(t *testing.T) {
 			t.Errorf("after %s: got %s, want %s", step.verb, now, step.now)
 		}
 	}
-	ended := httpd.ended
 	must(t, client, "kill $(cat logs/httpd.pid)")
-	<-ended
-	if now := release(); now != "none" {
-		t.Errorf("after kill: got %s", now)
-	}
+	waitFor(t, func() bool { return release() == "none" })
 	must(t, client, "rm www && mkdir www")
 	if got := run(t, client, "", "sudo /etc/init.d/httpd start"); got.Code != 1 || !strings.Contains(got.Out, "could not be started") {
 		t.Errorf("without a release: got %+v", got)

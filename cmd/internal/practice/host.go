@@ -1,87 +1,91 @@
 package practice
 
 import (
-	"context"
 	"embed"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"sync"
-	"syscall"
-
-	"golang.org/x/crypto/ssh"
-
-	"farmrun/modules/ssh/sshserver"
 )
 
-// hostFiles are the programs of a host: what is in its PATH before all else,
-// and its init scripts.
+// hostFiles are the programs of a host: those that come before all else in its
+// PATH, and its init scripts.
 //
 //go:embed host
 var hostFiles embed.FS
 
-// host is one machine of the farm: an ssh server and a directory. A web server
-// has a web server too.
+// host is one machine of the farm as the farm knows it: its directory, where it
+// is reached, and how it is ended. Its insides are a machine, in namespaces of
+// its own or in this process.
 type host struct {
-	farm   *Farm
-	name   string
-	root   string // holds home, bin, etc, run
-	key    keyPair
-	tunnel *port // what is 127.0.0.1:2401 for the host
-	web    *httpd
-	initd  *initd
-
-	ssh      *sshserver.Server
-	listener net.Listener
-	served   chan struct{} // closed when ssh has ended
-
-	mu       sync.Mutex
-	forwards []net.Addr // what else clients had bound
+	farm    *Farm
+	spec    machineSpec
+	key     keyPair
+	addr    string // of its ssh server, or of the developers' pserver
+	running io.Closer
 }
 
-// addHost starts a machine that can be logged in to.
-func (f *Farm) addHost(name string) (err error) {
-	h := &host{farm: f, name: name, root: filepath.Join(f.Dir, name)}
-	if err := h.furnish(f.config.SudoPassword); err != nil {
-		return err
-	}
+// addHost makes a machine that can be logged in to once it is started. release is the directory of
+// the release that its web server serves; "" is a machine without a web server.
+func (f *Farm) addHost(name, release string) (err error) {
+	h := &host{farm: f, spec: f.spec(name)}
+	h.spec.Web = release != ""
+	h.spec.Operator = f.key.signer.PublicKey().Marshal()
 	if h.key, err = newKeyPair(); err != nil {
 		return err
 	}
-	if h.tunnel, err = newPort(); err != nil {
-		return err
-	}
-	if h.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		h.tunnel.close()
+	h.spec.HostKey = h.key.private.Seed()
+	if err := h.furnish(f.config.SudoPassword, release); err != nil {
 		return err
 	}
 	f.hosts[name] = h
-	h.ssh = &sshserver.Server{
-		HostKeys:  []ssh.Signer{h.key.signer},
-		Auth:      sshserver.Auth{Key: sshserver.Keys(f.key.signer.PublicKey())},
-		Exec:      sshserver.Shell(h.home(), h.env()),
-		Terminals: true,
-		Dial:      h.dial,
-		Listen:    h.listen,
-	}
-	h.served = make(chan struct{})
-	go func() {
-		defer close(h.served)
-		h.ssh.Serve(h.listener)
-	}()
 	return nil
 }
 
-func (h *host) home() string { return filepath.Join(h.root, "home") }
-func (h *host) addr() string { return h.listener.Addr().String() }
+// spec is what all machines of the farm have in common.
+func (f *Farm) spec(name string) machineSpec {
+	return machineSpec{
+		Name: name, User: f.user, Dir: filepath.Join(f.Dir, name), Net: f.net(),
+		Balancer: f.Balancer, Webs: f.Web, Shared: f.config.Shared, Path: f.path(),
+		Restart: f.config.RestartTime, Page: f.config.PageTime,
+	}
+}
+
+// start starts the machine, with a port that no other program has.
+func (h *host) start() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	h.addr = l.Addr().String()
+	start := startIsolated
+	if h.spec.Shared {
+		start = startShared
+	}
+	running, err := start(h.spec, l.(*net.TCPListener))
+	if err == nil {
+		h.running = running
+	}
+	return err
+}
+
+// startShared starts a machine in this process. It closes l.
+func startShared(spec machineSpec, l *net.TCPListener) (io.Closer, error) {
+	return newMachine(spec, l)
+}
+
+func (h *host) close() {
+	if h.running != nil {
+		h.running.Close()
+	}
+}
 
 // furnish makes the host's directories and programs.
-func (h *host) furnish(sudoPassword string) error {
-	for _, dir := range []string{"bin", "etc/init.d", "run", "tmp", "home/logs", "home/releases"} {
-		if err := os.MkdirAll(filepath.Join(h.root, dir), 0o755); err != nil {
+func (h *host) furnish(sudoPassword, release string) error {
+	for _, dir := range []string{"bin", "etc/init.d", "run/farm", "tmp", "home/logs", "home/releases", "root"} {
+		if err := os.MkdirAll(filepath.Join(h.spec.Dir, dir), 0o755); err != nil {
 			return err
 		}
 	}
@@ -92,7 +96,28 @@ func (h *host) furnish(sudoPassword string) error {
 	if sudoPassword != "" {
 		line = sudoPassword + "\n"
 	}
-	return os.WriteFile(filepath.Join(h.root, "etc", "sudo.password"), []byte(line), 0o600)
+	if err := os.WriteFile(filepath.Join(h.spec.Dir, "etc", "sudo.password"), []byte(line), 0o600); err != nil {
+		return err
+	}
+	if release != "" {
+		if err := h.furnishWeb(release); err != nil {
+			return err
+		}
+	}
+	return giveTo(h.farm.owners.hosts, h.spec.Dir)
+}
+
+// furnishWeb takes a release live, and adds the script that controls the web
+// server.
+func (h *host) furnishWeb(dir string) error {
+	home, release := filepath.Join(h.spec.Dir, "home"), filepath.Join("releases", filepath.Base(dir))
+	if err := copyTree(dir, filepath.Join(home, release)); err != nil {
+		return err
+	}
+	if err := os.Symlink(release, filepath.Join(home, "www")); err != nil {
+		return err
+	}
+	return h.install("host/init.d/httpd", "etc/init.d/httpd")
 }
 
 // install puts one of the host's programs in its place.
@@ -101,128 +126,27 @@ func (h *host) install(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(h.root, to), text, 0o755)
+	return os.WriteFile(filepath.Join(h.spec.Dir, to), text, 0o755)
 }
 
-// env is the environment of what runs on the host. cvs connects to
-// CVS_CLIENT_PORT where its root names no port.
-func (h *host) env() []string {
-	return []string{
-		"HOME=" + h.home(),
-		"USER=" + h.farm.user,
-		"LOGNAME=" + h.farm.user,
-		"SHELL=/bin/sh",
-		"PATH=" + filepath.Join(h.root, "bin") + ":" + os.Getenv("PATH"),
-		"TMPDIR=" + filepath.Join(h.root, "tmp"),
-		"HOSTNAME=" + h.name,
-		"PRACTICE_ROOT=" + h.root,
-		"CVS_CLIENT_PORT=" + strconv.Itoa(h.tunnel.number),
-	}
-}
+// httpSocket is where a machine's web server is found by the others, whatever
+// network each has.
+func httpSocket(net, name string) string { return filepath.Join(net, name+".http") }
 
-// startWeb puts the release in dir on the air.
-func (h *host) startWeb(ctx context.Context, dir string) error {
-	release := filepath.Join("releases", filepath.Base(dir))
-	if err := copyTree(dir, filepath.Join(h.home(), release)); err != nil {
-		return err
-	}
-	if err := os.Symlink(release, filepath.Join(h.home(), "www")); err != nil {
-		return err
-	}
-	if err := h.install("host/init.d/httpd", "etc/init.d/httpd"); err != nil {
-		return err
-	}
-	p, err := newPort()
-	if err != nil {
-		return err
-	}
-	h.web = &httpd{name: h.name, home: h.home(), port: p, restart: h.farm.config.RestartTime, page: h.farm.config.PageTime}
-	if status, text := h.web.control(ctx, "start"); status != 0 {
-		return fmt.Errorf("%s", text)
-	}
-	h.initd, err = newInitd(filepath.Join(h.root, "run"), h.web)
-	return err
-}
+// adminSocket is where the balancer takes orders.
+func adminSocket(net string) string { return filepath.Join(net, "admin.sock") }
 
-// dial connects to what addr is for the host: its own web server and tunnel,
-// the balancer's socket, what clients had bound here, or another host of the
-// farm by name. Nothing else answers.
-func (h *host) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	network, to, err := h.find(network, addr)
-	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
-	}
-	return new(net.Dialer).DialContext(ctx, network, to)
-}
-
-// find returns where in this process addr is.
-func (h *host) find(network, addr string) (string, string, error) {
-	if network == "unix" {
-		if h.name == h.farm.Balancer && addr == "/run/haproxy/admin.sock" {
-			return network, h.farm.balancer.admin.Addr().String(), nil
-		}
-		return network, "", syscall.ENOENT
-	}
-	name, number, err := net.SplitHostPort(addr)
-	if err != nil {
-		return network, "", err
-	}
-	if name == "127.0.0.1" || name == "localhost" {
-		name = h.name
-	}
-	to := h.farm.hosts[name]
-	switch {
-	case to == nil:
-		return network, "", syscall.EHOSTUNREACH
-	case number == "80" && to.web != nil:
-		return network, to.web.port.addr(), nil
-	case number == "80" && name == h.farm.Balancer:
-		return network, h.farm.balancer.page.Addr().String(), nil
-	case number == "2401" && to == h:
-		return network, h.tunnel.addr(), nil
-	case to == h && h.bound(number):
-		return network, net.JoinHostPort("127.0.0.1", number), nil
-	}
-	return network, "", syscall.ECONNREFUSED
-}
-
-// listen binds what an ssh client wants forwarded. Port 2401 is the host's own
-// on a loopback that all hosts share; the others are this machine's.
-func (h *host) listen(network, addr string) (net.Listener, error) {
-	name, number, err := net.SplitHostPort(addr)
-	if network != "tcp" || err != nil || name != "127.0.0.1" && name != "localhost" {
-		return nil, &net.OpError{Op: "listen", Net: network, Err: syscall.EACCES}
-	}
-	if number == "2401" {
-		return h.tunnel.listen()
-	}
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", number))
+// file writes the spec where only a program that is handed the file can read it.
+func (s machineSpec) file(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "spec")
 	if err != nil {
 		return nil, err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.forwards = append(h.forwards, l.Addr())
-	return l, nil
-}
-
-// bound tells whether a client has, or had, that port bound on the host.
-func (h *host) bound(number string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.ContainsFunc(h.forwards, func(a net.Addr) bool {
-		return strconv.Itoa(a.(*net.TCPAddr).Port) == number
-	})
-}
-
-func (h *host) close() {
-	h.ssh.Close()
-	<-h.served
-	h.tunnel.close()
-	if h.initd != nil {
-		h.initd.close()
+	os.Remove(f.Name())
+	if err := json.NewEncoder(f).Encode(s); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("describe %s: %w", s.Name, err)
 	}
-	if h.web != nil {
-		h.web.close()
-	}
+	_, err = f.Seek(0, io.SeekStart)
+	return f, err
 }

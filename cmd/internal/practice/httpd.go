@@ -24,8 +24,8 @@ import (
 // does nothing but stand for it.
 type httpd struct {
 	name    string
-	home    string // the user's, where www and logs are
-	port    *port
+	home    string        // the user's, where www and logs are
+	listens []string      // addresses and sockets to serve at
 	restart time.Duration // how long a restart takes
 	page    time.Duration // how long a page takes
 
@@ -118,7 +118,7 @@ func (h *httpd) documentRoot() (string, error) {
 // serve opens the port and starts the process that stands for the server: cat,
 // which ends with this process whatever happens to it.
 func (h *httpd) serve(root string) error {
-	l, err := h.port.listen()
+	listeners, err := listenAll(h.listens)
 	if err != nil {
 		return err
 	}
@@ -128,13 +128,15 @@ func (h *httpd) serve(root string) error {
 		err = cat.Start()
 	}
 	if err != nil {
-		l.Close()
+		closeAll(listeners)
 		return err
 	}
 	server, ended := &http.Server{Handler: h.handler(root)}, make(chan struct{})
 	h.server, h.pid, h.ended = server, cat.Process.Pid, ended
 	pidfile := filepath.Join(h.home, "logs", "httpd.pid")
-	go server.Serve(l)
+	for _, l := range listeners {
+		go server.Serve(l)
+	}
 	go func() {
 		cat.Wait()
 		server.Close()
@@ -178,7 +180,6 @@ func (h *httpd) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.down()
-	h.port.close()
 }
 
 // log adds a line to the server's error log, in the form of its day.

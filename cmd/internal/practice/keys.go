@@ -43,6 +43,14 @@ func (k keyPair) authorized() string {
 	return string(ssh.MarshalAuthorizedKey(k.signer.PublicKey()))
 }
 
+// forwards is the tunnel that the operator's ssh opens on a web server for cvs.
+func (f *Farm) forwards(name string) string {
+	if !f.hosts[name].spec.Web {
+		return ""
+	}
+	return "\tRemoteForward 127.0.0.1:2401 " + f.CVSAddr + "\n"
+}
+
 // writeSSH writes what an ssh client needs into dir: the operator's key, the
 // hosts' keys, and an ssh_config, whose path it returns.
 func (f *Farm) writeSSH(dir string) (config string, err error) {
@@ -56,8 +64,8 @@ func (f *Farm) writeSSH(dir string) (config string, err error) {
 	var hosts, known strings.Builder
 	for _, name := range append([]string{f.Balancer}, f.Web...) {
 		h := f.hosts[name]
-		host, number, _ := net.SplitHostPort(h.addr())
-		fmt.Fprintf(&hosts, "Host %s\n\tHostName %s\n\tPort %s\n\n", name, host, number)
+		host, number, _ := net.SplitHostPort(h.addr)
+		fmt.Fprintf(&hosts, "Host %s\n\tHostName %s\n\tPort %s\n%s\n", name, host, number, f.forwards(name))
 		fmt.Fprintf(&known, "[%s]:%s %s", host, number, h.key.authorized())
 	}
 	paths := map[string]string{"id_ed25519": string(key), "id_ed25519.pub": f.key.authorized(), "known_hosts": known.String()}

@@ -1,6 +1,7 @@
 package practice
 
 import (
+	"context"
 	"net"
 	"strconv"
 	"sync"
@@ -25,9 +26,9 @@ const (
 // server is one web server as the balancer sees it.
 type server struct {
 	name   string
-	port   *port
-	weight int // 1 to begin with
-	credit int // of the round robin
+	socket string // where it serves
+	weight int    // 1 to begin with
+	credit int    // of the round robin
 
 	admin  admin
 	health int // 0 is down; rise+fall-1 is as well as can be
@@ -57,7 +58,7 @@ type pool struct {
 func newPool(webs []*host) *pool {
 	p := &pool{started: time.Now()}
 	for _, w := range webs {
-		p.servers = append(p.servers, &server{name: w.name, port: w.web.port, weight: 1, health: wellest, since: p.started})
+		p.servers = append(p.servers, &server{name: w.spec.Name, socket: httpSocket(w.farm.net(), w.spec.Name), weight: 1, health: wellest, since: p.started})
 	}
 	return p
 }
@@ -191,10 +192,17 @@ func (p *pool) watch(f func(out int)) (stop func()) {
 	}
 }
 
-// hostPort is for the admin socket, which wants them apart.
-func (s *server) hostPort() (string, string) {
-	host, number, _ := net.SplitHostPort(s.port.addr())
-	return host, number
+// hostPort is for the admin socket, which wants them apart. It is the address
+// that a server has on the machine itself.
+func (s *server) hostPort() (string, string) { return "127.0.0.1", "80" }
+
+// dial connects to the server whose name is the host of addr.
+func (p *pool) dial(ctx context.Context, _, addr string) (net.Conn, error) {
+	name, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	return new(net.Dialer).DialContext(ctx, "unix", p.named(name).socket)
 }
 
 // status is HAProxy's word for the state of a server.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -57,23 +58,57 @@ func (p *port) bind() error {
 func (p *port) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.number)) }
 
 // listen fails while another listener has the port.
-func (p *port) listen() (net.Listener, error) {
-	l, err := net.Listen("tcp", p.addr())
+func (p *port) listen() (net.Listener, error) { return listen(p.addr()) }
+
+// listener gives up its place with Close even if a process that is being started
+// still has its socket: between fork and exec each has all that are open.
+type listener struct {
+	net.Listener
+	socket syscall.Conn
+}
+
+// listen listens at an address, or at the path of a socket. The socket's file
+// outlives the listener, so that connections are refused as a port's are.
+func listen(at string) (net.Listener, error) {
+	network := "tcp"
+	if filepath.IsAbs(at) {
+		network = "unix"
+		os.Remove(at)
+	}
+	l, err := net.Listen(network, at)
 	if err != nil {
 		return nil, err
 	}
-	return listener{l.(*net.TCPListener)}, nil
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
+	}
+	return listener{l, l.(syscall.Conn)}, nil
 }
 
-// listener gives up its port with Close even if a process that is being started
-// still has its socket: between fork and exec each has all that are open.
-type listener struct{ *net.TCPListener }
-
 func (l listener) Close() error {
-	if conn, err := l.SyscallConn(); err == nil {
+	if conn, err := l.socket.SyscallConn(); err == nil {
 		conn.Control(func(fd uintptr) { syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
 	}
-	return l.TCPListener.Close()
+	return l.Listener.Close()
+}
+
+// listenAll listens at all of these, or at none.
+func listenAll(at []string) (open []net.Listener, err error) {
+	for _, a := range at {
+		l, err := listen(a)
+		if err != nil {
+			closeAll(open)
+			return nil, err
+		}
+		open = append(open, l)
+	}
+	return open, nil
+}
+
+func closeAll(open []net.Listener) {
+	for _, l := range open {
+		l.Close()
+	}
 }
 
 func (p *port) close() { syscall.Close(p.fd) }

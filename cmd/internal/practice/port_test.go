@@ -34,7 +34,7 @@ func TestPort(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer near.Close()
-		inherited, err := l.(listener).File() // as a process has it that is being started
+		inherited, err := l.(listener).Listener.(*net.TCPListener).File() // as a process has it that is being started
 		if err != nil {
 			t.Fatal(err)
 		}

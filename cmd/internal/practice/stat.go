@@ -89,7 +89,7 @@ func (s *server) stat(number int) stat {
 		"pxname": backend, "svname": s.name, "type": serverLine, "status": s.status(), "mode": "http",
 		"pid": 1, "iid": 3, "sid": number, "qcur": 0, "qmax": 0, "scur": s.sessions, "smax": s.mostSessions, "stot": s.everSessions,
 		"lbtot": s.everSessions, "econ": s.failures, "eresp": 0, "weight": s.weight, "uweight": s.weight, "act": 1, "bck": 0,
-		"chkfail": s.failedChecks, "chkdown": s.timesDown, "lastchg": seconds(s.since), "addr": s.port.addr(),
+		"chkfail": s.failedChecks, "chkdown": s.timesDown, "lastchg": seconds(s.since), "addr": "127.0.0.1:80",
 	}
 	if s.admin == maint || s.last.word == "" {
 		return line

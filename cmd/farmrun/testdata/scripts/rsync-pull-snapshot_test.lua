@@ -1,21 +1,20 @@
 -- A release is copied; the next shares with it what is alike.
-local farm  = require "farm"
 local trial = require "trial"
 
-farm.here():run({ "sh", "-c", [[cd "$1" && mkdir -p site/Snapshot-2000-09-19 && cd site &&
+local module = trial.on("webserv1", [[cd "$TMPDIR" && mkdir -p site/Snapshot-2000-09-19 && cd site &&
   echo same >Snapshot-2000-09-19/same && cp -a Snapshot-2000-09-19 Snapshot-2000-09-26 &&
-  echo new >Snapshot-2000-09-26/new]], "sh", trial.folder })
+  echo new >Snapshot-2000-09-26/new && pwd]])
 trial.site {
   ['site.source = "cvs"'] = 'site.source = "rsync"',
-  ['"rsync://127.0.0.1:8730/site"'] = ("%q"):format(trial.folder .. "/site"),
+  ['"rsync://127.0.0.1:8730/site"'] = ("%q"):format(module),
   ['listen = 8730, server = "dev:873"'] = ("listen = 0, server = %q"):format(trial.server),
 }
 
 for date, files in pairs { ["2000-09-19"] = 1, ["2000-09-26"] = 2 } do
   trial.same(trial.dry("rsync-pull-snapshot", "--hosts", "webserv1", date), ([[
-    webserv1: would copy FARM/site/Snapshot-DATE/ into a release
+    webserv1: would copy MODULE/Snapshot-DATE/ into a release
     webserv1: would run: begin the release releases/DATE
-    webserv1: would run: mkdir -p releases]]):gsub("DATE", date))
+    webserv1: would run: mkdir -p releases]]):gsub("DATE", date):gsub("MODULE", module))
   trial.same(trial.run("rsync-pull-snapshot", "--hosts", "webserv1", date),
     ("webserv1: releases/%s: %d files"):format(date, files))
 end

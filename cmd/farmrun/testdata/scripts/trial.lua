@@ -125,9 +125,9 @@ end
 
 -- Lets everybody write into the repository, without a password.
 function trial.writable()
-  local root = farm.here():read(trial.folder .. "/site.lua"):match ":pserver:anon@[^\"]*"
-  trial.site { [":pserver:rel@127.0.0.1:2401/cvsroot"] = root }
-  farm.here():run { "rm", trial.folder .. "/dev/cvsroot/CVSROOT/readers" }
+  local root = farm.here():read(trial.folder .. "/site.lua"):match ":pserver:rel@[^\"]*"
+  trial.site { [root] = root:gsub("rel", "anon") }
+  farm.here():run({ "sh", "-c", 'chmod u+w "$1" && : >"$1"', "sh", trial.folder .. "/dev/cvsroot/CVSROOT/readers" })
 end
 
 -- Does what a developer does: the shell line changes a working copy of the
