@@ -162,7 +162,7 @@ func (d *dev) admit() error {
 	for name, text := range map[string]string{
 		"passwd":  fmt.Sprintf("%s::%s\n%s:%s:%s\n", Anon, runs, Rel, crypt, runs),
 		"readers": Anon + "\n",
-		"config":  "SystemAuth=no\n",
+		"config":  "SystemAuth=no\nLogHistory=\n", // a history would need a lock in CVSROOT
 	} {
 		path := filepath.Join(d.admin(), name)
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // cvs made it read-only
@@ -176,12 +176,8 @@ func (d *dev) admit() error {
 }
 
 // lockAdmin leaves CVSROOT to this process: whoever commits there says which
-// programs the server runs. cvs itself adds the tags that it has met to val-tags,
-// and does without a history, for which it would need a lock there.
+// programs the server runs. cvs itself adds the tags that it has met to val-tags.
 func (d *dev) lockAdmin() error {
-	if err := os.Remove(filepath.Join(d.admin(), "history")); err != nil {
-		return err
-	}
 	if err := giveTo(os.Getuid(), d.admin()); err != nil {
 		return err
 	}

@@ -127,12 +127,12 @@ func Start(ctx context.Context, config Config) (*Farm, error) {
 }
 
 func (f *Farm) start(ctx context.Context) (err error) {
-	me, err := user.Current()
-	if err != nil {
-		return err
-	}
 	f.user, f.owners = isolatedUser, isolatedOwners()
 	if f.config.Shared {
+		me, err := user.Current()
+		if err != nil {
+			return err
+		}
 		f.user, f.owners = me.Username, sharedOwners(me)
 	}
 	for i := range f.config.WebServers {
