@@ -55,6 +55,12 @@ prints how to reach it from elsewhere. The farm is gone when it ends.
 
 The farm needs cvs, and some scripts need git, patch or rsync. --install installs
 those that are missing, after naming them.
+
+On Linux each host has namespaces of its own: its programs see the system's
+files read-only, and no process, network or terminal of this machine. They can
+use up its memory, disk and processors. Where the kernel allows no namespaces,
+the first line says so: then programs run as you, on your files and processes,
+and hosts offer only a short list of them.
 `
 
 const initHelp = `Usage: farmrun init DIR

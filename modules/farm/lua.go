@@ -128,7 +128,7 @@ func (b *binding) site(c *luahost.Call) {
 			Listen int    `lua:"listen,required"`
 			To     string `lua:"to,required"`
 		}
-		Vars          map[string]lua.LValue
+		Vars map[string]lua.LValue
 	}
 	opts := luahost.Options[struct {
 		Groups map[string]string

@@ -13,14 +13,18 @@
 //	… run a script with farm.SSHConfig …
 //	fmt.Print(visit.Stop())
 //
-// All of it is on loopback and under one temporary directory, as the user who
-// runs it; nothing outside is touched, and Close leaves nothing behind. It
-// needs sh, the usual POSIX tools, and the programs that Missing looks for.
+// All of it is on loopback and under one temporary directory, and Close leaves
+// nothing behind. It needs sh, the usual POSIX tools, and the programs that
+// Missing looks for.
 //
-// What the hosts have of their own is a home directory, a port for each thing
-// that listens, and environment variables that say so; the file system and the
-// programs are those of this machine. From inside such a host the world looks
-// like this:
+// On Linux each host has namespaces of its own (user, mount, pid, network, ipc,
+// uts), also for a user without root where the kernel allows that. The programs
+// are those of this machine, read-only; /etc, /var, /tmp and the home directory
+// are the host's own; a program there has no capability, sees no process and
+// reaches no network but the host's. Not isolated are the time of the processors,
+// memory and room on the disk. With Config.Shared hosts are in this process, and
+// have a home directory, a port for each thing that listens, and environment
+// variables that say so. From inside a host the world looks like this:
 //
 //	~/www                  a link to the release that is on the air
 //	~/releases/DATE        releases, checked out of CVS
@@ -253,7 +257,12 @@ func (f *Farm) makeNet() error {
 }
 
 // path are the directories of programs that are not the hosts' own.
-func (f *Farm) path() string { return os.Getenv("PATH") }
+func (f *Farm) path() string {
+	if f.config.Shared {
+		return ""
+	}
+	return os.Getenv("PATH")
+}
 
 // owners are the users that own the machines' files, by number, -1 where it is
 // the user of this process, and the one that the pserver runs as.

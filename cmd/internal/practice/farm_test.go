@@ -171,6 +171,22 @@ func TestHost(t *testing.T) {
 	}
 }
 
+// TestShared sees a host that shares this machine: it has its web server, a tunnel
+// of its own, and no program that changes the system.
+func TestShared(t *testing.T) {
+	f := start(t, Config{WebServers: 1, Shared: true})
+	client := connect(t, f, "webserv1")
+	tunnel(t, f, client)
+	for _, command := range []string{"cd www && cvs -q update", "sudo /etc/init.d/httpd restart", "ls | sort"} {
+		must(t, client, command)
+	}
+	for _, program := range []string{"shutdown", "reboot", "mount", "apt-get", "systemctl"} {
+		if got := run(t, client, "", "sudo -l "+program); got.Code != 1 {
+			t.Errorf("%s: got %+v", program, got)
+		}
+	}
+}
+
 // TestOpenSSH sees that what the farm writes for ssh -F serves OpenSSH.
 func TestOpenSSH(t *testing.T) {
 	need.Program(t, "ssh")

@@ -92,6 +92,11 @@ func (h *host) furnish(sudoPassword, release string) error {
 	if err := h.install("host/bin/sudo", "bin/sudo"); err != nil {
 		return err
 	}
+	if h.spec.Shared {
+		if err := linkPrograms(filepath.Join(h.spec.Dir, "bin")); err != nil {
+			return err
+		}
+	}
 	var line string
 	if sudoPassword != "" {
 		line = sudoPassword + "\n"

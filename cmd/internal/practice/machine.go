@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -144,7 +145,7 @@ func (m *machine) env() []string {
 		"USER=" + m.spec.User,
 		"LOGNAME=" + m.spec.User,
 		"SHELL=/bin/sh",
-		"PATH=" + m.at.bin + ":" + m.spec.Path,
+		"PATH=" + strings.TrimSuffix(m.at.bin+":"+m.spec.Path, ":"),
 		"TMPDIR=" + m.at.tmp,
 		"HOSTNAME=" + m.spec.Name,
 	}
