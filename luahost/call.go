@@ -106,7 +106,7 @@ func (c *Call) Wait(what string, timeout time.Duration, do func(ctx context.Cont
 
 // Try is Wait for those who look at the error themselves.
 func (c *Call) Try(what string, timeout time.Duration, do func(ctx context.Context) error) error {
-	ctx := c.L.Context()
+	ctx := c.thread.ctx
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

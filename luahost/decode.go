@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost/lualib/arg"
+	"farmrun/luahost/pattern"
 )
 
 // Count returns how many arguments there are, the receiver of a method included.
@@ -247,6 +248,9 @@ func decodeList(v lua.LValue, into reflect.Value) error {
 	if !ok {
 		return mismatch("a list", v)
 	}
+	if err := together(table); err != nil {
+		return err
+	}
 	list := reflect.MakeSlice(into.Type(), table.Len(), table.Len())
 	for i := range table.Len() {
 		if err := decode(table.RawGetInt(i+1), list.Index(i)); err != nil {
@@ -263,10 +267,28 @@ func decodeList(v lua.LValue, into reflect.Value) error {
 	return stray
 }
 
+// together refuses a table that holds long strings, or one long string very often:
+// joined they would take much more memory than the table.
+func together(table *lua.LTable) error {
+	length := 0
+	table.ForEach(func(_, value lua.LValue) {
+		if s, ok := value.(lua.LString); ok {
+			length += len(s)
+		}
+	})
+	if length > pattern.MaxString {
+		return fmt.Errorf("its strings are longer than %s together", binary(pattern.MaxString))
+	}
+	return nil
+}
+
 func decodeMap(v lua.LValue, into reflect.Value) error {
 	table, ok := v.(*lua.LTable)
 	if !ok {
 		return mismatch("a table", v)
+	}
+	if err := together(table); err != nil {
+		return err
 	}
 	m := reflect.MakeMap(into.Type())
 	var failed error

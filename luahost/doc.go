@@ -13,8 +13,8 @@
 // Every thread has a context. When it is done no further Lua instruction runs
 // on that thread, not even behind a pcall; what the thread opened (Call.Own)
 // is then closed by the runtime. A stretch of Lua that calls no primitive may
-// last Config.Stretch and no longer, since it keeps all other hosts waiting,
-// and use up Config.Memory and no more. A coroutine runs with the context of
+// last Config.Stretch and no longer, since it keeps all other hosts waiting.
+// All threads together have Config.Memory. A coroutine runs with the context of
 // whoever resumes it. testdata/endless has the scripts that this is tried with.
 //
 // # Writing a module

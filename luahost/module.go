@@ -76,5 +76,8 @@ func (rt *Runtime) sealed(what string, members map[string]lua.LValue) *lua.LTabl
 
 // chunk compiles source; the path stands in its errors and positions.
 func (rt *Runtime) chunk(L *lua.LState, source, path string) (*lua.LFunction, error) {
+	if !rt.memory.fitsSource(source) {
+		return nil, rt.outgrown(L)
+	}
 	return rt.lua.Load(L, source, path)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/lualib/arg"
 )
 
 // record is a Go struct in Lua. A table would do, were it not that a misspelt
@@ -117,7 +119,7 @@ func (rt *Runtime) setPairs() {
 	L.SetGlobal("next", next)
 	L.SetGlobal("pairs", L.NewFunction(func(L *lua.LState) int {
 		if recordOf(L.Get(1)) == nil {
-			L.CheckTable(1)
+			arg.Table(L, 1)
 		}
 		L.Push(next)
 		L.Push(L.Get(1))

@@ -37,9 +37,11 @@ type Config struct {
 	// Stretch bounds a stretch of Lua that calls no primitive; 0 is
 	// DefaultStretch.
 	Stretch time.Duration
-	// Memory bounds the bytes that such a stretch may use up; 0 is
-	// DefaultMemory. It is looked at now and then, so that a script can use
-	// some times as much before it is ended.
+	// Memory bounds the bytes that the values of the script take, those of all
+	// threads together; 0 is DefaultMemory. The script that needs more is ended,
+	// all its threads with it; undo functions then get an eighth of it besides.
+	// It is measured as the growth of Go's heap and stacks since New, less 256 KiB
+	// for each thread, and so what the embedding program keeps counts as well.
 	Memory uint64
 }
 
@@ -57,9 +59,10 @@ type Runtime struct {
 	config Config
 	root   *lua.LState
 
-	mu    sync.Mutex // the lock on the Lua state
-	watch *watchdog
-	lua   *compat.Lua
+	mu     sync.Mutex // the lock on the Lua state
+	memory *memory
+	watch  *watchdog
+	lua    *compat.Lua
 
 	modules map[string]Module
 	loaded  *lua.LTable         // what require has returned, by name
@@ -95,8 +98,9 @@ func New(ctx context.Context, config Config) *Runtime {
 		types:   map[any]*typeTables{},
 		records: map[reflect.Type]*recordKind{},
 		interns: map[any]*lua.LUserData{},
-		watch:   newWatchdog(config.Stretch, config.Memory),
+		memory:  newMemory(config.Memory),
 	}
+	rt.watch = newWatchdog(config.Stretch, rt.memory)
 	rt.root = newState(rt)
 	return rt
 }
@@ -156,6 +160,7 @@ type Task struct {
 	Host    string        // whose part it is; "" is none
 	What    string        // what its deadline bounds, for the error: "the turn of web3"
 	Timeout time.Duration // 0 is as long as ctx allows; see deadline.Pause
+	Undoes  bool          // it undoes something, and runs even after Config.Memory was reached
 }
 
 // Call calls fn on a Lua thread of its own and waits for it; args are as for
@@ -170,7 +175,7 @@ func (rt *Runtime) Call(ctx context.Context, task Task, fn *lua.LFunction, args 
 		ctx, done = deadline.With(ctx, task.Timeout, &TimeoutError{What: task.What, After: task.Timeout})
 		defer done()
 	}
-	t := newThread(ctx, rt, task.Host)
+	t := newThread(ctx, rt, task)
 	result, err := t.call(fn, args)
 	t.close()
 	return result, err

@@ -3,11 +3,13 @@ package luahost
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost/lualib"
 	"farmrun/luahost/lualib/arg"
+	"farmrun/luahost/pattern"
 )
 
 // A thread begins small and grows as it must: there may be one for each of
@@ -19,8 +21,17 @@ const (
 	callsMost     = 20000 // as in Lua 5.1
 )
 
+// arrayMost is the first key that is not kept in the array part of a table, which
+// has a place for each key below its largest. So t[20000919], a date, takes no
+// more than it must, and the largest array a quarter of Config.Memory's default. It
+// is as well the most items that "#" and the functions of table see in a list.
+const arrayMost = 1 << 24
+
+var setArrayMost = sync.OnceFunc(func() { lua.MaxArrayIndex = arrayMost })
+
 // newState makes the Lua state with the libraries that a script may use.
 func newState(rt *Runtime) *lua.LState {
+	setArrayMost()
 	L := lua.NewState(lua.Options{
 		RegistrySize:        registryFirst,
 		RegistryMaxSize:     registryMost,
@@ -115,10 +126,14 @@ func exit(c *Call) {
 
 func printLine(c *Call) {
 	words := make([]string, c.Count())
+	length := 0
 	for i := range words {
 		text, ok := arg.ToString(lualib.TextOf(c.L, c.Value(i+1)))
 		if !ok {
 			c.Fail("'tostring' must return a string to 'print'")
+		}
+		if length += len(text); length > pattern.MaxString {
+			c.Fail("the line would be longer than %s", binary(pattern.MaxString))
 		}
 		words[i] = text
 	}

@@ -21,6 +21,7 @@ func (rt *Runtime) openLibrary() {
 // openCompat has protected calls and coroutines do as lua5.1's do.
 func (rt *Runtime) openCompat() {
 	rt.lua = compat.New(rt.root)
+	rt.lua.Attach, rt.lua.Reserve = rt.leash, rt.reserve
 	rt.root.SetGlobal("pcall", rt.root.NewFunction(rt.lua.PCall))
 	rt.root.SetGlobal("xpcall", rt.root.NewFunction(rt.lua.XPCall))
 	rt.root.SetGlobal("error", rt.root.NewFunction(rt.lua.Error))

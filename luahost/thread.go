@@ -1,6 +1,7 @@
 package luahost
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,22 +20,25 @@ type thread struct {
 	cancel context.CancelCauseFunc
 	outer  *thread // which waits for this one, or nil
 
-	host  string
-	steps []string // names of the steps under way, outermost first
-	owned []io.Closer
-	needs *loading // what it waits for in require, or nil
-	depth int      // of functions of Go within one another
+	host   string
+	steps  []string // names of the steps under way, outermost first
+	owned  []io.Closer
+	undoes bool     // it may run when the memory ceiling was reached
+	inner  int      // the threads that it waits for; guarded by memory.mu
+	needs  *loading // what it waits for in require, or nil
+	depth  int      // of functions of Go within one another
 }
 
 // threadKey finds the thread in the context of its Lua state and of every
 // coroutine made on it.
 type threadKey struct{}
 
-func newThread(ctx context.Context, rt *Runtime, host string) *thread {
-	t := &thread{rt: rt, host: host}
+func newThread(ctx context.Context, rt *Runtime, task Task) *thread {
+	t := &thread{rt: rt, host: task.Host, undoes: task.Undoes}
 	t.outer, _ = ctx.Value(threadKey{}).(*thread)
-	if t.outer != nil && host == "" {
-		t.host = t.outer.host
+	if t.outer != nil {
+		t.host = cmp.Or(t.host, t.outer.host)
+		t.undoes = t.undoes || t.outer.undoes
 	}
 	// The run's own end reaches the thread by stopping it, since a context has
 	// one parent: ctx.
@@ -48,11 +52,12 @@ func newThread(ctx context.Context, rt *Runtime, host string) *thread {
 func (t *thread) call(fn *lua.LFunction, args []any) (result lua.LValue, err error) {
 	stop := context.AfterFunc(t.rt.ctx, func() { t.cancel(context.Cause(t.rt.ctx)) })
 	defer stop()
+	defer t.rt.memory.began(t)()
 
 	t.lock()
 	defer t.unlock()
-	if t.ctx.Err() != nil {
-		return lua.LNil, t.rt.toError(t, context.Cause(t.ctx))
+	if err := cmp.Or(context.Cause(t.ctx), t.rt.memory.refuses(t)); err != nil {
+		return lua.LNil, t.rt.toError(t, err)
 	}
 	state := t.rt.lua.Thread(t.rt.root, t.ctx)
 	state.Push(fn)

@@ -2,18 +2,17 @@ package luahost
 
 import (
 	"fmt"
-	"runtime/metrics"
 	"sync"
 	"time"
 )
 
 // watchdog ends the thread that keeps the interpreter for longer than a
-// stretch, or eats up the memory meanwhile. One timer serves all threads,
+// stretch, and keeps an eye on the memory. One timer serves all threads,
 // since only one has the lock; it runs freely and looks at each expiry whose
 // turn it is, so that taking and giving back the lock costs no system call.
 type watchdog struct {
 	stretch time.Duration
-	memory  uint64
+	memory  *memory
 
 	mu    sync.Mutex
 	timer *time.Timer
@@ -22,7 +21,6 @@ type watchdog struct {
 	seen  time.Time     // the since of the last look
 	last  time.Time     // when that was
 	ran   time.Duration // how long the owner has run since it was first seen
-	heap  uint64        // how much memory was in use when the owner was first seen
 }
 
 // lookEvery is how often the watchdog looks. A look that comes much later than
@@ -30,7 +28,11 @@ type watchdog struct {
 // for its turn as the watchdog has, and is not blamed for it.
 const lookEvery = 50 * time.Millisecond
 
-func newWatchdog(stretch time.Duration, memory uint64) *watchdog {
+// lookAgain is how soon it looks again when half of the memory is in use, since
+// a script can take 4 MB in each millisecond.
+const lookAgain = 10 * time.Millisecond
+
+func newWatchdog(stretch time.Duration, memory *memory) *watchdog {
 	return &watchdog{stretch: stretch, memory: memory}
 }
 
@@ -40,7 +42,7 @@ func (w *watchdog) begin(t *thread) {
 	defer w.mu.Unlock()
 	w.owner, w.since = t, time.Now()
 	if w.timer == nil {
-		w.timer = time.AfterFunc(min(w.stretch, lookEvery), w.look)
+		w.timer = time.AfterFunc(min(w.stretch, w.pause()), w.look)
 	}
 }
 
@@ -56,49 +58,40 @@ func (w *watchdog) end() {
 func (w *watchdog) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	pause := w.pause()
 	if w.owner == nil {
 		w.timer = nil
 		return
 	}
 	w.see()
 	left := w.stretch - w.ran
-	switch {
-	case left <= 0:
+	if left <= 0 {
 		w.owner.cancel(&Error{
 			Kind:    Timeout,
 			Message: fmt.Sprintf("Lua ran for %v without calling any primitive; nothing else could run meanwhile", w.stretch),
 			Hint:    "do long computations elsewhere, or in pieces",
 		})
 		left = w.stretch
-	case w.greedy():
-		w.owner.cancel(&Error{
-			Kind:    Script,
-			Message: fmt.Sprintf("Lua used up more than %d MiB of memory without calling any primitive", w.memory>>20),
-			Hint:    "a string or a table grows without end",
-		})
 	}
-	w.timer.Reset(min(left, lookEvery))
+	w.timer.Reset(min(left, pause))
 }
 
-// see counts how long the owner has run, and what memory it began with.
+// pause looks at the memory and returns how long that is good for.
+func (w *watchdog) pause() time.Duration {
+	if w.memory.look() {
+		return lookAgain
+	}
+	return lookEvery
+}
+
+// see counts how long the owner has run.
 func (w *watchdog) see() {
 	now := time.Now()
 	if w.seen != w.since {
-		w.seen, w.last, w.ran, w.heap = w.since, w.since, 0, heapInUse()
+		w.seen, w.last, w.ran = w.since, w.since, 0
 	}
 	w.ran += min(now.Sub(w.last), 4*lookEvery)
 	w.last = now
-}
-
-// greedy tells whether the owner has used up more memory than it may since it
-// was first seen to have the interpreter. Garbage counts as long as it has not
-// been collected, which farmrun does when it is three times all the rest.
-func (w *watchdog) greedy() bool { return heapInUse() > 4*w.heap+w.memory }
-
-func heapInUse() uint64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
 }
 
 // stop ends the timer.

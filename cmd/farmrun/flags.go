@@ -52,6 +52,7 @@ type flags struct {
 	dryRun   bool
 	timeout  string
 	whole    string // --run-timeout
+	memory   string
 	lockWait string
 	yes      bool
 	keep     bool // --keep-going
@@ -82,6 +83,7 @@ func (f *flags) set() *pflag.FlagSet {
 	set.IntVar(&f.parallel, "parallel", 0, "with -c: on so many hosts at once (default 32)")
 	set.StringVarP(&f.timeout, "timeout", "t", "", `with -c: the time each host has (default "10m")`)
 	set.StringVar(&f.whole, "run-timeout", "", `the time that the whole run has (default "24h")`)
+	set.StringVar(&f.memory, "memory", "", `how much memory the script may use (default "1GiB")`)
 	set.StringVar(&f.lockWait, "lock-wait", "", `how long to wait for the lock of another rollout (default: not at all)`)
 	set.BoolVarP(&f.dryRun, "dry-run", "n", false, "only look; print what would be changed")
 	set.StringVar(&f.site, "site", "", "the site file (default: site.lua here, beside the script, or in ~/.config/farmrun)")
@@ -191,6 +193,9 @@ func (f flags) check(set *pflag.FlagSet) error {
 		if d, err := luahost.ParseDuration(text); set.Changed(name) && (err != nil || d < time.Millisecond) {
 			return usageError(`--%s takes a time such as "90s"`, name)
 		}
+	}
+	if _, ok := parseMemory(f.memory); set.Changed("memory") && !ok {
+		return usageError(`--memory takes an amount from 16MiB on, such as "512MiB" or "2GiB"`)
 	}
 	return nil
 }

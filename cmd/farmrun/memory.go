@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"runtime/debug"
+	"strconv"
+	"strings"
 )
 
 // spareCollections has garbage collected when it is three times as much as
@@ -16,4 +18,16 @@ func spareCollections() {
 	if os.Getenv("GOGC") == "" { // nobody knows better
 		debug.SetGCPercent(300)
 	}
+}
+
+// parseMemory reads the memory of a script, "512MiB" or "2GiB", and returns it in
+// bytes. A script that has less than 16 MiB gets nowhere.
+func parseMemory(text string) (bytes uint64, ok bool) {
+	for unit, shift := range map[string]int{"MiB": 20, "GiB": 30} {
+		if digits, is := strings.CutSuffix(text, unit); is {
+			n, err := strconv.ParseUint(digits, 10, 20)
+			return n << shift, err == nil && n<<shift >= 16<<20
+		}
+	}
+	return 0, false
 }

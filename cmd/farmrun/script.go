@@ -38,8 +38,10 @@ func (s script) run(ctx context.Context, out *console.Console) (err error) {
 		all = append(all, s.extra(w))
 	}
 	whole, _ := luahost.ParseDuration(s.flags.whole) // 0 where none was given; flags.check has read it
+	memory, _ := parseMemory(s.flags.memory)         // as above
 	rt := luahost.New(ctx, luahost.Config{
 		Timeout: whole,
+		Memory:  memory,
 		Modules: all,
 		Find:    w.remembering(s.find),
 		Args:    s.args,

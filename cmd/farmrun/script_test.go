@@ -113,6 +113,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("XDG_STATE_HOME", "")
 	env.Setenv("SSH_AUTH_SOCK", "")
 	env.Setenv("NO_COLOR", "1")
+	env.Setenv("LIMIT", limit)
 	if err := os.MkdirAll(filepath.Join(home, ".ssh"), 0o700); err != nil {
 		return err
 	}

@@ -80,11 +80,7 @@ func (c *coroutines) Resume(L *lua.LState) int {
 	}
 	c.enter(L, co, true)
 	defer c.leave(co)
-	if ctx := L.Context(); ctx != nil {
-		co.SetContext(ctx)
-	} else {
-		co.RemoveContext()
-	}
+	c.attach(co, L.Context())
 	return c.resume(L)
 }
 

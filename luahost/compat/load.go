@@ -49,18 +49,7 @@ func (l *Lua) load(L *lua.LState, source, path string, repairs Repairs) (*lua.LF
 		return nil, err
 	}
 	l.learn(proto, notes)
-	fn := L.NewFunctionFromProto(proto)
-	if repairs&Operators == 0 {
-		return fn, nil
-	}
-	L.Push(fn)
-	for _, helper := range l.helpers {
-		L.Push(helper)
-	}
-	L.Call(len(helpers), 1)
-	fn = L.Get(-1).(*lua.LFunction)
-	L.Pop(1)
-	return fn, nil
+	return L.NewFunctionFromProto(proto), nil
 }
 
 // read parses source and repairs its syntax tree.
@@ -100,21 +89,17 @@ func Skip(source string) string {
 	return source
 }
 
-// helpers are the functions that stand for what gopher-lua's instructions do
-// otherwise. Scripts cannot name them.
-var helpers = []struct {
-	name string
-	call lua.LGFunction
-}{
-	{concatName, lualib.Concat},
-	{moduloName, lualib.Mod},
-	{boundName, bound},
+// helperFunctions are those that stand for what gopher-lua's instructions do
+// otherwise, by the text of a constant that Load puts the function in the place
+// of: so that no script can name, hide or replace them.
+func (l *Lua) helperFunctions() map[string]lua.LGFunction {
+	return map[string]lua.LGFunction{concatName: lualib.Concat(l.reserve), moduloName: lualib.Mod, boundName: bound}
 }
 
 const (
-	concatName = "(concat)"
-	moduloName = "(modulo)"
-	boundName  = "(bound)"
+	concatName = "\x00farmrun: concat\x00"
+	moduloName = "\x00farmrun: modulo\x00"
+	boundName  = "\x00farmrun: bound\x00"
 )
 
 // bound converts a string that bounds a numeric for; what cannot be converted

@@ -123,8 +123,8 @@ type details struct {
 	operations map[int]*operation
 }
 
-// learn takes the numbers of operations out of the lines of a compiled function
-// and of those in it.
+// learn takes the numbers of operations out of the lines of a compiled function,
+// and those in it, and puts the helpers into their constants.
 func (l *Lua) learn(proto *lua.FunctionProto, notes []operation) {
 	d := &details{proto: proto, operations: map[int]*operation{}}
 	for pc, line := range proto.DbgSourcePositions {
@@ -135,6 +135,11 @@ func (l *Lua) learn(proto *lua.FunctionProto, notes []operation) {
 	}
 	proto.LineDefined &= lineMask
 	proto.LastLineDefined &= lineMask
+	for i, c := range proto.Constants {
+		if name, is := c.(lua.LString); is && l.helpers[string(name)] != nil {
+			proto.Constants[i] = l.helpers[string(name)]
+		}
+	}
 	if len(d.operations) > 0 {
 		l.protos[frame.ID(proto)] = d
 	}
@@ -216,7 +221,7 @@ func (l *Lua) helperWords(L *lua.LState, calls []frame.Call, message string) str
 	if n, _ := fmt.Sscanf(said, "attempt to perform arithmetic on a %s value", &kind); n == 1 && l.doesArithmetic(calls) {
 		return at + attempt("perform arithmetic on", o.operand(badNumber(L)), kind)
 	}
-	if n, _ := fmt.Sscanf(said, "attempt to concatenate a %s value", &kind); n == 1 && calls[0].Is(l.helpers[0]) {
+	if n, _ := fmt.Sscanf(said, "attempt to concatenate a %s value", &kind); n == 1 && calls[0].Is(l.helpers[concatName]) {
 		return at + attempt("concatenate", o.operand(badText(L, o.count)), kind)
 	}
 	return message
@@ -224,7 +229,7 @@ func (l *Lua) helperWords(L *lua.LState, calls []frame.Call, message string) str
 
 func (l *Lua) doesArithmetic(calls []frame.Call) bool {
 	op, _, _ := calls[1].Instruction()
-	return calls[0].Is(l.helpers[1]) || op >= lua.OP_ADD && op <= lua.OP_UNM
+	return calls[0].Is(l.helpers[moduloName]) || op >= lua.OP_ADD && op <= lua.OP_UNM
 }
 
 // badNumber returns which of two operands, from 0, is the first that is no number.

@@ -26,10 +26,17 @@ const mostNested = 200
 //
 // A Lua serves one state; like that, one goroutine at a time.
 type Lua struct {
+	// Attach, unless it is nil, gives a thread its context before it runs
+	// something; ctx is the one of the thread that calls it. nil sets ctx.
+	Attach func(thread *lua.LState, ctx context.Context)
+	// Reserve, unless it is nil, is called before a long string is made, and raises
+	// an error in L if there is no room for so many bytes.
+	Reserve func(L *lua.LState, bytes int)
+
 	idle    []*lua.LState
 	nested  map[*lua.LState]nesting
 	thrown  bool // the error that is being raised has its text already
-	helpers []*lua.LFunction
+	helpers map[string]*lua.LFunction
 	protos  map[uintptr]*details
 }
 
@@ -43,9 +50,9 @@ type nesting struct {
 
 // New returns the Lua of the state that L belongs to.
 func New(L *lua.LState) *Lua {
-	l := &Lua{nested: map[*lua.LState]nesting{}, protos: map[uintptr]*details{}}
-	for _, h := range helpers {
-		l.helpers = append(l.helpers, L.NewFunction(h.call))
+	l := &Lua{nested: map[*lua.LState]nesting{}, protos: map[uintptr]*details{}, helpers: map[string]*lua.LFunction{}}
+	for name, f := range l.helperFunctions() {
+		l.helpers[name] = L.NewFunction(f)
 	}
 	return l
 }
@@ -172,11 +179,26 @@ func (l *Lua) Thread(L *lua.LState, ctx context.Context) (thread *lua.LState) {
 			L.SetContext(mine)
 		}
 	}
-	if ctx != nil {
-		thread.SetContext(ctx)
-	}
+	l.attach(thread, ctx)
 	thread.Env = L.Env
 	return thread
+}
+
+func (l *Lua) reserve(L *lua.LState, bytes int) {
+	if l.Reserve != nil {
+		l.Reserve(L, bytes)
+	}
+}
+
+func (l *Lua) attach(thread *lua.LState, ctx context.Context) {
+	switch {
+	case ctx == nil:
+		thread.RemoveContext()
+	case l.Attach != nil:
+		l.Attach(thread, ctx)
+	default:
+		thread.SetContext(ctx)
+	}
 }
 
 // Release takes back a thread after it has run something, with the error that

@@ -61,20 +61,11 @@ func repair(chunk []ast.Stmt, shape *shape, path string, repairs Repairs) ([]ast
 	r := &repairer{repairs: repairs, functions: shape.functions}
 	main := &ast.FunctionExpr{ParList: &ast.ParList{}, Stmts: chunk}
 	main.SetLastLine(lastLine(chunk))
-	// A function with "..." has a variable arg, which a main chunk has not.
-	main.ParList.HasVargs = r.function(main) > 0
+	r.function(main)
 	if r.refused != nil {
 		return nil, nil, &Error{Path: path, Line: r.refused.line, Message: r.refused.message}
 	}
-	if repairs&Operators == 0 {
-		return main.Stmts, r.notes, nil
-	}
-	names := make([]string, len(helpers))
-	for i, h := range helpers {
-		names[i] = h.name
-	}
-	take := &ast.LocalAssignStmt{Names: names, Exprs: []ast.Expr{&ast.Comma3Expr{}}}
-	return []ast.Stmt{take, &ast.ReturnStmt{Exprs: []ast.Expr{main}}}, r.notes, nil
+	return main.Stmts, r.notes, nil
 }
 
 func lastLine(chunk []ast.Stmt) int {
@@ -556,7 +547,7 @@ func (r *repairer) helper(name string, line int, args ...ast.Expr) ast.Expr {
 	if r.repairs&Operators == 0 {
 		return args[0]
 	}
-	call := at(&ast.FuncCallExpr{Func: ident(name, line), Args: args, AdjustRet: true}, line)
+	call := at(&ast.FuncCallExpr{Func: at(&ast.StringExpr{Value: name}, line), Args: args, AdjustRet: true}, line)
 	r.note(call, args...)
 	return call
 }

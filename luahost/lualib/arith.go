@@ -2,11 +2,11 @@ package lualib
 
 import (
 	"math"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost/lualib/arg"
-	"farmrun/luahost/pattern"
 )
 
 // operators are those that make numbers of strings, by metamethod.
@@ -75,25 +75,31 @@ func Mod(L *lua.LState) int {
 	return arithmetic(L, "__mod", mod)
 }
 
-// Concat is the operator ".." as a function of its operands, of which there are
-// two or more. A string of more than pattern.MaxString bytes is an error.
-func Concat(L *lua.LState) int {
-	result := L.Get(L.GetTop())
-	for i := L.GetTop() - 1; i > 0; {
-		first := i + 1
-		for first > 1 && isText(L.Get(first-1)) && isText(result) {
-			first--
+// Concat returns the operator ".." as a function of its operands, of which there
+// are two or more. It calls reserve before it makes a string of more than large
+// bytes; reserve raises an error if there is no room for so many.
+func Concat(reserve func(L *lua.LState, bytes int)) lua.LGFunction {
+	return func(L *lua.LState) int {
+		result := L.Get(L.GetTop())
+		for i := L.GetTop() - 1; i > 0; {
+			first := i + 1
+			for first > 1 && isText(L.Get(first-1)) && isText(result) {
+				first--
+			}
+			if first <= i {
+				result = join(L, first, i, result, reserve)
+				i = first - 1
+				continue
+			}
+			result = concatMeta(L, L.Get(i), result)
+			i--
 		}
-		if first <= i {
-			result = join(L, first, i, result)
-			i = first - 1
-			continue
-		}
-		result = concatMeta(L, L.Get(i), result)
-		i--
+		return push(L, result)
 	}
-	return push(L, result)
 }
+
+// large is how many bytes a string may have that is made without asking.
+const large = 1 << 20
 
 func isText(v lua.LValue) bool {
 	_, is := arg.ToString(v)
@@ -101,14 +107,22 @@ func isText(v lua.LValue) bool {
 }
 
 // join concatenates the arguments from first to last and, behind them, a value.
-func join(L *lua.LState, first, last int, behind lua.LValue) lua.LValue {
-	out := pattern.Builder{L: L}
-	for i := first; i <= last; i++ {
-		out.Add(arg.String(L, i))
+func join(L *lua.LState, first, last int, behind lua.LValue, reserve func(*lua.LState, int)) lua.LValue {
+	var few [8]string
+	parts, size := few[:0], 0
+	for i := first; i <= last+1; i++ {
+		v := behind
+		if i <= last {
+			v = L.Get(i)
+		}
+		s, _ := arg.ToString(v)
+		parts = append(parts, s)
+		size += len(s)
 	}
-	s, _ := arg.ToString(behind)
-	out.Add(s)
-	return lua.LString(out.String())
+	if size > large {
+		reserve(L, size)
+	}
+	return lua.LString(strings.Join(parts, ""))
 }
 
 func concatMeta(L *lua.LState, left, right lua.LValue) lua.LValue {

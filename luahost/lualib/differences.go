@@ -21,7 +21,7 @@ var Differences = []Difference{
 	{"`string.dump`, `load`, `loadstring`", "Compiled Lua is neither made nor accepted."},
 	{"`string.find`, `match`, `gmatch`, `gsub`", "They end at a deadline like anything else. A wrong pattern is an error at once, one with more than " +
 		"200 repetitions is too complex, and a zero byte is a character like any other."},
-	{"`string.format`, `rep`, `gsub`, `table.concat`, `file:read`, `load`", "They refuse to make a string of more than 64 MiB."},
+	{"`string.format`, `rep`, `gsub`, `table.concat`, `file:read`, `load`, `print`", "They refuse to make a string or a line of more than 64 MiB."},
 	{"`math.random`", "Each run begins with another seed, and a seed gives other numbers than C's."},
 	{"`math.sin`, `exp`, `pow` and the like", "The last of 17 digits may differ, and so may the sign that `tostring` shows of a NaN."},
 	{"`#`, `table.getn`, `unpack`", "Of a table with holes they may take another length; lua5.1 promises none."},
@@ -29,9 +29,14 @@ var Differences = []Difference{
 	{"`collectgarbage`", "It counts all memory that farmrun uses. `collect` alone has an effect."},
 	{"`getmetatable(\"\")`", "It has the metamethods of arithmetic, too."},
 	{"`setfenv`", "The environment of a thread, level 0, cannot be changed."},
-	{"`coroutine.yield`", "It cannot leave a function that a module, `pcall`, `table.sort` or `string.gsub` called. A coroutine has the deadline " +
-		"of the function that resumes it."},
-	{"`coroutine.wrap`", "It passes an error on without a second position."},
+	{"Coroutines", "A coroutine has the deadline of the function that resumes it."},
+	{"`#`", "It asks the metamethod `__len` of a table, as Lua 5.2 does."},
+	{"`-0`", "It is `0`, also where an operation gives it."},
+	{"`x % n`", "With a whole number for `n` in the script it is exact, also where Lua 5.1 rounds: beyond 2^53."},
+	{"`for … in`", "More than three values behind `in` are refused: lua5.1 mixes up the loop's variables then."},
 	{"Global variables", "Reading one that is not set is an error, and so is setting one within a function: write `local`."},
-	{"Limits", "Calls nest 200 deep at most, and Lua that uses up more than 1 GiB of memory between two functions of a module is ended."},
+	{"Limits", "Lua functions nest 20,000 deep at most, and 200 where a module, `pcall`, `table.sort` or a coroutine stands between. " +
+		"A script whose values need more than 1 GiB of memory is ended, with all its hosts' functions, whatever it catches. An undo " +
+		"function gets an eighth besides. `--memory 2GiB` gives the script more. The output of commands counts as long as the script " +
+		"keeps it; the memory that farmrun needs for each host does not. A list has 16,777,215 items at most: `#` and `table` see no more."},
 }

@@ -62,4 +62,4 @@ assert(tostring(require("types").result()) == "result")
 assert(getmetatable(require("types").result()) == "result")
 
 --- it has no place for a metatable
-setmetatable(require("types").result(), {})  --! cannot change a protected metatable
+setmetatable(require("types").result(), {})  --! table expected, got userdata

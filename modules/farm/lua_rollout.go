@@ -115,7 +115,7 @@ func (b *binding) undo(ctx context.Context, rt *luahost.Runtime, h *Host) error 
 	var errs []error
 	for i := len(undos) - 1; i >= 0; i-- {
 		b.farm.config.Console.Note(h.name, "undo %s", undos[i].step)
-		task := luahost.Task{Host: h.name, What: "undo of " + undos[i].step, Timeout: undoWithin}
+		task := luahost.Task{Host: h.name, What: "undo of " + undos[i].step, Timeout: undoWithin, Undoes: true}
 		if _, err := rt.Call(ctx, task, undos[i].fn, b.host.Value(h)); err != nil {
 			errs = append(errs, fmt.Errorf("undo %s: %w", undos[i].step, err))
 		}
