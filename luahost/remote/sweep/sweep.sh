@@ -7,8 +7,9 @@
 # procs lists all processes, as Linux has them or as "pid ppid pgid sid"; ours
 # picks those that belong to $P, and that were seen to before; look keeps them
 # in $left, or makes do with the process group where they cannot be listed; put
-# sends them a signal, by sudo to those of other users. What follows is SIGTERM,
-# a wait, SIGKILL, and a list of who is left. P and left are set before.
+# sends them a signal, by sudo to those of other users, and keeps in $foreign those
+# that it may not send it to. What follows is SIGTERM, a wait, SIGKILL, and a list
+# of who is left. P and left are set before.
 procs() {
 	if [ -r /proc/self/stat ]; then
 		cat /proc/[0-9]*/stat 2>/dev/null
@@ -46,16 +47,26 @@ look() {
 	esac
 }
 put() {
-	kill "-$1" $left 2>/dev/null && return
 	foreign=
+	kill "-$1" $left 2>/dev/null && return
 	for p in $left; do [ ! -d "/proc/$p" ] || [ -O "/proc/$p" ] || foreign="$foreign $p"; done
 	[ -n "$foreign" ] && [ -z "$refused" ] || return
-	case $(sudo -n kill "-$1" $foreign 2>&1) in
-	sudo:* | Sorry*) refused=yes ;; # and asking again would only fill its log
-	esac
+	if out=$(sudo -n kill "-$1" $foreign 2>&1); then
+		foreign=
+	else
+		case $out in sudo:* | Sorry*) refused=yes ;; esac # and asking again would only fill its log
+	fi
 }
 settle() {
 	for i in "$@"; do nap "$i"; look; done
+}
+# dying tells whether one of those that are left has been sent SIGKILL: on a busy
+# host that takes a while.
+dying() {
+	for p in $left; do
+		case " $foreign " in *" $p "*) ;; *) return 0 ;; esac
+	done
+	return 1
 }
 refused=
 look
@@ -64,6 +75,11 @@ settle 0.01 0.04 0.06
 for i in 0.01 0.02 0.04; do
 	put KILL
 	settle "$i" # a shell may have begun its next command meanwhile
+done
+for i in 0.1 0.2 0.4 0.8 1.6; do
+	dying || break
+	put KILL
+	settle "$i"
 done
 for p in $left; do
 	ps -o pid= -o user= -o args= -p "$p" 2>/dev/null || echo "$p ? ?"
