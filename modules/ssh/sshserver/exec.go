@@ -67,7 +67,7 @@ func (c *conn) session(nc ssh.NewChannel) {
 			started = started || ok
 			r.Reply(ok, nil)
 			if ok {
-				c.busy.Go(func() { finish(ch, c.server.Exec(ctx, x)) })
+				c.busy.Go(func() { c.finish(ch, c.server.Exec(ctx, x)) })
 			}
 		case "signal":
 			passOn(signals, r.Payload)
@@ -140,11 +140,13 @@ func passOn(signals chan<- ssh.Signal, payload []byte) {
 
 // finish tells the client how the command ended, in sshd's order (RFC 4254,
 // 6.10): end of output, exit status or signal, close.
-func finish(ch ssh.Channel, code int) {
+func (c *conn) finish(ch ssh.Channel, code int) {
 	ch.CloseWrite()
-	if code >= 0 {
+	switch {
+	case c.fault == Untold:
+	case code >= 0:
 		ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(code)}))
-	} else {
+	default:
 		ch.SendRequest("exit-signal", false, ssh.Marshal(struct {
 			Name       string
 			CoreDumped bool

@@ -27,6 +27,7 @@ const (
 	SilentExec               // opens the session, never answers exec
 	FreezeOnExec             // answers nothing at all from the exec request on: power lost
 	SilentRequests           // never answers forwards and keepalives
+	Untold                   // ends the session and does not tell how the command ended
 )
 
 // spoil makes a connection's beginning go wrong. It returns nil where the

@@ -203,10 +203,6 @@ func (b bound) announce(near net.Conn) (kind string, extra []byte) {
 	}{b.host, b.port, origin, uint32(port)})
 }
 
-// lastWrite is how long what a client sent just before it went may take to get
-// to where it was sent.
-const lastWrite = 200 * time.Millisecond
-
 // join copies both ways and passes the end of each way on. It returns when
 // both have ended, or the channel is closed and what came by it is delivered.
 func (c *conn) join(ch ssh.Channel, requests <-chan *ssh.Request, far net.Conn) {
@@ -230,7 +226,7 @@ func (c *conn) join(ch ssh.Channel, requests <-chan *ssh.Request, far net.Conn) 
 	select {
 	case <-sent:
 	case <-c.ctx.Done():
-		far.SetWriteDeadline(time.Now().Add(lastWrite))
+		far.SetWriteDeadline(time.Now().Add(c.server.grace()))
 		<-sent
 	}
 	far.Close()

@@ -23,10 +23,12 @@
 package sshserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -61,6 +63,11 @@ type Server struct {
 	// the client is told of addr, and of the listener's own port only where it
 	// asked for port 0. The server closes it. nil refuses.
 	Listen func(network, addr string) (net.Listener, error)
+
+	// Grace is how long what a client leaves behind may go on when it has gone:
+	// processes between TERM, or HUP, and KILL, and what it has sent on its way to
+	// where it was sent. 0 is 300 ms.
+	Grace time.Duration
 
 	Banner  string // shown before the login
 	Version string // the server's greeting; "" is "SSH-2.0-Go"
@@ -100,6 +107,8 @@ func (s *Server) Serve(l net.Listener) error {
 		}
 	}
 }
+
+func (s *Server) grace() time.Duration { return cmp.Or(s.Grace, 300*time.Millisecond) }
 
 // begin notes l, and sets up what all connections share.
 func (s *Server) begin(l net.Listener) error {

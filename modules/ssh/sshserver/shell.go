@@ -41,10 +41,6 @@ func nameOf(s syscall.Signal) ssh.Signal {
 	return ssh.SIGKILL
 }
 
-// killGrace is how long the processes of a client that has gone have between
-// TERM, or HUP, and KILL.
-const killGrace = 300 * time.Millisecond
-
 // Shell returns an Exec that really runs commands, with sh -c in dir, as the
 // user of this process. env is the whole environment ("NAME=value"), to which
 // that of the client is added; nil is this process's own. A command is a
@@ -108,7 +104,7 @@ func (x *Exec) forwardSignals(ctx context.Context, group int, ended <-chan struc
 				syscall.Kill(-group, number)
 			}
 		case <-ctx.Done():
-			endGroup(group, syscall.SIGTERM, ended)
+			x.conn.endGroup(group, syscall.SIGTERM, ended)
 			return
 		case <-ended:
 			return
@@ -116,11 +112,11 @@ func (x *Exec) forwardSignals(ctx context.Context, group int, ended <-chan struc
 	}
 }
 
-func endGroup(group int, first syscall.Signal, ended <-chan struct{}) {
+func (c *conn) endGroup(group int, first syscall.Signal, ended <-chan struct{}) {
 	syscall.Kill(-group, first)
 	select {
 	case <-ended:
-	case <-time.After(killGrace):
+	case <-time.After(c.server.grace()):
 	}
 	syscall.Kill(-group, syscall.SIGKILL)
 }

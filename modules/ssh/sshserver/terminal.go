@@ -38,7 +38,7 @@ func (x *Exec) followTerminal(ctx context.Context, file *os.File, pid int, ended
 		case size := <-x.Terminal.Resized:
 			pty.Setsize(file, winsize(size))
 		case <-ctx.Done():
-			endGroup(pid, syscall.SIGHUP, ended)
+			x.conn.endGroup(pid, syscall.SIGHUP, ended)
 			return
 		case <-ended:
 			return
