@@ -20,9 +20,12 @@ type agents struct {
 // agentConn is a connection to an agent, with the keys it had at first.
 type agentConn struct {
 	load    sync.Once
-	conn    net.Conn
 	signers []ssh.Signer
 	err     error
+
+	mu     sync.Mutex
+	conn   net.Conn
+	closed bool
 }
 
 // agentSigners returns the keys of the agent. An agent that does not answer
@@ -35,7 +38,7 @@ func (l *login) agentSigners() []ssh.Signer {
 	a := l.dialer.agents.get(path)
 	ready := make(chan struct{})
 	go func() {
-		a.load.Do(func() { a.connect(path) })
+		a.load.Do(func() { a.connect(l.dialer, path) })
 		close(ready)
 	}()
 	select {
@@ -85,18 +88,39 @@ func (as *agents) close() {
 	as.mu.Lock()
 	defer as.mu.Unlock()
 	for _, a := range as.open {
-		if a.conn != nil {
-			a.conn.Close()
-		}
+		a.close()
 	}
 	as.open = nil
 }
 
-func (a *agentConn) connect(path string) {
-	if a.conn, a.err = net.Dial("unix", path); a.err != nil {
+func (a *agentConn) connect(d *Dialer, path string) {
+	conn, err := d.connection(context.Background(), "unix", path)
+	if a.err = err; err != nil || !a.keep(conn) {
 		return
 	}
-	a.signers, a.err = agent.NewClient(a.conn).Signers()
+	a.signers, a.err = agent.NewClient(conn).Signers()
+}
+
+// keep keeps conn until close is called, or closes it if it was.
+func (a *agentConn) keep(conn net.Conn) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		conn.Close()
+		return false
+	}
+	a.conn = conn
+	return true
+}
+
+// close ends the connection although somebody may still be waiting for the agent.
+func (a *agentConn) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	if a.conn != nil {
+		a.conn.Close()
+	}
 }
 
 // agentSigner is a key of an agent, which does not hold a login up for ever.

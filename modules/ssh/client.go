@@ -1,6 +1,8 @@
 package ssh
 
 import (
+	"context"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -13,6 +15,7 @@ type Client struct {
 	settings *Settings
 	bare     bool
 	banner   string
+	waits    waits
 	conn     *mux
 	wire     *wire
 	release  func() // gives up the connection to the jump host; may be nil
@@ -63,11 +66,42 @@ func (c *Client) Err() error {
 	return c.why
 }
 
+// await returns what open does, or why ctx or the connection ended before that:
+// x/crypto may wait for ever for the answer to a channel that it opens just when
+// the connection ends. inTime is false where it was ctx. What open returns later
+// is closed.
+func await[T io.Closer](ctx context.Context, c *Client, open func() (T, error)) (got T, inTime bool, err error) {
+	type answer struct {
+		got T
+		err error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		got, err := open()
+		answered <- answer{got, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.got, true, a.err
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-c.Done():
+		inTime, err = true, c.Err()
+	}
+	go func() {
+		if a := <-answered; a.err == nil {
+			a.got.Close()
+		}
+	}()
+	return got, inTime, err
+}
+
 func newClient(l *login, conn *mux, w *wire) *Client {
 	c := &Client{
 		host:     l.settings.Host,
 		settings: l.settings,
 		bare:     l.opts.Bare,
+		waits:    l.dialer.waits.withDefaults(),
 		banner:   l.said,
 		conn:     conn,
 		wire:     w,
@@ -95,9 +129,6 @@ func (c *Client) end(why error) {
 	c.wire.Close()
 }
 
-// closeWithin is how long Close waits for commands to end.
-const closeWithin = 2 * time.Second
-
 // Close ends the commands that are running on the host as if their time were
 // over, and then the connection. It takes two seconds at most, on a host that is
 // slow. Further calls do nothing.
@@ -119,7 +150,7 @@ func (c *Client) Close() error {
 		select {
 		case <-idle:
 		case <-c.wire.done:
-		case <-time.After(closeWithin):
+		case <-time.After(c.waits.close):
 		}
 	}
 	c.end(ErrClosed)

@@ -78,7 +78,7 @@ func (l *login) explainHandshake(e *Error, w *wire, err error) {
 	switch {
 	case errors.As(err, &said):
 		e.Err = said
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, net.ErrClosed):
+	case hungUp(err), errors.Is(err, net.ErrClosed):
 		e.Err = fmt.Errorf("%s closed the connection at once", l.settings.Addr())
 		if w.heard.Load() != 0 {
 			e.Err = fmt.Errorf("%s closed the connection before the login", l.settings.Addr())
@@ -105,10 +105,16 @@ func (l *login) explainLogin(e *Error, err error) {
 		l.again = true
 	default:
 		e.Err = fmt.Errorf("%s closed the connection during the login", l.settings.Addr())
-		if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		if !hungUp(err) {
 			e.Err = tidy(err)
 		}
 	}
+}
+
+// hungUp tells whether err is that the host closed the connection: it depends on
+// who was faster which of the three it is.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // tooLongForHost is how long a host may have been kept waiting for a password

@@ -14,35 +14,20 @@ import (
 // name that the host looks up, or "unix", with the path of a socket. ctx bounds
 // the connecting, not the connection.
 func (c *Client) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	type answer struct {
-		conn net.Conn
-		err  error
+	conn, inTime, err := await(ctx, c, func() (net.Conn, error) { return c.conn.forwarder().Dial(network, addr) })
+	switch {
+	case !inTime:
+		return nil, c.fail(StageForward, fmt.Errorf("connecting to %s from the host: %w", addr, err))
+	case err != nil:
+		return nil, c.dialError(ctx, addr, err)
 	}
-	got := make(chan answer, 1)
-	go func() {
-		conn, err := c.conn.forwarder().Dial(network, addr)
-		got <- answer{conn, err}
-	}()
-	select {
-	case a := <-got:
-		if a.err != nil {
-			return nil, c.dialError(addr, a.err)
-		}
-		return newHostConn(a.conn), nil
-	case <-ctx.Done():
-		go func() {
-			if a := <-got; a.conn != nil {
-				a.conn.Close()
-			}
-		}()
-		return nil, c.fail(StageForward, fmt.Errorf("connecting to %s from the host: %w", addr, context.Cause(ctx)))
-	}
+	return newHostConn(conn), nil
 }
 
-func (c *Client) dialError(addr string, err error) error {
+func (c *Client) dialError(ctx context.Context, addr string, err error) error {
 	var refused *ssh.OpenChannelError
 	if !errors.As(err, &refused) {
-		if why := c.broken(); why != nil {
+		if why := c.broken(ctx); why != nil {
 			err = why
 		}
 		return c.fail(StageForward, err)
@@ -66,34 +51,19 @@ func (c *Client) dialError(addr string, err error) error {
 // until then: a connection that nobody accepts holds up all others of this
 // login.
 func (c *Client) Listen(ctx context.Context, network, addr string) (net.Listener, error) {
-	type answer struct {
-		l   net.Listener
-		err error
+	l, inTime, err := await(ctx, c, func() (net.Listener, error) { return c.conn.forwarder().Listen(network, addr) })
+	switch {
+	case !inTime:
+		return nil, c.fail(StageForward, fmt.Errorf("listening on %s: %w", addr, err))
+	case err != nil:
+		return nil, c.listenError(ctx, addr, err)
 	}
-	got := make(chan answer, 1)
-	go func() {
-		l, err := c.conn.forwarder().Listen(network, addr)
-		got <- answer{l, err}
-	}()
-	select {
-	case a := <-got:
-		if a.err != nil {
-			return nil, c.listenError(addr, a.err)
-		}
-		return hostListener{a.l}, nil
-	case <-ctx.Done():
-		go func() {
-			if a := <-got; a.l != nil {
-				a.l.Close()
-			}
-		}()
-		return nil, c.fail(StageForward, fmt.Errorf("listening on %s: %w", addr, context.Cause(ctx)))
-	}
+	return hostListener{l}, nil
 }
 
-func (c *Client) listenError(addr string, err error) error {
+func (c *Client) listenError(ctx context.Context, addr string, err error) error {
 	if !strings.Contains(err.Error(), "denied by peer") {
-		if why := c.broken(); why != nil {
+		if why := c.broken(ctx); why != nil {
 			err = why
 		}
 		return c.fail(StageForward, err)

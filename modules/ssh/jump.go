@@ -30,13 +30,15 @@ func (l *login) connect() (c net.Conn, release func(), err error) {
 	if network == "" {
 		network = "tcp"
 	}
-	var d net.Dialer
 	if s.BindAddress != "" {
+		var d net.Dialer
 		if d.LocalAddr, err = net.ResolveTCPAddr(network, net.JoinHostPort(s.BindAddress, "0")); err != nil {
 			return nil, nil, err
 		}
+		c, err = d.DialContext(l.ctx, network, s.Addr())
+	} else {
+		c, err = l.dialer.connection(l.ctx, network, s.Addr())
 	}
-	c, err = d.DialContext(l.ctx, network, s.Addr())
 	return c, func() {}, err
 }
 
@@ -197,7 +199,7 @@ func (l *login) throughCommand() (net.Conn, error) {
 	}
 	cmd := exec.Command("/bin/sh", "-c", "exec "+command)
 	ownGroup(cmd)
-	c := &commandConn{cmd: cmd, said: tail{most: 500}}
+	c := &commandConn{cmd: cmd, said: tail{most: 500}, words: l.dialer.waits.withDefaults().words}
 	cmd.Stderr = &c.said
 	if c.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -220,6 +222,8 @@ type commandConn struct {
 	out  io.ReadCloser
 	said tail
 	once sync.Once
+
+	words time.Duration // see waits
 }
 
 func (c *commandConn) Read(p []byte) (int, error) {
@@ -239,9 +243,9 @@ func (c *commandConn) Write(p []byte) (int, error) {
 }
 
 // explain puts what the command said in the place of an error. A command that
-// has nothing more to do has a moment to say it.
+// has nothing more to do has a while to say it.
 func (c *commandConn) explain(err error) error {
-	c.finish(200 * time.Millisecond)
+	c.finish(c.words)
 	if text := c.said.String(); text != "" {
 		return &proxyError{text}
 	}

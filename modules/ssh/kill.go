@@ -12,15 +12,6 @@ import (
 	"farmrun/luahost/remote/sweep"
 )
 
-// When the time of a command is over, it has grace to end by itself after
-// SIGTERM. Run returns after endWithin, whatever the host does; only if the
-// host is busy with the sweep Run waits until sweepWithin for what it finds.
-const (
-	grace       = 150 * time.Millisecond
-	endWithin   = 400 * time.Millisecond
-	sweepWithin = 1500 * time.Millisecond
-)
-
 // giveUp is for a command of which it is not known whether it began: the host
 // has not answered yet. If it does, the command is ended behind Run's back.
 func (r *run) giveUp(why error) error {
@@ -31,7 +22,7 @@ func (r *run) giveUp(why error) error {
 		if r.err == nil && r.began {
 			return r.stop(why, began)
 		}
-	case <-time.After(endWithin):
+	case <-time.After(r.client.waits.end):
 	}
 	go func() {
 		if <-r.opened; r.ch != nil {
@@ -66,18 +57,19 @@ func (r *run) timeUp(why error) *Error {
 // What is left then is named in the error.
 func (r *run) stop(why error, began time.Time) error {
 	r.ending.Store(true)
+	ended := r.code >= 0
 	left, sure := r.linger(began)
 	signal(r.ch, ssh.SIGKILL)
 	r.ch.Close()
-	r.stdout.shut(50 * time.Millisecond)
-	r.stderr.shut(50 * time.Millisecond)
+	r.stdout.shut(r.client.waits.moment)
+	r.stderr.shut(r.client.waits.moment)
 	go ssh.DiscardRequests(r.requests)
 	e := r.timeUp(why)
 	if e.Left = left; left != nil {
 		e.Hint = sweep.LeftHint
 	} else if !sure {
 		e.Hint = "the host is slow to end it: it may run on for a moment"
-	} else if r.code >= 0 {
+	} else if ended {
 		e.Hint = "the command itself had ended, but something it started held its output open: start that with </dev/null >/dev/null 2>&1"
 	}
 	return e
@@ -88,8 +80,9 @@ func (r *run) stop(why error, began time.Time) error {
 // itself. sure tells whether left is known to be all that is left.
 func (r *run) linger(began time.Time) (left []Process, sure bool) {
 	var kill <-chan time.Time
+	waits := r.client.waits
 	swept, busy := r.beginSweep()
-	late := time.NewTimer(time.Until(began.Add(endWithin)))
+	late := time.NewTimer(time.Until(began.Add(waits.end)))
 	defer late.Stop()
 	drain := sync.OnceFunc(func() { close(r.drain) })
 	defer drain()
@@ -105,39 +98,51 @@ func (r *run) linger(began time.Time) (left []Process, sure bool) {
 			copied = nil
 		case <-busy:
 			busy = nil
-			late.Reset(sweepWithin - time.Since(began))
+			late.Reset(waits.sweep - time.Since(began))
 		case s := <-swept:
 			if swept = nil; s.left != nil {
 				return s.left, true
 			}
 			if sure = s.done; !sure {
 				signal(r.ch, ssh.SIGTERM)
-				kill = time.After(grace)
+				kill = time.After(waits.grace)
 			}
-			late.Reset(max(endWithin-time.Since(began), 50*time.Millisecond))
+			late.Reset(max(waits.end-time.Since(began), waits.moment))
 		case <-kill:
 			signal(r.ch, ssh.SIGKILL)
 		case <-late.C:
-			return nil, sure && requests == nil
+			return nil, sure
 		}
 	}
 	return nil, true
 }
 
-// beginSweep starts the sweep, if the process id is known. busy is closed when
-// the host has begun with it.
+// beginSweep starts the sweep. busy is closed when the host has begun with it.
 func (r *run) beginSweep() (swept <-chan sweeping, busy <-chan struct{}) {
 	s, b := make(chan sweeping, 1), make(chan struct{})
-	pid := r.mark.pid.Load()
-	if pid <= 1 || r.client.begin(true) != nil {
-		s <- sweeping{}
-		return s, nil
-	}
+	r.client.begin(true)
 	go func() {
 		defer r.client.finish()
-		s <- r.client.sweep(int(pid), b)
+		s <- r.sweep(b)
 	}()
 	return s, b
+}
+
+// sweep sweeps if the process id is known. That of a command whose time was over
+// when it had just begun may be on its way.
+func (r *run) sweep(busy chan<- struct{}) sweeping {
+	if r.client.bare {
+		return sweeping{}
+	}
+	select {
+	case <-r.mark.known:
+	case <-time.After(r.client.waits.grace):
+	}
+	pid := r.mark.pid.Load()
+	if pid <= 1 {
+		return sweeping{}
+	}
+	return r.client.sweep(int(pid), busy)
 }
 
 // sweeping is what became of a sweep: whether there was one, and what it could
@@ -161,7 +166,7 @@ func (c *Client) sweep(pid int, busy chan<- struct{}) sweeping {
 	}
 	go ssh.DiscardRequests(ch.requests)
 	defer ch.Close()
-	late := time.AfterFunc(5*time.Second, func() { ch.Close() })
+	late := time.AfterFunc(c.waits.lost, func() { ch.Close() })
 	defer late.Stop()
 	if execute(ch, "exec /bin/sh -s") != nil {
 		return sweeping{}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 // stream is one of the outputs of a command. It keeps and passes on what comes
 // until it is shut, so that nothing is written after Run has returned.
 type stream struct {
-	mu   *sync.Mutex // both streams have the same if they have the same writer
+	turn chan struct{} // whose value writes; both streams have the same if they have the same writer
 	kept remote.Output
 	live io.Writer
 	off  atomic.Bool
@@ -25,8 +24,8 @@ func (s *stream) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
 	if s.off.Load() {
 		return len(p), nil
 	}
@@ -49,12 +48,11 @@ func sameWriter(a, b io.Writer) bool {
 // behind.
 func (s *stream) shut(patience time.Duration) {
 	s.off.Store(true)
-	for end := time.Now().Add(patience); !s.mu.TryLock(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			return
-		}
+	select {
+	case s.turn <- struct{}{}:
+		<-s.turn
+	case <-time.After(patience):
 	}
-	s.mu.Unlock()
 }
 
 func (s *stream) bytes() []byte { return s.kept.Bytes() }
@@ -67,6 +65,7 @@ const markText = "farmrun-shell-pid:"
 type marker struct {
 	to    *stream
 	text  string
+	known chan struct{} // closed when pid is set, or will not be; nil if nobody waits
 	found bool
 	inner bool // within a line that is not ours
 	noise int  // how much came before
@@ -108,7 +107,17 @@ func (m *marker) pass(n int, whole bool) {
 	m.to.Write(m.held[:n])
 	m.held = m.held[n:]
 	if m.noise += n; m.noise > mostNoise {
-		m.found = true // it will not come any more
+		m.find() // it will not come any more
+	}
+}
+
+// find notes that nothing more is to be taken out.
+func (m *marker) find() {
+	if m.found {
+		return
+	}
+	if m.found = true; m.known != nil {
+		close(m.known)
 	}
 }
 
@@ -118,7 +127,7 @@ func (m *marker) take(line []byte) bool {
 		return false
 	}
 	m.pid.Store(int64(pid))
-	m.found = true
+	m.find()
 	return true
 }
 
@@ -126,4 +135,10 @@ func (m *marker) take(line []byte) bool {
 func (m *marker) flush() {
 	m.to.Write(m.held)
 	m.held = nil
+}
+
+// end flushes what the command's end has cut short.
+func (m *marker) end() {
+	m.find()
+	m.flush()
 }

@@ -32,10 +32,10 @@ import (
 // example.
 func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	r := &run{client: c, ctx: ctx, cmd: cmd, asked: time.Now(), code: -1}
-	r.stdout = stream{mu: &r.locks[0], live: cmd.Stdout}
-	r.stderr = stream{mu: &r.locks[1], live: cmd.Stderr}
+	r.stdout = stream{turn: make(chan struct{}, 1), live: cmd.Stdout}
+	r.stderr = stream{turn: make(chan struct{}, 1), live: cmd.Stderr}
 	if cmd.Stdout != nil && sameWriter(cmd.Stdout, cmd.Stderr) {
-		r.stderr.mu = r.stdout.mu
+		r.stderr.turn = r.stdout.turn
 	}
 	r.stdout.kept.Keep, r.stderr.kept.Keep = cmd.Keep, cmd.Keep
 	line, err := r.commandLine()
@@ -101,7 +101,6 @@ type run struct {
 	ending   atomic.Bool   // stop is at work
 	drain    chan struct{} // closed when what has piled up meanwhile may be read
 
-	locks          [2]sync.Mutex
 	stdout, stderr stream
 	mark           marker
 
@@ -127,7 +126,7 @@ func (r *run) start(line string) {
 	var both sync.WaitGroup
 	both.Go(func() {
 		r.copyOut(&r.mark, r.ch.Stderr())
-		r.mark.flush()
+		r.mark.end()
 	})
 	r.feed()
 	r.copyOut(&r.stdout, r.ch)
@@ -186,13 +185,15 @@ func (r *run) copyOut(to io.Writer, from io.Reader) {
 func (r *run) wait() error {
 	select {
 	case <-r.opened:
+	case <-r.client.Done():
+		return r.fail(r.client.Err())
 	case <-r.ctx.Done():
 		return r.giveUp(context.Cause(r.ctx))
 	case <-r.client.closing:
 		return r.giveUp(ErrClosed)
 	}
 	if r.err != nil {
-		return r.fail(r.client.openError(r.err))
+		return r.fail(r.client.openError(r.ctx, r.err))
 	}
 	for open := true; open; {
 		var request *ssh.Request
@@ -211,7 +212,7 @@ func (r *run) wait() error {
 		return r.stop(context.Cause(r.ctx), time.Now())
 	}
 	if r.code < 0 && r.signal == "" {
-		return r.fail(r.client.lost())
+		return r.fail(r.client.lost(r.ctx))
 	}
 	return nil
 }
@@ -253,31 +254,40 @@ func (r *run) result() remote.Result {
 }
 
 // openError explains why no session could be started.
-func (c *Client) openError(err error) error {
+func (c *Client) openError(ctx context.Context, err error) error {
 	var no *ssh.OpenChannelError
 	if errors.As(err, &no) {
 		return fmt.Errorf("the host opens no further session: %s (its MaxSessions may be reached)", no.Message)
 	}
-	if why := c.broken(); why != nil {
+	if why := c.broken(ctx); why != nil {
 		return why
 	}
 	return err
 }
 
 // lost explains a session that ended without telling how.
-func (c *Client) lost() error {
-	if err := c.broken(); err != nil {
+func (c *Client) lost(ctx context.Context) error {
+	if err := c.broken(ctx); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: the host ended the session and did not tell how what ran in it ended", ErrLost)
 }
 
 // broken returns why the connection ended, if it has or is about to: its
-// channels end a moment before it does.
-func (c *Client) broken() error {
+// channels end a moment before it does. So the host is asked something, which
+// only a connection that is there has an answer to. ctx bounds the question, and
+// so do the keepalives.
+func (c *Client) broken(ctx context.Context) error {
+	alive := make(chan struct{})
+	go func() {
+		if _, _, err := c.conn.SendRequest("keepalive@openssh.com", true, nil); err == nil {
+			close(alive)
+		}
+	}()
 	select {
-	case <-c.wire.done:
-	case <-time.After(100 * time.Millisecond):
+	case <-c.wire.done: // x/crypto closes it when the question fails
+	case <-alive:
+	case <-ctx.Done():
 	}
 	return c.Err()
 }
@@ -315,7 +325,7 @@ func (r *run) commandLine() (string, error) {
 	if err != nil {
 		return "", r.fail(err)
 	}
-	r.mark = marker{to: &r.stderr, text: markText}
+	r.mark = marker{to: &r.stderr, text: markText, known: make(chan struct{})}
 	tell := "echo " + markText + "$$ >&2; "
 	if !strings.Contains(script, "\n") {
 		return "exec /bin/sh -c " + quote(tell+script), nil

@@ -26,16 +26,15 @@ type spares struct {
 	next    chan session // hands the spare over, or is closed where it came to nothing; nil is none
 }
 
-// placeWithin is how long a host may take to free the place of a session that it
-// has closed: sshd does so a moment later.
-const placeWithin = time.Second
+// placeTries is how often a host is asked that may be about to free a place.
+const placeTries = 50
 
 // openSession returns the spare, or opens a session. It takes a round trip at
 // most, or two where the spare is lost. A host that opens no further session is
 // asked again if it may be a spare that has taken the last place, or a command
 // that has ended.
 func (c *Client) openSession() (session, error) {
-	for asked := time.Now(); ; {
+	for tries := 1; ; {
 		s, begun, ok := c.spares.take()
 		if ok {
 			return s, nil
@@ -45,10 +44,11 @@ func (c *Client) openSession() (session, error) {
 		case err == nil || !refused(err):
 			return session{ch, requests}, err
 		case c.spares.begunSince(begun):
-		case c.isBusy() || time.Since(asked) > placeWithin:
+		case c.isBusy() || tries == placeTries:
 			return session{}, err
 		default:
-			time.Sleep(placeWithin / 50)
+			tries++
+			time.Sleep(c.waits.place)
 		}
 	}
 }

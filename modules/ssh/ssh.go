@@ -26,6 +26,7 @@ package ssh
 
 import (
 	"context"
+	"net"
 	"sync"
 	"time"
 
@@ -86,6 +87,10 @@ type Dialer struct {
 	// does not count as time of theirs.
 	AtOnce int
 
+	// connect opens connections from this machine; nil is a net.Dialer.
+	connect func(ctx context.Context, network, addr string) (net.Conn, error)
+	waits   waits
+
 	load   sync.Once
 	config *sshconfig.Config
 	err    error
@@ -130,6 +135,14 @@ func (d *Dialer) Settings(ctx context.Context, host string, opts Options) (Setti
 		set = append(set[:len(set):len(set)], d.Set...)
 	}
 	return d.config.Settings(ctx, host, sshconfig.Override{User: opts.User, Port: opts.Port, Set: set})
+}
+
+// connection connects from this machine.
+func (d *Dialer) connection(ctx context.Context, network, addr string) (net.Conn, error) {
+	if d.connect != nil {
+		return d.connect(ctx, network, addr)
+	}
+	return new(net.Dialer).DialContext(ctx, network, addr)
 }
 
 func (d *Dialer) warn(host, text string) {

@@ -1,12 +1,12 @@
 package ssh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"os"
-	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
 
@@ -25,29 +25,14 @@ func (c *Client) Terminal(ctx context.Context, o remote.TerminalOptions) (remote
 		return nil, c.fail(StageRun, err)
 	}
 	defer c.finish()
-	type answer struct {
-		t   *terminal
-		err error
+	t, inTime, err := await(ctx, c, func() (*terminal, error) { return c.openTerminal(o.WithDefaults()) })
+	switch {
+	case !inTime:
+		return nil, c.fail(StageRun, err)
+	case err != nil:
+		return nil, c.fail(StageRun, c.openError(ctx, err))
 	}
-	got := make(chan answer, 1)
-	go func() {
-		t, err := c.openTerminal(o.WithDefaults())
-		got <- answer{t, err}
-	}()
-	select {
-	case a := <-got:
-		if a.err != nil {
-			return nil, c.fail(StageRun, c.openError(a.err))
-		}
-		return a.t, nil
-	case <-ctx.Done():
-		go func() {
-			if a := <-got; a.t != nil {
-				a.t.Close()
-			}
-		}()
-		return nil, c.fail(StageRun, context.Cause(ctx))
-	}
+	return t, nil
 }
 
 // openTerminal takes three round trips, or two where there is a spare.
@@ -75,8 +60,9 @@ type terminal struct {
 	*timed
 	client  *Client
 	channel ssh.Channel
-	told    chan struct{} // closed when the host will ask nothing more
-	ended   atomic.Bool   // the host said that the shell has ended
+	told    chan struct{} // closed when the host will ask nothing more, and ended and lost are set
+	ended   bool          // the host said that the shell has ended
+	lost    error         // why the terminal ended, where the host did not say it
 }
 
 // ptyRequest is RFC 4254's, 6.2, and windowChange 6.7's. The size is in
@@ -107,11 +93,14 @@ func (t *terminal) follow(requests <-chan *ssh.Request) {
 	defer close(t.told)
 	for r := range requests {
 		if r.Type == "exit-status" || r.Type == "exit-signal" {
-			t.ended.Store(true)
+			t.ended = true
 		}
 		if r.WantReply {
 			r.Reply(false, nil)
 		}
+	}
+	if !t.ended && !isDone(t.closed) {
+		t.lost = t.client.fail(StageRun, t.client.lost(context.Background()))
 	}
 }
 
@@ -132,17 +121,22 @@ func (t *terminal) Read(p []byte) (int, error) {
 	switch {
 	case isDone(t.closed): // which ends the rest
 		return 0, net.ErrClosed
-	case t.ended.Load():
+	case t.ended:
 		return 0, io.EOF
 	}
-	return 0, t.client.fail(StageRun, t.client.lost())
+	return 0, t.lost
 }
 
 // Resize sends a window-change (RFC 4254, 6.7).
 func (t *terminal) Resize(rows, columns int) error {
 	_, err := t.channel.SendRequest("window-change", false, ssh.Marshal(windowChange{Columns: uint32(columns), Rows: uint32(rows)}))
-	if err == io.EOF {
-		return t.client.fail(StageRun, t.client.lost())
+	if err != io.EOF {
+		return err
 	}
-	return err
+	select {
+	case <-t.told:
+		return cmp.Or(t.lost, err)
+	case <-t.closed:
+		return net.ErrClosed
+	}
 }

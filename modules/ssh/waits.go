@@ -1,0 +1,41 @@
+package ssh
+
+import (
+	"cmp"
+	"time"
+)
+
+// waits are for how long something is waited for that may never come. They bound
+// how long a caller waits; the host is asked where there is a fact to be had.
+type waits struct {
+	// When the time of a command is over, it has grace to end by itself after
+	// SIGTERM. Run returns after end, whatever the host does; only if the host is
+	// busy with the sweep Run waits until sweep for what it finds, and the sweep
+	// goes on behind its back until lost.
+	grace, end, sweep, lost time.Duration
+	// moment is how long after that something may take that should be over: a
+	// writer of the caller's, and the host's word that the command has ended.
+	moment time.Duration
+	// close is how long Close waits for commands to end.
+	close time.Duration
+	// words is how long a ProxyCommand that has closed its output may take to say why.
+	words time.Duration
+	// place lies between two tries to open a session on a host that may be about
+	// to free the place of one that it has closed: sshd does so a moment later, and
+	// does not say when.
+	place time.Duration
+}
+
+// withDefaults returns w with what it lacks.
+func (w waits) withDefaults() waits {
+	return waits{
+		grace:  cmp.Or(w.grace, 150*time.Millisecond),
+		end:    cmp.Or(w.end, 400*time.Millisecond),
+		sweep:  cmp.Or(w.sweep, 1500*time.Millisecond),
+		lost:   cmp.Or(w.lost, 5*time.Second),
+		moment: cmp.Or(w.moment, 50*time.Millisecond),
+		close:  cmp.Or(w.close, 2*time.Second),
+		words:  cmp.Or(w.words, 2*time.Second),
+		place:  cmp.Or(w.place, 20*time.Millisecond),
+	}
+}
