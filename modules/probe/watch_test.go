@@ -3,11 +3,14 @@ package probe
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"farmrun/luahost/remote"
@@ -138,25 +141,54 @@ func TestWatchGoesOn(t *testing.T) {
 	}
 }
 
+// slowLog is a host with a log that gains a line a minute, in virtual time.
+type slowLog struct {
+	began time.Time
+	lines []string
+}
+
+// Run does what Mark and Watch ask for.
+func (h *slowLog) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error) {
+	if cmd.Args[2] == markScript {
+		return remote.Result{Stderr: []byte("1 0\n")}, nil
+	}
+	at, err := strconv.Atoi(cmd.Args[6])
+	if err != nil {
+		return remote.Result{}, err
+	}
+	there := min(int(time.Since(h.began)/time.Minute), len(h.lines))
+	io.WriteString(cmd.Stdout, strings.Join(h.lines[:there], "")[at:])
+	return remote.Result{Stderr: []byte("same 1\n")}, nil
+}
+
 func TestWatchWaits(t *testing.T) {
-	sh := remotetest.New(t)
-	write(t, sh, "log", "before\n")
-	l := mark(t, sh, "log")
-	time.AfterFunc(100*time.Millisecond, func() { write(t, sh, "log", "starting\n") })
-	time.AfterFunc(200*time.Millisecond, func() { write(t, sh, "log", "ready\n") })
-	o := WatchOptions{Within: 20 * time.Second, Interval: 50 * time.Millisecond, Bad: fatal, Good: ready}
-	if err := l.Watch(t.Context(), o); err != nil {
-		t.Error(err)
-	}
-	// Without a good line to wait for, a time without bad ones is good.
-	began := time.Now()
-	if err := l.Watch(t.Context(), WatchOptions{Within: 200 * time.Millisecond, Bad: fatal}); err != nil || time.Since(began) < 200*time.Millisecond {
-		t.Errorf("got %v after %v", err, time.Since(began))
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if err := l.Watch(ctx, WatchOptions{Within: time.Hour, Bad: fatal}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
+	for _, tc := range []struct {
+		name string
+		good *regexp.Regexp
+		time time.Duration // of the context
+		err  error
+		took time.Duration
+	}{
+		{"good", ready, time.Hour, nil, 2 * time.Minute},
+		{"too late", regexp.MustCompile("never"), time.Hour, ErrNotSeen, 10 * time.Minute},
+		{"no bad line", nil, time.Hour, nil, 10 * time.Minute},
+		{"called off", regexp.MustCompile("never"), time.Minute, context.DeadlineExceeded, time.Minute},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), tc.time)
+				defer cancel()
+				l, err := Mark(ctx, &slowLog{began, []string{"starting\n", "ready\n"}}, "log")
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = l.Watch(ctx, WatchOptions{Within: 10 * time.Minute, Bad: fatal, Good: tc.good})
+				if took := time.Since(began); !errors.Is(err, tc.err) || took != tc.took {
+					t.Errorf("got %v after %v, want %v after %v", err, took, tc.err, tc.took)
+				}
+			})
+		})
 	}
 }
 

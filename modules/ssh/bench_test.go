@@ -18,6 +18,7 @@ import (
 	xssh "golang.org/x/crypto/ssh"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/modules/ssh"
 	"farmrun/modules/ssh/sshserver"
 )
@@ -105,6 +106,23 @@ func BenchmarkAgainstPlain(b *testing.B) {
 	b.ReportMetric(mem[0]/n/1024, "plain-KB/host")
 	b.ReportMetric(mem[1]/n/1024, "ours-KB/host")
 	b.ReportMetric(mem[1]/mem[0], "mem-ratio")
+}
+
+// BenchmarkEnding reports how long it takes to end commands whose time is over.
+func BenchmarkEnding(b *testing.B) {
+	home := b.TempDir()
+	w := &world{home: home}
+	key := w.makeKey(b, ".ssh/id_ed25519", "")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(b, err)
+	s := &sshserver.Server{HostKeys: []xssh.Signer{key}, Auth: sshserver.Auth{Key: sshserver.Keys(key.PublicKey())}, Exec: sshserver.Shell(home, nil)}
+	go s.Serve(l)
+	defer s.Close()
+	d := &ssh.Dialer{ConfigFile: "none", Home: home, Set: []string{"StrictHostKeyChecking=no", "UserKnownHostsFile=none", "GlobalKnownHostsFile=none"}}
+	c, err := d.Dial(context.Background(), "127.0.0.1", ssh.Options{User: "web", Port: l.Addr().(*net.TCPAddr).Port})
+	check(b, err)
+	defer c.Close()
+	remotetest.Ender{Run: c.Run}.Benchmark(b)
 }
 
 // measure calls f for all hosts at once and returns the processor time and the

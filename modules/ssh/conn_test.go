@@ -19,10 +19,9 @@ import (
 
 func TestJump(t *testing.T) {
 	w := newWorld(t)
-	dial := new(net.Dialer).DialContext
-	gate := &sshserver.Server{Dial: dial}
+	gate := &sshserver.Server{Dial: w.net.DialContext}
 	w.serve("gate", gate)
-	w.serve("inner", &sshserver.Server{Dial: dial})
+	w.serve("inner", &sshserver.Server{Dial: w.net.DialContext})
 	w.serve("h1", &sshserver.Server{})
 	w.serve("h2", &sshserver.Server{})
 	w.serve("closed", &sshserver.Server{})
@@ -54,7 +53,7 @@ Host *
 				return
 			}
 			t.Cleanup(func() { c.Close() })
-			if r, err := run(t, c, remote.Cmd{Line: "echo $0"}, 5*time.Second); err != nil || r.Code != 0 {
+			if r, err := run(c, remote.Cmd{Line: "echo $0"}); err != nil || r.Code != 0 {
 				t.Error(r, err)
 			}
 		})
@@ -80,11 +79,13 @@ Host *
 
 func TestProxyCommand(t *testing.T) {
 	w := newWorld(t)
-	port := w.serve("h", &sshserver.Server{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	port := w.serveOn(l, "h", &sshserver.Server{Exec: hi})
 	d := w.dialer()
 	d.Set = append([]string{`ProxyCommand=bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3'`}, d.Set...)
 	c := w.dial(d, "h")
-	r, err := run(t, c, remote.Cmd{Line: "echo hi"}, 5*time.Second)
+	r, err := run(c, remote.Cmd{Line: "echo hi"})
 	if check(t, err); string(r.Stdout) != "hi\n" {
 		t.Errorf("got %q", r.Stdout)
 	}
@@ -94,19 +95,24 @@ func TestProxyCommand(t *testing.T) {
 	expect(t, err, ssh.StageConnect, ssh.ErrUnreachable, fmt.Sprintf("no way to 127.0.0.1 %d h", port))
 }
 
-func TestForwards(t *testing.T) {
-	w := newWorld(t)
-	w.serve("h", &sshserver.Server{Dial: new(net.Dialer).DialContext, Listen: net.Listen})
+func hi(_ context.Context, x *sshserver.Exec) int {
+	io.WriteString(x.Stdout, "hi\n")
+	return 0
+}
+
+func TestForwards(t *testing.T) { inBubble(t, testForwards) }
+
+func testForwards(t *testing.T, w *world) {
+	w.serve("h", &sshserver.Server{Dial: w.net.DialContext, Listen: w.net.Listen})
 	w.serve("shut", &sshserver.Server{})
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
+	ctx := t.Context()
 	c := w.dial(w.dialer(), "h")
 
 	l, err := c.Listen(ctx, "tcp", "127.0.0.1:0")
 	check(t, err)
 	echo(l)
 	addr := l.Addr().String()
-	near, err := net.Dial("tcp", addr)
+	near, err := w.net.DialContext(ctx, "tcp", addr)
 	check(t, err)
 	talk(t, near)
 	far, err := c.DialContext(ctx, "tcp", addr)
@@ -118,7 +124,7 @@ func TestForwards(t *testing.T) {
 	_, err = c.DialContext(ctx, "tcp", addr)
 	expect(t, err, ssh.StageForward, ssh.ErrUnreachable, addr)
 
-	u, err := net.Listen("unix", w.path("socket"))
+	u, err := w.net.Listen("unix", w.path("socket"))
 	check(t, err)
 	defer u.Close()
 	echo(u)
@@ -160,30 +166,38 @@ func talk(t *testing.T, c net.Conn) {
 
 // TestDeadlines has connections from the host keep their deadlines.
 func TestDeadlines(t *testing.T) {
-	w := newWorld(t)
-	w.serve("h", &sshserver.Server{Dial: new(net.Dialer).DialContext})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	defer l.Close()
-	c, err := w.dial(w.dialer(), "h").DialContext(context.Background(), "tcp", l.Addr().String())
-	check(t, err)
-	defer c.Close()
-	check(t, c.SetDeadline(time.Now().Add(50*time.Millisecond)))
-	var ne net.Error
-	if _, err := c.Read(make([]byte, 1)); !errors.As(err, &ne) || !ne.Timeout() {
-		t.Errorf("got %v, want a timeout", err)
-	}
+	inBubble(t, func(t *testing.T, w *world) {
+		w.serve("h", &sshserver.Server{Dial: w.net.DialContext})
+		l, err := w.net.Listen("tcp", "127.0.0.1:0")
+		check(t, err)
+		defer l.Close()
+		c, err := w.dial(w.dialer(), "h").DialContext(context.Background(), "tcp", l.Addr().String())
+		check(t, err)
+		defer c.Close()
+		began := time.Now()
+		check(t, c.SetDeadline(began.Add(time.Minute)))
+		var ne net.Error
+		_, err = c.Read(make([]byte, 1))
+		if took := time.Since(began); !errors.As(err, &ne) || !ne.Timeout() || took != time.Minute {
+			t.Errorf("got %v after %v, want a timeout after a minute", err, took)
+		}
+	})
 }
 
-func TestLost(t *testing.T) {
-	w := newWorld(t)
-	s := &sshserver.Server{}
+func TestLost(t *testing.T) { inBubble(t, testLost) }
+
+func testLost(t *testing.T, w *world) {
+	s := &sshserver.Server{Exec: func(ctx context.Context, x *sshserver.Exec) int {
+		io.WriteString(x.Stdout, "begun")
+		<-ctx.Done()
+		return 0
+	}}
 	w.serve("h", s)
 	c := w.dial(w.dialer(), "h")
 	started := make(remotetest.Signal, 1)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := c.Run(context.Background(), remote.Cmd{Line: "echo; exec sleep 100", Stdout: started})
+		_, err := c.Run(context.Background(), remote.Cmd{Line: "true", Stdout: started})
 		ended <- err
 	}()
 	<-started
@@ -204,39 +218,67 @@ func TestFrozen(t *testing.T) {
 		"channel": sshserver.SilentChannel, "exec": sshserver.SilentExec, "power": sshserver.FreezeOnExec,
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.serve("h", &sshserver.Server{Fault: func(int) sshserver.Fault { return fault }})
-			d := w.dialer()
-			c := w.dial(d, "h")
-			began := time.Now()
-			_, err := run(t, c, remote.Cmd{Line: "true"}, 200*time.Millisecond)
-			if took := time.Since(began); took > time.Second+busy {
-				t.Errorf("it took %v", took)
-			}
-			expect(t, err, ssh.StageRun, ssh.ErrTimeout, "")
-			if fault != sshserver.FreezeOnExec {
-				return
-			}
-			d.Set = append([]string{"ServerAliveInterval=1", "ServerAliveCountMax=1"}, d.Set...)
-			c = w.dial(d, "h")
-			_, err = run(t, c, remote.Cmd{Line: "true"}, 10*time.Second)
-			expect(t, err, ssh.StageRun, ssh.ErrLost, "silent")
+			inBubble(t, func(t *testing.T, w *world) {
+				w.serve("h", &sshserver.Server{Fault: func(int) sshserver.Fault { return fault }, Exec: quick})
+				took, err := runFor(time.Minute, w.dial(w.dialer(), "h"), remote.Cmd{Line: "true"})
+				expect(t, err, ssh.StageRun, ssh.ErrTimeout, "")
+				if took < time.Minute || took > time.Minute+halfASecond {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// halfASecond is how much longer than its time a command takes on a host that does
+// not help to end it.
+const halfASecond = 500 * time.Millisecond
+
+// TestSilence has a host be taken for lost when it has not answered keepalives.
+func TestSilence(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.serve("h", &sshserver.Server{Fault: func(int) sshserver.Fault { return sshserver.FreezeOnExec }})
+		took, err := runFor(time.Hour, w.dial(w.dialer(), "h"), remote.Cmd{Line: "true"})
+		expect(t, err, ssh.StageRun, ssh.ErrLost, "silent")
+		if took.Round(time.Second) != time.Minute {
+			t.Errorf("it took %v, want 1m", took)
+		}
+	})
+}
+
+// TestEndedUntold has a host end a session and not tell how the command ended,
+// with the connection and without it.
+func TestEndedUntold(t *testing.T) {
+	for name, says := range map[string]string{"connection": "cut it", "session": "did not tell how"} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				s := &sshserver.Server{Exec: quick, Fault: func(int) sshserver.Fault { return sshserver.Untold }}
+				if name == "connection" {
+					s.Exec = func(ctx context.Context, _ *sshserver.Exec) int { go s.Close(); <-ctx.Done(); return 0 }
+				}
+				w.serve("h", s)
+				began := time.Now()
+				_, err := run(w.dial(w.dialer(), "h"), remote.Cmd{Line: "true"})
+				expect(t, err, ssh.StageRun, ssh.ErrLost, says)
+				if took := time.Since(began); took != 0 {
+					t.Errorf("it waited for %v", took)
+				}
+			})
 		})
 	}
 }
 
 func TestBlockedWriter(t *testing.T) {
-	w := newWorld(t)
-	w.serve("h", &sshserver.Server{})
-	c := w.dial(w.dialer(), "h")
-	block := make(blocked)
-	defer close(block)
-	began := time.Now()
-	_, err := run(t, c, remote.Cmd{Line: "echo; exit 3", Stdout: block}, 200*time.Millisecond)
-	if took := time.Since(began); took > time.Second+busy {
-		t.Errorf("it took %v", took)
-	}
-	expect(t, err, ssh.StageRun, ssh.ErrTimeout, "")
+	inBubble(t, func(t *testing.T, w *world) {
+		w.serve("h", &sshserver.Server{Exec: hi})
+		block := make(blocked)
+		defer close(block)
+		took, err := runFor(time.Minute, w.dial(w.dialer(), "h"), remote.Cmd{Line: "x", Stdout: block})
+		expect(t, err, ssh.StageRun, ssh.ErrTimeout, "")
+		if took < time.Minute || took > time.Minute+halfASecond {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 type blocked chan struct{}

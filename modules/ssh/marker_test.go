@@ -2,13 +2,12 @@ package ssh
 
 import (
 	"strings"
-	"sync"
 	"testing"
 )
 
 // pour writes text to a marker in pieces of n bytes.
 func pour(text string, n int) (said string, pid int64) {
-	s := &stream{mu: new(sync.Mutex)}
+	s := &stream{turn: make(chan struct{}, 1)}
 	m := &marker{to: s, text: markText}
 	for len(text) > 0 {
 		n := min(n, len(text))

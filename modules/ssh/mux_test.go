@@ -8,13 +8,15 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/ssh"
+
+	"farmrun/luahost/remote/remotetest/memnet"
 )
 
 // pair returns the two ends of a connection: the client's as a mux, and that of
 // a host which opens no channel.
 func pair(t *testing.T) (*mux, *ssh.ServerConn) {
 	t.Helper()
-	ours, theirs := loopback(t)
+	ours, theirs := memnet.Pipe(nil, nil)
 	return pairOver(t, ours, theirs, func(c ssh.NewChannel) { c.Reject(ssh.Prohibited, "") })
 }
 
@@ -49,27 +51,8 @@ func pairOver(t *testing.T, ours, theirs net.Conn, open func(ssh.NewChannel)) (*
 		t.Fatal(err)
 	}
 	m := newMux(conn, channels, requests)
-	t.Cleanup(func() { m.Close(); <-m.gone; m.Wait() })
+	t.Cleanup(func() { m.Close(); <-m.gone; m.Wait(); theirs.Close() })
 	return m, <-host
-}
-
-func loopback(t *testing.T) (net.Conn, net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	a, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.Close() })
-	return a, b
 }
 
 func newSigner(t *testing.T) ssh.Signer {

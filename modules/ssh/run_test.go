@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -47,7 +45,7 @@ func TestRun(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
 			x.cmd.Stdout, x.cmd.Stderr = &out, &errs
-			got, err := run(t, c, x.cmd, 10*time.Second)
+			got, err := run(c, x.cmd)
 			check(t, err)
 			if diff := cmp.Diff(x.want, got, cmpopts.IgnoreFields(remote.Result{}, "Duration"), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -62,22 +60,22 @@ func TestRun(t *testing.T) {
 func TestEndless(t *testing.T) {
 	w := newWorld(t)
 	w.serve("h", &sshserver.Server{})
-	ender(w.dial(w.dialer(), "h"), nil).TryAll(t)
-}
-
-// ender tries whether commands are ended on the host of c.
-func ender(c *ssh.Client, find func(mark string) string) remotetest.Ender {
-	return remotetest.Ender{Run: c.Run, Find: find, Within: 500 * time.Millisecond, Behind: 5 * time.Second}
+	d := w.dialer()
+	d.Patient()
+	remotetest.Ender{Run: w.dial(d, "h").Run}.TryAll(t)
 }
 
 func TestCloseEndsCommands(t *testing.T) {
 	w := newWorld(t)
 	w.serve("h", &sshserver.Server{})
-	c := w.dial(w.dialer(), "h")
+	d := w.dialer()
+	d.Patient()
+	c := w.dial(d, "h")
+	mark := remotetest.Mark()
 	started := make(remotetest.Signal, 1)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := c.Run(context.Background(), remote.Cmd{Line: "echo; exec sleep 7654321", Stdout: started})
+		_, err := c.Run(context.Background(), remote.Cmd{Line: "echo; exec sleep 1" + mark, Stdout: started})
 		ended <- err
 	}()
 	<-started
@@ -85,8 +83,8 @@ func TestCloseEndsCommands(t *testing.T) {
 	if err := <-ended; !errors.Is(err, ssh.ErrClosed) {
 		t.Errorf("got %v, want ErrClosed", err)
 	}
-	if out, _ := exec.Command("pgrep", "-af", "sleep 765432[1]").Output(); len(out) > 0 {
-		t.Errorf("still running: %s", out)
+	if left := remotetest.Running(mark); left != "" {
+		t.Errorf("still running: %s", left)
 	}
 	if _, err := c.Run(context.Background(), remote.Cmd{Line: "true"}); !errors.Is(err, ssh.ErrClosed) {
 		t.Errorf("after Close: got %v, want ErrClosed", err)
@@ -100,7 +98,7 @@ func TestOneWriter(t *testing.T) {
 	w.serve("h", &sshserver.Server{})
 	c := w.dial(w.dialer(), "h")
 	var both bytes.Buffer
-	_, err := run(t, c, remote.Cmd{Line: "i=0; while [ $i -lt 200 ]; do echo o; echo e >&2; i=$((i+1)); done", Stdout: &both, Stderr: &both}, time.Minute)
+	_, err := run(c, remote.Cmd{Line: "i=0; while [ $i -lt 200 ]; do echo o; echo e >&2; i=$((i+1)); done", Stdout: &both, Stderr: &both})
 	if check(t, err); both.Len() != 800 {
 		t.Errorf("got %d bytes, want 800", both.Len())
 	}
@@ -117,15 +115,15 @@ func TestBare(t *testing.T) {
 	c, err := w.dialer().Dial(context.Background(), "switch", ssh.Options{Bare: true})
 	check(t, err)
 	defer c.Close()
-	r, err := run(t, c, remote.Cmd{Line: "show version"}, 5*time.Second)
+	r, err := run(c, remote.Cmd{Line: "show version"})
 	if check(t, err); string(r.Stdout) != "you said show version" || string(r.Stderr) != "far" {
 		t.Errorf("got %q and %q", r.Stdout, r.Stderr)
 	}
-	if _, err := run(t, c, remote.Cmd{Line: "x", Dir: "/"}, time.Second); err == nil {
+	if _, err := run(c, remote.Cmd{Line: "x", Dir: "/"}); err == nil {
 		t.Error("a directory was taken")
 	}
 	for _, cmd := range []remote.Cmd{{}, {Line: " "}, {Line: "a\x00b"}, {Line: "a", Env: map[string]string{"a b": ""}}} {
-		if _, err := run(t, w.dial(w.dialer(), "switch"), cmd, time.Second); err == nil {
+		if _, err := run(w.dial(w.dialer(), "switch"), cmd); err == nil {
 			t.Errorf("%q was taken for a command", cmd.Line)
 		}
 	}

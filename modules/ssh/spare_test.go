@@ -3,15 +3,16 @@ package ssh
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest/memnet"
 )
 
 // sessionHost is a host that runs every command at once and well. Its sessions
@@ -37,10 +38,10 @@ func newSessionHost() *sessionHost {
 // dial returns a login on it.
 func (h *sessionHost) dial(t *testing.T) *Client {
 	t.Helper()
-	ours, theirs := loopback(t)
+	ours, theirs := memnet.Pipe(nil, nil)
 	w := newWire(ours)
 	m, _ := pairOver(t, w, theirs, h.open)
-	c := newClient(&login{settings: &Settings{Host: "h"}}, m, w)
+	c := newClient(&login{dialer: &Dialer{}, settings: &Settings{Host: "h"}}, m, w)
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -76,7 +77,7 @@ func (h *sessionHost) serve(n int, ch ssh.Channel, requests <-chan *ssh.Request)
 // hear waits until the host was asked all of that, in whatever order.
 func (h *sessionHost) hear(t *testing.T, want ...string) {
 	t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(10 * time.Second) // in virtual time: nothing goes on any more
 	for left := want; len(left) > 0; {
 		select {
 		case got := <-h.told:
@@ -99,7 +100,9 @@ func runWell(t *testing.T, c *Client) {
 }
 
 // TestSpare has commands find their session open from the third on.
-func TestSpare(t *testing.T) {
+func TestSpare(t *testing.T) { synctest.Test(t, testSpare) }
+
+func testSpare(t *testing.T) {
 	h := newSessionHost()
 	c := h.dial(t)
 	runWell(t, c)
@@ -118,7 +121,9 @@ func TestSpare(t *testing.T) {
 }
 
 // TestSpareIsAnswered has the host ask whether its client lives, on the spare.
-func TestSpareIsAnswered(t *testing.T) {
+func TestSpareIsAnswered(t *testing.T) { synctest.Test(t, testSpareIsAnswered) }
+
+func testSpareIsAnswered(t *testing.T) {
 	h, answered := newSessionHost(), make(chan error, 1)
 	h.opened = func(n int, ch ssh.Channel) {
 		if n == 3 {
@@ -131,19 +136,16 @@ func TestSpareIsAnswered(t *testing.T) {
 	c := h.dial(t)
 	runWell(t, c)
 	runWell(t, c)
-	select {
-	case err := <-answered:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("the host is not answered")
+	if err := <-answered; err != nil {
+		t.Error(err)
 	}
 }
 
 // TestSpareIsLost has the host close the spare; the next command gets another
 // session.
-func TestSpareIsLost(t *testing.T) {
+func TestSpareIsLost(t *testing.T) { synctest.Test(t, testSpareIsLost) }
+
+func testSpareIsLost(t *testing.T) {
 	h := newSessionHost()
 	h.opened = func(n int, ch ssh.Channel) {
 		if n == 3 {
@@ -154,10 +156,8 @@ func TestSpareIsLost(t *testing.T) {
 	runWell(t, c)
 	runWell(t, c)
 	h.hear(t, "open 1", "exec 1", "open 2", "exec 2", "open 3")
-	for late := time.Now().Add(10 * time.Second); c.spares.there(); runtime.Gosched() {
-		if time.Now().After(late) {
-			t.Fatal("it is not noticed")
-		}
+	if synctest.Wait(); c.spares.there() {
+		t.Fatal("it is not noticed")
 	}
 	runWell(t, c)
 	h.hear(t, "open 4", "exec 4", "open 5")
@@ -172,7 +172,9 @@ func (s *spares) there() bool {
 
 // TestSpareIsRefused is a host that opens one session at a time. It is asked for
 // a spare once.
-func TestSpareIsRefused(t *testing.T) {
+func TestSpareIsRefused(t *testing.T) { synctest.Test(t, testSpareIsRefused) }
+
+func testSpareIsRefused(t *testing.T) {
 	h, refused := newSessionHost(), make(chan struct{})
 	h.opens = func(n int, nc ssh.NewChannel) bool {
 		if n == 3 {
@@ -195,7 +197,9 @@ func TestSpareIsRefused(t *testing.T) {
 
 // TestSpareTakesNobodysPlace has a host refuse a command its session because the
 // spare that another has had opened took the last one.
-func TestSpareTakesNobodysPlace(t *testing.T) {
+func TestSpareTakesNobodysPlace(t *testing.T) { synctest.Test(t, testSpareTakesNobodysPlace) }
+
+func testSpareTakesNobodysPlace(t *testing.T) {
 	h, spare := newSessionHost(), make(chan struct{})
 	h.opens = func(n int, nc ssh.NewChannel) bool {
 		if n == 2 {
@@ -220,4 +224,28 @@ func TestSpareTakesNobodysPlace(t *testing.T) {
 	runWell(t, c)
 	other.Wait()
 	h.hear(t, "open 3", "exec 3", "open 4", "exec 4", "open 5")
+}
+
+// TestPlaceIsFreedLate has a host refuse sessions until it has freed the place of
+// the one before, which takes it a while.
+func TestPlaceIsFreedLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newSessionHost()
+		h.opens = func(n int, nc ssh.NewChannel) bool {
+			if n > 1 && n < 10 {
+				nc.Reject(ssh.ResourceShortage, "no more sessions")
+			}
+			return n == 1 || n >= 10
+		}
+		c := h.dial(t)
+		runWell(t, c)
+		runWell(t, c)
+		h.opens = func(_ int, nc ssh.NewChannel) bool { nc.Reject(ssh.ResourceShortage, "no"); return false }
+		asked := h.ever
+		c.spares.take()
+		_, err := c.Run(t.Context(), remote.Cmd{Line: "true"})
+		if err == nil || h.ever-asked != placeTries {
+			t.Errorf("%v after %d tries", err, h.ever-asked)
+		}
+	})
 }

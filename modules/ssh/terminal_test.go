@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func tryTerminal(t *testing.T, term remote.Terminal) {
 // TestTerminalCloses has Close end the shell and what it runs.
 func TestTerminalCloses(t *testing.T) {
 	w := newWorld(t)
-	w.serve("h", &sshserver.Server{Terminals: true})
+	w.serve("h", &sshserver.Server{Terminals: true, Grace: time.Hour})
 	d := w.dialer()
 	for name, end := range map[string]func(*ssh.Client, remote.Terminal) error{
 		"terminal": func(_ *ssh.Client, term remote.Terminal) error { return term.Close() },
@@ -61,13 +62,13 @@ func TestTerminalCloses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := w.dial(d, "h")
 			fifo := w.path(name)
-			r, err := run(t, c, remote.Cmd{Line: "mkfifo " + name}, 5*time.Second)
+			r, err := run(c, remote.Cmd{Line: "mkfifo " + name})
 			check(t, err)
 			check(t, r.Err(remote.Cmd{}))
 			term := openTerminal(t, c, remote.TerminalOptions{})
 			read := make(chan error, 1)
 			p := remotetest.NewTypist(t, term)
-			p.Type("exec sh -c 'trap \"echo hung >" + name + "\" HUP; echo r''eady; while :; do sleep 0.01; done'\n")
+			p.Type("exec sh -c 'trap \"echo hung >" + name + "; exit\" HUP; sleep 1000000 & echo r''eady; wait'\n")
 			p.Await("ready")
 			go func() {
 				_, err := io.Copy(io.Discard, term)
@@ -84,8 +85,9 @@ func TestTerminalCloses(t *testing.T) {
 	}
 }
 
-func TestTerminalFailures(t *testing.T) {
-	w := newWorld(t)
+func TestTerminalFailures(t *testing.T) { inBubble(t, testTerminalFailures) }
+
+func testTerminalFailures(t *testing.T, w *world) {
 	w.serve("none", &sshserver.Server{})
 	w.serve("silent", &sshserver.Server{Terminals: true, Fault: func(int) sshserver.Fault { return sshserver.SilentChannel }})
 	cut := &sshserver.Server{Terminals: true}
@@ -102,7 +104,7 @@ func TestTerminalFailures(t *testing.T) {
 		t.Errorf("without a terminal: %v", err)
 	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_, err = w.dial(d, "silent").Terminal(ctx, remote.TerminalOptions{})
 	expect(t, err, ssh.StageRun, ssh.ErrTimeout, "")
@@ -117,8 +119,9 @@ func TestTerminalFailures(t *testing.T) {
 
 // TestTerminalUnread has a shell whose two streams are merged be left in the
 // middle of what it says, and what is written be taken by nobody.
-func TestTerminalUnread(t *testing.T) {
-	w := newWorld(t)
+func TestTerminalUnread(t *testing.T) { inBubble(t, testTerminalUnread) }
+
+func testTerminalUnread(t *testing.T, w *world) {
 	more := make(chan bool)
 	w.serve("h", &sshserver.Server{Terminals: true, Exec: func(ctx context.Context, x *sshserver.Exec) int {
 		io.WriteString(x.Stderr, "err")
@@ -159,18 +162,14 @@ func TestFarmTerminal(t *testing.T) {
 // waitRunning waits until a process is on webserv1, or is not.
 func waitRunning(t *testing.T, mark string, want bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); (running(t, "webserv1")(mark) != "") != want; {
-		if time.Now().After(end) {
-			t.Fatalf("running is not %v", want)
-		}
+	for (running(t, "webserv1")(mark) != "") != want {
+		runtime.Gosched()
 	}
 }
 
 func openTerminal(t *testing.T, c *ssh.Client, o remote.TerminalOptions) remote.Terminal {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	term, err := c.Terminal(ctx, o)
+	term, err := c.Terminal(context.Background(), o)
 	check(t, err)
 	return term
 }

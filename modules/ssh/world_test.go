@@ -11,23 +11,22 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	xssh "golang.org/x/crypto/ssh"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest/memnet"
 	"farmrun/luahost/secret"
 	"farmrun/modules/ssh"
 	"farmrun/modules/ssh/sshserver"
 )
 
-// busy is how late something may be that a busy machine is in the way of; what
-// has no end of its own would be much later.
-const busy = 4 * time.Second
-
-// world is an operator's home and servers on loopback.
+// world is an operator's home and servers on a network of their own, in memory.
 type world struct {
 	t    *testing.T
+	net  memnet.Net
 	home string
 	key  xssh.Signer // the operator's, in ~/.ssh/id_ed25519
 }
@@ -83,8 +82,15 @@ func (w *world) read(name string) string {
 }
 
 // serve starts s under the name, which goes into the configuration, and
-// returns its port. What s lacks of keys is added.
+// returns its port. What s lacks of keys is added, and a command is a process.
 func (w *world) serve(name string, s *sshserver.Server) int {
+	w.t.Helper()
+	l, err := w.net.Listen("tcp", "127.0.0.1:0")
+	check(w.t, err)
+	return w.serveOn(l, name, s)
+}
+
+func (w *world) serveOn(l net.Listener, name string, s *sshserver.Server) int {
 	w.t.Helper()
 	if s.HostKeys == nil {
 		s.HostKeys = []xssh.Signer{newKey(w.t)}
@@ -95,8 +101,6 @@ func (w *world) serve(name string, s *sshserver.Server) int {
 	if s.Exec == nil {
 		s.Exec = sshserver.Shell(w.home, nil)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(w.t, err)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	w.t.Cleanup(func() { s.Close(); <-done })
@@ -110,19 +114,19 @@ func (w *world) know(port int, key xssh.PublicKey) {
 	w.write(".ssh/known_hosts", w.read(".ssh/known_hosts")+fmt.Sprintf("[127.0.0.1]:%d %s", port, xssh.MarshalAuthorizedKey(key)))
 }
 
-// dialer is one that trusts whatever is unknown.
+// dialer is one that trusts whatever is unknown, and is on the network.
 func (w *world) dialer() *ssh.Dialer {
-	return &ssh.Dialer{Home: w.home, ConfigFile: w.path(".ssh/config"), Set: []string{
+	d := &ssh.Dialer{Home: w.home, ConfigFile: w.path(".ssh/config"), Set: []string{
 		"StrictHostKeyChecking=accept-new", "UserKnownHostsFile=" + w.path(".ssh/known_hosts"), "GlobalKnownHostsFile=none",
 	}}
+	d.Connect(w.net.DialContext)
+	return d
 }
 
 // dial logs in, or ends the test.
 func (w *world) dial(d *ssh.Dialer, host string) *ssh.Client {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	c, err := d.Dial(ctx, host, ssh.Options{User: "web"})
+	c, err := d.Dial(context.Background(), host, ssh.Options{User: "web"})
 	check(w.t, err)
 	w.t.Cleanup(func() { c.Close() })
 	return c
@@ -144,13 +148,29 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// run runs a line with a time limit.
-func run(t testing.TB, c *ssh.Client, cmd remote.Cmd, limit time.Duration) (remote.Result, error) {
-	t.Helper()
+// run runs a command that ends by itself.
+func run(c *ssh.Client, cmd remote.Cmd) (remote.Result, error) {
+	return c.Run(context.Background(), cmd)
+}
+
+// runFor runs a command that has a time limit, and returns how long that took.
+func runFor(limit time.Duration, c *ssh.Client, cmd remote.Cmd) (time.Duration, error) {
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	return c.Run(ctx, cmd)
+	_, err := c.Run(ctx, cmd)
+	return time.Since(began), err
 }
+
+// inBubble runs f as the test in virtual time, with a world in which commands are
+// not processes.
+func inBubble(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { f(t, newWorld(t)) })
+}
+
+// quick is a command that is no process and ends at once, well.
+func quick(context.Context, *sshserver.Exec) int { return 0 }
 
 // keyring has one password and counts how often it was asked for.
 func keyring(password string, asked *int) *secret.Keyring {

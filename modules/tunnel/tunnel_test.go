@@ -10,12 +10,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
+	"farmrun/luahost/remote/remotetest/memnet"
 )
 
-// here is a Host that is this machine.
+// here is a Host. Commands run on this machine, or print nothing where there is
+// no Shell.
 type here struct {
 	*remotetest.Shell
 	dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -25,8 +29,28 @@ type here struct {
 	asked  []string // what it was asked to listen on
 }
 
-func newHost(t *testing.T) *here {
+// newHost returns a Host on the network n.
+func newHost(n *memnet.Net) *here {
+	return &here{dial: n.DialContext, listen: n.Listen}
+}
+
+func (h *here) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	if h.Shell == nil {
+		return remote.Result{}, nil
+	}
+	return h.Shell.Run(ctx, cmd)
+}
+
+// onLoopback returns a Host on the network of this machine, for tests of what it
+// tells of its sockets.
+func onLoopback(t *testing.T) *here {
 	return &here{Shell: remotetest.New(t), dial: new(net.Dialer).DialContext, listen: net.Listen}
+}
+
+// inBubble runs f as the test in virtual time, with a network in memory.
+func inBubble(t *testing.T, f func(t *testing.T, n *memnet.Net)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { f(t, new(memnet.Net)) })
 }
 
 func (h *here) Listen(_ context.Context, network, addr string) (net.Listener, error) {
@@ -42,20 +66,17 @@ func (h *here) DialContext(ctx context.Context, network, addr string) (net.Conn,
 
 // upper serves what answers each connection in capitals once the client has
 // said all.
-func upper(t *testing.T) string {
+func upper(t *testing.T, l net.Listener) string {
 	t.Helper()
-	return serveEach(t, func(c net.Conn) {
+	return serveEach(t, l, func(c net.Conn) {
 		text, _ := io.ReadAll(c)
 		io.WriteString(c, strings.ToUpper(string(text)))
 	})
 }
 
-func serveEach(t *testing.T, answer func(net.Conn)) string {
+// serveEach answers what comes to l until the test ends.
+func serveEach(t *testing.T, l net.Listener, answer func(net.Conn)) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {
@@ -70,17 +91,12 @@ func serveEach(t *testing.T, answer func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// say connects to addr, says text to its end and returns the answer.
-func say(t *testing.T, addr, text string) string {
+// say says text to its end and returns the answer.
+func say(t *testing.T, c net.Conn, text string) string {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer c.Close()
 	io.WriteString(c, text)
-	c.(*net.TCPConn).CloseWrite()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.(interface{ CloseWrite() error }).CloseWrite()
 	answer, err := io.ReadAll(c)
 	if err != nil {
 		t.Error(err)
@@ -88,20 +104,17 @@ func say(t *testing.T, addr, text string) string {
 	return string(answer)
 }
 
-// freePort returns an address on which nobody listens.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+// port is one that the tests have the host listen on.
+const port = "127.0.0.1:2401"
 
-func mustListen(t *testing.T, addr string) net.Listener {
+// mustListen listens, on the network n or, without one, on that of this machine.
+func mustListen(t *testing.T, n *memnet.Net, addr string) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", addr)
+	listen := net.Listen
+	if n != nil {
+		listen = n.Listen
+	}
+	l, err := listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,11 +122,27 @@ func mustListen(t *testing.T, addr string) net.Listener {
 	return l
 }
 
-func TestReverse(t *testing.T) {
-	remotetest.NoLeaks(t)
-	to := upper(t)
-	host, set := newHost(t), &Set{}
-	tun, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: to})
+func anyPort(t *testing.T, n *memnet.Net) net.Listener {
+	t.Helper()
+	return mustListen(t, n, "127.0.0.1:0")
+}
+
+// mustDial connects to addr.
+func mustDial(t *testing.T, n *memnet.Net, addr string) net.Conn {
+	t.Helper()
+	c, err := n.DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestReverse(t *testing.T) { inBubble(t, testReverse) }
+
+func testReverse(t *testing.T, n *memnet.Net) {
+	to := upper(t, anyPort(t, n))
+	host, set := newHost(n), &Set{}
+	tun, err := set.Reverse(t.Context(), host, Options{Dial: n.DialContext, Listen: "0", To: to})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,10 +150,10 @@ func TestReverse(t *testing.T) {
 		t.Errorf("it listens on %s, port %d", tun.Addr(), tun.Port())
 	}
 	long := strings.Repeat("a", 1<<20)
-	if got := say(t, tun.Addr(), long); got != strings.ToUpper(long) {
+	if got := say(t, mustDial(t, n, tun.Addr()), long); got != strings.ToUpper(long) {
 		t.Errorf("%d bytes came back, want %d", len(got), len(long))
 	}
-	open, err := net.Dial("tcp", tun.Addr())
+	open, err := n.DialContext(t.Context(), "tcp", tun.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,38 +165,40 @@ func TestReverse(t *testing.T) {
 		t.Error(err)
 	}
 	<-tun.Done()
-	mustListen(t, tun.Addr()) // the port is free
+	mustListen(t, n, tun.Addr()) // the port is free
 	if err := tun.Close(); err != nil {
 		t.Error("a second Close:", err)
 	}
 }
 
 // A server that speaks first is not kept waiting for its client.
-func TestServerSpeaksFirst(t *testing.T) {
-	to := serveEach(t, func(c net.Conn) { io.WriteString(c, "220 hello\n"); io.Copy(io.Discard, c) })
+func TestServerSpeaksFirst(t *testing.T) { inBubble(t, testServerSpeaksFirst) }
+
+func testServerSpeaksFirst(t *testing.T, n *memnet.Net) {
+	to := serveEach(t, anyPort(t, n), func(c net.Conn) { io.WriteString(c, "220 hello\n"); io.Copy(io.Discard, c) })
 	var set Set
-	tun, err := set.Reverse(t.Context(), newHost(t), Options{Listen: "0", To: to})
+	tun, err := set.Reverse(t.Context(), newHost(n), Options{Dial: n.DialContext, Listen: "0", To: to})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tun.Close()
-	c, err := net.Dial("tcp", tun.Addr())
+	c, err := n.DialContext(t.Context(), "tcp", tun.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	buf := make([]byte, 10)
-	c.SetDeadline(time.Now().Add(10 * time.Second))
 	if _, err := io.ReadFull(c, buf); err != nil || string(buf) != "220 hello\n" {
 		t.Errorf("got %q, %v", buf, err)
 	}
 }
 
-func TestShare(t *testing.T) {
-	remotetest.NoLeaks(t)
-	to, other := upper(t), upper(t)
-	host, set := newHost(t), &Set{}
-	o := Options{Listen: freePort(t), To: to}
+func TestShare(t *testing.T) { inBubble(t, testShare) }
+
+func testShare(t *testing.T, n *memnet.Net) {
+	to, other := upper(t, anyPort(t, n)), upper(t, anyPort(t, n))
+	host, set := newHost(n), &Set{}
+	o := Options{Dial: n.DialContext, Listen: port, To: to}
 	var all [8]*Tunnel
 	var askers sync.WaitGroup
 	for i := range all {
@@ -185,7 +216,7 @@ func TestShare(t *testing.T) {
 	if len(host.asked) != 1 {
 		t.Errorf("the host was asked for %v", host.asked)
 	}
-	if _, err := set.Reverse(t.Context(), host, Options{Listen: o.Listen, To: other}); !errors.Is(err, ErrInUse) {
+	if _, err := set.Reverse(t.Context(), host, Options{Dial: n.DialContext, Listen: o.Listen, To: other}); !errors.Is(err, ErrInUse) {
 		t.Errorf("got %v, want %v", err, ErrInUse)
 	}
 	for i, tun := range all {
@@ -194,19 +225,19 @@ func TestShare(t *testing.T) {
 			tun.Close()
 		}
 	}
-	if got := say(t, all[0].Addr(), "still"); got != "STILL" {
+	if got := say(t, mustDial(t, n, all[0].Addr()), "still"); got != "STILL" {
 		t.Errorf("got %q", got)
 	}
 	all[0].Close()
-	mustListen(t, o.Listen).Close()
-	again, err := set.Reverse(t.Context(), host, Options{Listen: o.Listen, To: other})
+	mustListen(t, n, o.Listen).Close()
+	again, err := set.Reverse(t.Context(), host, Options{Dial: n.DialContext, Listen: o.Listen, To: other})
 	if err != nil {
 		t.Fatal(err)
 	}
 	again.Close()
 	// Two hosts have each a port of their own.
-	a, err1 := set.Reverse(t.Context(), host, Options{Listen: "0", To: to})
-	b, err2 := set.Reverse(t.Context(), newHost(t), Options{Listen: "0", To: to})
+	a, err1 := set.Reverse(t.Context(), host, Options{Dial: n.DialContext, Listen: "0", To: to})
+	b, err2 := set.Reverse(t.Context(), newHost(n), Options{Dial: n.DialContext, Listen: "0", To: to})
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
@@ -218,16 +249,17 @@ func TestShare(t *testing.T) {
 }
 
 // A tunnel whose login has ended is opened anew.
-func TestReverseAfterTheLoginEnded(t *testing.T) {
-	remotetest.NoLeaks(t)
-	to := upper(t)
-	host, set := newHost(t), &Set{}
+func TestReverseAfterTheLoginEnded(t *testing.T) { inBubble(t, testReverseAfterTheLoginEnded) }
+
+func testReverseAfterTheLoginEnded(t *testing.T, n *memnet.Net) {
+	to := upper(t, anyPort(t, n))
+	host, set := newHost(n), &Set{}
 	var last net.Listener
 	host.listen = func(network, addr string) (l net.Listener, err error) {
-		last, err = net.Listen(network, addr)
+		last, err = n.Listen(network, addr)
 		return last, err
 	}
-	o := Options{Listen: freePort(t), To: to}
+	o := Options{Dial: n.DialContext, Listen: port, To: to}
 	first, err := set.Reverse(t.Context(), host, o)
 	if err != nil {
 		t.Fatal(err)
@@ -238,20 +270,21 @@ func TestReverseAfterTheLoginEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := say(t, second.Addr(), "x"); got != "X" {
+	if got := say(t, mustDial(t, n, second.Addr()), "x"); got != "X" {
 		t.Errorf("got %q", got)
 	}
 	first.Close()
-	if got := say(t, second.Addr(), "y"); got != "Y" {
+	if got := say(t, mustDial(t, n, second.Addr()), "y"); got != "Y" {
 		t.Errorf("got %q", got)
 	}
 	second.Close()
 }
 
-func TestFarEnd(t *testing.T) {
-	remotetest.NoLeaks(t)
-	host, set := newHost(t), &Set{}
-	_, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: freePort(t)})
+func TestFarEnd(t *testing.T) { inBubble(t, testFarEnd) }
+
+func testFarEnd(t *testing.T, n *memnet.Net) {
+	host, set := newHost(n), &Set{}
+	_, err := set.Reverse(t.Context(), host, Options{Dial: n.DialContext, Listen: "0", To: port})
 	if !errors.Is(err, ErrFarEnd) || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("got %v, want %v", err, ErrFarEnd)
 	}
@@ -262,7 +295,7 @@ func TestFarEnd(t *testing.T) {
 	// One that goes away later is told by Err.
 	var down bool
 	var mu sync.Mutex
-	to := upper(t)
+	to := upper(t, anyPort(t, n))
 	tun, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: to,
 		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			mu.Lock()
@@ -270,7 +303,7 @@ func TestFarEnd(t *testing.T) {
 			if down {
 				return nil, errors.New("no power")
 			}
-			return new(net.Dialer).DialContext(ctx, network, addr)
+			return n.DialContext(ctx, network, addr)
 		}})
 	if err != nil {
 		t.Fatal(err)
@@ -279,7 +312,7 @@ func TestFarEnd(t *testing.T) {
 	mu.Lock()
 	down = true
 	mu.Unlock()
-	if c, err := net.Dial("tcp", tun.Addr()); err == nil {
+	if c, err := n.DialContext(t.Context(), "tcp", tun.Addr()); err == nil {
 		io.ReadAll(c)
 		c.Close()
 	}
@@ -289,11 +322,11 @@ func TestFarEnd(t *testing.T) {
 }
 
 func TestTaken(t *testing.T) {
-	l := mustListen(t, "127.0.0.1:0")
-	host := newHost(t)
+	l := anyPort(t, nil)
+	host := onLoopback(t)
 	host.listen = func(string, string) (net.Listener, error) { return nil, errors.New("forward refused") }
 	var set Set
-	_, err := set.Reverse(t.Context(), host, Options{Listen: l.Addr().String(), To: upper(t)})
+	_, err := set.Reverse(t.Context(), host, Options{Listen: l.Addr().String(), To: upper(t, anyPort(t, nil))})
 	var taken *TakenError
 	if !errors.As(err, &taken) || !errors.Is(err, ErrTaken) {
 		t.Fatalf("got %v, want %v", err, ErrTaken)
@@ -305,7 +338,7 @@ func TestTaken(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 
-	_, err = set.Reverse(t.Context(), host, Options{Listen: freePort(t), To: upper(t)})
+	_, err = set.Reverse(t.Context(), host, Options{Listen: remotetest.Refusing(t), To: upper(t, anyPort(t, nil))})
 	if !errors.Is(err, ErrForbidden) {
 		t.Errorf("got %v, want %v", err, ErrForbidden)
 	}
@@ -319,61 +352,65 @@ func TestStranger(t *testing.T) {
 		"talks":  func(c net.Conn) { io.WriteString(c, strings.Repeat("no", 100)); io.Copy(io.Discard, c) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			other := serveEach(t, answer)
-			host := newHost(t)
-			host.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, network, other)
-			}
-			var set Set
-			_, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: upper(t)})
-			if !errors.Is(err, ErrStranger) {
-				t.Errorf("got %v, want %v", err, ErrStranger)
-			}
+			inBubble(t, func(t *testing.T, n *memnet.Net) {
+				other := serveEach(t, anyPort(t, n), answer)
+				host := newHost(n)
+				host.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+					return n.DialContext(ctx, network, other)
+				}
+				var set Set
+				_, err := set.Reverse(t.Context(), host, Options{Dial: n.DialContext, Listen: "0", To: upper(t, anyPort(t, n))})
+				if !errors.Is(err, ErrStranger) {
+					t.Errorf("got %v, want %v", err, ErrStranger)
+				}
+			})
 		})
 	}
 }
 
 // A host from whose end nobody may connect has to listen at least.
 func TestProbeProhibited(t *testing.T) {
-	host := newHost(t)
+	host := onLoopback(t)
 	host.dial = func(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("administratively prohibited")
 	}
 	var set Set
-	tun, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: upper(t)})
+	tun, err := set.Reverse(t.Context(), host, Options{Listen: "0", To: upper(t, anyPort(t, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := say(t, tun.Addr(), "x"); got != "X" {
+	c, err := net.Dial("tcp", tun.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := say(t, c, "x"); got != "X" {
 		t.Errorf("got %q", got)
 	}
 	tun.Close()
 
-	host.listen = func(network, addr string) (net.Listener, error) {
-		l, err := net.Listen(network, "127.0.0.1:0")
-		return l, err
-	}
-	addr := freePort(t)
+	addr := remotetest.Refusing(t)
 	host.listen = func(network, _ string) (net.Listener, error) {
 		l, err := net.Listen("unix", t.TempDir()+"/s")
 		return l, err
 	}
-	if _, err := set.Reverse(t.Context(), host, Options{Listen: addr, To: upper(t)}); err == nil {
+	if _, err := set.Reverse(t.Context(), host, Options{Listen: addr, To: upper(t, anyPort(t, nil))}); err == nil {
 		t.Error("a port on which nobody listens passed the probe")
 	}
 }
 
 // A probe that gets no answer ends with the context.
-func TestProbeEnds(t *testing.T) {
-	silent := serveEach(t, func(c net.Conn) { io.Copy(io.Discard, c) })
-	host := newHost(t)
+func TestProbeEnds(t *testing.T) { inBubble(t, testProbeEnds) }
+
+func testProbeEnds(t *testing.T, n *memnet.Net) {
+	silent := serveEach(t, anyPort(t, n), func(c net.Conn) { io.Copy(io.Discard, c) })
+	host := newHost(n)
 	host.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, silent)
+		return n.DialContext(ctx, network, silent)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	var set Set
-	_, err := set.Reverse(ctx, host, Options{Listen: "0", To: upper(t)})
+	_, err := set.Reverse(ctx, host, Options{Dial: n.DialContext, Listen: "0", To: upper(t, anyPort(t, n))})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 	}
@@ -381,24 +418,25 @@ func TestProbeEnds(t *testing.T) {
 
 // Whoever waits for a tunnel that another opens has a deadline of its own, and
 // opens it itself if the other gave up.
-func TestWaiters(t *testing.T) {
-	remotetest.NoLeaks(t)
-	to := upper(t)
-	host, set := newHost(t), &Set{}
+func TestWaiters(t *testing.T) { inBubble(t, testWaiters) }
+
+func testWaiters(t *testing.T, n *memnet.Net) {
+	to := upper(t, anyPort(t, n))
+	host, set := newHost(n), &Set{}
 	opening, goOn := make(chan bool), make(chan bool)
 	host.listen = func(network, addr string) (net.Listener, error) {
 		opening <- true
 		<-goOn
 		return nil, context.Canceled
 	}
-	o := Options{Listen: freePort(t), To: to}
+	o := Options{Dial: n.DialContext, Listen: port, To: to}
 	first := make(chan error)
 	go func() {
 		_, err := set.Reverse(t.Context(), host, o)
 		first <- err
 	}()
 	<-opening
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := set.Reverse(ctx, host, o); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
@@ -411,19 +449,8 @@ func TestWaiters(t *testing.T) {
 		}
 		second <- err
 	}()
-	for {
-		set.mu.Lock()
-		waiting := 0
-		for _, e := range set.open {
-			waiting = e.users
-		}
-		set.mu.Unlock()
-		if waiting == 2 {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
-	host.listen = net.Listen
+	synctest.Wait() // until it waits for the first
+	host.listen = n.Listen
 	goOn <- true
 	if err := <-first; !errors.Is(err, context.Canceled) && !errors.Is(err, ErrForbidden) {
 		t.Errorf("the first: %v", err)

@@ -8,8 +8,10 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,23 +19,24 @@ import (
 	"farmrun/luahost/remote"
 )
 
-// endless are commands that do not end by themselves. MARK is replaced by a
-// text by which a process of theirs is found.
+// endless are commands that do not end by themselves. They print something when
+// they have begun. MARK is replaced by a text by which a process of theirs is
+// found.
 var endless = map[string]string{
-	"sleep":       "sleep 1MARK",
-	"exec":        "exec sleep 1MARK",
-	"child":       "sh -c 'sleep 1MARK & wait'",
-	"deaf":        "trap '' TERM; sleep 1MARK; sleep 2MARK",
+	"sleep":       "echo; sleep 1MARK",
+	"exec":        "echo; exec sleep 1MARK",
+	"child":       "sh -c 'sleep 1MARK & echo; wait'",
+	"deaf":        "trap '' TERM; echo; sleep 1MARK; sleep 2MARK",
 	"chatty":      "yes 1MARK",
-	"pipeline":    "sleep 1MARK | cat | cat",
-	"own group":   "set -m; sleep 1MARK & wait",
-	"orphan":      "set -m; sleep 1MARK & exit 0",
-	"silent one":  "sleep 1MARK >/dev/null 2>&1 & wait",
-	"loop":        "while :; do : 1MARK; done",
-	"input":       "cat 1MARK - ; sleep 1MARK",
-	"two lines":   "sleep 1MARK\necho",
-	"stubborn":    "sh -c \"trap '' TERM HUP INT; while :; do sleep 1MARK; done\"",
-	"new session": "setsid sleep 1MARK; :",
+	"pipeline":    "sleep 1MARK | { echo; cat; } | cat",
+	"own group":   "set -m; sleep 1MARK & echo; wait",
+	"orphan":      "set -m; sleep 1MARK & echo; exit 0",
+	"silent one":  "sleep 1MARK >/dev/null 2>&1 & echo; wait",
+	"loop":        "echo; while :; do : 1MARK; done",
+	"input":       "echo; cat 1MARK - ; sleep 1MARK",
+	"two lines":   "echo; sleep 1MARK\necho",
+	"stubborn":    "sh -c \"trap '' TERM HUP INT; echo; while :; do sleep 1MARK; done\"",
+	"new session": "setsid sh -c 'echo; exec sleep 1MARK'; :",
 }
 
 // Endless are the names of the commands that Ender.Try knows, which do not end
@@ -41,23 +44,15 @@ var endless = map[string]string{
 func Endless() []string { return slices.Sorted(maps.Keys(endless)) }
 
 // Ender tries whether commands that do not end by themselves are ended when
-// their time is over, and looks what they leave behind.
+// their time is over, and looks for processes that they leave behind.
 type Ender struct {
 	Run func(context.Context, remote.Cmd) (remote.Result, error)
 	// Find returns the processes with a text among their arguments, "" if there
-	// are none; nil is for those of this machine.
+	// are none; nil is Running.
 	Find func(mark string) string
-	// Within is how long after its time a command may return on a host that is
-	// quick; one that takes long even for "true" has more, and the best of
-	// three tries counts.
-	Within time.Duration
-	// Behind is how long the end may go on behind a command that has returned,
-	// since its host is slow; that too is not so in the best of three tries.
-	Behind time.Duration
+	// Behind says that the end may go on behind a command that has returned.
+	Behind bool
 }
-
-// endlessTime is the time that a command has.
-const endlessTime = 300 * time.Millisecond
 
 // TryAll tries all of Endless, a subtest for each.
 func (e Ender) TryAll(t *testing.T) {
@@ -70,69 +65,80 @@ func (e Ender) TryAll(t *testing.T) {
 // empty.
 func (e Ender) Try(t *testing.T, name, input string) {
 	t.Helper()
-	for try := 1; ; try++ {
-		may := endlessTime + e.Within + 20*max(0, e.idle(t)-20*time.Millisecond)
-		took, behind := e.once(t, endless[name], input)
-		t.Logf("it took %v of %v, and %v behind that", took, may, behind)
-		if took <= may && behind == 0 {
-			return
-		}
-		if try == 3 {
-			t.Errorf("it took %v and %v behind that, want at most %v", took, behind, may)
-			return
-		}
+	mark := Mark()
+	if _, err := e.end(name, mark, input); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want a timeout", err)
+	}
+	left := e.find(mark)
+	for e.Behind && left != "" {
+		runtime.Gosched()
+		left = e.find(mark)
+	}
+	if left != "" {
+		t.Errorf("still running: %s", left)
 	}
 }
 
-// marks counts what was tried, for marks that no other test on this machine has.
-var marks atomic.Int64
+// Benchmark reports how long it takes to end each of Endless.
+func (e Ender) Benchmark(b *testing.B) {
+	for _, name := range Endless() {
+		b.Run(name, func(b *testing.B) {
+			var all time.Duration
+			for b.Loop() {
+				took, _ := e.end(name, Mark(), "")
+				all += took
+			}
+			b.ReportMetric(float64(all.Milliseconds())/float64(b.N), "ms/end")
+		})
+	}
+}
 
-// once returns how long the command took, and how long it was there after that.
-func (e Ender) once(t *testing.T, line, input string) (took, behind time.Duration) {
-	t.Helper()
-	mark := fmt.Sprint(os.Getpid()*1000 + int(marks.Add(1)))
-	cmd := remote.Cmd{Line: strings.ReplaceAll(line, "MARK", mark)}
+// end runs one of Endless, whose time is over when it has begun, and returns how
+// long it took from then on.
+func (e Ender) end(name, mark, input string) (took time.Duration, err error) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	var over time.Time
+	cmd := remote.Cmd{
+		Line: strings.ReplaceAll(endless[name], "MARK", mark),
+		Stdout: onWrite(sync.OnceFunc(func() {
+			over = time.Now()
+			cancel(context.DeadlineExceeded)
+		})),
+	}
 	if input != "" {
 		cmd.Stdin = strings.NewReader(input)
 	}
-	began := time.Now()
-	_, err := e.run(cmd, endlessTime)
-	took = time.Since(began)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want a timeout", err)
-	}
-	ended := time.Now()
-	for left := e.find(mark); left != ""; left = e.find(mark) {
-		if behind = time.Since(ended); behind > e.Behind {
-			t.Errorf("still running: %s", left)
-			break
-		}
-	}
-	return took, behind
-}
-
-func (e Ender) run(cmd remote.Cmd, within time.Duration) (remote.Result, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	return e.Run(ctx, cmd)
+	_, err = e.Run(ctx, cmd)
+	return time.Since(over), err
 }
 
 func (e Ender) find(mark string) string {
 	if e.Find != nil {
 		return e.Find(mark)
 	}
+	return Running(mark)
+}
+
+// Running returns the processes of this machine with a text among their
+// arguments, "" if there are none.
+func Running(mark string) string {
 	out, _ := exec.Command("pgrep", "-af", mark).Output()
 	return string(out)
 }
 
-// idle returns how long a command takes that does nothing.
-func (e Ender) idle(t *testing.T) time.Duration {
-	t.Helper()
-	r, err := e.run(remote.Cmd{Line: "true"}, time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.Duration
+// marks counts what was tried.
+var marks atomic.Int64
+
+// Mark returns digits that no other test on this machine has as its mark.
+func Mark() string { return fmt.Sprint(os.Getpid()*1000 + int(marks.Add(1))) }
+
+// onWrite is a writer that calls a function when something is written.
+type onWrite func()
+
+func (w onWrite) Write(p []byte) (int, error) {
+	w()
+	return len(p), nil
 }
 
 // NoInput is a reader that has nothing, and ends when it is closed.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -49,14 +48,15 @@ func TestShell(t *testing.T) {
 func TestShellEndsWithContext(t *testing.T) {
 	cause := errors.New("the turn is over")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	began := time.Now()
-	time.AfterFunc(50*time.Millisecond, func() { cancel(cause) })
-	_, err := New(t).Run(ctx, remote.Cmd{Line: "trap '' TERM; sleep 100 & sleep 100"})
+	begun := onWrite(func() { cancel(cause) })
+	mark := Mark()
+	line := strings.ReplaceAll("trap '' TERM; sleep 1MARK & echo; sleep 1MARK", "MARK", mark)
+	_, err := New(t).Run(ctx, remote.Cmd{Line: line, Stdout: begun})
 	if !errors.Is(err, cause) {
 		t.Errorf("got %v, want an error that wraps %v", err, cause)
 	}
-	if d := time.Since(began); d > 5*time.Second {
-		t.Errorf("took %v", d)
+	if left := Running(mark); left != "" {
+		t.Errorf("still running: %s", left)
 	}
 }
 

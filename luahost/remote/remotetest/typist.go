@@ -11,15 +11,15 @@ import (
 )
 
 // Typist is a person at a terminal, for tests of what gives terminals: it types
-// and reads by hand, without expect. What goes wrong, or takes ten seconds, ends
-// the test. It belongs to the test's goroutine.
+// and reads by hand, without expect. What goes wrong, or takes a minute, ends the
+// test. It belongs to the test's goroutine.
 type Typist struct {
 	t    testing.TB
 	term remote.Terminal
 	seen []byte // and not yet waited for
 }
 
-const typistWaits = 10 * time.Second
+const typistWaits = time.Minute
 
 // NewTypist returns a Typist at term, which is closed when the test ends.
 func NewTypist(t testing.TB, term remote.Terminal) *Typist {

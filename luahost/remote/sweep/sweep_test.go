@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/luahost/remote/sweep"
 )
 
@@ -21,7 +22,9 @@ func TestScript(t *testing.T) {
 }
 
 func testScript(t *testing.T, leader bool) {
-	c := exec.Command("sh", "-c", `trap '' TERM; setsid sleep 1777001 & echo; wait; sleep 1777002`)
+	mark := remotetest.Mark()
+	line := strings.ReplaceAll(`trap '' TERM; setsid sh -c 'echo; exec sleep 1MARK' & wait; sleep 2MARK`, "MARK", mark)
+	c := exec.Command("sh", "-c", line)
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: leader}
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -41,7 +44,7 @@ func testScript(t *testing.T, leader bool) {
 	if err := c.Wait(); err == nil {
 		t.Error("it came to its own end")
 	}
-	if found, _ := exec.Command("pgrep", "-f", "sleep 177700[12]").Output(); len(found) > 0 {
+	if found := remotetest.Running(mark); found != "" {
 		t.Errorf("still running: %s", found)
 	}
 }

@@ -13,7 +13,7 @@ print(host:sh("stat -c '%a %s' new secret old")) --= 644 8
 local host = require("here").host
 host:write("a", "\0\255binary\r\n")
 host:get("a", "local")
-host:put("local", "dir/b", { mode = "755", timeout = "10s" })
+host:put("local", "dir/b", { mode = "755", timeout = "10m" })
 print(#host:read("dir/b"), host:sh("cmp a dir/b && stat -c %a dir/b"))   --= 10	755
 
 --- a directory is left alone

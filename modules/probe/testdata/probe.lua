@@ -8,18 +8,18 @@ probe.tcp(host, "localhost:80")
 --- from this machine
 local probe, here = require "probe", require "here"
 probe.http(here.url)
-probe.tcp(here.addr, { within = "1s" })
+probe.tcp(here.addr, { within = "1m" })
 
 --- well after a while
 local probe, host = require "probe", require("here").host
-probe.http(host, "http://localhost/third", { within = "10s", interval = "10ms" })
+probe.http(host, "http://localhost/third", { within = "10m", interval = "10ms" })
 
 --- sick
 local probe, host = require "probe", require("here").host
 local ok, e = pcall(probe.http, host, "http://localhost/sick")
 print(ok, e.kind, e.message)   --= false	unreachable	GET http://localhost/sick: the answer is 503 Service Unavailable
 print(e.output)                --= GET localhost/sick as
-probe.http(host, "http://localhost/sick", { within = "500ms", interval = "10ms" })  --! 503 Service Unavailable (asked
+probe.http(host, "http://localhost/sick", { within = "500ms", interval = "10ms" })  --! 503 Service Unavailable
 
 --- not what was wanted
 local probe, host = require "probe", require("here").host

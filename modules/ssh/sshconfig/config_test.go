@@ -114,13 +114,11 @@ func TestParseHop(t *testing.T) {
 
 func TestMatchExecIsCalledOff(t *testing.T) {
 	t.Setenv("SHELL", "/bin/sh")
-	c := load(t, "Match exec \"sleep 100\"\n Port 1\n")
+	c := load(t, "Match exec \"sleep 1000000\"\n Port 1\n")
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	began := time.Now()
-	_, err := c.Settings(ctx, "h", Override{})
-	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 10*time.Second {
-		t.Errorf("got %v after %v", err, time.Since(began))
+	if _, err := c.Settings(ctx, "h", Override{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -137,32 +135,39 @@ func TestPattern(t *testing.T) {
 		}
 	}
 	long := strings.Repeat("a", 1000)
-	began := time.Now()
-	if Match(long, strings.Repeat("*a", 200)+"b") || time.Since(began) > time.Second {
-		t.Errorf("it took %v", time.Since(began))
+	if Match(long, strings.Repeat("*a", 200)+"b") { // by trying all ways it would never end
+		t.Error("a long pattern matches")
 	}
 }
 
-// TestManyHosts has ten thousand hosts with a block each.
-func TestManyHosts(t *testing.T) {
-	const n = 10000
+func TestManyHosts(t *testing.T) { manyHosts(t, 10000) }
+
+// BenchmarkManyHosts is linear where one host costs the same among many as among few.
+func BenchmarkManyHosts(b *testing.B) {
+	for _, n := range []int{100, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				manyHosts(b, n)
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/host")
+		})
+	}
+}
+
+// manyHosts has n hosts with a block each.
+func manyHosts(t testing.TB, n int) {
+	t.Helper()
 	var b strings.Builder
 	for i := range n {
 		fmt.Fprintf(&b, "Host h%d\n HostName 10.0.%d.%d\n Port %d\n", i, i/250, i%250, i+1)
 	}
 	b.WriteString("Host h*\n User web\n")
 	c := load(t, b.String())
-	began := time.Now()
 	for i := range n {
 		s, err := c.Settings(context.Background(), fmt.Sprint("h", i), Override{})
 		if err != nil || s.Port != i+1 || s.User != "web" {
 			t.Fatal(i, s.Port, s.User, err)
 		}
-	}
-	took := time.Since(began)
-	t.Logf("%v for each", took/n)
-	if took > 10*time.Second {
-		t.Errorf("it took %v", took)
 	}
 }
 

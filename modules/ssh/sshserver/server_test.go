@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -40,12 +39,19 @@ func newKey(t testing.TB) ssh.Signer {
 // start serves s on a loopback port until the test ends.
 func start(t testing.TB, s *sshserver.Server) (addr string) {
 	t.Helper()
-	if s.HostKeys == nil {
-		s.HostKeys = []ssh.Signer{newKey(t)}
-	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	startOn(t, l, s)
+	return l.Addr().String()
+}
+
+// startOn serves s on l until the test ends.
+func startOn(t testing.TB, l net.Listener, s *sshserver.Server) {
+	t.Helper()
+	if s.HostKeys == nil {
+		s.HostKeys = []ssh.Signer{newKey(t)}
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
@@ -55,7 +61,6 @@ func start(t testing.TB, s *sshserver.Server) (addr string) {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	return l.Addr().String()
 }
 
 func anyone(string) bool { return true }
@@ -66,14 +71,12 @@ func dial(addr string, methods ...ssh.AuthMethod) (*ssh.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	nc.SetDeadline(time.Now().Add(5 * time.Second))
 	config := &ssh.ClientConfig{User: "web", Auth: methods, HostKeyCallback: ssh.InsecureIgnoreHostKey()}
 	cc, channels, requests, err := ssh.NewClientConn(nc, addr, config)
 	if err != nil {
 		nc.Close()
 		return nil, err
 	}
-	nc.SetDeadline(time.Time{})
 	return ssh.NewClient(cc, channels, requests), nil
 }
 
@@ -264,7 +267,6 @@ func TestShellEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.end(server, client, s)
-			f.SetReadDeadline(time.Now().Add(5 * time.Second))
 			if _, err := f.Read(make([]byte, 1)); err != io.EOF {
 				t.Errorf("processes left: got %v, want EOF", err)
 			}
@@ -369,9 +371,10 @@ func TestForwards(t *testing.T) {
 				t.Error("bound twice")
 			}
 			l.Close()
-			if c, err := net.Dial(network, l.Addr().String()); err == nil {
-				c.Close()
-				t.Error("still bound after Close")
+			if network == "unix" { // of a port nobody knows who has it by now
+				if _, err := net.Dial(network, l.Addr().String()); err == nil {
+					t.Error("still bound after Close")
+				}
 			}
 		})
 	}
@@ -395,7 +398,6 @@ func TestForwardsEnd(t *testing.T) {
 	}
 	defer c.Close()
 	client.Close()
-	c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("got %v, want EOF", err)
 	}

@@ -1,0 +1,18 @@
+package ssh
+
+import (
+	"context"
+	"net"
+	"time"
+)
+
+// Connect has d connect by dial.
+func (d *Dialer) Connect(dial func(ctx context.Context, network, addr string) (net.Conn, error)) {
+	d.connect = dial
+}
+
+// Patient has the logins of d wait until a command has ended, however slow its
+// host is.
+func (d *Dialer) Patient() {
+	d.waits = waits{end: time.Hour, sweep: time.Hour, lost: time.Hour, moment: time.Hour, close: time.Hour}
+}
