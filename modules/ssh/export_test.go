@@ -14,5 +14,5 @@ func (d *Dialer) Connect(dial func(ctx context.Context, network, addr string) (n
 // Patient has the logins of d wait until a command has ended, however slow its
 // host is.
 func (d *Dialer) Patient() {
-	d.waits = waits{end: time.Hour, sweep: time.Hour, lost: time.Hour, moment: time.Hour, close: time.Hour}
+	d.waits = waits{grace: time.Hour, end: time.Hour, sweep: time.Hour, lost: time.Hour, moment: time.Hour, close: time.Hour}
 }

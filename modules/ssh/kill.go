@@ -56,7 +56,6 @@ func (r *run) timeUp(why error) *Error {
 //
 // What is left then is named in the error.
 func (r *run) stop(why error, began time.Time) error {
-	r.ending.Store(true)
 	ended := r.code >= 0
 	left, sure := r.linger(began)
 	signal(r.ch, ssh.SIGKILL)
@@ -100,6 +99,7 @@ func (r *run) linger(began time.Time) (left []Process, sure bool) {
 			busy = nil
 			late.Reset(waits.sweep - time.Since(began))
 		case s := <-swept:
+			drain()
 			if swept = nil; s.left != nil {
 				return s.left, true
 			}
@@ -142,6 +142,7 @@ func (r *run) sweep(busy chan<- struct{}) sweeping {
 	if pid <= 1 {
 		return sweeping{}
 	}
+	r.ending.Store(true)
 	return r.client.sweep(int(pid), busy)
 }
 

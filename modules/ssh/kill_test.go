@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +14,23 @@ import (
 	"farmrun/modules/ssh"
 	"farmrun/modules/ssh/sshserver"
 )
+
+// flood writes to w until stop is called, which returns when all is taken.
+func flood(w io.Writer) (stop func()) {
+	var stopped atomic.Bool
+	var done sync.WaitGroup
+	done.Go(func() {
+		for piece := make([]byte, 32<<10); !stopped.Load(); {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+	})
+	return func() {
+		stopped.Store(true)
+		done.Wait()
+	}
+}
 
 // TestEnding has the time of a command be over, on hosts that are more or less
 // of a help with ending it.
@@ -21,17 +40,19 @@ func TestEnding(t *testing.T) {
 		known = "farmrun-shell-pid:123\n"
 	)
 	for _, x := range []struct {
-		name  string
-		pid   string        // what the shell prints about itself
-		late  time.Duration // when it does
-		sweep string        // what the sweep prints, after at; "" is no sweep
-		ends  string        // what ends the command: "sweep", or a signal
-		took  time.Duration
-		hint  string
-		left  bool
+		name   string
+		pid    string        // what the shell prints about itself
+		late   time.Duration // when it does
+		sweep  string        // what the sweep prints, after at; "" is no sweep
+		ends   string        // what ends the command: "sweep", or a signal
+		took   time.Duration
+		hint   string
+		left   bool
+		floods bool // it prints without end, and ends when all of that is taken
 	}{
 		{name: "sweep", pid: known, sweep: "done\n", ends: "sweep", took: at},
 		{name: "just begun", pid: known, late: 50 * time.Millisecond, sweep: "done\n", ends: "sweep", took: at + 50*time.Millisecond},
+		{name: "floods", pid: known, floods: true, sweep: "done\n", ends: "sweep", took: at},
 		{name: "output held open", pid: known, sweep: "done\n", took: 400 * time.Millisecond},
 		{name: "left", pid: known, sweep: "9 root sleep 1\ndone\n", took: at, left: true, hint: "this user may not end them"},
 		{name: "slow", pid: known, sweep: "never", took: 1500 * time.Millisecond, hint: "slow to end it"},
@@ -45,6 +66,9 @@ func TestEnding(t *testing.T) {
 				command := func(ctx context.Context, h *sshserver.Exec) {
 					time.Sleep(time.Minute + x.late)
 					io.WriteString(h.Stderr, x.pid)
+					if x.floods {
+						defer flood(h.Stdout)()
+					}
 					for over := swept; ; {
 						select {
 						case <-over:

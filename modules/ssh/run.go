@@ -98,7 +98,7 @@ type run struct {
 	err      error
 	given    atomic.Bool   // up: do not start the command any more
 	copied   chan struct{} // closed when all output is read
-	ending   atomic.Bool   // stop is at work
+	ending   atomic.Bool   // the sweep is at work
 	drain    chan struct{} // closed when what has piled up meanwhile may be read
 
 	stdout, stderr stream
