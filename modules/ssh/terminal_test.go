@@ -68,7 +68,7 @@ func TestTerminalCloses(t *testing.T) {
 			term := openTerminal(t, c, remote.TerminalOptions{})
 			read := make(chan error, 1)
 			p := remotetest.NewTypist(t, term)
-			p.Type("exec sh -c 'trap \"echo hung >" + name + "; exit\" HUP; sleep 1000000 & echo r''eady; wait'\n")
+			p.Type("exec sh -c 'trap \"echo hung >" + name + "; exit\" HUP; echo r''eady; read never'\n")
 			p.Await("ready")
 			go func() {
 				_, err := io.Copy(io.Discard, term)
