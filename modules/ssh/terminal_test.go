@@ -92,6 +92,7 @@ func testTerminalFailures(t *testing.T, w *world) {
 	w.serve("silent", &sshserver.Server{Terminals: true, Fault: func(int) sshserver.Fault { return sshserver.SilentChannel }})
 	cut := &sshserver.Server{Terminals: true}
 	cut.Exec = func(_ context.Context, x *sshserver.Exec) int {
+		io.ReadFull(x.Stdin, make([]byte, 1)) // the terminal is open
 		io.WriteString(x.Stdout, "hello")
 		go cut.Close()
 		io.Copy(io.Discard, x.Stdin)
@@ -111,6 +112,8 @@ func testTerminalFailures(t *testing.T, w *world) {
 
 	term := openTerminal(t, w.dial(d, "cut"), remote.TerminalOptions{})
 	defer term.Close()
+	_, err = io.WriteString(term, "x")
+	check(t, err)
 	_, err = io.Copy(io.Discard, term)
 	expect(t, err, ssh.StageRun, ssh.ErrLost, "")
 	err = term.Resize(1, 1)
