@@ -7,6 +7,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -43,9 +44,11 @@ func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Milliseco
 
 // TestUnreachableLate has the connection's timer be faster than the context's.
 func TestUnreachableLate(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if u := NewUnreachable(late{ctx}, "telnet", "h:23", os.ErrDeadlineExceeded); !errors.Is(u, context.DeadlineExceeded) {
-		t.Errorf("got %v", u)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if u := NewUnreachable(late{ctx}, "telnet", "h:23", os.ErrDeadlineExceeded); !errors.Is(u, context.DeadlineExceeded) {
+			t.Errorf("got %v", u)
+		}
+	})
 }

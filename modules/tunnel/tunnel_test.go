@@ -398,7 +398,7 @@ func TestProbeProhibited(t *testing.T) {
 	}
 }
 
-// A probe that gets no answer ends with the context.
+// A probe that gets no answer ends with the context, or when its patience does.
 func TestProbeEnds(t *testing.T) { inBubble(t, testProbeEnds) }
 
 func testProbeEnds(t *testing.T, n *memnet.Net) {
@@ -410,9 +410,16 @@ func testProbeEnds(t *testing.T, n *memnet.Net) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	var set Set
-	_, err := set.Reverse(ctx, host, Options{Dial: n.DialContext, Listen: "0", To: upper(t, anyPort(t, n))})
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+	o := Options{Dial: n.DialContext, Listen: "0", To: upper(t, anyPort(t, n))}
+	for _, x := range []struct {
+		ctx  context.Context
+		took time.Duration
+	}{{ctx, time.Second}, {t.Context(), patience}} {
+		began := time.Now()
+		_, err := set.Reverse(x.ctx, host, o)
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != x.took {
+			t.Errorf("got %v after %v, want %v after %v", err, took, context.DeadlineExceeded, x.took)
+		}
 	}
 }
 
