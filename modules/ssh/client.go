@@ -66,11 +66,9 @@ func (c *Client) Err() error {
 	return c.why
 }
 
-// await returns what open does, or why ctx or the connection ended before that:
-// x/crypto may wait for ever for the answer to a channel that it opens just when
-// the connection ends. inTime is false where it was ctx. What open returns later
-// is closed.
-func await[T io.Closer](ctx context.Context, c *Client, open func() (T, error)) (got T, inTime bool, err error) {
+// await returns what open does, or, if ctx is done first, its cause; inTime is
+// false then, and what open returns later is closed.
+func await[T io.Closer](ctx context.Context, open func() (T, error)) (got T, inTime bool, err error) {
 	type answer struct {
 		got T
 		err error
@@ -84,16 +82,13 @@ func await[T io.Closer](ctx context.Context, c *Client, open func() (T, error)) 
 	case a := <-answered:
 		return a.got, true, a.err
 	case <-ctx.Done():
-		err = context.Cause(ctx)
-	case <-c.Done():
-		inTime, err = true, c.Err()
+		go func() {
+			if a := <-answered; a.err == nil {
+				a.got.Close()
+			}
+		}()
+		return got, false, context.Cause(ctx)
 	}
-	go func() {
-		if a := <-answered; a.err == nil {
-			a.got.Close()
-		}
-	}()
-	return got, inTime, err
 }
 
 func newClient(l *login, conn *mux, w *wire) *Client {

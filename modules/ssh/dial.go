@@ -123,7 +123,7 @@ func (l *login) handshake(w *wire) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClient(l, newMux(conn, channels, requests), w), nil
+	return newClient(l, newMux(conn, w.done, channels, requests), w), nil
 }
 
 func (l *login) clientConfig() (*ssh.ClientConfig, error) {

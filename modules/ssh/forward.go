@@ -14,7 +14,7 @@ import (
 // name that the host looks up, or "unix", with the path of a socket. ctx bounds
 // the connecting, not the connection.
 func (c *Client) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, inTime, err := await(ctx, c, func() (net.Conn, error) { return c.conn.forwarder().Dial(network, addr) })
+	conn, inTime, err := await(ctx, func() (net.Conn, error) { return c.conn.forwarder().Dial(network, addr) })
 	switch {
 	case !inTime:
 		return nil, c.fail(StageForward, fmt.Errorf("connecting to %s from the host: %w", addr, err))
@@ -51,7 +51,7 @@ func (c *Client) dialError(ctx context.Context, addr string, err error) error {
 // until then: a connection that nobody accepts holds up all others of this
 // login.
 func (c *Client) Listen(ctx context.Context, network, addr string) (net.Listener, error) {
-	l, inTime, err := await(ctx, c, func() (net.Listener, error) { return c.conn.forwarder().Listen(network, addr) })
+	l, inTime, err := await(ctx, func() (net.Listener, error) { return c.conn.forwarder().Listen(network, addr) })
 	switch {
 	case !inTime:
 		return nil, c.fail(StageForward, fmt.Errorf("listening on %s: %w", addr, err))

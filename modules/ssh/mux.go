@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"io"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -20,10 +21,39 @@ type mux struct {
 	client *ssh.Client
 }
 
-func newMux(conn ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *mux {
-	m := &mux{Conn: conn, channels: channels, requests: requests, stop: make(chan struct{}), gone: make(chan struct{})}
+// newMux makes a mux of a connection that is over when done is closed.
+func newMux(conn ssh.Conn, done <-chan struct{}, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) *mux {
+	m := &mux{Conn: mortal{conn, done}, channels: channels, requests: requests, stop: make(chan struct{}), gone: make(chan struct{})}
 	go m.refuse()
 	return m
+}
+
+// mortal is a connection that opens no channel any more when it is over: x/crypto
+// may wait for ever for the answer to one that it opens just then.
+type mortal struct {
+	ssh.Conn
+	done <-chan struct{}
+}
+
+// OpenChannel fails with io.EOF when the connection is over.
+func (m mortal) OpenChannel(name string, data []byte) (ssh.Channel, <-chan *ssh.Request, error) {
+	type answer struct {
+		ch       ssh.Channel
+		requests <-chan *ssh.Request
+		err      error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		var a answer
+		a.ch, a.requests, a.err = m.Conn.OpenChannel(name, data)
+		answered <- a
+	}()
+	select {
+	case a := <-answered:
+		return a.ch, a.requests, a.err
+	case <-m.done:
+		return nil, nil, io.EOF
+	}
 }
 
 // refuse says no to all that the host asks for, keepalives among it, to which

@@ -50,7 +50,11 @@ func pairOver(t *testing.T, ours, theirs net.Conn, open func(ssh.NewChannel)) (*
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMux(conn, channels, requests)
+	var done chan struct{} // which no wire closes
+	if w, is := ours.(*wire); is {
+		done = w.done
+	}
+	m := newMux(conn, done, channels, requests)
 	t.Cleanup(func() { m.Close(); <-m.gone; m.Wait(); theirs.Close() })
 	return m, <-host
 }

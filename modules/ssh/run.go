@@ -185,8 +185,6 @@ func (r *run) copyOut(to io.Writer, from io.Reader) {
 func (r *run) wait() error {
 	select {
 	case <-r.opened:
-	case <-r.client.Done():
-		return r.fail(r.client.Err())
 	case <-r.ctx.Done():
 		return r.giveUp(context.Cause(r.ctx))
 	case <-r.client.closing:

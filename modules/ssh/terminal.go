@@ -25,7 +25,7 @@ func (c *Client) Terminal(ctx context.Context, o remote.TerminalOptions) (remote
 		return nil, c.fail(StageRun, err)
 	}
 	defer c.finish()
-	t, inTime, err := await(ctx, c, func() (*terminal, error) { return c.openTerminal(o.WithDefaults()) })
+	t, inTime, err := await(ctx, func() (*terminal, error) { return c.openTerminal(o.WithDefaults()) })
 	switch {
 	case !inTime:
 		return nil, c.fail(StageRun, err)

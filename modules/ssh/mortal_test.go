@@ -48,7 +48,7 @@ func TestOpenWhenTheConnectionEnds(t *testing.T) {
 				m, _ := pairOver(t, w, theirs, func(ssh.NewChannel) {})
 				s := stuck{m.Conn, make(chan struct{})}
 				defer close(s.freed)
-				m.Conn = s
+				m.Conn = mortal{s, w.done}
 				c := newClient(&login{dialer: &Dialer{}, settings: &Settings{Host: "h"}}, m, w)
 				defer c.Close()
 				failed := make(chan error)
