@@ -227,25 +227,24 @@ func testSpareTakesNobodysPlace(t *testing.T) {
 }
 
 // TestPlaceIsFreedLate has a host refuse sessions until it has freed the place of
-// the one before, which takes it a while.
+// the one before, which takes it a while, or for ever.
 func TestPlaceIsFreedLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newSessionHost()
-		h.opens = func(n int, nc ssh.NewChannel) bool {
-			if n > 1 && n < 10 {
-				nc.Reject(ssh.ResourceShortage, "no more sessions")
+	for _, refusals := range []int{placeTries - 1, placeTries} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newSessionHost()
+			h.opens = func(n int, nc ssh.NewChannel) bool {
+				late := n > 1 && n <= 1+refusals
+				if late {
+					nc.Reject(ssh.ResourceShortage, "no more sessions")
+				}
+				return !late
 			}
-			return n == 1 || n >= 10
-		}
-		c := h.dial(t)
-		runWell(t, c)
-		runWell(t, c)
-		h.opens = func(_ int, nc ssh.NewChannel) bool { nc.Reject(ssh.ResourceShortage, "no"); return false }
-		asked := h.ever
-		c.spares.take()
-		_, err := c.Run(t.Context(), remote.Cmd{Line: "true"})
-		if err == nil || h.ever-asked != placeTries {
-			t.Errorf("%v after %d tries", err, h.ever-asked)
-		}
-	})
+			c := h.dial(t)
+			runWell(t, c)
+			_, err := c.Run(t.Context(), remote.Cmd{Line: "true"})
+			if never := refusals == placeTries; (err != nil) != never {
+				t.Errorf("after %d refusals: %v", refusals, err)
+			}
+		})
+	}
 }
