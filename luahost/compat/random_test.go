@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -52,8 +51,6 @@ end`, driver, len(sources)-1, dir)
 func subject(source string, repairs Repairs, protect bool) (shown string) {
 	L := lua.NewState(lua.Options{CallStackSize: 1000, MinimizeStackMemory: true, RegistryMaxSize: 1 << 18, RegistrySize: 1 << 10, RegistryGrowStep: 1 << 10})
 	defer L.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
 			shown = fmt.Sprint("panic: ", v)
@@ -69,11 +66,41 @@ func subject(source string, repairs Repairs, protect bool) (shown string) {
 	if err := L.DoFile(driver); err != nil {
 		return err.Error()
 	}
-	L.SetContext(ctx)
+	L.SetContext(&budget{Context: context.Background(), left: instructions})
 	if err := L.CallByParam(lua.P{Fn: L.GetGlobal("run"), NRet: 1, Protect: true}, lua.LString(source)); err != nil {
 		return err.Error()
 	}
 	return L.Get(-1).String()
+}
+
+// instructions is how many a program may take; none that runs right comes near.
+const instructions = 5e6
+
+// budget is a context that is done after some instructions: gopher-lua asks
+// before each.
+type budget struct {
+	context.Context
+	left int
+}
+
+var done = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+func (b *budget) Done() <-chan struct{} {
+	if b.left--; b.left < 0 {
+		return done
+	}
+	return nil
+}
+
+func (b *budget) Err() error {
+	if b.left < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // open has L's pcall and the like be those of l.

@@ -93,3 +93,15 @@ assert(not ok and kind == "exit")
 --- a handler may look at the stack
 local ok, text = xpcall(function() error("x") end, debug.traceback)
 assert(not ok and type(text) == "string")
+
+--- a caught error leaves closures their variables, on whatever thread it was
+local bench = require "bench"
+local failed = 0
+local function count() failed = failed + 1 end
+bench.each({ "a", "b", "c" }, { timeout = "5s" }, function()
+  if not pcall(bench.fail, "no") then count() end
+  bench.step("x", function() if not pcall(error, "no") then count() end end)
+end)
+local ok = pcall(bench.each, { "a" }, { timeout = "5s" }, function() count() bench.fail("no") end)
+count()
+assert(not ok and failed == 8, failed)

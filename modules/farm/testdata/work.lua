@@ -162,3 +162,14 @@ for name, err in pairs(failures) do
 end
 assert(most == 2 and now == 0 and failed == 3, most)
 farm.at_most(0, "pull", function() end)  --! argument 1: a number above zero expected, got 0
+
+--- a failure that was caught leaves closures their variables
+local farm = require "farm"
+local failed = 0
+local function count() failed = failed + 1 end
+local ok, err = pcall(farm.each, "web[1-3]", function(host)
+  if not pcall(error, "no") then count() end
+  error("down", 0)
+end)
+for _ in pairs(err.failures) do count() end
+assert(not ok and err.kind == "hosts" and failed == 6, failed)

@@ -1,0 +1,226 @@
+--- Assignments: a swap
+local x, y = 10, 20
+x, y = y, x
+out(x, y)
+
+--- Assignments: gcd
+local function gcd(a, b) while b ~= 0 do a, b = b, a % b end return a end
+out(gcd(12, 18))
+
+--- Assignments: a name moves up
+local old, new = "2000-09-12", "2000-09-19"
+old, new = new, "2000-09-26"
+out(old, new)
+
+--- Assignments: three names, and a field beside them
+local t, a, b, c = {}, 1, 2, 3
+a, b, c, t.x = c, a, b, a
+out(a, b, c, t)
+
+--- Assignments: fewer values and more of them
+local a, b, c = 1, 2, 3
+a, b, c = b, a
+out(a, b, c)
+a, b = b, a, out("extra")
+out(a, b)
+
+--- Assignments: upvalues and calls
+local a, b = 1, 2
+local function swap() a, b = b, a return b, a end
+local c, d = 0, 0
+c, d = swap()
+out(a, b, c, d)
+c, d = d, swap()
+out(a, b, c, d)
+
+--- Assignments: a table that is set with its own field
+local t = { x = 1 }
+local old = t
+t.x, t = 2, nil
+out(old.x, t)
+local i = 1
+local list = {}
+i, list[i] = 2, "one"
+out(i, list)
+
+--- Assignments: a key that changes while the value is computed
+local i, t = 1, {}
+local function f() i = 2 return "v" end
+t[i] = f()
+out(t)
+
+--- Assignments: the last parameter gets one value of several
+local function f(host, n)
+  local a, b = 1, 2
+  n = (id(n, 3))
+  return n, a, b
+end
+out(f("h", 7))
+local function g(n, ...)
+  local a, b = 1, 2
+  n = (...)
+  return n, a, b, a .. b
+end
+out(g(1, 2, 3))
+
+--- Constants: a branch that cannot be taken
+for name, host in pairs { web1 = 1 } do
+  if false then out("REBOOT", name, {}) end
+  out "true"
+end
+
+--- Constants: a branch that cannot be taken, of other lengths
+for name, host in pairs { web1 = 1 } do
+  if false then out(name) end
+  out "true"
+end
+for name, host in pairs { web1 = 1 } do
+  if false then out(1, 2, 3, 4, 5, 6) end
+  out "true"
+end
+
+--- Constants: at the head of loops
+local n = 0
+while n < 3 do
+  if nil and n then out("never") end
+  n = n + 1
+end
+repeat if not true then out("never") end n = n + 1 until n > 5
+for i = 1, 2 do if 1 then out(i) else out("never") end end
+while false do out("never") end
+while true do while true do break end out("once") break end
+out(n, false or n, true and n, nil and n, 1 and nil)
+
+--- Breaks: closures keep their variables
+local fs = {}
+for i = 1, 3 do
+  if i > 0 then
+    local x = i * 10
+    fs[#fs + 1] = function() return x end
+    if i == 2 then break end
+  end
+end
+local a, b, c, d, e = 7, 8, 9, 10, 11
+out(fs[1](), fs[2](), a, b, c, d, e)
+
+--- Loops: one and two values
+local n = 0
+for k, v in next, { 1, 2, 3 } do n = n + v end
+out(n)
+for k in next, { 5 } do out(k) end
+for i in counter(2) do out(i) end
+for i, c in counter2, 2, 0 do out(i, c) end
+for i in counter(1), nil do out(i) end
+
+--- Selves: local f = function does not see itself
+local function f() return "outer" end
+local f = function(again) if again then return f(false) end return "inner" end
+out(f(true))
+
+--- Tables: the last field, named, is a call
+out({ 1, 2, k = several(3) })
+
+--- Tables: fifty items and a named field
+local t = { 1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10, k = id("k") }
+out(t[1], #t, t.k)
+
+--- Tables: varargs behind fifty items
+local function f(...)
+  return { 1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10, x = (...), ... }
+end
+local t = f("a", nil, "c")
+out(t[50], t[51], t[52], t[53], t.x)
+
+--- Operators: numbers in a text
+out(1e15 .. "", 2 ^ 53 .. "", 1 / 3 .. "", 0.1 + 0.2 .. "")
+
+--- Operators: the rest of a division
+out(5 % (1 / 0), -5 % 3, 1e300 % id(7), 5.3 % id(0.1))
+
+--- Operators: bounds that are strings
+for i = "1", "0x3", id("2") do out(i) end
+
+--- Literals: zeros in front, hexadecimal
+out(0010, 0xffffffffffffffff, 2e2, 5e-07, 1E5)
+
+--- Errors: a counter after a caught error
+local n = 0
+local function bad() n = n + 1 end
+if not pcall(function() error "x" end) then bad() end
+out(n)
+
+--- Errors: until it works
+local up, n = false, 0
+local function attempt() n = n + 1 if n < 3 then error("not yet", 0) end up = true end
+while not up and n < 10 do pcall(attempt) end
+out(up, n)
+
+--- Errors: of an operation, of assert, of the library, of an object
+local n = 0
+local function count() n = n + 1 end
+for _, f in ipairs { function() return nil + 1 end, function() assert(false) end, function() return ("x"):rep({}) end, function() error({}) end } do
+  out((pcall(f)))
+  count()
+end
+out(n)
+
+--- Errors: a closure that outlives a function that failed, with a handler
+local keep
+local function f() local x = 1 keep = function() x = x + 1 return x end error("e") end
+out(xpcall(f, function(e) return "handled " .. e end))
+local a, b, c = 7, 8, 9
+out(keep(), keep(), a, b, c)
+
+--- Errors: in the handler, in coroutines, in nested calls
+local n = 0
+local co = coroutine.create(function()
+  local x = 0
+  local function up() x = x + 1 n = n + 1 return x end
+  out(pcall(function() up() error("inner") end))
+  out(up(), coroutine.yield(up()))
+  out(xpcall(function() up() error("again") end, function(e) up() return e end))
+  return x
+end)
+out(coroutine.resume(co))
+out(coroutine.resume(co, "back"))
+out(coroutine.status(co), n)
+
+--- Errors: a tail call of yield
+local co = coroutine.wrap(function(a) return coroutine.yield(a + 1) end)
+out(co(1))
+out(co("done"))
+
+--- Names: of what is nil
+local host = {}
+local function up() return host.port.number end
+for _, f in ipairs {
+  function() return host.port.number end,
+  function() return nosuch.port end,
+  function() return host.restart() end,
+  function() return host:restart() end,
+  function() return host.a.b.c end,
+  function() local t = host[1] return t.x end,
+  function() return host.n + 1 end,
+  function() return "port " .. host.n end,
+  function() return #host.list end,
+  function() return -host end,
+  function() return {} < {} end,
+  function() return {} < 1 end,
+  function() return host[nil].x end,
+  function() host[nil] = 1 end,
+  function() host.a.b = 1 end,
+  function() for i = 1, host do out(i) end end,
+  function() return (host or 1)() end,
+  up,
+} do
+  out(pcall(f))
+end
+
+--- Levels: of error
+local function f(level) error("e", level) end
+for level = 0, 3 do
+  out(pcall(f, level))
+  out(pcall(function() f(level) end))
+  out(pcall(function() local ok, e = pcall(f, level) return e end))
+end
+out(pcall(error, "e", 2), pcall(error), pcall(error, 42))
