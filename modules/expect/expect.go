@@ -348,10 +348,6 @@ type patience struct {
 	held    time.Time // what is held back is given out
 }
 
-// lookWithin is how long it may take to read what was said, when that is all
-// that is asked for.
-const lookWithin = time.Millisecond
-
 func newPatience(w Wait) *patience {
 	now := time.Now()
 	if w.Began.IsZero() {

@@ -164,25 +164,41 @@ func (in *input) close() {
 }
 
 // read reads once, and further where that is the beginning of a burst. It comes
-// back by until, or when ctx is done if that has end pass; it may come back sooner
-// with nothing. The caller has taken in.
+// back by until, but for a last look, or when ctx is done if that has end pass; it
+// may come back sooner with nothing. The caller has taken in.
 func (in *input) read(ctx context.Context, until time.Time) {
 	in.end.by(until)
 	if ctx.Err() != nil {
 		return
 	}
-	in.readOnce()
+	if in.readOnce() == 0 && !time.Now().Before(until) {
+		in.look(ctx)
+	}
 	in.gather(ctx)
 }
 
-// readOnce reads once. The caller holds in.reading.
-func (in *input) readOnce() {
+// lookWithin is how long it may take to read what was said already.
+const lookWithin = 5 * time.Millisecond
+
+// look reads what came before a deadline and was not read by then: a Read whose
+// deadline has passed returns nothing, even where there is something, and on a
+// busy machine that is when the reader gets to it.
+func (in *input) look(ctx context.Context) {
+	in.end.by(time.Now().Add(lookWithin))
+	if ctx.Err() == nil {
+		in.readOnce()
+	}
+}
+
+// readOnce reads once, and returns how much. The caller holds in.reading.
+func (in *input) readOnce() int {
 	n, err := in.stream.Read(in.buf)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		in.end.passed()
 		err = nil
 	}
 	in.pass(in.buf[:n], err)
+	return n
 }
 
 const (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -181,6 +182,49 @@ func TestCloseEndsAWait(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// busy is a stream on a machine so busy that its reader gets to something only
+// when the deadline has passed.
+type busy struct {
+	net.Conn
+	say func() // says something just before the deadline
+}
+
+func (b *busy) Read(p []byte) (int, error) {
+	n, err := b.Conn.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) && b.say != nil {
+		go b.say()
+		b.say = nil
+		synctest.Wait()
+	}
+	return n, err
+}
+
+// TestSaidJustInTime has a host say something before a wait is over, and farmrun
+// find the time to read it only afterwards: it is no timeout.
+func TestSaidJustInTime(t *testing.T) {
+	for name, w := range map[string]Wait{
+		"timeout": {Timeout: time.Second},
+		"silence": {Timeout: time.Minute, Silence: time.Second},
+		"look":    {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				here, there := net.Pipe()
+				t.Cleanup(func() { there.Close() })
+				stream := &busy{Conn: here}
+				s := begin(t, stream, Options{})
+				s.in.take()
+				stream.say = func() { there.Write([]byte("ready")) }
+				s.in.leave()
+				w.Patterns = []Pattern{Text("ready")}
+				if _, err := s.Expect(t.Context(), w); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 // broken is a stream whose reader finds fault with what comes.

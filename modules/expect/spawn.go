@@ -162,7 +162,7 @@ func within(c <-chan struct{}, d time.Duration) bool {
 	case <-c:
 		return true
 	case <-late.C:
-		return false
+		return isClosed(c)
 	}
 }
 
