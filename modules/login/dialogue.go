@@ -31,10 +31,8 @@ type dialogue struct {
 }
 
 const (
-	mostTurns = 100                    // more than any dialogue has
-	quietFor  = 50 * time.Millisecond  // what looks like a question is one if nothing follows
-	slowFor   = 300 * time.Millisecond // a session shows what it holds back
-	sureAfter = 10 * time.Second       // who has not said no by then says no more
+	mostTurns = 100              // more than any dialogue has
+	sureAfter = 10 * time.Second // who has not said no by then says no more
 )
 
 func (o Options) dialogue(s Session) *dialogue {
@@ -63,7 +61,7 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 		if done {
 			d.settle(secret.Accepted)
 			d.renewal.settle(secret.Accepted)
-			return strings.TrimLeft(groups[0]+d.lastSpace(ctx, groups[0]), "\r\n"), nil
+			return strings.TrimLeft(groups[0], "\r\n"), nil
 		}
 	}
 	return "", fmt.Errorf("%w: it has asked %d times", ErrNoPrompt, mostTurns)
@@ -187,21 +185,18 @@ func (d *dialogue) notice(no string) string {
 // quiet tells whether what looks like a question is the end of what is said: a
 // motd that comes in pieces may have the words of one.
 func (d *dialogue) quiet(ctx context.Context) (bool, error) {
-	_, more, err := d.session.Await(ctx, nil, quietFor)
+	_, more, err := d.session.Await(ctx, nil, cmp.Or(d.Quiet, DefaultQuiet))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return strings.TrimSpace(more[0]) == "", nil
 	}
 	return false, d.noMore(ctx, err)
 }
 
-// lastSpace returns what follows prompt. A session that guards a secret is slow
-// to show what that may begin with.
-func (d *dialogue) lastSpace(ctx context.Context, prompt string) string {
-	if strings.HasSuffix(prompt, " ") {
-		return ""
-	}
-	_, more, err := d.session.Await(ctx, nil, slowFor)
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
+// rest returns what the session has read behind the prompt, such as its last
+// space, and has kept back, once its terminal is no longer lent to it.
+func (d *dialogue) rest(ctx context.Context) string {
+	_, more, err := d.session.Await(context.WithoutCancel(ctx), nil, DefaultSilence)
+	if !errors.Is(err, io.EOF) {
 		return ""
 	}
 	return more[0]

@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -12,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"farmrun/luahost"
 	"farmrun/luahost/remote"
@@ -42,60 +43,71 @@ func (p *newPasswords) TakeNew(ctx context.Context, account string) (secret.Secr
 	return (*passwords)(p).Take(ctx, account)
 }
 
-// hosts are what hosts say, as scripts; ask and hidden ask for a line, and a moment
-// is between two pieces of what is said, even on a busy machine.
-var hosts = map[string]string{
-	"telnetd": `printf '\0\0\r\nLinux 6.1 (web1) (pts/0)\r\n\r\n'; ask 'web1 login: '; hidden 'Password: '; echo
-		[ "$name/$word" = 'web/s3cret pw' ] || { printf 'Login incorrect\r\nweb1 login: '; read -r x; exit; }
-		echo 'Last login: Mon Sep 18 09:14:01 UTC 2000 from ctl on pts/0'; echo '# all is #'; exec sh`,
-	"slow and coloured": `for c in 'w' 'eb' '1 lo' 'gin' ': '; do printf "\033[1m$c\033[0m"; moment; done; read -r name
-		hidden 'Password:'; printf 'Last '; moment; printf 'login: '; sleep 0.1; echo never; PS1='web1> ' exec sh`,
-	"rlogind":        `hidden 'Password: '; [ "$word" = 's3cret pw' ] || { echo 'Authentication failure'; exit 0; }; exec sh`,
-	"hangs up":       `hidden 'Password: '; exit 0`,
-	"nologin":        `ask 'web1 login: '; echo; echo 'Down for repairs'; printf 'Login incorrect\n'; ask 'web1 login: '; echo "typed $name"; exit`,
-	"asks for names": `while :; do ask 'web1 login: '; done`,
-	"expired": `ask 'login: '; hidden 'Password: '; echo 'You are required to change your password immediately (administrator enforced).'
-		hidden 'Current password: '`,
-	"no shell":         `ask 'login: '; hidden 'Password: '; echo 'This account is currently not available.'`,
-	"closed":           `echo 'Trying 10.0.0.1...'; echo 'Connection closed by foreign host.'`,
-	"silent":           `read -r x`,
-	"menu":             `ask 'Username: '; hidden 'PASSCODE: '; printf '1 mail\r\n2 shell\r\nSelect a service: '; read -r x; [ "$x" = 2 ] && exec sh; read -r x`,
-	"not a shell":      `while printf 'router> '; do read -r x || exit; echo '% Unknown command'; done`,
-	"pager":            `ask 'login: '; hidden 'Password: '; seq 3; printf -- '--More--(50%%)'; stty raw; dd bs=1 count=1 >/dev/null 2>&1; stty -raw; echo; printf 'TERM = (vt100) '; read -r x; exec sh`,
-	"access is denied": `ask 'Username: '; hidden 'Password: '; echo; echo '% Access denied'; ask 'Username: '`,
-	"host key":         `printf 'The authenticity of host can not be established.\nAre you sure you want to continue connecting (yes/no/[fingerprint])? '; read -r x`,
-	"no password":      `ask 'login: '; exec sh`,
-	"a motd in pieces": `ask 'login: '; hidden 'Password: '; printf 'forgotten your password:'; moment; printf ' ask ken'; sleep 0.1; echo; exec sh`,
-	"two prompts":      `ask 'login: '; hidden 'Password: '; printf '$ '; moment; printf '$ '; exec sh`,
+// hosts are those that a dialogue leads through, or not.
+var hosts = map[string]host{
+	"telnetd": {"\x00\x00\nLinux 6.1 (web1) (pts/0)\n\n", "web1 login: ", "< web", "Password: ", "* s3cret pw", "\n",
+		"Last login: Mon Sep 18 09:14:01 UTC 2000 from ctl on pts/0\n", "# all is #\n", "$ ", "shell"},
+	"telnetd, wrong": {"web1 login: ", "< web", "Password: ", "* wrong", "\nLogin incorrect\nweb1 login: ", "silence"},
+	"slow and coloured": {"\x1b[1mw\x1b[0m", "... 45ms", "\x1b[1meb\x1b[0m", "... 1s", "\x1b[1m1 lo\x1b[0m", "... 45ms", "\x1b[1mgin\x1b[0m", "... 45ms", "\x1b[1m: \x1b[0m", "< web",
+		"Password:", "* s3cret pw", "Last ", "... 45ms", "login: ", "... 1s", "never\n", "web1> ", "shell"},
+	"rlogind":            {"Password: ", "* s3cret pw", "$ ", "shell"},
+	"rlogind, wrong":     {"Password: ", "* wrong", "Authentication failure\n"},
+	"hangs up":           {"Password: ", "* s3cret pw"},
+	"nologin":            {"web1 login: ", "< web", "\nDown for repairs\nLogin incorrect\n", "web1 login: ", "silence"},
+	"asks for names":     {"web1 login: ", "< web", "web1 login: ", "silence"},
+	"expired":            {"login: ", "< web", "Password: ", "* s3cret pw", "You are required to change your password immediately (administrator enforced).\n", "Current password: ", "silence"},
+	"no shell":           {"login: ", "< web", "Password: ", "* s3cret pw", "This account is currently not available.\n"},
+	"closed":             {"Trying 10.0.0.1...\n", "Connection closed by foreign host.\n"},
+	"silent":             {"silence"},
+	"menu":               {"Username: ", "< web", "PASSCODE: ", "* s3cret pw", "1 mail\n2 shell\nSelect a service: ", "< 2", "$ ", "shell"},
+	"menu, not answered": {"Username: ", "< web", "PASSCODE: ", "* s3cret pw", "1 mail\n2 shell\nSelect a service: ", "silence"},
+	"pager":              {"login: ", "< web", "Password: ", "* s3cret pw", "1\n2\n3\n--More--(50%)", ".  ", "\nTERM = (vt100) ", "< ", "$ ", "shell"},
+	"access is denied":   {"Username: ", "< web", "Password: ", "* wrong", "\n% Access denied\n", "Username: ", "silence"},
+	"host key":           {"The authenticity of host can not be established.\nAre you sure you want to continue connecting (yes/no/[fingerprint])? ", "silence"},
+	"no password":        {"login: ", "< web", "$ ", "shell"},
+	"a motd in pieces":   {"login: ", "< web", "Password: ", "* s3cret pw", "forgotten your password:", "... 45ms", " ask ken", "... 1s", "\n", "$ ", "shell"},
+	"two prompts":        {"login: ", "< web", "Password: ", "* s3cret pw", "$ ", "... 45ms", "$ ", "shell"},
 }
 
-// expiries are hosts that want another password, as scripts; login and passwd
-// say what the programs of that name do.
-var expiries = map[string]string{
-	"login":            `login; due; old 'Current password: '; new; echo; exec sh`,
-	"(current)":        `login; due; old '(current) UNIX password: '; new 'Enter new UNIX password: ' 'Retype new UNIX password: '; echo 'passwd: all authentication tokens updated successfully.'; exec sh`,
-	"existing":         `login; echo 'Choose a new password.'; old 'Enter existing login password: '; new 'New Password: ' 'Re-enter new Password: '; echo; exec sh`,
-	"of whom":          `login; due; old "web's Old password: "; new "web's New password: " "Enter the new password again: "; exec sh`,
-	"without the old":  `login; due; new; exec sh`,
-	"a warning":        `login; due; hidden 'New password: '; echo 'BAD PASSWORD: it is too simple'; hidden 'Retype new password: '; exec sh`,
-	"hangs up":         `hidden 'Password: '; [ "$word" = 'n3w word' ] && exec sh; due; old 'Current password: '; new; echo 'passwd: password updated successfully'; [ "$word" = 'n3w word' ] && : >done; exit`,
-	"says nothing":     `login; due; old 'Current password: '; new; exit`,
-	"too short":        `login; due; old 'Current password: '; new; echo 'You must choose a longer password.'; hidden 'New password: '; echo "typed $word"; read -r x`,
-	"bad":              `login; due; old 'Current password: '; hidden 'New password: '; echo 'BAD PASSWORD: it is too short'; hidden 'New password: '; read -r x`,
-	"unchanged":        `login; due; old 'Current password: '; new; echo 'passwd: Authentication token manipulation error'; echo 'passwd: password unchanged'; exit 1`,
-	"not here":         `login; due; echo 'Authentication failure'; exit`,
-	"another old":      `login; due; hidden 'Current password: '; echo; echo 'passwd: Authentication failure'; exit`,
-	"only says so":     `login; due; exec sh`,
-	"has more to say":  `login; due; old 'Current password: '; new; stty raw; while printf -- '--More--'; do dd bs=1 count=1 >/dev/null 2>&1; done`,
-	"not the password": `login; echo; echo 'closed for repairs'; echo; echo 'Authentication failure'; exit`,
+// loggedIn is how a host begins that has the password changed; mustChange adds why.
+var (
+	loggedIn   = host{"login: ", "< web", "Password: ", "* s3cret pw", "\n"}
+	mustChange = append(slices.Clip(loggedIn), "You are required to change your password immediately (administrator enforced).\nChanging password for web.\n")
+)
+
+// changing asks for the old password, unless that question is "", and twice for
+// the new one.
+func changing(old, first, second string) (h host) {
+	if old != "" {
+		h = host{old, "* s3cret pw", "\n"}
+	}
+	return append(h, first, "* n3w word", "\n", second, "* n3w word", "\n")
 }
 
-const changing = `
-login() { ask 'login: '; hidden 'Password: '; [ "$word" = 's3cret pw' ] || exit; echo; }
-due() { echo 'You are required to change your password immediately (administrator enforced).'; echo 'Changing password for web.'; }
-old() { hidden "$1"; echo; [ "$word" = 's3cret pw' ] || exit; }
-new() { for q in "${1:-New password: }" "${2:-Retype new password: }"; do hidden "$q"; echo; [ "$word" = 'n3w word' ] || exit; done; }
-`
+var (
+	renewing = changing("Current password: ", "New password: ", "Retype new password: ")
+	shell    = host{"$ ", "shell"}
+)
+
+// expiries are hosts that want another password.
+var expiries = map[string]host{
+	"login":            slices.Concat(mustChange, renewing, shell),
+	"(current)":        slices.Concat(mustChange, changing("(current) UNIX password: ", "Enter new UNIX password: ", "Retype new UNIX password: "), host{"passwd: all authentication tokens updated successfully.\n"}, shell),
+	"existing":         slices.Concat(loggedIn, host{"Choose a new password.\n"}, changing("Enter existing login password: ", "New Password: ", "Re-enter new Password: "), shell),
+	"of whom":          slices.Concat(mustChange, changing("web's Old password: ", "web's New password: ", "Enter the new password again: "), shell),
+	"without the old":  slices.Concat(mustChange, changing("", "New password: ", "Retype new password: "), shell),
+	"a warning":        slices.Concat(mustChange, host{"New password: ", "* n3w word", "BAD PASSWORD: it is too simple\n", "Retype new password: ", "* n3w word"}, shell),
+	"hangs up":         slices.Concat(mustChange, renewing, host{"passwd: password updated successfully\n", "again", "Password: ", "* n3w word"}, shell),
+	"says nothing":     slices.Concat(mustChange, renewing),
+	"too short":        slices.Concat(mustChange, renewing, host{"You must choose a longer password.\n", "New password: ", "silence"}),
+	"bad":              slices.Concat(mustChange, host{"Current password: ", "* s3cret pw", "\n", "New password: ", "* n3w word", "BAD PASSWORD: it is too short\n", "New password: ", "silence"}),
+	"unchanged":        slices.Concat(mustChange, renewing, host{"passwd: Authentication token manipulation error\npasswd: password unchanged\n"}),
+	"not here":         slices.Concat(mustChange, host{"Authentication failure\n"}),
+	"another old":      slices.Concat(mustChange, host{"Current password: ", "* s3cret pw", "\npasswd: Authentication failure\n"}),
+	"only says so":     slices.Concat(mustChange, shell),
+	"has more to say":  slices.Concat(mustChange, renewing, slices.Repeat(host{"--More--", ".  "}, 200)),
+	"not the password": slices.Concat(loggedIn, host{"\nclosed for repairs\n\nAuthentication failure\n"}),
+}
 
 // TestRenew has passwords that have expired changed at login.
 func TestRenew(t *testing.T) {
@@ -125,42 +137,37 @@ func TestRenew(t *testing.T) {
 		{host: "not the password", says: "closed for repairs", reason: login.ErrNotNow, old: unknown},
 	} {
 		t.Run(test.host, func(t *testing.T) {
-			remotetest.NoLeaks(t)
-			old, fresh := &passwords{word: "s3cret pw"}, &newPasswords{word: "n3w word"}
-			o := options(expect.Program{Args: []string{"sh", "-c", asking + changing + expiries[test.host]}, Dir: t.TempDir()})
-			o.Passwords, o.NewPasswords = old, fresh
-			open, opened := o.Open, 0
-			o.Open = func(ctx context.Context, how remote.TerminalOptions) (remote.Terminal, error) {
-				if opened++; opened == 2 {
-					old.word = fresh.word // as a Keyring does
+			hosted(t, expiries[test.host], func(t *testing.T, o login.Options) {
+				old, fresh := &passwords{word: "s3cret pw"}, &newPasswords{word: "n3w word"}
+				o.Passwords, o.NewPasswords = old, fresh
+				open, opened := o.Open, 0
+				o.Open = func(ctx context.Context, how remote.TerminalOptions) (remote.Terminal, error) {
+					if opened++; opened == 2 {
+						old.word = fresh.word // as a Keyring does
+					}
+					return open(ctx, how)
 				}
-				return open(ctx, how)
-			}
-			c, err := login.Dial(t.Context(), o)
-			if err == nil {
-				_, err = run(t, c, remote.Cmd{Line: "true"}, 10*time.Second)
-				c.Close()
-			}
-			if !errors.Is(err, test.reason) || err != nil && !strings.Contains(err.Error(), test.says) {
-				t.Errorf("got %v\n%s", err, luahost.OutputOf(err))
-			}
-			if err != nil && strings.Contains(err.Error()+luahost.OutputOf(err), "n3w word") {
-				t.Errorf("the password is shown: %v\n%s", err, luahost.OutputOf(err))
-			}
-			if diff := cmp.Diff(test.old, old.outcomes); diff != "" {
-				t.Errorf("outcomes of the old password: %s", diff)
-			}
-			if diff := cmp.Diff(test.new, fresh.outcomes); diff != "" {
-				t.Errorf("outcomes of the new password: %s", diff)
-			}
+				c, err := login.Dial(t.Context(), o)
+				if err == nil {
+					tryShell(t, c)
+					c.Close()
+				}
+				if !errors.Is(err, test.reason) || err != nil && !strings.Contains(err.Error(), test.says) {
+					t.Errorf("got %v\n%s", err, luahost.OutputOf(err))
+				}
+				if err != nil && strings.Contains(err.Error()+luahost.OutputOf(err), "n3w word") {
+					t.Errorf("the password is shown: %v\n%s", err, luahost.OutputOf(err))
+				}
+				if diff := gocmp.Diff(test.old, old.outcomes); diff != "" {
+					t.Errorf("outcomes of the old password: %s", diff)
+				}
+				if diff := gocmp.Diff(test.new, fresh.outcomes); diff != "" {
+					t.Errorf("outcomes of the new password: %s", diff)
+				}
+			})
 		})
 	}
 }
-
-const asking = `moment() { i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done; }
-ask() { printf '%s' "$1"; read -r name; }
-hidden() { stty -echo; printf '%s' "$1"; read -r word; stty echo; }
-`
 
 func TestDialogue(t *testing.T) {
 	accepted, rejected, unknown := []secret.Outcome{secret.Accepted}, []secret.Outcome{secret.Rejected}, []secret.Outcome{secret.Unknown}
@@ -175,19 +182,19 @@ func TestDialogue(t *testing.T) {
 		silence  time.Duration
 	}{
 		{host: "telnetd", outcomes: accepted},
-		{host: "telnetd", word: "wrong", says: "password for web: the password was rejected", reason: secret.ErrRejected, outcomes: rejected},
+		{host: "telnetd, wrong", word: "wrong", says: "password for web: the password was rejected", reason: secret.ErrRejected, outcomes: rejected},
 		{host: "slow and coloured", outcomes: accepted},
 		{host: "rlogind", outcomes: accepted},
-		{host: "rlogind", word: "wrong", reason: secret.ErrRejected, outcomes: rejected},
+		{host: "rlogind, wrong", word: "wrong", reason: secret.ErrRejected, outcomes: rejected},
 		{host: "hangs up", says: "has closed the connection", reason: secret.ErrRejected, outcomes: rejected},
 		{host: "nologin", says: "login incorrect", reason: login.ErrName},
 		{host: "asks for names", reason: login.ErrName},
 		{host: "expired", reason: login.ErrExpired, outcomes: accepted},
 		{host: "no shell", says: "not available", reason: login.ErrRefused, outcomes: unknown},
 		{host: "closed", reason: login.ErrRefused},
-		{host: "silent", says: "for 100ms", reason: login.ErrNoPrompt, silence: 100 * time.Millisecond},
+		{host: "silent", says: "for 30s", reason: login.ErrNoPrompt},
 		{host: "menu", cases: []login.Case{service}, outcomes: accepted},
-		{host: "menu", reason: login.ErrNoPrompt, outcomes: unknown, silence: 3 * time.Second},
+		{host: "menu, not answered", says: "for 3s", reason: login.ErrNoPrompt, outcomes: unknown, silence: 3 * time.Second},
 		{host: "menu", cases: []login.Case{{Pattern: service.Pattern, Do: login.Talk, Talk: choose}}, outcomes: accepted},
 		{host: "pager", outcomes: accepted},
 		{host: "access is denied", word: "wrong", reason: secret.ErrRejected, outcomes: rejected},
@@ -197,30 +204,24 @@ func TestDialogue(t *testing.T) {
 		{host: "a motd in pieces", outcomes: accepted},
 	} {
 		t.Run(test.host, func(t *testing.T) {
-			remotetest.NoLeaks(t)
-			p := &passwords{word: "s3cret pw"}
-			if test.word != "" {
-				p.word = test.word
-			}
-			o := options(expect.Program{Args: []string{"sh", "-c", asking + hosts[test.host]}})
-			o.Passwords, o.Cases, o.Silence = p, test.cases, test.silence
-			c, err := login.Dial(t.Context(), o)
-			if err == nil {
-				defer c.Close()
-				var r remote.Result
-				if r, err = run(t, c, remote.Cmd{Line: "echo $((6*7))"}, 10*time.Second); string(r.Stdout) != "42\n" {
-					t.Errorf("got %q, %v", r.Stdout, err)
+			hosted(t, hosts[test.host], func(t *testing.T, o login.Options) {
+				p := &passwords{word: cmp.Or(test.word, "s3cret pw")}
+				o.Passwords, o.Cases, o.Silence = p, test.cases, test.silence
+				c, err := login.Dial(t.Context(), o)
+				if err == nil {
+					tryShell(t, c)
+					c.Close()
 				}
-			}
-			if !errors.Is(err, test.reason) || err != nil && !strings.Contains(strings.ToLower(err.Error()), test.says) {
-				t.Errorf("got %v\n%s", err, luahost.OutputOf(err))
-			}
-			if err != nil && strings.Contains(err.Error()+luahost.OutputOf(err), p.word) {
-				t.Errorf("the password is shown: %v\n%s", err, luahost.OutputOf(err))
-			}
-			if diff := cmp.Diff(test.outcomes, p.outcomes); diff != "" {
-				t.Errorf("outcomes: %s", diff)
-			}
+				if !errors.Is(err, test.reason) || err != nil && !strings.Contains(strings.ToLower(err.Error()), test.says) {
+					t.Errorf("got %v\n%s", err, luahost.OutputOf(err))
+				}
+				if err != nil && strings.Contains(err.Error()+luahost.OutputOf(err), p.word) {
+					t.Errorf("the password is shown: %v\n%s", err, luahost.OutputOf(err))
+				}
+				if diff := gocmp.Diff(test.outcomes, p.outcomes); diff != "" {
+					t.Errorf("outcomes: %s", diff)
+				}
+			})
 		})
 	}
 }
@@ -235,23 +236,23 @@ func choose(ctx context.Context, s login.Session, groups []string) error {
 // TestNotAShell is a router, whose prompt looks as a shell's does: it runs no
 // command, but takes part in a dialogue, at the login that is there already.
 func TestNotAShell(t *testing.T) {
-	remotetest.NoLeaks(t)
-	c, opened := dialCounted(t, hosts["not a shell"])
-	terminal, err := c.Terminal(t.Context(), remote.TerminalOptions{Rows: 30})
-	check(t, err)
-	says(t, terminal, `router> $`, "show version\r", `Unknown command`)
-	if *opened != 1 {
-		t.Errorf("logged in %d times", *opened)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	_, err = c.Run(ctx, remote.Cmd{Line: "true"})
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
-	}
-	if got := luahost.OutputOf(err); got != "router>" {
-		t.Errorf("it says it was told %q", got)
-	}
+	hosted(t, host{"router> ", "< show version", "% Unknown command\n", "silence", "again", "router> ", "deaf"}, func(t *testing.T, o login.Options) {
+		c, err := login.Dial(t.Context(), o)
+		check(t, err)
+		defer c.Close()
+		terminal, err := c.Terminal(t.Context(), remote.TerminalOptions{Rows: 30})
+		check(t, err)
+		says(t, terminal, `router> $`, "show version\r", `Unknown command`)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = c.Run(ctx, remote.Cmd{Line: "true"})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		if got := luahost.OutputOf(err); got != "router>" {
+			t.Errorf("it says it was told %q", got)
+		}
+	})
 }
 
 // TestFirstTerminal has the first who wants a terminal get that of Dial, with all
@@ -288,7 +289,7 @@ func TestFirstTerminal(t *testing.T) {
 // dialCounted logs in to what a script is, and counts how often.
 func dialCounted(t *testing.T, script string) (*login.Client, *int) {
 	t.Helper()
-	o, opened := options(expect.Program{Args: []string{"sh", "-c", asking + script}}), 0
+	o, opened := options(expect.Program{Args: []string{"sh", "-c", script}}), 0
 	open := o.Open
 	o.Open = func(ctx context.Context, how remote.TerminalOptions) (remote.Terminal, error) {
 		opened++
@@ -300,45 +301,31 @@ func dialCounted(t *testing.T, script string) (*login.Client, *int) {
 	return c, &opened
 }
 
-// says waits at a terminal for a prompt, types an answer, and waits for what the
-// other end says to that.
-func says(t *testing.T, terminal remote.Terminal, prompt, answer, then string) {
-	t.Helper()
-	s := expect.New(terminal, expect.Options{})
-	defer s.Close()
-	for i, pattern := range []string{prompt, then} {
-		p, err := expect.Regexp(pattern)
-		check(t, err)
-		if i > 0 {
-			check(t, s.Send(t.Context(), answer))
-		}
-		if _, err := s.Expect(t.Context(), expect.Wait{Patterns: []expect.Pattern{p}, Timeout: 5 * time.Second}); err != nil {
-			t.Fatalf("%v\n%s", err, luahost.OutputOf(err))
-		}
-	}
-}
-
 // TestTimeUp has the time end at each stage of a dialogue.
 func TestTimeUp(t *testing.T) {
-	for script, want := range map[string][]secret.Outcome{
-		"echo over; read -r x":                      nil,
-		"hidden 'Password: '; echo over; read -r x": {secret.Rejected},
+	for _, test := range []struct {
+		host host
+		want []secret.Outcome
+	}{
+		{host{"over\n", "silence"}, nil},
+		{host{"Password: ", "* s3cret pw", "over\n", "silence"}, []secret.Outcome{secret.Rejected}},
 	} {
-		p := &passwords{word: "s3cret pw"}
-		o := options(expect.Program{Args: []string{"sh", "-c", asking + script}})
-		o.Passwords = p
-		ctx, cancel := context.WithCancelCause(t.Context())
-		o.Cases = []login.Case{{Pattern: regexp.MustCompile(`over`), Do: login.Talk, Talk: func(context.Context, login.Session, []string) error {
-			cancel(context.DeadlineExceeded)
-			return nil
-		}}}
-		_, err := login.Dial(ctx, o)
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: got %v", script, err)
-		}
-		if diff := cmp.Diff(want, p.outcomes); diff != "" {
-			t.Errorf("%s: %s", script, diff)
-		}
+		hosted(t, test.host, func(t *testing.T, o login.Options) {
+			p := &passwords{word: "s3cret pw"}
+			o.Passwords = p
+			ctx, cancel := context.WithCancelCause(t.Context())
+			o.Cases = []login.Case{{Pattern: regexp.MustCompile(`over`), Do: login.Talk, Talk: func(context.Context, login.Session, []string) error {
+				cancel(context.DeadlineExceeded)
+				return nil
+			}}}
+			_, err := login.Dial(ctx, o)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v: got %v", test.host, err)
+			}
+			if diff := gocmp.Diff(test.want, p.outcomes); diff != "" {
+				t.Errorf("%v: %s", test.host, diff)
+			}
+		})
 	}
 }
 
@@ -346,11 +333,10 @@ func TestTimeUp(t *testing.T) {
 // typed for a question only.
 func FuzzDefaultCases(f *testing.F) {
 	questions := []login.Do{login.Password, login.Current, login.New, login.Again}
-	for _, script := range expiries {
-		f.Add(script)
-	}
-	for _, script := range hosts {
-		f.Add(script)
+	for _, all := range []map[string]host{expiries, hosts} {
+		for _, h := range all {
+			f.Add(strings.Join(h, ""))
+		}
 	}
 	f.Fuzz(func(t *testing.T, said string) {
 		for _, c := range login.DefaultCases() {

@@ -62,10 +62,18 @@ type Options struct {
 	// Silence is for how long a host may say nothing that a case knows; 0 is
 	// DefaultSilence.
 	Silence time.Duration
+	// Quiet is for how long nothing may follow the words of a question before it
+	// is taken for one, and answered; 0 is DefaultQuiet.
+	Quiet time.Duration
 }
 
-// DefaultSilence is 30 seconds: some hosts look names up before they ask.
-const DefaultSilence = 30 * time.Second
+const (
+	// DefaultSilence is 30 seconds: some hosts look names up before they ask.
+	DefaultSilence = 30 * time.Second
+	// DefaultQuiet is 50 ms. A message that a host prints in pieces may have the
+	// words of a question at the end of one, and each question costs so much.
+	DefaultQuiet = 50 * time.Millisecond
+)
 
 // Passwords gives out passwords, and is told what became of them.
 // *secret.Keyring is one.
@@ -143,9 +151,14 @@ func (o Options) once(ctx context.Context, how remote.TerminalOptions) (arrival,
 
 // arrive holds the dialogue. When it fails, the terminal is closed.
 func (o Options) arrive(ctx context.Context, t remote.Terminal) (arrival, error) {
-	d := o.dialogue(o.Converse(lend(t)))
+	lent := lend(t)
+	d := o.dialogue(o.Converse(lent))
 	prompt, err := d.hold(ctx)
 	said := d.session.Said()
+	if err == nil {
+		lent.Close()
+		prompt += d.rest(ctx)
+	}
 	d.session.Close()
 	if err != nil {
 		t.Close()
