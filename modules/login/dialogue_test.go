@@ -149,8 +149,8 @@ func TestRenew(t *testing.T) {
 				}
 				c, err := login.Dial(t.Context(), o)
 				if err == nil {
+					defer c.Close()
 					tryShell(t, c)
-					c.Close()
 				}
 				if !errors.Is(err, test.reason) || err != nil && !strings.Contains(err.Error(), test.says) {
 					t.Errorf("got %v\n%s", err, luahost.OutputOf(err))
@@ -209,8 +209,8 @@ func TestDialogue(t *testing.T) {
 				o.Passwords, o.Cases, o.Silence = p, test.cases, test.silence
 				c, err := login.Dial(t.Context(), o)
 				if err == nil {
+					defer c.Close()
 					tryShell(t, c)
-					c.Close()
 				}
 				if !errors.Is(err, test.reason) || err != nil && !strings.Contains(strings.ToLower(err.Error()), test.says) {
 					t.Errorf("got %v\n%s", err, luahost.OutputOf(err))

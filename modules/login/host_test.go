@@ -53,8 +53,13 @@ func hosted(t *testing.T, h host, test func(t *testing.T, o login.Options)) {
 			Host: "here", User: "web", Converse: converse,
 			Open: func(context.Context, remote.TerminalOptions) (remote.Terminal, error) {
 				here, there := net.Pipe()
-				go (&far{t, there}).play(logins[0])
+				over, events := make(chan struct{}), logins[0]
 				logins = logins[1:]
+				go func() {
+					defer close(over)
+					(&far{t, there}).play(events)
+				}()
+				t.Cleanup(func() { there.Close(); <-over })
 				return bare{here}, nil
 			},
 		})
