@@ -1,6 +1,7 @@
 package sudo
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -16,16 +17,16 @@ import (
 //go:embed end.sh
 var ender string
 
-// How long the time of a command may be over before its runner is told: that
-// of a host that gives no sign, and that of one which is only busy. The ending
-// may go on behind that until asideWithin.
-const (
-	endWithin   = 400 * time.Millisecond
-	busyWithin  = 1500 * time.Millisecond
-	asideWithin = 5 * time.Second
-	// What begins a command knows at once, and we by a mark a moment later.
-	markWithin = time.Second
-)
+// patience is how long the time of a command may be over before its runner is
+// told. Zero fields are those of usually.
+type patience struct {
+	idle  time.Duration // of a host that gives no sign
+	busy  time.Duration // of one that has begun to end it
+	aside time.Duration // for which that may go on, behind the runner's back too
+}
+
+// usually is the patience of Options that have none.
+var usually = patience{idle: 400 * time.Millisecond, busy: 1500 * time.Millisecond, aside: 5 * time.Second}
 
 // end ends sudo and what it runs as far as the runner could not do it, which
 // comes next.
@@ -45,8 +46,8 @@ func (d *dialogue) end() {
 // endAsking ends a sudo that asks. It still has the user for its real user then,
 // who may kill it. SIGKILL is the gentle way: after SIGTERM, or the end of its
 // input, PAM counts another wrong password, and three lock some accounts. One that
-// has a child has just begun the command; when the mark of that has come it is
-// root's that is to be ended.
+// has a child has just begun the command, which somebody else has to end: root,
+// once the mark of that has come.
 func (d *dialogue) endAsking(pid int) {
 	kill := fmt.Sprintf(`child=$(cat /proc/%[1]d/task/*/children 2>/dev/null || pgrep -P %[1]d)
 		if [ -n "$child" ]; then echo begun; else kill -KILL %[1]d; fi`, pid)
@@ -59,7 +60,7 @@ func (d *dialogue) endAsking(pid int) {
 		select {
 		case <-d.began:
 			d.endRoot(ctx, pid, func() {})
-		case <-time.After(markWithin):
+		case <-d.live.Done(): // the runner ends what is left, and no mark will come
 		}
 	})
 }
@@ -84,23 +85,24 @@ func (d *dialogue) endRoot(ctx context.Context, pid int, begun func()) {
 // aside does something else on the host and waits for that for a while, longer
 // if it calls begun.
 func (d *dialogue) aside(do func(ctx context.Context, begun func())) {
+	p := d.o.patience
 	done, busy := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), asideWithin)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), cmp.Or(p.aside, usually.aside))
 		defer cancel()
 		do(ctx, sync.OnceFunc(func() { close(busy) }))
 	}()
-	patience := time.NewTimer(endWithin)
-	defer patience.Stop()
+	late := time.NewTimer(cmp.Or(p.idle, usually.idle))
+	defer late.Stop()
 	for {
 		select {
 		case <-done:
 			return
 		case <-busy:
 			busy = nil
-			patience.Reset(busyWithin)
-		case <-patience.C:
+			late.Reset(cmp.Or(p.busy, usually.busy))
+		case <-late.C:
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package sudo_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
@@ -118,7 +119,7 @@ func TestFarm(t *testing.T) {
 			if tc.pass != "" {
 				o.Take = take
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			res, err := sudo.Run(ctx, host, tc.cmd, o)
 			if !errors.Is(err, tc.err) || tc.err == nil && err != nil {
@@ -130,7 +131,7 @@ func TestFarm(t *testing.T) {
 			if err == nil && tc.code == 0 && len(res.Stderr) > 0 {
 				t.Errorf("got %q", res.Stderr)
 			}
-			if diff := cmp.Diff(tc.outcomes, *outcomes); diff != "" {
+			if diff := gocmp.Diff(tc.outcomes, *outcomes); diff != "" {
 				t.Error("-want +got\n" + diff)
 			}
 			if e, ok := errors.AsType[*sudo.Error](err); ok {
@@ -182,7 +183,7 @@ func TestFarmTicket(t *testing.T) {
 			t.Errorf("got %q, %v", res.Stdout, err)
 		}
 	}
-	if diff := cmp.Diff(accepted, *outcomes); diff != "" {
+	if diff := gocmp.Diff(accepted, *outcomes); diff != "" {
 		t.Error("-want +got\n" + diff)
 	}
 }
@@ -203,13 +204,35 @@ func faillock(t *testing.T) (counted func() int) {
 	}
 }
 
+// A helper of PAM may take longer than sudo needs to begin a command: it is no
+// command, and nothing of the input is taken for a password.
+func TestFarmSlowHelper(t *testing.T) {
+	host := login(t, "web")
+	counted := faillock(t)
+	root(t, "sed -i '1i auth optional pam_exec.so quiet /usr/bin/sleep 0.5' /etc/pam.d/sudo")
+	sudoers(t, "web ALL = /usr/bin/cat")
+	take, outcomes := keys(farm.Password)
+	res, err := sudo.Run(t.Context(), host, remote.Cmd{Args: []string{"/usr/bin/cat"}, Stdin: strings.NewReader("a\nb\nc\n")}, sudo.Options{Take: take})
+	if err != nil || string(res.Stdout) != "a\nb\nc\n" {
+		t.Errorf("got %q, %v", res.Stdout, err)
+	}
+	if n := counted(); n != 0 {
+		t.Errorf("%d wrong passwords were counted", n)
+	}
+	if diff := gocmp.Diff(accepted, *outcomes); diff != "" {
+		t.Error("-want +got\n" + diff)
+	}
+}
+
 // A wrong password is tried once, and what is not answered is no try, by the
 // count of PAM.
 func TestFarmTriesOnce(t *testing.T) {
 	host := login(t, "web")
 	counted := faillock(t)
 	take, _ := keys("wrong")
+	ctx, cancel := context.WithCancelCause(t.Context())
 	late := func(ctx context.Context, _ string) (secret.Secret, secret.Report, error) {
+		cancel(context.DeadlineExceeded)
 		<-ctx.Done()
 		return secret.Secret{}, nil, context.Cause(ctx)
 	}
@@ -223,11 +246,9 @@ func TestFarmTriesOnce(t *testing.T) {
 		{"wrong", nil, take, secret.ErrRejected, 1},
 		{"wrong with input", strings.NewReader("a\nb\nc\n"), take, secret.ErrRejected, 1},
 		{"no password", nil, nil, sudo.ErrNoPassword, 0},
-		{"no answer in time", nil, late, context.DeadlineExceeded, 0},
+		{"no answer in time", nil, late, context.DeadlineExceeded, 0}, // the last: the time is over then
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-			defer cancel()
 			_, err := sudo.Run(ctx, host, remote.Cmd{Args: []string{"/usr/bin/id"}, Stdin: tc.stdin}, sudo.Options{Take: tc.take})
 			if !errors.Is(err, tc.err) {
 				t.Errorf("got %v", err)
@@ -248,6 +269,7 @@ func TestFarmDeadline(t *testing.T) {
 		user    string
 		sudoers string
 		cmd     remote.Cmd
+		most    int    // how many sleeps it has; 0 is 3
 		left    string // what may be left
 	}{
 		{name: "no password", user: "deploy", cmd: remote.Cmd{Line: line}},
@@ -259,9 +281,9 @@ func TestFarmDeadline(t *testing.T) {
 		{name: "terminal", user: "web", sudoers: "Defaults use_pty\nweb ALL = ALL", cmd: remote.Cmd{Line: line}},
 		{name: "requiretty", user: "web", sudoers: "Defaults requiretty\nweb ALL = ALL", cmd: remote.Cmd{Line: line}},
 		{name: "another user", user: "web", sudoers: "web ALL = (deploy) ALL", cmd: remote.Cmd{Line: line}},
-		{name: "a narrow rule", user: "web", sudoers: "web ALL = /usr/bin/sleep", cmd: remote.Cmd{Args: []string{"/usr/bin/sleep", "7001"}}},
-		{name: "a narrow rule for what has children", user: "web", sudoers: "web ALL = /usr/bin/timeout", cmd: remote.Cmd{Args: []string{"/usr/bin/timeout", "--foreground", "-s", "HUP", "7001", "sleep", "7001"}}},
-		{name: "a narrow rule for what leaves children behind", user: "web", sudoers: "web ALL = /usr/bin/env", cmd: remote.Cmd{Args: []string{"/usr/bin/env", "sh", "-c", "sleep 7001; true"}}, left: "sleep 7001"},
+		{name: "a narrow rule", user: "web", sudoers: "web ALL = /usr/bin/sleep", cmd: remote.Cmd{Args: []string{"/usr/bin/sleep", "7001"}}, most: 1},
+		{name: "a narrow rule for what has children", user: "web", sudoers: "web ALL = /usr/bin/timeout", cmd: remote.Cmd{Args: []string{"/usr/bin/timeout", "--foreground", "-s", "HUP", "7001", "sleep", "7001"}}, most: 1},
+		{name: "a narrow rule for what leaves children behind", user: "web", sudoers: "web ALL = /usr/bin/env", cmd: remote.Cmd{Args: []string{"/usr/bin/env", "sh", "-c", "sleep 7001; true"}}, most: 1, left: "sleep 7001"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			host := login(t, tc.user)
@@ -270,22 +292,15 @@ func TestFarmDeadline(t *testing.T) {
 			}
 			defer root(t, "pkill -KILL -f '[s]leep 7001' || true")
 			take, outcomes := keys(farm.Password)
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-			defer cancel()
 			o := sudo.Options{Take: take}
 			if tc.name == "another user" {
 				o.User = "deploy"
 			}
-			began := time.Now()
-			_, err := sudo.Run(ctx, host, tc.cmd, o)
-			took := time.Since(began)
+			err := runUntil(t, host, tc.cmd, o, "sleep 7001", cmp.Or(tc.most, 3))
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
-			if took > 7*time.Second { // 3.5 s on a machine that has nothing else to do
-				t.Errorf("it took %v", took)
-			}
-			if tc.user == "web" && !cmp.Equal(accepted, *outcomes) {
+			if tc.user == "web" && !gocmp.Equal(accepted, *outcomes) {
 				t.Errorf("the password was %v", *outcomes)
 			}
 			if left := left(t, "sleep 7001", tc.left); left != tc.left {
@@ -294,15 +309,32 @@ func TestFarmDeadline(t *testing.T) {
 			if tc.left != "" && !strings.Contains(err.Error(), tc.left) {
 				t.Errorf("the error does not name what is left: %v", err)
 			}
-			t.Log(took, err)
+			t.Log(err)
 		})
 	}
 }
 
+// runUntil runs a command until the host has so many processes with the words,
+// and then has its time be over.
+func runUntil(t *testing.T, host sudo.Runner, cmd remote.Cmd, o sudo.Options, words string, most int) error {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := sudo.Run(ctx, host, cmd, o)
+		ended <- err
+	}()
+	for n := 0; n < most && len(ended) == 0; {
+		fmt.Sscan(root(t, "pgrep -xfc '(/usr/bin/)?"+words+"' || true"), &n)
+	}
+	cancel(context.DeadlineExceeded)
+	return <-ended
+}
+
 // left returns the commands on the host that have words in them, once they are
-// what may be left: on a busy machine the ending goes on for a moment.
+// what may be left: on a busy machine the ending goes on behind the runner's back.
 func left(t *testing.T, words, may string) (found string) {
-	for range 20 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		found = strings.TrimSpace(root(t, fmt.Sprintf("pgrep -af '[%s]%s' | cut -d' ' -f2- || true", words[:1], words[1:])))
 		if found == may {
 			break
@@ -318,23 +350,14 @@ func TestFarmDeadlineAtTheBegin(t *testing.T) {
 	sudoers(t, "web ALL = ALL")
 	defer root(t, "pkill -KILL -x sleep || true")
 	take, outcomes := keys(farm.Password)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	defer cancel(nil)
-	ended := make(chan error, 1)
-	go func() {
-		_, err := sudo.Run(ctx, host, remote.Cmd{Args: []string{"sh", "-c", "sleep 7002 & sleep 7002"}}, sudo.Options{Take: take})
-		ended <- err
-	}()
-	for len(ended) == 0 && root(t, "pgrep -xf 'sleep 7002' || true") == "" {
-	}
-	cancel(context.DeadlineExceeded)
-	if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
+	cmd := remote.Cmd{Args: []string{"sh", "-c", "sleep 7002 & sleep 7002"}}
+	if err := runUntil(t, host, cmd, sudo.Options{Take: take}, "sleep 7002", 1); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 	if left := left(t, "sleep 7002", ""); left != "" {
 		t.Errorf("left behind: %q", left)
 	}
-	if !cmp.Equal(accepted, *outcomes) {
+	if !gocmp.Equal(accepted, *outcomes) {
 		t.Errorf("the password was %v", *outcomes)
 	}
 }
@@ -349,17 +372,16 @@ func TestFarmDeadlineBeforeVerdict(t *testing.T) {
 	take, outcomes := keys("wrong")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	began := time.Now()
 	takeLate := func(ctx context.Context, prompt string) (secret.Secret, secret.Report, error) {
-		time.AfterFunc(500*time.Millisecond, func() { cancel(context.DeadlineExceeded) })
+		time.AfterFunc(500*time.Millisecond, func() { cancel(context.DeadlineExceeded) }) // whether sudo has it by then or not
 		return take(ctx, prompt)
 	}
 	_, err := sudo.Run(ctx, host, remote.Cmd{Args: []string{"/usr/bin/id"}}, sudo.Options{Take: takeLate})
 	known := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, secret.ErrRejected)
-	if took := time.Since(began); !known || took > 5*time.Second {
-		t.Errorf("got %v after %v", err, took)
+	if !known {
+		t.Errorf("got %v", err)
 	}
-	if !cmp.Equal(rejected, *outcomes) {
+	if !gocmp.Equal(rejected, *outcomes) {
 		t.Errorf("the password was %v", *outcomes)
 	}
 	t.Log(err)

@@ -60,6 +60,8 @@ type Options struct {
 	// and tells when the host has begun with it.
 	last  bool
 	begun func()
+
+	patience patience
 }
 
 // Run runs cmd as o.User. Words are run by sudo itself: cmd.Dir is then entered
