@@ -270,7 +270,7 @@ func TestFirstTerminal(t *testing.T) {
 	if *opened != 2 {
 		t.Errorf("logged in %d times", *opened)
 	}
-	_, err = run(t, c, remote.Cmd{Line: "true"}, 10*time.Second)
+	_, err = run(t, c, remote.Cmd{Line: "true"})
 	check(t, err)
 	if *opened != 3 {
 		t.Errorf("logged in %d times", *opened)
@@ -281,7 +281,7 @@ func TestFirstTerminal(t *testing.T) {
 	c, _ = dialCounted(t, `printf '$ '; read -r x <`+gate)
 	check(t, os.WriteFile(gate, []byte("now\n"), 0))
 	<-c.Done()
-	if _, err := run(t, c, remote.Cmd{Line: "true"}, 10*time.Second); !errors.Is(err, login.ErrLost) {
+	if _, err := run(t, c, remote.Cmd{Line: "true"}); !errors.Is(err, login.ErrLost) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,5 +1,5 @@
 --- a shell on a host
-local s = require("here").host:session { timeout = "10s" }
+local s = require("here").host:session { timeout = "1m" }
 print(s)                                            --= the session on web1
 s:expect { text = "$ " }
 s:send "cd /; pwd; stty size; echo $TERM\n"
