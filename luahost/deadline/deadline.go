@@ -47,6 +47,18 @@ func Pause(ctx context.Context) (resume func()) {
 	}
 }
 
+// Stopped tells whether somebody has stopped the clock of the innermost deadline of
+// this package that ctx is under. It is false where there is none.
+func Stopped(ctx context.Context) bool {
+	c := clockOf(ctx)
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.paused > 0
+}
+
 // clock is a context with a deadline.
 type clock struct {
 	context.Context

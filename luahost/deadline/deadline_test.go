@@ -67,13 +67,15 @@ func TestPause(t *testing.T) {
 		time.Sleep(time.Hour)
 		resume()
 		time.Sleep(time.Hour)
-		if turn.Err() != nil || run.Err() != nil {
+		if turn.Err() != nil || run.Err() != nil || !deadline.Stopped(turn) || !deadline.Stopped(run) {
 			t.Fatal("it did not stand still")
 		}
 		if other.Err() == nil {
 			t.Error("another clock stood still as well")
 		}
-		again()
+		if again(); deadline.Stopped(turn) || deadline.Stopped(run) {
+			t.Error("it stands still")
+		}
 		endsAfter(t, turn, began, 2*time.Hour+time.Minute, errTurn)
 		endsAfter(t, run, began, 2*time.Hour+3*time.Minute, errRun)
 	})
@@ -93,4 +95,9 @@ func TestEndedWhilePaused(t *testing.T) {
 	})
 }
 
-func TestNoDeadline(t *testing.T) { deadline.Pause(t.Context())() }
+func TestNoDeadline(t *testing.T) {
+	deadline.Pause(t.Context())()
+	if deadline.Stopped(t.Context()) {
+		t.Error("there is no clock to stand still")
+	}
+}

@@ -90,10 +90,13 @@ func TestHeldForAQuestion(t *testing.T) {
 }
 
 func TestCancelled(t *testing.T) {
-	_, tty := screen(t)
+	master, tty := screen(t)
 	why := errors.New("stopped")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(20*time.Millisecond, func() { cancel(why) })
+	go func() {
+		readUntil(bufio.NewReader(master), "Password: ")
+		cancel(why)
+	}()
 	if _, err := tty.Secret(ctx, "Password: "); !errors.Is(err, why) {
 		t.Errorf("got %v, want %v", err, why)
 	}
@@ -264,15 +267,22 @@ func TestChoose(t *testing.T) {
 // TestChooseStopsTheClock: an operator who takes his time costs the turn none.
 func TestChooseStopsTheClock(t *testing.T) {
 	master, tty := screen(t)
-	ctx, cancel := deadline.With(t.Context(), time.Second, errors.New("late"))
+	ctx, cancel := deadline.With(t.Context(), time.Hour, errors.New("late"))
 	defer cancel()
+	stopped := make(chan bool, 1)
 	go func() {
 		readUntil(bufio.NewReader(master), "? ")
-		time.Sleep(1200 * time.Millisecond) // the operator's
+		stopped <- deadline.Stopped(ctx)
 		master.WriteString("s\n")
 	}()
 	if got, err := tty.Choose(ctx, "failed", []terminal.Option{{"s", "stop", "halt"}}); got != 0 || err != nil {
 		t.Errorf("got %v, %v", got, err)
+	}
+	if !<-stopped {
+		t.Error("the clock ran while it asked")
+	}
+	if deadline.Stopped(ctx) {
+		t.Error("the clock stands still afterwards")
 	}
 }
 

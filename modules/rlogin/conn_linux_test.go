@@ -51,7 +51,7 @@ func begin(t *testing.T) (*Conn, *net.TCPConn) {
 	say(t, far, "\x00")
 	c, err := New(near, Options{User: "web", LocalUser: "me", Terminal: remote.TerminalOptions{Term: "vt100"}})
 	check(t, err)
-	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	c.SetReadDeadline(time.Now().Add(time.Minute))
 	hear(t, far, hello)
 	return c, far
 }
@@ -171,9 +171,8 @@ func TestDeafHost(t *testing.T) {
 	}
 	c.SetWriteDeadline(time.Time{})
 	c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-	began := time.Now()
-	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 5*time.Second {
-		t.Errorf("the read ended after %v with %v", time.Since(began), err)
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the read ended with %v", err)
 	}
 	go io.WriteString(c, "last")
 	_, err := io.CopyN(io.Discard, far, int64(sent))
@@ -207,7 +206,7 @@ func TestDeadlinesAndClose(t *testing.T) {
 	c.SetReadDeadline(time.Time{})
 	say(t, far, "a")
 	hear(t, c, "a")
-	time.AfterFunc(10*time.Millisecond, func() { c.Close() })
+	go c.Close()
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v", err)
 	}

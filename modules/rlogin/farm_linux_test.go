@@ -23,7 +23,7 @@ func dialFarm(t *testing.T, o Options) (*Conn, *remotetest.Typist) {
 	t.Helper()
 	farm.Need(t)
 	remotetest.NoLeaks(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := Dial(ctx, "tcp", "webserv1:513", o)
 	check(t, err)
@@ -112,7 +112,7 @@ func TestFarmCut(t *testing.T) {
 	c, p := logIn(t, Options{})
 	farm.Fault(t, "reset-port", "webserv1", "513")
 	p.Type("echo\r")
-	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	c.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := io.Copy(io.Discard, c); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("reset: %v", err)
 	}
@@ -136,7 +136,7 @@ func TestFarmNoWay(t *testing.T) {
 	conn, err := net.Dial("tcp", "webserv1:513")
 	check(t, err)
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := New(conn, Options{User: "web"}); !errors.Is(err, ErrRefused) {
 		t.Errorf("from another port: %v", err)
 	}
@@ -156,12 +156,12 @@ func TestFarmMany(t *testing.T) {
 	failed := make(chan error, 40)
 	for range cap(failed) {
 		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			c, err := Dial(ctx, "tcp", "webserv1:513", Options{User: "web"})
 			if err == nil {
 				defer c.Close()
-				c.SetReadDeadline(time.Now().Add(20 * time.Second))
+				c.SetReadDeadline(time.Now().Add(time.Minute))
 				_, err = io.ReadFull(c, make([]byte, len("Password: ")))
 			}
 			failed <- err

@@ -25,7 +25,7 @@ func logIn(t *testing.T, o remote.TerminalOptions) (*telnet.Conn, *remotetest.Ty
 	t.Helper()
 	farm.Need(t)
 	remotetest.NoLeaks(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := telnet.Dial(ctx, "tcp", "webserv1:23", o)
 	check(t, err)
@@ -97,7 +97,7 @@ func TestFarmCut(t *testing.T) {
 	c, p := logIn(t, remote.TerminalOptions{})
 	farm.Fault(t, "reset-port", "webserv1", "23")
 	p.Type("echo\r")
-	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	c.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := io.Copy(io.Discard, c); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("reset: %v", err)
 	}
