@@ -162,14 +162,7 @@ func awaitAll(t *testing.T, c *Conn, want int) {
 func TestDeafHost(t *testing.T) {
 	c, far := begin(t)
 	check(t, recorded.SendUrgent(far, "\x80"))
-	sent := 0
-	c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	for err := error(nil); err == nil; {
-		var n int
-		n, err = c.Write(make([]byte, 64<<10))
-		sent += n
-	}
-	c.SetWriteDeadline(time.Time{})
+	sent := fill(t, c)
 	c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the read ended with %v", err)
@@ -178,6 +171,22 @@ func TestDeafHost(t *testing.T) {
 	_, err := io.CopyN(io.Discard, far, int64(sent))
 	check(t, err)
 	hear(t, far, "\xff\xffss\x00\x18\x03\xe8\x00\x00\x00\x00last")
+}
+
+// fill writes until there is no more room on the way, and returns how much that
+// was.
+func fill(t *testing.T, c *Conn) (sent int) {
+	t.Helper()
+	check(t, c.urgent.raw.Write(func(fd uintptr) bool {
+		for {
+			n, err := unix.Write(int(fd), make([]byte, 64<<10))
+			if err != nil {
+				return true
+			}
+			sent += n
+		}
+	}))
+	return sent
 }
 
 // TestAskedWhileWriting has the size be told after what was being written.
@@ -282,13 +291,19 @@ func TestDialFails(t *testing.T) {
 	check(t, err)
 	why := errors.New("the turn is over")
 	ctx, cancel := context.WithCancelCause(context.Background())
-	time.AfterFunc(20*time.Millisecond, func() { cancel(why) })
-	_, err = Dial(ctx, "tcp", l.Addr().String(), Options{User: "web"}) // it says nothing
+	defer l.Close()
+	go func() {
+		if far, err := l.Accept(); err == nil { // and says nothing
+			defer far.Close()
+			cancel(why)
+			<-ctx.Done()
+		}
+	}()
+	_, err = Dial(ctx, "tcp", l.Addr().String(), Options{User: "web"})
 	if !errors.Is(err, why) || !strings.HasPrefix(err.Error(), "rlogin "+l.Addr().String()) {
 		t.Errorf("got %v", err)
 	}
-	l.Close()
-	_, err = Dial(context.Background(), "tcp", l.Addr().String(), Options{User: "web"})
+	_, err = Dial(context.Background(), "tcp", remotetest.Refusing(t), Options{User: "web"})
 	if err == nil || !strings.HasSuffix(err.Error(), ": connection refused") {
 		t.Errorf("got %v", err)
 	}

@@ -358,11 +358,8 @@ func TestUrgent(t *testing.T) {
 
 func TestDialFails(t *testing.T) {
 	remotetest.NoLeaks(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	addr := l.Addr().String()
-	l.Close()
-	_, err = telnet.Dial(context.Background(), "tcp", addr, remote.TerminalOptions{})
+	addr := remotetest.Refusing(t)
+	_, err := telnet.Dial(context.Background(), "tcp", addr, remote.TerminalOptions{})
 	u, ok := errors.AsType[*remote.Unreachable](err)
 	if !ok || err.Error() != "telnet "+addr+": connection refused" || u.Hint() == "" || u.Kind() != "unreachable" {
 		t.Errorf("got %v", err)
