@@ -136,19 +136,23 @@ func (r *run) orders(ctx context.Context, script string) []byte {
 	return append(orders, "r\n"...)
 }
 
-// wait waits for the end of a command that has begun.
+// wait waits for the end of a command that has begun. One that has ended in time
+// has done so, even if farmrun was too busy to notice before the time was over.
 func (r *run) wait(ctx context.Context) error {
 	select {
 	case <-r.ended:
-		if bad := r.failed.Load(); bad != nil {
-			return *bad
-		}
-		return nil
 	case <-r.shell.gone:
-		return r.shell.err
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
+	switch bad := r.failed.Load(); {
+	case isClosed(r.ended) && bad != nil:
+		return *bad
+	case isClosed(r.ended):
+		return nil
+	case isClosed(r.shell.gone):
+		return r.shell.err
+	}
+	return context.Cause(ctx)
 }
 
 // took takes what the driver says of the command.
@@ -306,6 +310,11 @@ func (r *run) stop(ctx context.Context, otherwise sweeper) outcome {
 	case o := <-told:
 		return o
 	case <-time.After(tellWithin):
+	}
+	select {
+	case o := <-told: // just in time
+		return o
+	default:
 		r.shell.busy = busy
 		return outcome{}
 	}

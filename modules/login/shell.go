@@ -148,6 +148,11 @@ func (s *shell) next(ctx context.Context, within time.Duration) (frame, error) {
 	case <-ctx.Done():
 		return frame{}, context.Cause(ctx)
 	case <-late.C:
+	}
+	select {
+	case f := <-s.got: // just in time
+		return f, nil
+	default:
 		return frame{}, errNothing
 	}
 }
