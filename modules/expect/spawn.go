@@ -110,7 +110,7 @@ func (t *Terminal) Echo() (e Echo) {
 }
 
 const (
-	exitWithin   = 500 * time.Millisecond // for a program that is on its way out
+	exitWithin   = 2 * time.Second        // for a program that has closed its terminal, as those do that are on their way out
 	hangupWithin = 500 * time.Millisecond // for one that was told to go
 )
 
