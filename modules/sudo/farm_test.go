@@ -362,6 +362,32 @@ func TestFarmDeadlineAtTheBegin(t *testing.T) {
 	}
 }
 
+// observed is a host that tells when the first of a command's input is on its way.
+type observed struct {
+	sudo.Runner
+	typed func()
+}
+
+func (o observed) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	if cmd.Stdin != nil {
+		cmd.Stdin = telling{cmd.Stdin, o.typed}
+	}
+	return o.Runner.Run(ctx, cmd)
+}
+
+type telling struct {
+	io.Reader
+	typed func()
+}
+
+func (r telling) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if n > 0 {
+		r.typed()
+	}
+	return n, err
+}
+
 // A deadline that comes while sudo takes its time over a wrong password is
 // kept, and the password is tried nowhere else, whether the verdict comes while
 // sudo is ended or not.
@@ -372,11 +398,8 @@ func TestFarmDeadlineBeforeVerdict(t *testing.T) {
 	take, outcomes := keys("wrong")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	takeLate := func(ctx context.Context, prompt string) (secret.Secret, secret.Report, error) {
-		time.AfterFunc(500*time.Millisecond, func() { cancel(context.DeadlineExceeded) }) // whether sudo has it by then or not
-		return take(ctx, prompt)
-	}
-	_, err := sudo.Run(ctx, host, remote.Cmd{Args: []string{"/usr/bin/id"}}, sudo.Options{Take: takeLate})
+	typed := func() { cancel(context.DeadlineExceeded) }
+	_, err := sudo.Run(ctx, observed{host, typed}, remote.Cmd{Args: []string{"/usr/bin/id"}}, sudo.Options{Take: take})
 	known := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, secret.ErrRejected)
 	if !known {
 		t.Errorf("got %v", err)

@@ -364,23 +364,22 @@ func TestDeadline(t *testing.T) {
 		cmd      remote.Cmd
 		outcomes []secret.Outcome
 	}{
-		{"line", []string{"PASSWORD=p"}, "p", remote.Cmd{Line: "echo $$ >pid; sleep 100"}, accepted},
-		{"words", []string{"PASSWORD=p", "FORK=1"}, "p", remote.Cmd{Args: []string{"sh", "-c", "echo $$ >pid; sleep 100"}}, accepted},
-		{"deaf to TERM", []string{"PASSWORD=p"}, "p", remote.Cmd{Line: "trap '' TERM; echo $$ >pid; sleep 100"}, accepted},
-		{"unused input", nil, "", remote.Cmd{Line: "echo $$ >pid; sleep 100", Stdin: strings.NewReader(long)}, nil},
+		{"line", []string{"PASSWORD=p"}, "p", remote.Cmd{Line: "echo $$ >pid; echo hello >&2; sleep 100"}, accepted},
+		{"words", []string{"PASSWORD=p", "FORK=1"}, "p", remote.Cmd{Args: []string{"sh", "-c", "echo $$ >pid; echo hello >&2; sleep 100"}}, accepted},
+		{"deaf to TERM", []string{"PASSWORD=p"}, "p", remote.Cmd{Line: "trap '' TERM; echo $$ >pid; echo hello >&2; sleep 100"}, accepted},
+		{"unused input", nil, "", remote.Cmd{Line: "echo $$ >pid; echo hello >&2; sleep 100", Stdin: strings.NewReader(long)}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			sh := newHost(t, tc.env...)
 			keys := &ring{pass: tc.pass}
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
-			go expire(ctx, cancel, func() bool {
-				pid, _ := os.ReadFile(sh.Dir + "/pid")
-				return len(pid) > 0 && len(keys.got()) == len(tc.outcomes)
-			})
-			_, err := Run(ctx, sh, tc.cmd, Options{Take: keys.take, patience: patient})
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("got %v", err)
+			heard := make(remotetest.Signal, 1)
+			tc.cmd.Stderr = heard
+			go expire(ctx, cancel, func() bool { return len(heard) > 0 })
+			res, err := Run(ctx, sh, tc.cmd, Options{Take: keys.take, patience: patient})
+			if !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(string(res.Stderr), "hello\n") {
+				t.Errorf("got %q, %v", res.Stderr, err)
 			}
 			if diff := cmp.Diff(tc.outcomes, keys.got()); diff != "" {
 				t.Error("-want +got\n" + diff)

@@ -28,9 +28,8 @@ print(e.hint:match("sudo %-l"))                               --= sudo -l
 
 --- too late
 local host = require("here").host
-local ok, e = pcall(host.sudo, host, "echo hello >&2; sleep 100", { timeout = "3s" })
-print(ok, e.kind, e.message)      --= false	timeout	host:sudo "sudo echo hello >&2; sleep 100" did not end within 3s
-print(e.output:match("^hello"))                               --= hello
+local ok, e = pcall(host.sudo, host, "sleep 100", { timeout = "200ms" })
+print(ok, e.kind, e.message)      --= false	timeout	host:sudo "sudo sleep 100" did not end within 200ms
 
 --- a misspelt option
 require("here").host:sudo("echo", { usr = "web" })            --! did you mean "user"?
