@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/modules/expect"
 	"farmrun/modules/login"
 	"farmrun/testdata/need"
@@ -38,9 +39,7 @@ func TestDialContext(t *testing.T) {
 		io.WriteString(w, strings.Repeat(allBytes, 100)+r.URL.Path)
 	}))
 	defer web.Close()
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	nobody.Close()
+	nobody := remotetest.Refusing(t)
 	for _, programs := range [][]string{{"perl"}, {"bash"}, {"nc"}} {
 		t.Run(programs[0], func(t *testing.T) {
 			o := options(expect.Program{Args: []string{"sh"}, Env: map[string]string{"PATH": pathOf(t, programs...)}})
@@ -57,7 +56,7 @@ func TestDialContext(t *testing.T) {
 					t.Errorf("got %d bytes, %v", len(body), err)
 				}
 			}
-			if _, err := c.DialContext(t.Context(), "tcp", nobody.Addr().String()); err == nil {
+			if _, err := c.DialContext(t.Context(), "tcp", nobody); err == nil {
 				t.Error("connected to nobody")
 			} else {
 				t.Log(err)
