@@ -194,7 +194,7 @@ func (s *Session) Su(ctx context.Context, name string, take Take) error {
 		return err
 	}
 	failed := Compiled(regexp.MustCompile(mark + `F;`))
-	m, err := s.Expect(ctx, Wait{Patterns: []Pattern{failed, Compiled(suAsks())}, Timeout: patienceOf(ctx), Silence: 4 * quietFor})
+	m, err := s.suSays(ctx, []Pattern{failed, Compiled(suAsks())})
 	var report secret.Report
 	if err == nil && m.Pattern == 1 {
 		if report, err = s.answer(ctx, name, take); err != nil {
@@ -214,6 +214,20 @@ func (s *Session) Su(ctx context.Context, name string, take Take) error {
 		return settle(report, secret.Rejected, fmt.Errorf("su: password for %s: %w", name, secret.ErrRejected))
 	}
 	return fmt.Errorf("%s", cmp.Or(lastLine(m.Before), "su has failed"))
+}
+
+// suSays waits for one of patterns, or fails with ErrSilence when there seems to be a
+// shell. What is typed then would be taken for the password by a su that has yet to
+// ask for it, so one that has said nothing in its line has longer.
+func (s *Session) suSays(ctx context.Context, patterns []Pattern) (m Match, err error) {
+	for range 5 {
+		m, err = s.Expect(ctx, Wait{Patterns: patterns, Timeout: patienceOf(ctx), Silence: 4 * quietFor})
+		line := m.Before[strings.LastIndexAny(m.Before, "\r\n")+1:]
+		if !errors.Is(err, ErrSilence) || strings.TrimSpace(line) != "" {
+			break
+		}
+	}
+	return m, err
 }
 
 // whose asks the shell that comes next who it is, and returns that as a match
