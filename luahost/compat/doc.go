@@ -12,26 +12,27 @@
 // is that of its issue there, where there is one. The tests show each fault
 // without its repair.
 //
-//   - Assignments (#440, #448): the last of several values is compiled straight
+//   - Assignments (#440): the last of several values is compiled straight
 //     into its target, before the others are read; a key that is a local
 //     variable is read before the value; a value in parentheses is computed
 //     over other variables.
-//   - Constants (#514): a jump to the head of a loop goes wrong where a jump
+//   - Constants (#540): a jump to the head of a loop goes wrong where a jump
 //     stands there, which a constant condition or a break makes.
 //   - Breaks: a break does not close the variables of a block within the loop,
 //     so closures see others' values.
-//   - Loops (#540): a generic for with fewer than three values gets the rest out
+//   - Loops (#514): a generic for with fewer than three values gets the rest out
 //     of registers that were not set.
 //   - Selves: "local f = function" is compiled as "local function f".
 //   - Tables: the last named field, if it is a call, is stored as an item, too; the
 //     fiftieth item is stored once more behind each named field; from item
 //     25,551 on the wrong ones are set; compiling is quadratic in the number of
 //     constants.
-//   - Operators: ".." writes numbers with 17 digits, "%" does not round as Lua
-//     5.1 does, the bounds of a numeric for cannot be strings.
+//   - Operators: ".." writes numbers with 17 digits, and its result has no bound;
+//     "%" does not round as Lua 5.1 does; the bounds of a numeric for cannot be
+//     strings. Functions of Go stand for them, as constants of the code.
 //   - Literals: "0010" is read as octal, and large hexadecimal numbers are not.
 //   - An error closes the variables of all functions of its thread, those that
-//     go on after a pcall too (#440); with an error handler, of none. See Lua.
+//     go on after a pcall too (#448); with an error handler, of none. See Lua.
 //   - A coroutine that is left by a tail call of yield crashes. See
 //     Lua.Coroutines.
 //
