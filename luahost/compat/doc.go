@@ -28,8 +28,8 @@
 //     25,551 on the wrong ones are set; compiling is quadratic in the number of
 //     constants.
 //   - Operators: ".." writes numbers with 17 digits, and its result has no bound;
-//     "%" does not round as Lua 5.1 does; the bounds of a numeric for cannot be
-//     strings. Functions of Go stand for them, as constants of the code.
+//     "%" does not round as Lua 5.1 does; "#" asks __len of tables; the bounds of
+//     a numeric for cannot be strings. Functions of Go stand for them, as constants of the code.
 //   - Literals: "0010" is read as octal, and large hexadecimal numbers are not.
 //   - An error closes the variables of all functions of its thread, those that
 //     go on after a pcall too (#448); with an error handler, of none. See Lua.

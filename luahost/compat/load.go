@@ -93,12 +93,13 @@ func Skip(source string) string {
 // otherwise, by the text of a constant that Load puts the function in the place
 // of: so that no script can name, hide or replace them.
 func (l *Lua) helperFunctions() map[string]lua.LGFunction {
-	return map[string]lua.LGFunction{concatName: lualib.Concat(l.reserve), moduloName: lualib.Mod, boundName: bound}
+	return map[string]lua.LGFunction{concatName: lualib.Concat(l.reserve), moduloName: lualib.Mod, lengthName: lualib.Length, boundName: bound}
 }
 
 const (
 	concatName = "\x00farmrun: concat\x00"
 	moduloName = "\x00farmrun: modulo\x00"
+	lengthName = "\x00farmrun: length\x00"
 	boundName  = "\x00farmrun: bound\x00"
 )
 

@@ -221,6 +221,9 @@ func (l *Lua) helperWords(L *lua.LState, calls []frame.Call, message string) str
 	if n, _ := fmt.Sscanf(said, "attempt to perform arithmetic on a %s value", &kind); n == 1 && l.doesArithmetic(calls) {
 		return at + attempt("perform arithmetic on", o.operand(badNumber(L)), kind)
 	}
+	if n, _ := fmt.Sscanf(said, "attempt to get length of a %s value", &kind); n == 1 && calls[0].Is(l.helpers[lengthName]) {
+		return at + attempt("get length of", o.operand(0), kind)
+	}
 	if n, _ := fmt.Sscanf(said, "attempt to concatenate a %s value", &kind); n == 1 && calls[0].Is(l.helpers[concatName]) {
 		return at + attempt("concatenate", o.operand(badText(L, o.count)), kind)
 	}

@@ -304,11 +304,11 @@ func (r *repairer) numberFor(s *ast.NumberForStmt) {
 }
 
 func (r *repairer) bound(e ast.Expr) ast.Expr {
-	e = r.expr(e)
 	switch e.(type) {
 	case *ast.NumberExpr, *ast.UnaryLenOpExpr, *ast.ArithmeticOpExpr, *ast.UnaryMinusOpExpr:
-		return e
+		return r.expr(e)
 	}
+	e = r.expr(e)
 	return r.helper(boundName, e.Line(), e)
 }
 
@@ -427,8 +427,7 @@ func (r *repairer) expr(e ast.Expr) ast.Expr {
 	case *ast.UnaryNotOpExpr:
 		return r.not(e)
 	case *ast.UnaryLenOpExpr:
-		e.Expr = r.expr(e.Expr)
-		r.note(e, e.Expr)
+		return r.length(e)
 	case *ast.FunctionExpr:
 		r.function(e)
 	}
@@ -519,6 +518,15 @@ func chainOf(operands []ast.Expr, line int) ast.Expr {
 		chain = at(&ast.StringConcatOpExpr{Lhs: operands[i], Rhs: chain}, line)
 	}
 	return chain
+}
+
+func (r *repairer) length(e *ast.UnaryLenOpExpr) ast.Expr {
+	e.Expr = r.expr(e.Expr)
+	if r.repairs&Operators == 0 {
+		r.note(e, e.Expr)
+		return e
+	}
+	return r.helper(lengthName, e.Line(), single(e.Expr))
 }
 
 // arithmetic rewrites an operation. gopher-lua's "%" is exact where Lua 5.1

@@ -1,6 +1,7 @@
 package lualib
 
 import (
+	"fmt"
 	"math"
 	"strings"
 
@@ -100,6 +101,28 @@ func Concat(reserve func(L *lua.LState, bytes int)) lua.LGFunction {
 
 // large is how many bytes a string may have that is made without asking.
 const large = 1 << 20
+
+// Length is the operator "#" as a function of its operand. Unlike gopher-lua's it
+// does not ask the metamethod __len of a table, and does not pass over the items
+// of a list that is too long for it.
+func Length(L *lua.LState) int {
+	switch v := L.Get(1).(type) {
+	case lua.LString:
+		return pushNumber(L, float64(len(v)))
+	case *lua.LTable:
+		n := v.Len()
+		if n >= lua.MaxArrayIndex-1 {
+			arg.Fail(L, fmt.Sprintf("a list has %d elements at most", lua.MaxArrayIndex-1))
+		}
+		return pushNumber(L, float64(n))
+	default:
+		if f := L.GetMetaField(v, "__len"); f != lua.LNil {
+			return push(L, call(L, f, v))
+		}
+		arg.Fail(L, "attempt to get length of a "+v.Type().String()+" value")
+		return 0
+	}
+}
 
 func isText(v lua.LValue) bool {
 	_, is := arg.ToString(v)

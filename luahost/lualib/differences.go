@@ -30,7 +30,6 @@ var Differences = []Difference{
 	{"`getmetatable(\"\")`", "It has the metamethods of arithmetic, too."},
 	{"`setfenv`", "The environment of a thread, level 0, cannot be changed."},
 	{"Coroutines", "A coroutine has the deadline of the function that resumes it."},
-	{"`#`", "It asks the metamethod `__len` of a table, as Lua 5.2 does."},
 	{"`-0`", "It is `0`, also where an operation gives it."},
 	{"`x % n`", "With a whole number for `n` in the script it is exact, also where Lua 5.1 rounds: beyond 2^53."},
 	{"`for … in`", "More than three values behind `in` are refused: lua5.1 mixes up the loop's variables then."},
@@ -38,5 +37,5 @@ var Differences = []Difference{
 	{"Limits", "Lua functions nest 20,000 deep at most, and 200 where a module, `pcall`, `table.sort` or a coroutine stands between. " +
 		"A script whose values need more than 1 GiB of memory is ended, with all its hosts' functions, whatever it catches. An undo " +
 		"function gets an eighth besides. `--memory 2GiB` gives the script more. The output of commands counts as long as the script " +
-		"keeps it; the memory that farmrun needs for each host does not. A list has 16,777,215 items at most: `#` and `table` see no more."},
+		"keeps it; the memory that farmrun needs for each host does not. A list has 16,777,215 items at most: of a longer one `#` is an error."},
 }

@@ -140,6 +140,9 @@ out(5 % (1 / 0), -5 % 3, 1e300 % id(7), 5.3 % id(0.1))
 --- Operators: bounds that are strings
 for i = "1", "0x3", id("2") do out(i) end
 
+--- Operators: the length of a table with a metatable
+out(#setmetatable({ 1, 2 }, { __len = function() return 42 end }), #"abc")
+
 --- Literals: zeros in front, hexadecimal
 out(0010, 0xffffffffffffffff, 2e2, 5e-07, 1E5)
 
