@@ -31,6 +31,8 @@ type memory struct {
 	raised  atomic.Uint64         // the ceiling after it was reached; 0 until then
 	again   atomic.Uint64         // how much may be in use before it is measured again
 	suspect atomic.Bool           // more than enough is in use, garbage included
+
+	measuring atomic.Bool // garbage is being collected, which may take seconds
 }
 
 const (
@@ -105,7 +107,9 @@ func (m *memory) fits(more uint64) bool {
 	if inUse()+more <= m.enough() {
 		return true
 	}
+	m.measuring.Store(true)
 	runtime.GC()
+	m.measuring.Store(false)
 	left := inUse()
 	m.again.Store(left + m.most/garbage)
 	return left+more <= m.ceiling()

@@ -84,13 +84,16 @@ func (w *watchdog) pause() time.Duration {
 	return lookEvery
 }
 
-// see counts how long the owner has run.
+// see counts how long the owner has run, without the time that measuring the
+// memory takes.
 func (w *watchdog) see() {
 	now := time.Now()
 	if w.seen != w.since {
 		w.seen, w.last, w.ran = w.since, w.since, 0
 	}
-	w.ran += min(now.Sub(w.last), 4*lookEvery)
+	if !w.memory.measuring.Load() {
+		w.ran += min(now.Sub(w.last), 4*lookEvery)
+	}
 	w.last = now
 }
 

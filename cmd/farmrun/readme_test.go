@@ -22,7 +22,6 @@ var elsewhere = map[string]string{
 	"go build -o ~/bin/farmrun ./cmd/farmrun": "needs no farm",
 	"farmrun demo": "is the farm that the others run on",
 	`farmrun --json -c uptime @web | jq -r 'select(.kind == "said") | "\(.host)\t\(.text)"'`: "needs jq; json.txtar has the rest",
-	"farmrun -d www -c 'cvs -q up' 'webserv[1-3]'":                                           "needs a forward in the practice ssh_config",
 	"farmrun record HOST":                    "needs a terminal: record.txtar",
 	"farmrun show RUN HOST":                  "needs a recorded session: recording.txtar",
 	"farmrun cutover --batches 1,5,25% DATE": "needs a site that allows more than one host out of service",
