@@ -1,8 +1,12 @@
 package compat
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"weak"
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -19,45 +23,39 @@ const (
 	lineMask = 1<<lineBits - 1
 )
 
-// operation is a part of an expression that can fail, with the names of its
-// operands as Lua 5.1 tells them: "local 'x'", or "".
+// operation is a part of an expression that can fail.
 type operation struct {
-	count    int // of operands
-	operands [2]string
-	more     []string // those of "..", if it has more than two
-	method   string
+	operands []operand
+	method   string // that is called; "" is none
 }
 
-// operand returns the name of operand i, from 0.
-func (o *operation) operand(i int) string {
-	if i < 0 {
-		return ""
+// operand is an operand's name as Lua 5.1 tells it; the zero value has none.
+type operand struct{ kind, name string }
+
+func (o operand) String() string { return o.kind + " '" + o.name + "'" }
+
+// operand returns operand i, from 0.
+func (o *operation) operand(i int) operand {
+	if i < 0 || i >= len(o.operands) {
+		return operand{}
 	}
-	if i < len(o.operands) {
-		return o.operands[i]
-	}
-	if i -= len(o.operands); i < len(o.more) {
-		return o.more[i]
-	}
-	return ""
+	return o.operands[i]
 }
 
 // note numbers an operation and marks its node with the number.
 func (r *repairer) note(node ast.PositionHolder, operands ...ast.Expr) {
-	o := operation{count: len(operands)}
+	names := make([]operand, len(operands))
 	named := false
 	for i, e := range operands {
-		name := r.describe(e)
-		named = named || name != ""
-		if i < len(o.operands) {
-			o.operands[i] = name
-		} else {
-			o.more = append(o.more, name)
-		}
+		names[i] = r.describe(e)
+		named = named || names[i] != operand{}
 	}
-	if !named {
-		return
+	if named {
+		r.add(node, operation{operands: names})
 	}
+}
+
+func (r *repairer) add(node ast.PositionHolder, o operation) {
 	r.notes = append(r.notes, o)
 	node.SetLine(node.Line()&lineMask | len(r.notes)<<lineBits)
 }
@@ -65,73 +63,75 @@ func (r *repairer) note(node ast.PositionHolder, operands ...ast.Expr) {
 // noteMethod adds the method to the call that was noted last.
 func (r *repairer) noteMethod(e *ast.FuncCallExpr) {
 	if e.Line()>>lineBits == 0 {
-		r.notes = append(r.notes, operation{})
-		e.SetLine(e.Line() | len(r.notes)<<lineBits)
+		r.add(e, operation{})
 	}
-	r.notes[len(r.notes)-1].method = fmt.Sprintf("method '%s'", e.Method)
+	r.notes[len(r.notes)-1].method = e.Method
 }
 
 // describe names the value of e as Lua 5.1's getobjname does: by what put it
 // into its register.
-func (r *repairer) describe(e ast.Expr) string {
+func (r *repairer) describe(e ast.Expr) operand {
 	switch e := e.(type) {
 	case *ast.IdentExpr:
 		return r.kindOf(e.Value)
 	case *ast.AttrGetExpr:
 		if key, is := e.Key.(*ast.StringExpr); is {
-			return "field '" + key.Value + "'"
+			return operand{"field", key.Value}
 		}
-		return "field '?'"
+		return operand{"field", "?"}
 	case *ast.LogicalOpExpr:
 		return r.describeLogical(e)
 	}
-	return ""
+	return operand{}
 }
 
 // describeLogical names the right side where the left one, of the other
 // operator, jumps to it; else Lua 5.1 does not see what a register was set by.
-func (r *repairer) describeLogical(e *ast.LogicalOpExpr) string {
+func (r *repairer) describeLogical(e *ast.LogicalOpExpr) operand {
 	if left, is := e.Lhs.(*ast.LogicalOpExpr); is && left.Operator != e.Operator {
 		return r.describe(e.Rhs)
 	}
-	return ""
+	return operand{}
 }
 
-func (r *repairer) kindOf(name string) string {
+func (r *repairer) kindOf(name string) operand {
 	if isTemporary(name) {
-		return ""
+		return operand{}
 	}
 	passed := false
 	for s := r.scope; s != nil; s = s.outer {
-		for _, declared := range s.names {
-			switch {
-			case declared != name:
-			case passed:
-				return "upvalue '" + name + "'"
-			default:
-				return "local '" + name + "'"
-			}
+		switch {
+		case !slices.Contains(s.names, name):
+		case passed:
+			return operand{"upvalue", name}
+		default:
+			return operand{"local", name}
 		}
 		passed = passed || s.starts
 	}
-	return "global '" + name + "'"
+	return operand{"global", name}
 }
 
-// details are the operations of a function, by instruction.
-type details struct {
-	proto      *lua.FunctionProto
-	operations map[int]*operation
+// noted are the operations of the functions that are in use, by instruction.
+type noted struct {
+	functions map[weak.Pointer[lua.FunctionProto]][]*operation
+	sweep     int // at how many functions those are forgotten that are in use no more
 }
 
 // learn takes the numbers of operations out of the lines of a compiled function,
 // and those in it, and puts the helpers into their constants.
 func (l *Lua) learn(proto *lua.FunctionProto, notes []operation) {
-	d := &details{proto: proto, operations: map[int]*operation{}}
+	var operations []*operation
 	for pc, line := range proto.DbgSourcePositions {
-		if n := line >> lineBits; n > 0 {
-			d.operations[pc] = &notes[n-1]
-			proto.DbgSourcePositions[pc] = line & lineMask
+		number := line >> lineBits
+		if number == 0 {
+			continue
 		}
+		if operations == nil {
+			operations = make([]*operation, len(proto.DbgSourcePositions))
+		}
+		operations[pc] = &notes[number-1]
+		proto.DbgSourcePositions[pc] = line & lineMask
 	}
 	proto.LineDefined &= lineMask
 	proto.LastLineDefined &= lineMask
@@ -140,12 +140,28 @@ func (l *Lua) learn(proto *lua.FunctionProto, notes []operation) {
 			proto.Constants[i] = l.helpers[string(name)]
 		}
 	}
-	if len(d.operations) > 0 {
-		l.protos[frame.ID(proto)] = d
+	if operations != nil {
+		l.noted.add(proto, operations)
 	}
 	for _, inner := range proto.FunctionPrototypes {
 		l.learn(inner, notes)
 	}
+}
+
+func (n *noted) add(proto *lua.FunctionProto, operations []*operation) {
+	if len(n.functions) >= n.sweep {
+		maps.DeleteFunc(n.functions, func(p weak.Pointer[lua.FunctionProto], _ []*operation) bool { return p.Value() == nil })
+		n.sweep = max(1000, 2*len(n.functions))
+	}
+	n.functions[weak.Make(proto)] = operations
+}
+
+// at returns the operation that a function is at, nil if nothing is known of it.
+func (n *noted) at(c frame.Call) *operation {
+	if operations := n.functions[weak.Make(c.Proto())]; operations != nil {
+		return operations[c.PC]
+	}
+	return nil
 }
 
 // words says in Lua 5.1's words what gopher-lua said of the instruction that
@@ -154,10 +170,7 @@ func (l *Lua) words(L *lua.LState, c frame.Call, said string) string {
 	if said, is := fixedWords[said]; is {
 		return said
 	}
-	o := &operation{}
-	if d := l.protos[c.Proto()]; d != nil && d.operations[c.PC] != nil {
-		o = d.operations[c.PC]
-	}
+	o := cmp.Or(l.noted.at(c), &operation{})
 	_, a, b := c.Instruction()
 	switch said {
 	case "for statement step must be a number":
@@ -168,7 +181,7 @@ func (l *Lua) words(L *lua.LState, c frame.Call, said string) string {
 	case "attempt to call a non-function object":
 		name := o.operand(0)
 		if o.method != "" {
-			name = o.method
+			name = operand{"method", o.method}
 		}
 		return attempt("call", name, c.Register(L, a))
 	case "__unm undefined":
@@ -201,8 +214,8 @@ var fixedWords = map[string]string{
 	"registry overflow":                    "stack overflow",
 }
 
-func attempt(what, name, kind string) string {
-	if name == "" {
+func attempt(what string, name operand, kind string) string {
+	if name == (operand{}) {
 		return fmt.Sprintf("attempt to %s a %s value", what, kind)
 	}
 	return fmt.Sprintf("attempt to %s %s (a %s value)", what, name, kind)
@@ -211,11 +224,10 @@ func attempt(what, name, kind string) string {
 // helperWords names the operand that a function of Go complains of, which does
 // the work of an instruction or is a string's metamethod.
 func (l *Lua) helperWords(L *lua.LState, calls []frame.Call, message string) string {
-	d := l.protos[calls[1].Proto()]
-	if d == nil || d.operations[calls[1].PC] == nil {
+	o, at := l.noted.at(calls[1]), calls[1].Position()
+	if o == nil {
 		return message
 	}
-	o, at := d.operations[calls[1].PC], calls[1].Position()
 	said := strings.TrimPrefix(message, at)
 	var kind string
 	if n, _ := fmt.Sscanf(said, "attempt to perform arithmetic on a %s value", &kind); n == 1 && l.doesArithmetic(calls) {
@@ -225,7 +237,7 @@ func (l *Lua) helperWords(L *lua.LState, calls []frame.Call, message string) str
 		return at + attempt("get length of", o.operand(0), kind)
 	}
 	if n, _ := fmt.Sscanf(said, "attempt to concatenate a %s value", &kind); n == 1 && calls[0].Is(l.helpers[concatName]) {
-		return at + attempt("concatenate", o.operand(badText(L, o.count)), kind)
+		return at + attempt("concatenate", o.operand(badText(L, len(o.operands))), kind)
 	}
 	return message
 }

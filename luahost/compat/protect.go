@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"weak"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -37,7 +38,7 @@ type Lua struct {
 	nested  map[*lua.LState]nesting
 	thrown  bool // the error that is being raised has its text already
 	helpers map[string]*lua.LFunction
-	protos  map[uintptr]*details
+	noted   noted
 }
 
 // nesting is where a thread was called from.
@@ -50,7 +51,8 @@ type nesting struct {
 
 // New returns the Lua of the state that L belongs to.
 func New(L *lua.LState) *Lua {
-	l := &Lua{nested: map[*lua.LState]nesting{}, protos: map[uintptr]*details{}, helpers: map[string]*lua.LFunction{}}
+	l := &Lua{nested: map[*lua.LState]nesting{}, helpers: map[string]*lua.LFunction{}}
+	l.noted.functions = map[weak.Pointer[lua.FunctionProto]][]*operation{}
 	for name, f := range l.helperFunctions() {
 		l.helpers[name] = L.NewFunction(f)
 	}

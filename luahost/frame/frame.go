@@ -18,7 +18,8 @@ type Call struct {
 	Line int    // 0 for a function of Go, and for one that a tail call has replaced
 	PC   int    // the index of its present instruction
 
-	frame reflect.Value // *callFrame; invalid for what a tail call has replaced
+	fn   *lua.LFunction // nil for what a tail call has replaced
+	base int            // the index of its first register
 }
 
 // Stack returns the calls on L, innermost first, and among them a Call without
@@ -29,24 +30,52 @@ func Stack(L *lua.LState, most int) []Call {
 	if !ok {
 		return nil
 	}
-	var calls []Call
-	for f := reflect.ValueOf(dbg).Elem().FieldByName("frame"); !f.IsNil(); f = f.Elem().FieldByName("Parent") {
-		c := Call{PC: int(f.Elem().FieldByName("Pc").Int()) - 1, frame: f}
-		if proto := c.proto(); !proto.IsNil() && c.PC >= 0 {
-			c.Path = proto.Elem().FieldByName("SourceName").String()
-			c.Line = int(proto.Elem().FieldByName("DbgSourcePositions").Index(c.PC).Int())
+	calls := make([]Call, 0, max(most, 8))
+	for f := reflect.ValueOf(dbg).Elem().Field(debugFrame); !f.IsNil(); {
+		frame := f.Elem()
+		calls = append(calls, newCall(frame))
+		for range frame.Field(frameTailCall).Int() {
+			calls = append(calls, Call{})
 		}
-		calls = append(calls, c)
-		calls = append(calls, make([]Call, f.Elem().FieldByName("TailCall").Int())...)
 		if most > 0 && len(calls) >= most {
 			break
 		}
+		f = frame.Field(frameParent)
 	}
 	return calls
 }
 
-func (c Call) proto() reflect.Value {
-	return c.frame.Elem().FieldByName("Fn").Elem().FieldByName("Proto")
+func newCall(frame reflect.Value) Call {
+	c := Call{
+		PC:   int(frame.Field(framePC).Int()) - 1,
+		fn:   (*lua.LFunction)(frame.Field(frameFn).UnsafePointer()),
+		base: int(frame.Field(frameLocalBase).Int()),
+	}
+	if proto := c.fn.Proto; proto != nil && c.PC >= 0 {
+		c.Path, c.Line = proto.SourceName, proto.DbgSourcePositions[c.PC]
+	}
+	return c
+}
+
+// The places of the fields. To look one up by its name at each call would take
+// most of the time of an error.
+var (
+	debugFrame = field(reflect.TypeFor[lua.Debug](), "frame")
+	callFrame  = reflect.TypeFor[lua.Debug]().Field(debugFrame).Type.Elem()
+
+	frameFn        = field(callFrame, "Fn")
+	frameParent    = field(callFrame, "Parent")
+	framePC        = field(callFrame, "Pc")
+	frameLocalBase = field(callFrame, "LocalBase")
+	frameTailCall  = field(callFrame, "TailCall")
+)
+
+func field(t reflect.Type, name string) int {
+	f, is := t.FieldByName(name)
+	if !is {
+		panic(t.String() + " has no field " + name)
+	}
+	return f.Index[0]
 }
 
 // Position is "path:line: ", as Lua's errors begin; "" for what is no Lua
@@ -59,42 +88,31 @@ func (c Call) Position() string {
 }
 
 // IsGo tells whether the function is one of Go.
-func (c Call) IsGo() bool { return c.frame.IsValid() && c.proto().IsNil() }
+func (c Call) IsGo() bool { return c.fn != nil && c.fn.IsG }
 
 // Is tells whether the function is fn.
-func (c Call) Is(fn *lua.LFunction) bool {
-	return c.frame.IsValid() && c.frame.Elem().FieldByName("Fn").Pointer() == reflect.ValueOf(fn).Pointer()
-}
+func (c Call) Is(fn *lua.LFunction) bool { return c.fn == fn }
 
-// Proto identifies the function's prototype, as ID does; 0 for a function of Go.
-func (c Call) Proto() uintptr {
-	if !c.frame.IsValid() {
-		return 0
+// Proto returns the function's prototype; nil for a function of Go.
+func (c Call) Proto() *lua.FunctionProto {
+	if c.fn == nil {
+		return nil
 	}
-	return c.proto().Pointer()
-}
-
-// ID identifies a prototype as long as it is in use.
-func ID(proto *lua.FunctionProto) uintptr { return reflect.ValueOf(proto).Pointer() }
-
-// code returns the instruction at pc.
-func (c Call) code(pc int) uint32 {
-	return uint32(c.proto().Elem().FieldByName("Code").Index(pc).Uint())
+	return c.fn.Proto
 }
 
 // Instruction returns the present instruction's operation, of lua.OP_MOVE and so
 // on, and its operands A and B, as gopher-lua's opcode.go has them. The function
 // must be one of Lua.
 func (c Call) Instruction() (op, a, b int) {
-	code := c.code(c.PC)
+	code := c.fn.Proto.Code[c.PC]
 	return int(code >> 26), int(code >> 18 & 0xff), int(code & 0x1ff)
 }
 
 // Register returns the type, as Lua names it, of the value in a register of the
 // function, which must be one of Lua on L.
 func (c Call) Register(L *lua.LState, n int) string {
-	index := int(c.frame.Elem().FieldByName("LocalBase").Int()) + n
-	value := reflect.ValueOf(L).Elem().FieldByName("reg").Elem().FieldByName("array").Index(index)
+	value := reflect.ValueOf(L).Elem().FieldByName("reg").Elem().FieldByName("array").Index(c.base + n)
 	if value.IsNil() {
 		return "nil"
 	}
@@ -111,17 +129,16 @@ var typeNames = map[reflect.Type]string{
 // Callee returns the name by which the function calls what it is calling, "?" if
 // it is not known, and whether that is a method.
 func (c Call) Callee() (name string, method bool) {
-	if !c.frame.IsValid() || c.IsGo() {
+	if c.fn == nil || c.IsGo() {
 		return "?", false
 	}
 	op, a, _ := c.Instruction()
 	if op == lua.OP_TFORLOOP {
 		return "(for generator)", false
 	}
-	calls := c.proto().Elem().FieldByName("DbgCalls")
-	for i := range calls.Len() {
-		if int(calls.Index(i).FieldByName("Pc").Int()) == c.PC {
-			return calls.Index(i).FieldByName("Name").String(), c.isMethod(a)
+	for _, call := range c.fn.Proto.DbgCalls {
+		if call.Pc == c.PC {
+			return call.Name, c.isMethod(a)
 		}
 	}
 	return "?", false
@@ -131,7 +148,7 @@ func (c Call) Callee() (name string, method bool) {
 // put its receiver beside it.
 func (c Call) isMethod(a int) bool {
 	for pc := c.PC - 1; pc >= 0; pc-- {
-		if code := c.code(pc); int(code>>18&0xff) == a {
+		if code := c.fn.Proto.Code[pc]; int(code>>18&0xff) == a {
 			return int(code>>26) == lua.OP_SELF
 		}
 	}
