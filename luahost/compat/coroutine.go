@@ -1,6 +1,8 @@
 package compat
 
 import (
+	"slices"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost/lualib/arg"
@@ -153,10 +155,8 @@ func (c *coroutines) Running(L *lua.LState) int {
 // a function of Go between the yield and the resume would be lost.
 func (c *coroutines) Yield(L *lua.LState) int {
 	calls := frame.Stack(L, 0)
-	for _, call := range calls[1:] {
-		if call.IsGo() || !c.nested[L].coroutine {
-			c.throw(L, lua.LString("attempt to yield across metamethod/C-call boundary"))
-		}
+	if !c.nested[L].coroutine || slices.ContainsFunc(calls[1:], frame.Call.IsGo) {
+		c.throw(L, lua.LString("attempt to yield across metamethod/C-call boundary"))
 	}
 	return -1 // which is how gopher-lua yields
 }

@@ -36,7 +36,9 @@ type Lua struct {
 
 	idle    []*lua.LState
 	nested  map[*lua.LState]nesting
-	thrown  bool // the error that is being raised has its text already
+	guard   *lua.LFunction    // guarded
+	onError func(*lua.LState) // for the call that guard is about to make
+	thrown  bool              // the error that is being raised has its text already
 	helpers map[string]*lua.LFunction
 	noted   noted
 }
@@ -53,6 +55,7 @@ type nesting struct {
 func New(L *lua.LState) *Lua {
 	l := &Lua{nested: map[*lua.LState]nesting{}, helpers: map[string]*lua.LFunction{}}
 	l.noted.functions = map[weak.Pointer[lua.FunctionProto]][]*operation{}
+	l.guard = L.NewFunction(l.guarded)
 	for name, f := range l.helperFunctions() {
 		l.helpers[name] = L.NewFunction(f)
 	}
@@ -120,6 +123,7 @@ func (l *Lua) call(L *lua.LState, nargs int, onError func(*lua.LState)) *lua.Api
 	inner := l.Thread(L, L.Context())
 	l.enter(L, inner, false)
 	current := L.G.CurrentThread
+	inner.Push(l.guard)
 	L.XMoveTo(inner, nargs+1)
 	err := l.run(inner, nargs, onError)
 	if err == nil {
@@ -133,16 +137,14 @@ func (l *Lua) call(L *lua.LState, nargs int, onError func(*lua.LState)) *lua.Api
 
 // Run calls the function below the nargs values on the stack of a thread that
 // Thread has returned and leaves its results there. The error is as that of Call.
-func (l *Lua) Run(thread *lua.LState, nargs int) *lua.ApiError { return l.run(thread, nargs, l.trace) }
+func (l *Lua) Run(thread *lua.LState, nargs int) *lua.ApiError {
+	thread.Insert(l.guard, 1)
+	return l.run(thread, nargs, l.trace)
+}
 
+// run calls guard, which stands below a function and its arguments.
 func (l *Lua) run(thread *lua.LState, nargs int, onError func(*lua.LState)) *lua.ApiError {
-	l.thrown = false
-	thread.Insert(thread.NewFunction(func(thread *lua.LState) int {
-		defer overflow(thread)
-		thread.Panic = onError // in place of PCall's own
-		thread.Call(nargs, lua.MultRet)
-		return thread.GetTop()
-	}), 1)
+	l.thrown, l.onError = false, onError
 	err := thread.PCall(nargs+1, lua.MultRet, nil)
 	if err == nil {
 		return nil
@@ -152,6 +154,15 @@ func (l *Lua) run(thread *lua.LState, nargs int, onError func(*lua.LState)) *lua
 		panic(err)
 	}
 	return api
+}
+
+// guarded calls its first argument with the others. Within PCall it sets another
+// Panic than PCall's own, which would have a text of all calls made for each error.
+func (l *Lua) guarded(thread *lua.LState) int {
+	defer overflow(thread)
+	thread.Panic = l.onError
+	thread.Call(thread.GetTop()-1, lua.MultRet)
+	return thread.GetTop()
 }
 
 // overflow makes an error of gopher-lua's panic at the end of a thread's stack.
