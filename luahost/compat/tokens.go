@@ -28,13 +28,15 @@ type token struct {
 	fresh bool
 }
 
-// reserved are the words that cannot name a variable. goto is one for
+// isReserved tells whether a word cannot name a variable. goto is one for
 // gopher-lua, though not for Lua 5.1.
-var reserved = map[string]bool{
-	"and": true, "break": true, "do": true, "else": true, "elseif": true, "end": true,
-	"false": true, "for": true, "function": true, "goto": true, "if": true, "in": true,
-	"local": true, "nil": true, "not": true, "or": true, "repeat": true, "return": true,
-	"then": true, "true": true, "until": true, "while": true,
+func isReserved(word string) bool {
+	switch word {
+	case "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in",
+		"local", "nil", "not", "or", "repeat", "return", "then", "true", "until", "while":
+		return true
+	}
+	return false
 }
 
 // scanner cuts source into tokens, by the rules of Lua 5.1's reference manual,
@@ -131,7 +133,7 @@ func (s *scanner) word(start int) kind {
 	for isLetter(s.peek(0)) || isDigit(s.peek(0)) {
 		s.at++
 	}
-	if reserved[s.source[start:s.at]] {
+	if isReserved(s.source[start:s.at]) {
 		return symbol
 	}
 	return name
@@ -217,10 +219,12 @@ func (s *scanner) long(what string) error {
 
 // operator returns the length of the operator that source begins with.
 func operator(source string) int {
-	for _, op := range []string{"...", "..", "==", "~=", "<=", ">=", "::"} {
-		if strings.HasPrefix(source, op) {
-			return len(op)
-		}
+	if strings.HasPrefix(source, "...") {
+		return 3
+	}
+	switch source[:min(2, len(source))] {
+	case "..", "==", "~=", "<=", ">=", "::":
+		return 2
 	}
 	return 1
 }
