@@ -87,10 +87,26 @@ func (w *world) duels() []duel {
 			farm: &w.sshd, hosts: some, rounds: 3, ours: w.onHosts(&w.sshd, some), theirs: theirs,
 		})
 	}
+	duels = append(duels, w.startups()...)
 	return append(duels, duel{
 		name: "start: clush --version", targets: map[string]float64{"wall": 1. / 10}, rounds: 9,
 		ours: []string{w.farmrun, "-e", "return"}, theirs: []string{"clush", "--version"},
 	})
+}
+
+// startups are the starts of farmrun and of its earlier self, if one was asked for.
+func (w *world) startups() (duels []duel) {
+	if w.earlier == "" {
+		return nil
+	}
+	for _, args := range [][]string{{"-e", "return"}, {"--version"}, {"--help"}} {
+		duels = append(duels, duel{
+			name: "startup: " + strings.Join(args, " "), rounds: 101,
+			targets: map[string]float64{"processor": 1.05, "wall": 1.05},
+			ours:    append([]string{w.farmrun}, args...), theirs: append([]string{w.earlier}, args...),
+		})
+	}
+	return duels
 }
 
 // againstPlain is a command on n hosts at once.

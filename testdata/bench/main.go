@@ -4,6 +4,8 @@
 //	go run ./testdata/bench             all of it, some minutes
 //	go run ./testdata/bench -rounds 25  the medians of more rounds
 //	go run ./testdata/bench -only sshd  what has "sshd" in its name
+//	go run ./testdata/bench -only startup -against 2db9720
+//	                                    the start, against farmrun of that commit
 //
 // The others are a plain program (the folder plain) that does nothing but
 // connect, run and close, with golang.org/x/crypto/ssh as farmrun does; and
@@ -58,6 +60,7 @@ type options struct {
 	only    string
 	tiny    bool
 	farmrun string // a program; "" builds one
+	against string // a commit whose farmrun is compared as well; "" is none
 }
 
 func main() {
@@ -66,6 +69,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "only the figures with this in their name")
 	flag.BoolVar(&o.tiny, "tiny", false, "three hosts everywhere and one round: tells whether it works, and measures nothing")
 	flag.StringVar(&o.farmrun, "farmrun", "", "a farmrun to measure instead of building one")
+	flag.StringVar(&o.against, "against", "", "a commit: how long farmrun takes to start, compared with the one built of it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

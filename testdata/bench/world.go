@@ -30,6 +30,7 @@ type world struct {
 	hostKey string // the same of the hosts'
 
 	farmrun, plain string // programs
+	earlier        string // farmrun of options.against, or ""
 
 	sshd, server farm
 	far          farm // as server, over a long line
@@ -85,18 +86,45 @@ func (w *world) close() {
 func (w *world) build(ctx context.Context) error {
 	names := []string{"./testdata/bench/plain", "./testdata/bench/server"}
 	if w.options.farmrun == "" {
-		names = append(names, "./cmd/farmrun")
+		names = append(names, farmrunPackage)
 	}
 	for _, name := range names {
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", w.dir+"/", name)
-		cmd.Dir = w.root()
-		if said, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%v: %w\n%s", cmd, err, said)
+		if err := command(ctx, w.root(), "go", "build", "-trimpath", "-o", w.dir+"/", name); err != nil {
+			return err
 		}
 	}
 	w.farmrun, w.plain = filepath.Join(w.dir, "farmrun"), filepath.Join(w.dir, "plain")
 	if w.options.farmrun != "" {
 		w.farmrun = w.options.farmrun
+	}
+	if w.options.against == "" {
+		return nil
+	}
+	w.earlier = filepath.Join(w.dir, "earlier")
+	return w.buildEarlier(ctx)
+}
+
+const farmrunPackage = "./cmd/farmrun"
+
+// buildEarlier builds farmrun of the commit that was asked for, in a worktree of
+// its own.
+func (w *world) buildEarlier(ctx context.Context) error {
+	tree := filepath.Join(w.dir, "tree")
+	if err := command(ctx, w.root(), "git", "worktree", "add", "--quiet", "--detach", tree, w.options.against); err != nil {
+		return err
+	}
+	w.stops = append(w.stops, func() {
+		command(context.WithoutCancel(ctx), w.root(), "git", "worktree", "remove", "--force", tree)
+	})
+	return command(ctx, tree, "go", "build", "-trimpath", "-o", w.earlier, farmrunPackage)
+}
+
+// command runs a program in a folder. Its error has what the program printed.
+func command(ctx context.Context, dir string, argv ...string) error {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir = dir
+	if printed, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w\n%s", cmd, err, printed)
 	}
 	return nil
 }
