@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost/frame"
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/lualib/arg"
 	"farmrun/luahost/remote"
 )
@@ -232,7 +232,7 @@ func (rt *Runtime) fromLua(t *thread, api *lua.ApiError) error {
 }
 
 // position matches what Lua puts before the text of an error.
-var position = regexp.MustCompile(`^([^\s:][^:\n]*:\d+): ?`)
+var position = lazyregexp.New(`^([^\s:][^:\n]*:\d+): ?`)
 
 // scriptError is an error that Lua itself or the script's error() raised. Where
 // its text begins with a position the script is wrong; a script that has found
@@ -253,7 +253,7 @@ func scriptError(api *lua.ApiError) *Error {
 		e.Message = v.String()
 	}
 	e.Where = positions(api)
-	for m := position.FindStringSubmatch(e.Message); m != nil; m = position.FindStringSubmatch(e.Message) {
+	for m := position().FindStringSubmatch(e.Message); m != nil; m = position().FindStringSubmatch(e.Message) {
 		e.Kind, e.Message = Script, strings.TrimPrefix(e.Message, m[0])
 		if len(e.Where) == 0 || e.Where[0] != m[1] { // coroutine.wrap puts that of its caller in front
 			e.Where = append([]string{m[1]}, e.Where...)

@@ -3,11 +3,12 @@ package console
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"farmrun/luahost/lazyregexp"
 )
 
 // Live keeps a few lines at the lower end of the terminal, below all that
@@ -213,14 +214,14 @@ func (l *Live) rows(columns int) int {
 }
 
 // sgr is what a line has besides its letters.
-var sgr = regexp.MustCompile("\x1b\\[[0-9;]*m")
+var sgr = lazyregexp.New("\x1b\\[[0-9;]*m")
 
 // widths returns how wide the lines are on a screen of so many columns, which cuts
 // them off. A letter is taken to be a column wide.
 func widths(lines []string, columns int) []int {
 	all := make([]int, len(lines))
 	for i, line := range lines {
-		all[i] = min(columns, utf8.RuneCountInString(sgr.ReplaceAllString(line, "")))
+		all[i] = min(columns, utf8.RuneCountInString(sgr().ReplaceAllString(line, "")))
 	}
 	return all
 }

@@ -3,11 +3,11 @@ package lualib
 import (
 	"bytes"
 	"io"
-	"regexp"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/lualib/arg"
 	"farmrun/luahost/pattern"
 )
@@ -75,7 +75,7 @@ func (f *file) bytes(L *lua.LState, count int64) (v lua.LValue, ok bool, err err
 }
 
 // numeral is what C's scanf reads for a number, right or wrong.
-var numeral = regexp.MustCompile(`^[+-]?(0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*([pP][+-]?[0-9]*)?|[0-9]*\.?[0-9]*([eE][+-]?[0-9]*)?)`)
+var numeral = lazyregexp.New(`^[+-]?(0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*([pP][+-]?[0-9]*)?|[0-9]*\.?[0-9]*([eE][+-]?[0-9]*)?)`)
 
 // longestNumeral is how much of a number is looked at.
 const longestNumeral = 512
@@ -97,7 +97,7 @@ func (f *file) number() (v lua.LValue, ok bool, err error) {
 		return nil, false, err
 	}
 	ahead, _ := f.reader.Peek(longestNumeral)
-	text := string(numeral.Find(ahead))
+	text := string(numeral().Find(ahead))
 	if _, err := f.reader.Discard(len(text)); err != nil {
 		return nil, false, err
 	}

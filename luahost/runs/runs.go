@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"farmrun/luahost/journal"
+	"farmrun/luahost/lazyregexp"
 )
 
 // Keep is how many runs are remembered, besides older ones that can be resumed.
@@ -124,7 +125,7 @@ func (s Store) mkdir(now time.Time, name string) (string, error) {
 // idLayout is the time in an id; no colons, which scp and make take amiss.
 const idLayout = "2006-01-02T15-04-05Z"
 
-var isID = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ`)
+var isID = lazyregexp.New(`^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ`)
 
 // idTime returns the time in an id; the zero time for what is none.
 func idTime(id string) time.Time {
@@ -154,7 +155,7 @@ func (s Store) ids() ([]string, error) {
 	}
 	var ids []string
 	for _, e := range entries {
-		if e.IsDir() && isID.MatchString(e.Name()) {
+		if e.IsDir() && isID().MatchString(e.Name()) {
 			ids = append(ids, e.Name())
 		}
 	}

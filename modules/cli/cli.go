@@ -7,7 +7,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"farmrun/luahost"
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/share"
 )
 
@@ -289,14 +289,14 @@ func readShares(text string) ([]string, error) {
 }
 
 // dateParts matches what is a date but for the number of days in the month.
-var dateParts = regexp.MustCompile(`^(\d{4})-(0[1-9]|1[0-2])-\d{2}$`)
+var dateParts = lazyregexp.New(`^(\d{4})-(0[1-9]|1[0-2])-\d{2}$`)
 
 // CheckDate tells whether text is a day that exists, as yyyy-mm-dd (ISO 8601).
 func CheckDate(text string) error {
 	if _, err := time.Parse(time.DateOnly, text); err == nil {
 		return nil
 	}
-	m := dateParts.FindStringSubmatch(text)
+	m := dateParts().FindStringSubmatch(text)
 	if m == nil {
 		return fmt.Errorf("%q is no date: write yyyy-mm-dd", text)
 	}

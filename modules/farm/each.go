@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/journal"
+	"farmrun/luahost/lazyregexp"
 	"farmrun/modules/farm/nodeset"
 )
 
@@ -215,7 +215,7 @@ type Group struct {
 }
 
 // howLong matches times in a failure, which are never quite the same.
-var howLong = regexp.MustCompile(`\b\d+(\.\d+)?(ms|s|m)\b`)
+var howLong = lazyregexp.New(`\b\d+(\.\d+)?(ms|s|m)\b`)
 
 // Groups folds the failures that say the same but for the host's name and
 // how long something took.
@@ -223,7 +223,7 @@ func (e *EachError) Groups() []Group {
 	var groups []Group
 	index := map[string]int{}
 	for _, f := range e.Failed {
-		text := howLong.ReplaceAllString(strings.ReplaceAll(f.Err.Error(), f.Host, "%h"), "%t")
+		text := howLong().ReplaceAllString(strings.ReplaceAll(f.Err.Error(), f.Host, "%h"), "%t")
 		i, seen := index[text]
 		if !seen {
 			i = len(groups)

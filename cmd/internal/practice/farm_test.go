@@ -316,7 +316,7 @@ func TestInit(t *testing.T) {
 		if err != nil {
 			return "none"
 		}
-		return namedRelease.FindString(body)
+		return namedRelease().FindString(body)
 	}
 	must(t, client, "cp -pR releases/2000-09-12 releases/other && echo Release 2001-01-01 >releases/other/htdocs/index.html && ln -sfn releases/other www")
 	for _, step := range []struct {

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"farmrun/luahost/lazyregexp"
 )
 
 // Visit is somebody who looks at the web site again and again, through the
@@ -99,7 +100,7 @@ func (v *Visit) ask(ctx context.Context, interval time.Duration) {
 	v.report.Length = time.Since(begun)
 }
 
-var namedRelease = regexp.MustCompile(`Release (\d{4}-\d{2}-\d{2})`)
+var namedRelease = lazyregexp.New(`Release (\d{4}-\d{2}-\d{2})`)
 
 // page gets the first page and returns the release it names.
 func (v *Visit) page(ctx context.Context) (string, error) {
@@ -120,7 +121,7 @@ func (v *Visit) page(ctx context.Context) (string, error) {
 	if answer.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("%s", answer.Status)
 	}
-	if found := namedRelease.FindSubmatch(text); found != nil {
+	if found := namedRelease().FindSubmatch(text); found != nil {
 		return string(found[1]), nil
 	}
 	return "?", nil

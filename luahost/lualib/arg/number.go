@@ -2,11 +2,12 @@ package arg
 
 import (
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"farmrun/luahost/lazyregexp"
 )
 
 // Space has the characters that are white space in C.
@@ -54,16 +55,16 @@ func FormatNumber(f float64) string {
 }
 
 // notANumber is how C's strtod reads a NaN.
-var notANumber = regexp.MustCompile(`^(?i:([+-]?)nan(\([0-9a-z_]*\))?)$`)
+var notANumber = lazyregexp.New(`^(?i:[+-]?nan(\([0-9a-z_]*\))?)$`)
 
 // ParseNumber returns the number that s stands for, as C's strtod reads it
 // with white space around. Like lua5.1 it stops at a zero byte.
 func ParseNumber(s string) (float64, bool) {
 	s, _, _ = strings.Cut(s, "\x00")
 	s = strings.Trim(s, Space)
-	if m := notANumber.FindStringSubmatch(s); m != nil {
+	if strings.ContainsAny(s, "nN") && notANumber().MatchString(s) { // rare, and dear to ask of each number
 		sign := 1.0
-		if m[1] == "-" {
+		if s[0] == '-' {
 			sign = -1
 		}
 		return math.Copysign(math.NaN(), sign), true
