@@ -19,10 +19,6 @@ func (l *Lua) Coroutines(L *lua.LState) map[string]lua.LValue {
 		return L.GetField(library, name).(*lua.LFunction).GFunction
 	}
 	c := &coroutines{Lua: l, create: original("create"), resume: original("resume")}
-	c.arm = inLua(L, "local arm = ... return function(f) return function(...) arm() return f(...) end end", func(L *lua.LState) int {
-		L.Panic = l.pass
-		return 0
-	})
 	yield := inLua(L, "local yield = ... local function all(...) return ... end return function(...) return all(yield(...)) end", c.Yield)
 	return map[string]lua.LValue{
 		"create": L.NewFunction(c.Create), "resume": L.NewFunction(c.Resume), "wrap": L.NewFunction(c.Wrap),
@@ -34,7 +30,7 @@ func (l *Lua) Coroutines(L *lua.LState) map[string]lua.LValue {
 type coroutines struct {
 	*Lua
 	create, resume lua.LGFunction
-	arm            *lua.LFunction // makes the body of a coroutine, whose errors are in Lua 5.1's words
+	arm            *lua.LFunction // makes the body of a coroutine, whose errors are in Lua 5.1's words; nil until there is one
 }
 
 // inLua returns the function that source returns, which gets f as its "...".
@@ -56,6 +52,12 @@ func (c *coroutines) Create(L *lua.LState) int {
 	body, is := L.Get(1).(*lua.LFunction)
 	if !is || body.IsG {
 		arg.Error(L, 1, "Lua function expected")
+	}
+	if c.arm == nil {
+		c.arm = inLua(L, "local arm = ... return function(f) return function(...) arm() return f(...) end end", func(L *lua.LState) int {
+			L.Panic = c.pass
+			return 0
+		})
 	}
 	L.SetTop(0)
 	L.Push(c.arm)
