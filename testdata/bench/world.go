@@ -95,13 +95,25 @@ func (w *world) build(ctx context.Context) error {
 	}
 	w.farmrun, w.plain = filepath.Join(w.dir, "farmrun"), filepath.Join(w.dir, "plain")
 	if w.options.farmrun != "" {
-		w.farmrun = w.options.farmrun
+		if err := command(ctx, "", "cp", w.options.farmrun, w.farmrun); err != nil {
+			return err
+		}
 	}
 	if w.options.against == "" {
 		return nil
 	}
 	w.earlier = filepath.Join(w.dir, "earlier")
-	return w.buildEarlier(ctx)
+	return errors.Join(w.buildEarlier(ctx), copied(ctx, w.earlier), copied(ctx, w.farmrun))
+}
+
+// copied puts a copy in the place of a program. The linker writes a program in
+// small pieces, which the machine maps one by one: how many differs from one
+// build to the next by more than farmrun's start may grow.
+func copied(ctx context.Context, program string) error {
+	if err := command(ctx, "", "cp", program, program+".copy"); err != nil {
+		return err
+	}
+	return os.Rename(program+".copy", program)
 }
 
 const farmrunPackage = "./cmd/farmrun"
