@@ -93,15 +93,27 @@ func Skip(source string) string {
 // otherwise, by the text of a constant that Load puts the function in the place
 // of: so that no script can name, hide or replace them.
 func (l *Lua) helperFunctions() map[string]lua.LGFunction {
-	return map[string]lua.LGFunction{concatName: lualib.Concat(l.reserve), moduloName: lualib.Mod, lengthName: lualib.Length, boundName: bound}
+	return map[string]lua.LGFunction{
+		concatName: lualib.Concat(l.reserve), moduloName: lualib.Mod, swappedName: swapped,
+		lengthName: lualib.Length, boundName: bound,
+	}
 }
 
 const (
-	concatName = "\x00farmrun: concat\x00"
-	moduloName = "\x00farmrun: modulo\x00"
-	lengthName = "\x00farmrun: length\x00"
-	boundName  = "\x00farmrun: bound\x00"
+	concatName  = "\x00farmrun: concat\x00"
+	moduloName  = "\x00farmrun: modulo\x00"
+	swappedName = "\x00farmrun: swapped modulo\x00"
+	lengthName  = "\x00farmrun: length\x00"
+	boundName   = "\x00farmrun: bound\x00"
 )
+
+// swapped is "%" with its right operand first.
+func swapped(L *lua.LState) int {
+	right := L.Get(1)
+	L.Remove(1)
+	L.Push(right)
+	return lualib.Mod(L)
+}
 
 // bound converts a string that bounds a numeric for; what cannot be converted
 // it leaves to the loop to complain about.

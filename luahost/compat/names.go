@@ -244,7 +244,7 @@ func (l *Lua) helperWords(L *lua.LState, calls []frame.Call, message string) str
 
 func (l *Lua) doesArithmetic(calls []frame.Call) bool {
 	op, _, _ := calls[1].Instruction()
-	return calls[0].Is(l.helpers[moduloName]) || op >= lua.OP_ADD && op <= lua.OP_UNM
+	return calls[0].Is(l.helpers[moduloName]) || calls[0].Is(l.helpers[swappedName]) || op >= lua.OP_ADD && op <= lua.OP_UNM
 }
 
 // badNumber returns which of two operands, from 0, is the first that is no number.

@@ -196,11 +196,16 @@ func (r *repairer) statement(done []ast.Stmt, s ast.Stmt) []ast.Stmt {
 	case *ast.FuncCallStmt:
 		s.Expr = r.expr(s.Expr)
 	case *ast.DoBlockStmt:
-		s.Stmts = r.block(s.Stmts)
+		if s.Stmts = r.block(s.Stmts); r.isNothing(s.Stmts) {
+			return done
+		}
 	case *ast.WhileStmt:
 		return r.while(done, s)
 	case *ast.RepeatStmt:
 		r.repeat(s)
+		if value, _ := constant(s.Condition); value && r.isNothing(s.Stmts) {
+			return done
+		}
 	case *ast.IfStmt:
 		return r.branch(done, s)
 	case *ast.NumberForStmt:
@@ -309,7 +314,7 @@ func (r *repairer) bound(e ast.Expr) ast.Expr {
 		return r.expr(e)
 	}
 	e = r.expr(e)
-	return r.helper(boundName, e.Line(), e)
+	return r.helper(boundName, e.Line(), []ast.Expr{e}, e)
 }
 
 // genericFor rewrites a generic for, so that it has one call that gives all
@@ -333,6 +338,12 @@ func (r *repairer) genericFor(s *ast.GenericForStmt) ast.Stmt {
 		s.Exprs = append(s.Exprs, ident(name, s.Line()))
 	}
 	return do(s, hoist, s)
+}
+
+// isNothing tells whether a block can be left out. It has to be: a jump behind
+// it could stand at the head of a loop; see Constants.
+func (r *repairer) isNothing(block []ast.Stmt) bool {
+	return len(block) == 0 && r.repairs&Constants != 0
 }
 
 // leaveLoop rewrites a break. As the first statement of a loop it would be a
@@ -507,7 +518,7 @@ func (r *repairer) concat(e *ast.StringConcatOpExpr) ast.Expr {
 	if r.repairs&Operators == 0 {
 		return chainOf(operands, e.Line())
 	}
-	return r.helper(concatName, e.Line(), operands...)
+	return r.helper(concatName, e.Line(), operands, operands...)
 }
 
 // chainOf is the chain of operands joined by "..".
@@ -526,7 +537,7 @@ func (r *repairer) length(e *ast.UnaryLenOpExpr) ast.Expr {
 		r.note(e, e.Expr)
 		return e
 	}
-	return r.helper(lengthName, e.Line(), single(e.Expr))
+	return r.helper(lengthName, e.Line(), []ast.Expr{e.Expr}, single(e.Expr))
 }
 
 // arithmetic rewrites an operation. gopher-lua's "%" is exact where Lua 5.1
@@ -537,7 +548,11 @@ func (r *repairer) arithmetic(e *ast.ArithmeticOpExpr) ast.Expr {
 		r.note(e, e.Lhs, e.Rhs)
 		return e
 	}
-	return r.helper(moduloName, e.Line(), single(e.Lhs), single(e.Rhs))
+	if !r.isLocalVariable(e.Lhs) {
+		return r.helper(moduloName, e.Line(), []ast.Expr{e.Lhs, e.Rhs}, single(e.Lhs), single(e.Rhs))
+	}
+	// Lua 5.1 reads a local variable last: what computes the divisor may set it.
+	return r.helper(swappedName, e.Line(), []ast.Expr{e.Lhs, e.Rhs}, single(e.Rhs), e.Lhs)
 }
 
 // isWhole tells whether e is a whole number other than 0.
@@ -550,13 +565,13 @@ func isWhole(e ast.Expr) bool {
 	return err == nil && whole != 0
 }
 
-// helper is a call of one of helpers.
-func (r *repairer) helper(name string, line int, args ...ast.Expr) ast.Expr {
+// helper is a call of one of helpers, for an operation on operands.
+func (r *repairer) helper(name string, line int, operands []ast.Expr, args ...ast.Expr) ast.Expr {
 	if r.repairs&Operators == 0 {
 		return args[0]
 	}
 	call := at(&ast.FuncCallExpr{Func: at(&ast.StringExpr{Value: name}, line), Args: args, AdjustRet: true}, line)
-	r.note(call, args...)
+	r.note(call, operands...)
 	return call
 }
 

@@ -227,3 +227,34 @@ for level = 0, 3 do
   out(pcall(function() local ok, e = pcall(f, level) return e end))
 end
 out(pcall(error, "e", 2), pcall(error), pcall(error, 42))
+
+--- Constants: a break behind what is no code
+local n = 0
+for k in pairs {1, 2, 3} do do end n = n + 1 break end
+out(n)
+for k in pairs {1, 2, 3} do do end break end
+out(n)
+for k in pairs {1, 2, 3} do do do end if false then out("no") end end do break end end
+out(n)
+for k in pairs {1, 2, 3} do repeat until true if true then break end end
+out(n)
+for k in pairs {1, 2, 3} do repeat do end until not nil break end
+out(n)
+repeat do end for k in pairs {1, 2} do while false do end break end n = n + 1 until n > 3
+out(n)
+
+--- Operators: "%" reads a local variable last
+local a, t = 5, {9}
+local function f() a = 100 return 7 end
+local function g() t = {100} return 7 end
+out(a % f())
+a = 5
+out((a) % (f() + 1), f() % a, a * 2 % f(), t[1] % g())
+local b = "x"
+out(pcall(function() local b = "x" return b % f() end))
+out(pcall(function() local b = 5 return b % b.c end))
+out(pcall(function() local b = 5 return b % t.c end))
+out(pcall(function() return b % f() end))
+local o = setmetatable({}, {__mod = function(a, b) return type(a), type(b), a == b end})
+local p = o
+out(p % f(), f() % p, p % (p or f()), p % "2")
