@@ -12,6 +12,9 @@ import (
 func (r *repairer) assign(s *ast.AssignStmt) ast.Stmt {
 	for i, target := range s.Lhs {
 		s.Lhs[i] = r.expr(target)
+		if field, is := s.Lhs[i].(*ast.AttrGetExpr); is && isLiteral(field.Object) {
+			r.refuse(field.Line()&lineMask, "a number or a string has no fields that can be set")
+		}
 	}
 	r.exprs(s.Rhs)
 	if len(s.Lhs) == 1 && len(s.Rhs) == 1 {
@@ -37,6 +40,20 @@ func (r *repairer) assign(s *ast.AssignStmt) ast.Stmt {
 		a.stmts = append(a.stmts, one)
 	}
 	return do(s, a.stmts...)
+}
+
+// isLiteral tells whether gopher-lua makes a constant of e. As the table of an
+// assignment it would be taken for a register, which holds another variable.
+func isLiteral(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.NumberExpr, *ast.StringExpr:
+		return true
+	case *ast.UnaryMinusOpExpr:
+		return isLiteral(e.Expr)
+	case *ast.ArithmeticOpExpr:
+		return isLiteral(e.Lhs) && isLiteral(e.Rhs)
+	}
+	return false
 }
 
 // unadjust takes the parentheses from a value that is the only one of a single

@@ -35,8 +35,10 @@
 //     go on after a pcall too (#448); with an error handler, of none. See Lua.
 //   - A coroutine that is left by a tail call of yield crashes. See
 //     Lua.Coroutines.
+//   - A number or a string whose field is assigned to is taken for a register,
+//     that of another variable; refused.
 //
-// Refused are goto and labels, an empty statement, a call whose "(" begins a
+// Refused are goto and labels, an empty statement or item, a call whose "(" begins a
 // line, malformed numbers and escapes, more than 60 variables of outer
 // functions, and more than three values behind in. All but the last lua5.1
 // refuses, too; with that it mixes up the loop's variables itself.

@@ -1,10 +1,14 @@
 package compat
 
 import (
+	"cmp"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+
+	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost/compat/internal/random"
 )
@@ -35,6 +39,29 @@ func TestKnown(t *testing.T) {
 	for i, want := range oracle(t, sources) {
 		if got := subject(sources[i], All, true); got != want {
 			t.Errorf("%s: %s", programs[i].name, difference(got, want))
+		}
+	}
+}
+
+// TestRefused loads what gopher-lua would take, and run as no Lua does.
+func TestRefused(t *testing.T) {
+	for _, test := range []struct{ source, want string }{
+		{"local t = {}\n;(\"x\").y = t", "p:2: a number or a string has no fields that can be set"},
+		{"local t = {};\n(5)[t], t.x = t", "p:2: a number or a string has no fields that can be set"},
+		{"local t = {}; (true and -2 ^ 3).y.z = t", ""}, // it fails when it is run
+		{"local t = {}; (-2 ^ 3)[1] = t", "p:1: a number or a string has no fields that can be set"},
+		{"return {1,\n,2}", `p:2: unexpected symbol near ",": remove it`},
+		{"return {1,;2}", `p:1: unexpected symbol near ";": remove it`},
+		{"return {1;,2}", `p:1: unexpected symbol near ",": remove it`},
+		{`return {1, ",", ";", 2,}, {1;}, {}`, ""},
+		{"\nlocal function f() return " + strings.Repeat("1,", 201) + "1 end", "p:2: this function has more than 200 local variables, or values of a list, at once: put some of them into a table"},
+		{"local " + strings.Repeat("a,", 201) + "b", "p:1: this function has more than 200 local variables, or values of a list, at once: put some of them into a table"},
+	} {
+		L := lua.NewState()
+		_, err := New(L).Load(L, test.source, "p")
+		L.Close()
+		if got := fmt.Sprint(err); got != cmp.Or(test.want, "<nil>") {
+			t.Errorf("%.40s: got %s, want %s", test.source, got, test.want)
 		}
 	}
 }

@@ -43,13 +43,21 @@ func (l *Lua) load(L *lua.LState, source, path string, repairs Repairs) (*lua.LF
 	}
 	proto, err := lua.Compile(chunk, path)
 	if failed, is := errors.AsType[*lua.CompileError](err); is {
-		return nil, &Error{Path: path, Line: max(1, failed.Line&lineMask), Message: failed.Message}
+		return nil, &Error{Path: path, Line: max(1, failed.Line&lineMask), Message: compileWords(failed.Message)}
 	}
 	if err != nil {
 		return nil, err
 	}
 	l.learn(proto, notes)
 	return L.NewFunctionFromProto(proto), nil
+}
+
+// compileWords words what the compiler found.
+func compileWords(said string) string {
+	if strings.Contains(said, "too many local variables") || said == "register overflow" {
+		return "this function has more than 200 local variables, or values of a list, at once: put some of them into a table"
+	}
+	return said
 }
 
 // read parses source and repairs its syntax tree.

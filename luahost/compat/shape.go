@@ -87,9 +87,9 @@ func (o *outliner) symbol(t token, before bool) error {
 	switch t.text {
 	case "goto", "::":
 		return &problem{t.line, "goto and labels are not in Lua 5.1: use a loop with break, or a function with return"}
-	case ";":
+	case ";", ",":
 		if o.atStart() {
-			return &problem{t.line, "unexpected symbol near \";\": remove it"}
+			return &problem{t.line, fmt.Sprintf("unexpected symbol near %q: remove it", t.text)}
 		}
 	case "local":
 		o.shape.functions = append(o.shape.functions, false)
@@ -139,10 +139,11 @@ func (o *outliner) pop(t token) {
 	}
 }
 
-// atStart tells whether a statement must begin here, so that ";" ends none.
+// atStart tells whether a statement or an item must begin here, so that ";" or
+// "," ends none.
 func (o *outliner) atStart() bool {
 	switch o.last.text {
-	case "", ";", "do", "then", "else", "repeat":
+	case "", ";", ",", "do", "then", "else", "repeat":
 		return o.last.kind != text
 	}
 	return false
