@@ -50,6 +50,7 @@ func TestRefused(t *testing.T) {
 		{"local t = {};\n(5)[t], t.x = t", "p:2: a number or a string has no fields that can be set"},
 		{"local t = {}; (true and -2 ^ 3).y.z = t", ""}, // it fails when it is run
 		{"local t = {}; (-2 ^ 3)[1] = t", "p:1: a number or a string has no fields that can be set"},
+		{"local t\nf\n(t)", `p:3: ambiguous syntax (function call x new statement): begin the statement with a name, or end the line before it with ";"`},
 		{"return {1,\n,2}", `p:2: unexpected symbol near ",": remove it`},
 		{"return {1,;2}", `p:1: unexpected symbol near ";": remove it`},
 		{"return {1;,2}", `p:1: unexpected symbol near ",": remove it`},

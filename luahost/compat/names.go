@@ -171,7 +171,7 @@ func (l *Lua) words(L *lua.LState, c frame.Call, said string) string {
 		return said
 	}
 	o := cmp.Or(l.noted.at(c), &operation{})
-	_, a, b := c.Instruction()
+	op, a, b := c.Instruction()
 	switch said {
 	case "for statement step must be a number":
 		if c.Register(L, a+1) != "number" { // which Lua 5.1 looks at first
@@ -191,7 +191,15 @@ func (l *Lua) words(L *lua.LState, c frame.Call, said string) string {
 	}
 	var left, right, event string
 	if n, _ := fmt.Sscanf(said, "attempt to index a non-table object(%s", &left); n == 1 {
-		return attempt("index", o.operand(0), strings.TrimSuffix(left, ")"))
+		indexed := b
+		if op == lua.OP_SETTABLE || op == lua.OP_SETTABLEKS {
+			indexed = a
+		}
+		kind, name := strings.TrimSuffix(left, ")"), o.operand(0)
+		if c.Register(L, indexed) != kind { // it is a metamethod
+			name = ""
+		}
+		return attempt("index", name, kind)
 	}
 	if n, _ := fmt.Sscanf(said, "cannot perform %s operation between %s and %s", &event, &left, &right); n == 3 {
 		if left != "number" {

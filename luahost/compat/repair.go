@@ -33,7 +33,7 @@ const mostUpvalues = 60
 // repairer rewrites a syntax tree in one pass.
 type repairer struct {
 	repairs   Repairs
-	functions []bool // as in shape, those that are still ahead
+	shape     // what is still ahead
 	scope     *scope
 	refused   *problem
 	notes     []operation
@@ -58,7 +58,7 @@ type scope struct {
 // repair returns the rewritten chunk, whose lines are marked with the numbers of
 // its operations.
 func repair(chunk []ast.Stmt, shape *shape, path string, repairs Repairs) ([]ast.Stmt, []operation, error) {
-	r := &repairer{repairs: repairs, functions: shape.functions}
+	r := &repairer{repairs: repairs, shape: *shape}
 	main := &ast.FunctionExpr{ParList: &ast.ParList{}, Stmts: chunk}
 	main.SetLastLine(lastLine(chunk))
 	r.function(main)
@@ -450,6 +450,10 @@ func (r *repairer) call(e *ast.FuncCallExpr) {
 		e.Func = r.expr(e.Func)
 	} else {
 		e.Receiver = r.expr(e.Receiver)
+	}
+	if len(r.calls) > 0 {
+		e.SetLine(r.calls[0])
+		r.calls = r.calls[1:]
 	}
 	r.exprs(e.Args)
 	if e.Func != nil {

@@ -7,6 +7,9 @@ type shape struct {
 	// functions tells of each local statement, in the source's order, whether
 	// it is a local function, whose name its own body sees.
 	functions []bool
+	// calls are the lines of the arguments' beginnings of all calls, in the
+	// source's order: those that Lua 5.1 names in errors.
+	calls []int
 }
 
 // outline reads the tokens of a source. Its error is a *problem: source that
@@ -68,9 +71,13 @@ func (o *outliner) take(t token) error {
 	case end:
 		return o.unclosed()
 	case name:
+		if o.naming == locals && o.last.kind == name { // of the next statement
+			o.naming = nothing
+		}
 		o.callable = o.naming == nothing
 	case text:
 		o.callable = before
+		o.call(before, o.scanner.line)
 	case symbol:
 		return o.symbol(t, before)
 	}
@@ -104,8 +111,12 @@ func (o *outliner) symbol(t token, before bool) error {
 		if t.fresh && before && o.naming == nothing {
 			return &problem{t.line, "ambiguous syntax (function call x new statement): begin the statement with a name, or end the line before it with \";\""}
 		}
+		o.call(before && o.naming == nothing, t.line)
 		o.push(t, before)
-	case "if", "repeat", "{", "[":
+	case "{":
+		o.call(before, t.line)
+		o.push(t, before)
+	case "if", "repeat", "[":
 		o.push(t, before)
 	case "while", "for":
 		o.push(t, before)
@@ -120,6 +131,13 @@ func (o *outliner) symbol(t token, before bool) error {
 		o.pop(t)
 	}
 	return nil
+}
+
+// call notes a call, if is, whose arguments begin on a line.
+func (o *outliner) call(is bool, line int) {
+	if is {
+		o.shape.calls = append(o.shape.calls, line)
+	}
 }
 
 func (o *outliner) push(t token, callable bool) {

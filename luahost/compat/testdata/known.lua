@@ -258,3 +258,71 @@ out(pcall(function() return b % f() end))
 local o = setmetatable({}, {__mod = function(a, b) return type(a), type(b), a == b end})
 local p = o
 out(p % f(), f() % p, p % (p or f()), p % "2")
+
+--- Lines: of calls over several lines
+local host, fail = {}, function() error("fails", 2) end
+function host:run() return self end
+local later
+later = fail
+for _, f in ipairs {
+  function()
+    host
+      :run("a")
+      :run {
+        "b",
+      }
+      :stop(
+        "c"
+      )
+  end,
+  function()
+    return host:run(
+      1,
+      host.stop(
+        2)
+    )
+  end,
+  function()
+    local s
+    fail(
+      [[
+      long]])
+  end,
+  function()
+    later [[
+      long]]
+  end,
+  function()
+    return {
+      1,
+      later
+      {},
+    }
+  end,
+  function()
+    local x, y
+    local z = ("x"):rep(1)
+    :rep {}
+    return z
+  end,
+  function()
+    if fail
+      "x"
+    then
+      return 1
+    end
+  end,
+} do
+  out(pcall(f))
+end
+
+--- Names: of a metamethod that cannot be indexed
+local function bad() end
+local t, s, n = setmetatable({}, {__index = 5, __newindex = true}), setmetatable({}, {__index = "x"}), 5
+out(pcall(function() return t.x end))
+out(pcall(function() return t:x() end))
+out(pcall(function() return s.len, s.x.y end))
+out(pcall(function() t.x = 1 end))
+out(pcall(function() t[bad] = 1 end))
+out(pcall(function() n.x = 1 end))
+out(pcall(function() return n.x end))
