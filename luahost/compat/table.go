@@ -148,7 +148,7 @@ func (s *spreading) assign(key, value ast.Expr) ast.Stmt {
 // add adds a statement that computes value.
 func (s *spreading) add(stmt ast.Stmt, value ast.Expr) {
 	w := weight(value)
-	if s.weight+w > large && !s.late {
+	if s.weight+w > large && len(s.queued) == 0 {
 		s.cut()
 	}
 	s.piece, s.weight = append(s.piece, stmt), s.weight+w

@@ -326,3 +326,11 @@ out(pcall(function() t.x = 1 end))
 out(pcall(function() t[bad] = 1 end))
 out(pcall(function() n.x = 1 end))
 out(pcall(function() return n.x end))
+
+--- Sizes: many keys that are numbers
+local fields = {}
+for i = 1, 40000 do fields[i] = "[" .. i .. "] = " .. i end
+local t = loadstring("return {" .. table.concat(fields, ", ") .. "}")()
+out(t[1], t[40000], #t)
+t = loadstring("return {'a', 'b', " .. table.concat(fields, ", ", 1, 300) .. ", 'c', " .. table.concat(fields, ", ", 1, 300) .. ", 'd'}")()
+out(t[1], t[2], t[3], t[4], t[5], t[300])
