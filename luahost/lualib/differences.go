@@ -33,6 +33,9 @@ var Differences = []Difference{
 	{"`-0`", "It is `0`, also where an operation gives it."},
 	{"`x % n`", "With a whole number for `n` in the script it is exact, also where Lua 5.1 rounds: beyond 2^53."},
 	{"`for … in`", "More than three values behind `in` are refused: lua5.1 mixes up the loop's variables then."},
+	{"Metamethods", "`__len` counts for tables, too, and `__newindex` for a key that is nil. `__unm` gets its operand once. " +
+		"All but `__index` and `__newindex` have to be functions, or are as if they were not there. `__mode` has no effect."},
+	{"Errors", "In an expression over several lines, other than a call, the error may name another of the lines."},
 	{"Global variables", "Reading one that is not set is an error, and so is setting one within a function: write `local`."},
 	{"Limits", "Lua functions nest 20,000 deep at most, and 200 where a module, `pcall`, `table.sort` or a coroutine stands between. " +
 		"A script whose values need more than 1 GiB of memory is ended, with all its hosts' functions, whatever it catches. An undo " +
