@@ -38,8 +38,10 @@
 //   - A number or a string whose field is assigned to is taken for a register,
 //     that of another variable; refused.
 //
-// Refused are goto and labels, an empty statement or item, a call whose "(" begins a
-// line, malformed numbers and escapes, more than 60 variables of outer
-// functions, and more than three values behind in. All but the last lua5.1
-// refuses, too; with that it mixes up the loop's variables itself.
+// Refused are goto and labels, an empty statement or item, a call whose "("
+// begins a line, malformed numbers and escapes, more than 60 variables of outer
+// functions, more than 200 brackets and blocks within each other, and more than
+// three values behind in. All but the last lua5.1 refuses, too; with that it
+// mixes up the loop's variables itself. Expressions of more than 10,000
+// operations, which lua5.1 takes, would end farmrun by a stack overflow.
 package compat

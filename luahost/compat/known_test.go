@@ -51,6 +51,13 @@ func TestRefused(t *testing.T) {
 		{"local t = {}; (true and -2 ^ 3).y.z = t", ""}, // it fails when it is run
 		{"local t = {}; (-2 ^ 3)[1] = t", "p:1: a number or a string has no fields that can be set"},
 		{"local t\nf\n(t)", `p:3: ambiguous syntax (function call x new statement): begin the statement with a name, or end the line before it with ";"`},
+		{"return " + strings.Repeat("{", 201) + strings.Repeat("}", 201), "p:1: more than 200 brackets and blocks within each other: make functions of some"},
+		{strings.Repeat("do ", 20_000) + strings.Repeat("end ", 20_000), "p:1: more than 200 brackets and blocks within each other: make functions of some"},
+		{"return " + strings.Repeat("{", 150) + strings.Repeat("}", 150), ""},
+		{"local f\nf" + strings.Repeat("()", 20_000), "p:2: more than 10000 operations in one expression, or branches of one if: make several of it"},
+		{"return " + strings.Repeat("not ", 20_000) + "nil", "p:1: more than 10000 operations in one expression, or branches of one if: make several of it"},
+		{"local x if x then" + strings.Repeat(" elseif x then", 20_000) + " end", "p:1: more than 10000 operations in one expression, or branches of one if: make several of it"},
+		{"local x return x" + strings.Repeat(" + x", 9000), ""},
 		{"return {1,\n,2}", `p:2: unexpected symbol near ",": remove it`},
 		{"return {1,;2}", `p:1: unexpected symbol near ";": remove it`},
 		{"return {1;,2}", `p:1: unexpected symbol near ",": remove it`},
@@ -62,7 +69,7 @@ func TestRefused(t *testing.T) {
 		_, err := New(L).Load(L, test.source, "p")
 		L.Close()
 		if got := fmt.Sprint(err); got != cmp.Or(test.want, "<nil>") {
-			t.Errorf("%.40s: got %s, want %s", test.source, got, test.want)
+			t.Errorf("%.40q: got %s, want %s", test.source, got, test.want)
 		}
 	}
 }

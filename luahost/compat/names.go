@@ -171,7 +171,7 @@ func (l *Lua) words(L *lua.LState, c frame.Call, said string) string {
 		return said
 	}
 	o := cmp.Or(l.noted.at(c), &operation{})
-	op, a, b := c.Instruction()
+	_, a, b := c.Instruction()
 	switch said {
 	case "for statement step must be a number":
 		if c.Register(L, a+1) != "number" { // which Lua 5.1 looks at first
@@ -191,15 +191,7 @@ func (l *Lua) words(L *lua.LState, c frame.Call, said string) string {
 	}
 	var left, right, event string
 	if n, _ := fmt.Sscanf(said, "attempt to index a non-table object(%s", &left); n == 1 {
-		indexed := b
-		if op == lua.OP_SETTABLE || op == lua.OP_SETTABLEKS {
-			indexed = a
-		}
-		kind, name := strings.TrimSuffix(left, ")"), o.operand(0)
-		if c.Register(L, indexed) != kind { // it is a metamethod
-			name = ""
-		}
-		return attempt("index", name, kind)
+		return indexWords(L, c, o, strings.TrimSuffix(left, ")"))
 	}
 	if n, _ := fmt.Sscanf(said, "cannot perform %s operation between %s and %s", &event, &left, &right); n == 3 {
 		if left != "number" {
@@ -211,6 +203,19 @@ func (l *Lua) words(L *lua.LState, c frame.Call, said string) string {
 		return "attempt to compare two " + left + " values" // Lua 5.1 tells types apart by their third letter
 	}
 	return said
+}
+
+// indexWords says that a value of a kind cannot be indexed. It is no operand, and
+// has no name, where a metamethod is.
+func indexWords(L *lua.LState, c frame.Call, o *operation, kind string) string {
+	op, indexed, b := c.Instruction()
+	if op != lua.OP_SETTABLE && op != lua.OP_SETTABLEKS {
+		indexed = b
+	}
+	if c.Register(L, indexed) != kind {
+		return attempt("index", operand{}, kind)
+	}
+	return attempt("index", o.operand(0), kind)
 }
 
 // fixedWords are those of Lua 5.1 for some of gopher-lua's.

@@ -27,6 +27,11 @@ const (
 	All Repairs = 1<<iota - 1
 )
 
+// mostParts is how many operators, calls and indices one expression may have in a
+// row, and branches one if. Each takes room on Go's stack, and time: compiling
+// them is quadratic.
+const mostParts = 10_000
+
 // mostUpvalues is Lua 5.1's limit; gopher-lua counts them in a byte, silently.
 const mostUpvalues = 60
 
@@ -38,6 +43,7 @@ type repairer struct {
 	refused   *problem
 	notes     []operation
 	temporary int
+	depth     int // in the syntax tree
 }
 
 // scope is a block of a function with the local variables declared in it.
@@ -279,6 +285,10 @@ func (r *repairer) repeat(s *ast.RepeatStmt) {
 // branch rewrites an if. Where the condition is constant the branch that is
 // taken stands in its place.
 func (r *repairer) branch(done []ast.Stmt, s *ast.IfStmt) []ast.Stmt {
+	defer func() { r.depth-- }()
+	if r.deeper(s.Line()) {
+		return done
+	}
 	s.Condition = r.expr(s.Condition)
 	s.Then, s.Else = r.block(s.Then), r.block(s.Else)
 	value, is := constant(s.Condition)
@@ -408,8 +418,21 @@ func (r *repairer) exprs(list []ast.Expr) {
 	}
 }
 
+// deeper notes that a part of the syntax tree is entered, and refuses one that is
+// too deep. Whoever calls it lowers depth.
+func (r *repairer) deeper(line int) (refused bool) {
+	if r.depth++; r.depth > mostParts {
+		r.refuse(line&lineMask, "more than %d operations in one expression, or branches of one if: make several of it", mostParts)
+	}
+	return r.depth > mostParts
+}
+
 // expr rewrites an expression.
 func (r *repairer) expr(e ast.Expr) ast.Expr {
+	defer func() { r.depth-- }()
+	if r.deeper(e.Line()) {
+		return e
+	}
 	switch e := e.(type) {
 	case *ast.NumberExpr:
 		r.literal(e)

@@ -2,6 +2,9 @@ package compat
 
 import "fmt"
 
+// mostLevels is how many brackets and blocks may stand in each other, as in Lua 5.1.
+const mostLevels = 200
+
 // shape is what the syntax tree does not tell of a source.
 type shape struct {
 	// functions tells of each local statement, in the source's order, whether
@@ -79,6 +82,9 @@ func (o *outliner) take(t token) error {
 		o.callable = before
 		o.call(before, o.scanner.line)
 	case symbol:
+		if len(o.open) > mostLevels {
+			return &problem{t.line, fmt.Sprintf("more than %d brackets and blocks within each other: make functions of some", mostLevels)}
+		}
 		return o.symbol(t, before)
 	}
 	if t.kind != name && o.naming == locals {
