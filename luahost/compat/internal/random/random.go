@@ -15,7 +15,7 @@ func Program(seed uint64) string {
 	w := &writer{rand: rand.New(rand.NewPCG(seed, 0))}
 	w.open()
 	w.declare("obj", "list")
-	w.line("local obj, list = setmetatable({x = 1, y = 2}, meta), {10, 20, 30}")
+	w.line("local obj, list = setmetatable({x = 1, y = 2, o = {}}, meta), {10, 20, 30}")
 	for range 2 + w.rand.IntN(5) {
 		if w.rand.IntN(3) == 0 {
 			w.protected()
@@ -105,7 +105,7 @@ func (w *writer) statement() {
 		w.line("out(%s)", w.exprs(2))
 		return
 	}
-	switch w.rand.IntN(24) {
+	switch w.rand.IntN(27) {
 	case 0, 1, 2:
 		w.local()
 	case 3, 4, 5, 6:
@@ -134,6 +134,13 @@ func (w *writer) statement() {
 		w.leave()
 	case 22:
 		w.keepClosure()
+	case 24:
+		w.line("%s", w.pick("do end", "repeat until true", "do do end end", "if "+w.condition()+" then end", "if "+w.small()+" then else out(1) end",
+			"while "+w.pick("false", "nil")+" do end", "for _ in pairs{1, 2} do end", "local function e() end"))
+	case 25:
+		w.iterator()
+	case 26:
+		w.metatable()
 	case 23:
 		w.line("out(pcall(%s))", w.pick(w.variable(), "list[1]", "tostring, "+w.expr(), "error, "+w.expr(), "fns[1]"))
 	}
@@ -278,10 +285,10 @@ func (w *writer) localFunction() {
 		w.line("end")
 		w.declare(name)
 	case 1:
-		w.function(fmt.Sprintf("function obj:%s", w.pick("m", "n")), "", "self")
+		w.function(fmt.Sprintf("function obj%s", w.pick(":m", ":n", ".o:m")), "", "self")
 		w.line("end")
 	case 2:
-		w.function(fmt.Sprintf("function %s", w.pick("g1", "g2", "obj.f")), "")
+		w.function(fmt.Sprintf("function %s", w.pick("g1", "g2", "obj.f", name+".f", "obj.o.f")), "")
 		w.line("end")
 	default:
 		w.declare(name)
@@ -322,6 +329,42 @@ func (w *writer) coroutine() {
 	for range 1 + w.rand.IntN(3) {
 		w.line("out(%s)", w.pick("pcall("+name+", "+w.exprs(2)+")", "resume("+name+", "+w.exprs(2)+")"))
 	}
+}
+
+// iterator writes a for over the values that a coroutine yields.
+func (w *writer) iterator() {
+	names := []string{w.fresh(), w.fresh()}
+	w.function("for "+strings.Join(names, ", ")+" in coroutine.wrap(function", "co")
+	w.line("end)%s do", w.pick("", ", "+w.expr()))
+	w.inside(w.round(names...))
+	w.line("end")
+}
+
+// metatable writes a table whose metamethod is a function of the program, which
+// may set the variables that its operands are.
+func (w *writer) metatable() {
+	event := w.pick("index", "newindex", "add", "mod", "concat", "lt", "le", "eq", "call", "div")
+	name := w.fresh()
+	w.function(fmt.Sprintf("local %s = setmetatable({%s}, {__%s = function", name, w.pick("", "x = 1", "1, 2"), event), "")
+	w.line("end})")
+	w.declare(name)
+	w.line("out(pcall(function() return %s, %s end))", fmt.Sprintf(map[string]string{
+		"index": "%[1]s.z, %[1]s[%[2]s]", "newindex": "(function() %[1]s.y, %[1]s[1] = %[2]s, 2 end)()", "add": "%[1]s + %[2]s, %[2]s + %[1]s", "mod": "%[1]s %% %[2]s, %[2]s %% %[1]s",
+		"concat": "%[1]s .. %[2]s, %[2]s .. 'a' .. %[1]s", "lt": "%[1]s < %[1]s, %[1]s > %[2]s", "le": "%[1]s <= %[1]s", "eq": "%[1]s == %[2]s, %[1]s ~= obj",
+		"call": "%[1]s(%[2]s), (%[1]s(%[2]s, 2))", "div": "%[1]s / %[2]s, 1 / %[1]s",
+	}[event], name, w.small()), w.expr())
+}
+
+// deep is a condition of several operators as a value.
+func (w *writer) deep(depth int) string {
+	if depth == 0 || w.rand.IntN(4) == 0 {
+		return w.pick(w.variable(), w.variable(), w.small(), w.number()+w.pick(" < ", " == ", " ~= ", " >= ")+w.number(), w.pick("1", "nil", "false", "true", "'s'"))
+	}
+	left, right := w.deep(depth-1), w.deep(depth-1)
+	if w.rand.IntN(4) == 0 {
+		return "not (" + left + w.pick(" and ", " or ") + right + ")"
+	}
+	return "(" + left + w.pick(" and ", " or ") + right + ")"
 }
 
 // leave leaves what can be left here, behind a condition mostly.
@@ -406,7 +449,13 @@ func (w *writer) exprs(n int) string {
 }
 
 func (w *writer) expr() string {
-	switch w.rand.IntN(26) {
+	switch w.rand.IntN(29) {
+	case 26:
+		return w.deep(3)
+	case 27: // the call may set the variable
+		return fmt.Sprintf("%s%s(fns[%d] or id)(%s)", w.variable(), w.pick(" + ", " - ", " % ", " .. ", " < ", " == ", " / "), 1+w.rand.IntN(3), w.small())
+	case 28:
+		return w.variable() + "[" + w.small() + "]"
 	case 0, 1, 2, 3, 4, 5:
 		return w.variable()
 	case 6, 7, 8:
