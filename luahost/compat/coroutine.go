@@ -157,7 +157,8 @@ func (c *coroutines) Running(L *lua.LState) int {
 // a function of Go between the yield and the resume would be lost.
 func (c *coroutines) Yield(L *lua.LState) int {
 	calls := frame.Stack(L, 0)
-	if !c.nested[L].coroutine || slices.ContainsFunc(calls[1:], frame.Call.IsGo) {
+	stuck := func(call frame.Call) bool { return !call.MayYield() }
+	if !c.nested[L].coroutine || slices.ContainsFunc(calls[1:], stuck) {
 		c.throw(L, lua.LString("attempt to yield across metamethod/C-call boundary"))
 	}
 	return -1 // which is how gopher-lua yields

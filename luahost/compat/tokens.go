@@ -175,6 +175,9 @@ func (s *scanner) quoted(quote byte) error {
 // escape passes over a backslash and all but the last byte of what it escapes.
 func (s *scanner) escape() error {
 	s.at++
+	if s.peek(0) == '\r' && s.peek(1) == '\n' {
+		s.at++
+	}
 	if s.peek(0) == '\n' {
 		s.line++
 	}

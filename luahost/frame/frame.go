@@ -1,8 +1,8 @@
 // Package frame looks at the calls under way on a thread of gopher-lua. What
 // gopher-lua offers passes over functions of Go and does not tell which
 // instruction a function is at, so this reads its frames by reflection; it
-// changes nothing. It belongs to gopher-lua v1.1.2: its tests fail where a
-// later one has other frames.
+// changes nothing. It belongs to gopher-lua v1.1.2: a later one that has other
+// frames fails the tests of luahost/compat.
 package frame
 
 import (
@@ -89,6 +89,19 @@ func (c Call) Position() string {
 
 // IsGo tells whether the function is one of Go.
 func (c Call) IsGo() bool { return c.fn != nil && c.fn.IsG }
+
+// MayYield tells whether the function could go on if what it calls had yielded:
+// not where that is a metamethod or an iterator, or the function is one of Go.
+func (c Call) MayYield() bool {
+	if c.fn == nil {
+		return true
+	}
+	if c.IsGo() {
+		return false
+	}
+	op, _, _ := c.Instruction()
+	return op == lua.OP_CALL || op == lua.OP_TAILCALL
+}
 
 // Is tells whether the function is fn.
 func (c Call) Is(fn *lua.LFunction) bool { return c.fn == fn }

@@ -334,3 +334,36 @@ local t = loadstring("return {" .. table.concat(fields, ", ") .. "}")()
 out(t[1], t[40000], #t)
 t = loadstring("return {'a', 'b', " .. table.concat(fields, ", ", 1, 300) .. ", 'c', " .. table.concat(fields, ", ", 1, 300) .. ", 'd'}")()
 out(t[1], t[2], t[3], t[4], t[5], t[300])
+
+--- Yields: in metamethods and iterators
+local meta = {}
+for _, event in ipairs {"index", "newindex", "add", "concat", "eq", "lt", "le", "unm", "mod"} do
+  meta["__" .. event] = function(...) return coroutine.yield(event) end
+end
+meta.__call = function(self, x) return "called", coroutine.yield(x) end
+local a, b = setmetatable({}, meta), setmetatable({}, meta)
+for _, f in ipairs {
+  function() return a.x end,
+  function() return a:x() end,
+  function() a.x = 1 end,
+  function() return a + 1 end,
+  function() return "x" .. a end,
+  function() return a == b end,
+  function() return a < b end,
+  function() if a <= b then return 1 end end,
+  function() return -a end,
+  function() return a % 2 end,
+  function() for x in function() return coroutine.yield("iterator") end do return x end end,
+  function() for x in coroutine.yield do return x end end,
+  function() return (("abc"):gsub(".", coroutine.yield)) end,
+  function() return a(1) end,
+  function() local x = a(2) return x end,
+} do
+  local co = coroutine.create(f)
+  out(coroutine.resume(co))
+  out(coroutine.resume(co, "back"))
+end
+
+--- Lines: that end as on Windows
+local f = loadstring("local x = 'a\\\r\nb', [[\r\nc\r\nd]]\r\n-- e\r\nreturn x, nil + x", "=w")
+out(pcall(f))
