@@ -32,6 +32,7 @@ func buildMachine(spec machineSpec) error {
 	b.dirs("var/cache", "var/lib", "var/log", "var/spool", "var/tmp", "sys")
 	b.link("/run", "var/run")
 	b.devices()
+	b.sockets(spec.Net)
 	b.farm(spec)
 	b.dirs("proc")
 	b.mount("proc", b.in("proc"), "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
@@ -93,9 +94,10 @@ func (b *builder) bind(from, name string, flags uint64) {
 }
 
 // system shows the directories of programs, read-only. Where one is a link, as
-// /bin may be, so it is on the machine.
+// /bin may be, so it is on the machine. None has sockets in it, which can be
+// connected to all the same: beside its store, /nix has that of a daemon.
 func (b *builder) system() {
-	for _, name := range []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "opt", "nix", "gnu"} {
+	for _, name := range []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "opt", "nix/store", "gnu/store"} {
 		info, err := os.Lstat("/" + name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -169,6 +171,21 @@ func (b *builder) devices() {
 	}
 }
 
+// sockets opens the directory of the farm's sockets for the machine itself, which
+// makes its own there. Programs on the machine have it read-only: where they could
+// put a link in a socket's place, the balancer would follow it outside. The mount
+// is by itself, so that nothing above the directory can be reached from it.
+func (b *builder) sockets(dir string) {
+	if b.err != nil {
+		return
+	}
+	fd, err := unix.OpenTree(unix.AT_FDCWD, dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	b.do("open", dir, err)
+	if b.err == nil {
+		b.do("open", dir, unix.Dup3(fd, socketsFD, 0))
+	}
+}
+
 // farm shows the directories that the farm has made for the machine.
 func (b *builder) farm(spec machineSpec) {
 	at, own := spec.places(), func(name string) string { return filepath.Join(spec.Dir, name) }
@@ -176,7 +193,7 @@ func (b *builder) farm(spec machineSpec) {
 	b.bind(own("tmp"), at.tmp, 0)
 	b.bind(own("run"), at.run, 0)
 	b.bind(own("bin"), at.bin, unix.MOUNT_ATTR_RDONLY)
-	b.bind(spec.Net, at.net, 0)
+	b.bind(spec.Net, at.net, unix.MOUNT_ATTR_RDONLY)
 	if spec.Repository {
 		b.bind(own("cvsroot"), at.repository, 0)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -39,10 +40,12 @@ const outsider = 65533
 // stage.
 const hostArg = "--practice-host"
 
-// The files that a machine is handed.
+// The files that a machine is handed, and the directory of the farm's sockets that
+// build opens for serve.
 const (
-	specFD   = 3
-	listenFD = 4
+	specFD = iota + 3
+	listenFD
+	socketsFD
 )
 
 // Only the main thread reaps orphans, and so is kept for that from the beginning
@@ -207,7 +210,10 @@ func build() error {
 	if err != nil {
 		return err
 	}
-	defer described.Close() // but the next stage has it
+	defer described.Close()                                                                     // but the next stage has it
+	if err := unix.CloseRange(socketsFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil { // inherited by farmrun
+		return os.NewSyscallError("close_range", err)
+	}
 	syscall.Umask(0o022)
 	if err := buildMachine(spec); err != nil {
 		return err
@@ -244,6 +250,13 @@ func renounce() error {
 
 // serve is the machine until its farm is gone.
 func serve() error {
+	// This process has sockets of the network outside, and this program's file:
+	// without the flag, programs on the machine could take both from it (ptrace(2),
+	// pidfd_getfd(2), /proc/1/exe).
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return os.NewSyscallError("prctl", err)
+	}
+	syscall.CloseOnExec(socketsFD)
 	spec, described, err := readSpec()
 	if err != nil {
 		return err

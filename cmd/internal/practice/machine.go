@@ -37,19 +37,27 @@ type machineSpec struct {
 }
 
 // places are a machine's directories, as the machine itself sees them.
-type places struct{ root, home, tmp, run, bin, net, repository string }
+type places struct {
+	root, home, tmp, run, bin, repository string
+
+	net     string // of the farm's sockets, to connect to
+	sockets string // the same, for the machine's own
+}
 
 func (s machineSpec) places() places {
 	if s.Shared {
 		in := func(name string) string { return filepath.Join(s.Dir, name) }
-		return places{s.Dir, in("home"), in("tmp"), in("run"), in("bin"), s.Net, in("cvsroot")}
+		return places{s.Dir, in("home"), in("tmp"), in("run"), in("bin"), in("cvsroot"), s.Net, s.Net}
 	}
-	return places{"", "/home/" + s.User, "/tmp", "/run", "/farm/bin", "/run/farm", isolatedRepository}
+	return places{"", "/home/" + s.User, "/tmp", "/run", "/farm/bin", isolatedRepository, "/run/farm", isolatedSockets}
 }
 
 // isolatedRepository is the repository on a developers' machine that has a file
 // system of its own.
 const isolatedRepository = "/cvsroot"
+
+// isolatedSockets is the directory that build opens, as socketsFD.
+const isolatedSockets = "/proc/self/fd/5"
 
 // machine is the insides of a host: the ssh server, the web server and what the
 // init script asks, or the pserver of the repository.
@@ -124,7 +132,7 @@ func (m *machine) startSSH(l net.Listener) error {
 
 // startWeb starts the web server and what its init script asks.
 func (m *machine) startWeb() (err error) {
-	listens := []string{httpSocket(m.at.net, m.spec.Name)}
+	listens := []string{httpSocket(m.at.sockets, m.spec.Name)}
 	if !m.spec.Shared {
 		listens = append(listens, "127.0.0.1:80")
 	}

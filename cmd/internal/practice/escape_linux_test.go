@@ -1,0 +1,47 @@
+package practice
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestEscapes sees that a program on a host has no file, no socket and no process
+// by which it would get out: each way fails, and for the reason it is meant to.
+func TestEscapes(t *testing.T) {
+	outside := openDir(t)
+	if err := os.WriteFile(filepath.Join(outside, "mine"), []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	inherited, err := syscall.Open(outside, syscall.O_RDONLY, 0) // open for every child, as where a shell has opened it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(inherited)
+	f := start(t, Config{WebServers: 1})
+	client := connect(t, f, "webserv1")
+	for _, test := range []struct{ command, want string }{
+		{fmt.Sprintf("cat /proc/self/fd/%d/mine", inherited), "No such file"},
+		{"ls /proc/1/fd/", "Permission denied"},
+		{"cat <>/proc/1/exe", "Permission denied"},
+		{"touch /run/farm/new", "Read-only file system"},
+		{"mv /run/farm/webserv1.http /run/farm/other", "Read-only file system"},
+		{"ln -sfn / /run/farm/admin.sock", "Read-only file system"},
+		{"unshare -Urm mount -o remount,bind,rw /run/farm", "permission denied"},
+	} {
+		got := run(t, client, "", test.command)
+		if got.Code == 0 || !strings.Contains(strings.ToLower(got.Err), strings.ToLower(test.want)) {
+			t.Errorf("%s: got %+v, want an error with %q", test.command, got, test.want)
+		}
+	}
+	must(t, client, fmt.Sprintf("ln -s /proc/self/fd/%d/../webserv1/home www/htdocs/up; ln -s /proc/self/fd/%d www/htdocs/inherited", socketsFD, inherited))
+	for _, path := range []string{"up/", "inherited/"} {
+		body, _, err := get(t, visitor(t), f.URL+path)
+		if err != nil || strings.Contains(body, "mine") || strings.Contains(body, "releases") {
+			t.Errorf("the web server shows %s: got %q, %v", path, body, err)
+		}
+	}
+}
