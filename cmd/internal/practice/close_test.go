@@ -3,12 +3,18 @@ package practice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"farmrun/testdata/need"
 )
@@ -124,6 +130,75 @@ func openDir(t *testing.T) string {
 	return dir
 }
 
+// killedFarm is where a farm's directory is made by a process that is then killed.
+const killedFarm = "PRACTICE_KILLED_FARM"
+
+// TestKilled sees that hosts end with a process that is killed, and that the next
+// farm removes its directory, but not that of one that runs.
+func TestKilled(t *testing.T) {
+	if os.Getenv(killedFarm) == "yes" {
+		f := start(t, Config{WebServers: 1})
+		fmt.Println("at", f.hosts["webserv1"].addr)
+		select {}
+	}
+	need.Program(t, "cvs")
+	base := openDir(t)
+	t.Setenv("TMPDIR", base)
+	other, err := Start(t.Context(), Config{WebServers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	addr := killFarm(t)
+	waitFor(t, func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	f, err := Start(t.Context(), Config{WebServers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var got []string
+	entries, _ := os.ReadDir(base)
+	for _, e := range entries {
+		got = append(got, filepath.Join(base, e.Name()))
+	}
+	want := []string{f.Dir, other.Dir}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("directories: -want +got:\n%s", diff)
+	}
+}
+
+// killFarm has another process start a farm, kills it, and returns where a host of
+// it was.
+func killFarm(t *testing.T) (addr string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "-test.run", "^TestKilled$")
+	cmd.Env = append(os.Environ(), killedFarm+"=yes")
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	if _, err := fmt.Fscanf(out, "at %s\n", &addr); err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}
+
 // TestDirElsewhere sees that a place for temporary files that will not do is
 // passed over.
 func TestDirElsewhere(t *testing.T) {
@@ -131,13 +206,21 @@ func TestDirElsewhere(t *testing.T) {
 	if err := os.Mkdir(deep, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("TMPDIR", deep)
-	dir, err := newDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(dir)
-	if filepath.Dir(dir) == deep {
-		t.Errorf("got %s, whose sockets would have too long a path", dir)
+	for name, elsewhere := range map[string]string{
+		"sockets would have too long a path": deep,
+		"there is no such directory":         filepath.Join(deep, "none"),
+		"nothing can be written":             "/proc/self",
+	} {
+		t.Setenv("TMPDIR", elsewhere)
+		dir, held, err := newDir()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		defer held.Close()
+		defer os.Remove(dir)
+		if filepath.Dir(dir) == elsewhere {
+			t.Errorf("%s: got %s", name, dir)
+		}
 	}
 }

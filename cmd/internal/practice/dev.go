@@ -187,9 +187,6 @@ func (d *dev) lockAdmin() error {
 	return os.Chmod(d.admin(), 0o555)
 }
 
-// unlockAdmin makes CVSROOT a directory that can be removed.
-func (d *dev) unlockAdmin() { os.Chmod(d.admin(), 0o755) }
-
 // giveTo makes that user the owner of dir and of all in it; -1 is nobody new.
 func giveTo(uid int, dir string) error {
 	if uid < 0 {

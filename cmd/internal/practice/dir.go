@@ -2,41 +2,108 @@ package practice
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 )
 
-// dirPattern names a farm's directory.
-const dirPattern = "farmrun-practice-*"
+// dirPrefix begins the name of a farm's directory.
+const dirPrefix = "farmrun-demo-"
 
 // newDir makes a farm's directory where temporary files are kept, or in /tmp
 // where that will not do. Its path is free of links, as cvs wants its roots,
 // and others may pass through it: where root runs the farm, pserver is not
-// root's.
-func newDir() (string, error) {
-	base, err := filepath.EvalSymlinks(os.TempDir())
+// root's. It is held, and so is not swept, until that is closed or this process
+// ends.
+func newDir() (dir string, held io.Closer, err error) {
+	if dir, held, err = newDirIn(os.TempDir()); err == nil {
+		return dir, held, nil
+	}
+	return newDirIn("/tmp")
+}
+
+func newDirIn(base string) (dir string, held io.Closer, err error) {
+	base, err = filepath.EvalSymlinks(base)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if !suits(base) {
-		base = "/tmp"
+		return "", nil, fmt.Errorf("a practice farm cannot live in %s", base)
 	}
-	dir, err := os.MkdirTemp(base, dirPattern)
+	hidden, err := os.MkdirTemp(base, "."+dirPrefix)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	if err := os.Chmod(dir, 0o711); err != nil {
-		return "", errors.Join(err, os.RemoveAll(dir))
+	dir = filepath.Join(base, filepath.Base(hidden)[1:])
+	err = os.Chmod(hidden, 0o711)
+	if err == nil {
+		held, err = hold(hidden)
 	}
-	return filepath.EvalSymlinks(dir)
+	if err == nil {
+		err = os.Rename(hidden, dir) // others look for this name: it is held already
+	}
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(hidden))
+	}
+	return dir, held, nil
+}
+
+// hold opens a directory of this user, which nobody else may hold.
+func hold(dir string) (*os.File, error) {
+	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()) {
+		err = fs.ErrPermission
+	}
+	if err == nil {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if err != nil {
+		f.Close()
+		return nil, &os.PathError{Op: "hold", Path: dir, Err: err}
+	}
+	return f, nil
+}
+
+// sweep removes the farms under base whose process was killed: nobody holds their
+// directories any more.
+func sweep(base string) {
+	entries, _ := os.ReadDir(base)
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), dirPrefix) {
+			continue
+		}
+		dir := filepath.Join(base, entry.Name())
+		if held, err := hold(dir); err == nil {
+			endStrays(dir)
+			removeDir(dir)
+			held.Close()
+		}
+	}
+}
+
+// removeDir removes a farm's directory, of which CVSROOT cannot be removed as it
+// is (lockAdmin).
+func removeDir(dir string) error {
+	if root, err := os.OpenRoot(dir); err == nil { // follows no link to outside
+		root.Chmod("dev/cvsroot/CVSROOT", 0o755)
+		root.Close()
+	}
+	return os.RemoveAll(dir)
 }
 
 // suits tells whether a farm can live under base: the path of the balancer's
 // socket must not grow too long (sockaddr_un), and for root everybody must be
 // able to pass.
 func suits(base string) bool {
-	const most = 100 - len("/farmrun-practice-4294967295/lb1/run/admin.sock")
+	const most = 100 - len("/farmrun-demo-4294967295/lb1/run/admin.sock")
 	if len(base) > most {
 		return false
 	}

@@ -14,7 +14,8 @@
 //	fmt.Print(visit.Stop())
 //
 // All of it is on loopback and under one temporary directory, and Close leaves
-// nothing behind. It needs sh, the usual POSIX tools, and the programs that
+// nothing behind; where this process is killed instead, its hosts end, and the next
+// farm removes the directory. It needs sh, the usual POSIX tools, and the programs that
 // Missing looks for.
 //
 // On Linux each host has namespaces of its own (user, mount, pid, network, ipc,
@@ -40,6 +41,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/user"
@@ -106,6 +108,7 @@ type Farm struct {
 	dev      *dev
 	balancer *balancer
 
+	held    io.Closer // the directory
 	closing sync.Once
 	closed  error
 	forget  func() bool // no longer closes the farm when ctx is done
@@ -118,11 +121,12 @@ func Start(ctx context.Context, config Config) (*Farm, error) {
 	if err := Need(""); err != nil {
 		return nil, fmt.Errorf("practice farm: %w", err)
 	}
-	dir, err := newDir()
+	dir, held, err := newDir()
 	if err != nil {
 		return nil, fmt.Errorf("practice farm: %w", err)
 	}
-	f := &Farm{Dir: dir, Balancer: "lb1", config: config.orDefaults(), hosts: map[string]*host{}, forget: func() bool { return true }}
+	sweep(filepath.Dir(dir))
+	f := &Farm{Dir: dir, held: held, Balancer: "lb1", config: config.orDefaults(), hosts: map[string]*host{}, forget: func() bool { return true }}
 	if err := f.start(ctx); err != nil {
 		return nil, fmt.Errorf("practice farm: %w", errors.Join(err, f.Close()))
 	}
@@ -237,10 +241,9 @@ func (f *Farm) shut() error {
 		}
 		if f.dev != nil {
 			f.dev.close()
-			f.dev.unlockAdmin()
 		}
 		endStrays(f.Dir)
-		f.closed = os.RemoveAll(f.Dir)
+		f.closed = errors.Join(removeDir(f.Dir), f.held.Close())
 	})
 	return f.closed
 }

@@ -169,10 +169,11 @@ func (m *isolated) Close() error {
 // Isolates returns nil if a machine can have namespaces of its own here, and
 // else why it cannot. It takes some 30 ms.
 func Isolates() error {
-	dir, err := newDir()
+	dir, held, err := newDir()
 	if err != nil {
 		return err
 	}
+	defer held.Close()
 	defer os.RemoveAll(dir)
 	return probe(dir)
 }
