@@ -117,7 +117,11 @@ func notIsolated(err error) string {
 	if err == nil {
 		return ""
 	}
-	return fmt.Sprintf(" that is not isolated (%v), with a short list of programs, which run as you on this machine's files and processes", err)
+	reach := "run as you on this machine's files and processes"
+	if practice.Fences() {
+		reach = "can write to the farm's files only"
+	}
+	return fmt.Sprintf(" that is not isolated (%v), with a short list of programs, which %s", err, reach)
 }
 
 // site writes the site file of the practice farm: the one that comes with

@@ -3,10 +3,13 @@ package practice
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"farmrun/testdata/need"
 )
 
 // TestEscapes sees that a program on a host has no file, no socket and no process
@@ -44,4 +47,52 @@ func TestEscapes(t *testing.T) {
 			t.Errorf("the web server shows %s: got %q, %v", path, body, err)
 		}
 	}
+}
+
+// TestFence sees that a program on a host without namespaces has no file but the
+// farm's to write to or to read, and no process but the host's to end.
+func TestFence(t *testing.T) {
+	need.That(t, Fences(), "the kernel has no Landlock")
+	outside := openDir(t)
+	if err := os.Chmod(outside, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(outside, "mine"), []byte("mine"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	bystander := exec.Command("cat")
+	if os.Getuid() == 0 { // one that the host's user could end
+		bystander.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	if _, err := bystander.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := bystander.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer bystander.Wait()
+	defer bystander.Process.Kill()
+	f := start(t, Config{WebServers: 1, Shared: true})
+	client := connect(t, f, "webserv1")
+	for _, test := range []struct{ command, want string }{
+		{"rm -f " + outside + "/mine", "Permission denied"},
+		{"echo x >>" + outside + "/mine", "Permission denied"},
+		{"cat " + outside + "/mine", "Permission denied"},
+		{"ls /home /root", "Permission denied"},
+		{"mv " + outside + "/mine .", "Permission denied"},
+		{"ln -s / " + f.net() + "/link", "Permission denied"},
+		{"ln -s / link && mv link " + f.net() + "/webserv1.http", "Permission denied"},
+		{"cat " + f.SSHConfig, "Permission denied"},
+		{fmt.Sprintf("kill -9 %d", bystander.Process.Pid), "not permitted"},
+		{fmt.Sprintf("kill -9 %d", os.Getpid()), "not permitted"},
+	} {
+		got := run(t, client, "", test.command)
+		if got.Code == 0 || !strings.Contains(strings.ToLower(got.Err), strings.ToLower(test.want)) {
+			t.Errorf("%s: got %+v, want an error with %q", test.command, got, test.want)
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(outside, "mine")); string(text) != "mine" {
+		t.Errorf("the file outside: got %q, %v", text, err)
+	}
+	must(t, client, "kill $(cat logs/httpd.pid)")
 }

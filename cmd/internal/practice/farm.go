@@ -23,9 +23,9 @@
 // are those of this machine, read-only; /etc, /var, /tmp and the home directory
 // are the host's own; a program there has no capability, sees no process and
 // reaches no network but the host's. Not isolated are the time of the processors,
-// memory and room on the disk. With Config.Shared hosts are in this process, and
-// have a home directory, a port for each thing that listens, and environment
-// variables that say so. From inside a host the world looks like this:
+// memory and room on the disk. With Config.Shared hosts have a home directory, a
+// port for each thing that listens, and environment variables that say so; see
+// Fences for what they can write to. From inside a host the world looks like this:
 //
 //	~/www                  a link to the release that is on the air
 //	~/releases/DATE        releases, checked out of CVS
@@ -61,8 +61,9 @@ type Config struct {
 	SudoPassword string // what sudo asks for on the hosts; "" asks for nothing
 
 	// Shared has the hosts share this machine: their programs are those of a short
-	// list, and run as the user of this process on its files. false gives each
-	// host namespaces of its own, which Start fails without; see Isolates.
+	// list, and where a host Fences they write to the farm's files only; else they
+	// run as the user of this process on its files. false gives each host namespaces
+	// of its own, which Start fails without; see Isolates.
 	Shared bool
 
 	RestartTime   time.Duration // how long a web server is off for a restart; 0 is 200 ms
@@ -142,6 +143,9 @@ func (f *Farm) start(ctx context.Context) (err error) {
 			return err
 		}
 		f.user, f.owners = me.Username, sharedOwners(me)
+		if os.Getuid() == 0 && Fences() {
+			f.user = nobody
+		}
 	}
 	for i := range f.config.WebServers {
 		f.Web = append(f.Web, fmt.Sprintf("webserv%d", i+1))
@@ -274,16 +278,22 @@ type owners struct {
 	pserver    string
 }
 
-// sharedOwners are those of machines that share this one. pserver runs as the
-// user of this process, except that it refuses to be root.
+// nobody is the user of machines that share this one where root runs the farm:
+// pserver refuses to be root.
+const nobody = "nobody"
+
+// sharedOwners are those of machines that share this one. Where these are not
+// fenced, only pserver is not the user of this process.
 func sharedOwners(me *user.User) owners {
 	if os.Getuid() != 0 {
 		return owners{-1, -1, me.Username}
 	}
-	const nobody = "nobody"
 	uid := -1
 	if u, err := user.Lookup(nobody); err == nil {
 		uid, _ = strconv.Atoi(u.Uid)
+	}
+	if Fences() {
+		return owners{uid, uid, nobody}
 	}
 	return owners{-1, uid, nobody}
 }

@@ -71,8 +71,11 @@ func (h *host) start() error {
 	return err
 }
 
-// startShared starts a machine in this process. It closes l.
+// startShared starts a machine in this process, if it cannot be fenced. It closes l.
 func startShared(spec machineSpec, l *net.TCPListener) (io.Closer, error) {
+	if Fences() {
+		return startFenced(spec, l)
+	}
 	return newMachine(spec, l)
 }
 

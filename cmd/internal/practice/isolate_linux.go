@@ -56,7 +56,9 @@ func init() {
 	}
 }
 
-func isMachine() bool { return len(os.Args) == 3 && os.Args[1] == hostArg && os.Getpid() == 1 }
+func isMachine() bool {
+	return len(os.Args) == 3 && os.Args[1] == hostArg && (os.Getpid() == 1 || os.Args[2] != "build")
+}
 
 // Main becomes a machine of a practice farm where this program was started as
 // one, and else returns at once. Call it first in main, and in the TestMain of
@@ -65,9 +67,10 @@ func Main() {
 	if !isMachine() {
 		return
 	}
-	stage := build
-	if os.Args[2] == "serve" {
-		stage = serve
+	stages := map[string]func() error{"build": build, "serve": serve, fenceArg: fence}
+	stage, ok := stages[os.Args[2]]
+	if !ok {
+		return
 	}
 	if err := stage(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -92,6 +95,12 @@ type isolated struct {
 // startIsolated starts a machine in namespaces of its own, which serves l. It
 // closes l, and returns when the machine is ready.
 func startIsolated(spec machineSpec, l *net.TCPListener) (io.Closer, error) {
+	return launch(spec, l, "build", spec.Path, namespaces())
+}
+
+// launch starts this program as a machine, which serves l, and waits until it says
+// that it is ready. It closes l.
+func launch(spec machineSpec, l *net.TCPListener, stage, path string, attr *syscall.SysProcAttr) (io.Closer, error) {
 	defer l.Close()
 	socket, err := l.File()
 	if err != nil {
@@ -103,36 +112,39 @@ func startIsolated(spec machineSpec, l *net.TCPListener) (io.Closer, error) {
 		return nil, err
 	}
 	defer described.Close()
-	return launch([]string{"farmrun", hostArg, "build"}, []string{"PATH=" + spec.Path}, described, socket)
-}
-
-// launch starts this program in new namespaces with these files, and waits until
-// it says that it is ready.
-func launch(args, env []string, files ...*os.File) (*isolated, error) {
 	asleep, life, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer asleep.Close()
-	var trouble bytes.Buffer
-	cmd := &exec.Cmd{
-		Path: "/proc/self/exe", Args: args, Env: env, Dir: "/",
-		Stdin: asleep, Stderr: &trouble, ExtraFiles: files, SysProcAttr: namespaces(),
+	m := &isolated{life: life, cmd: &exec.Cmd{
+		Path: "/proc/self/exe", Args: []string{"farmrun", hostArg, stage}, Env: []string{"PATH=" + path}, Dir: "/",
+		Stdin: asleep, ExtraFiles: []*os.File{described, socket}, SysProcAttr: attr,
+	}}
+	if err := m.start(); err != nil {
+		return nil, errors.Join(err, life.Close())
 	}
-	says, err := cmd.StdoutPipe()
+	return m, nil
+}
+
+func (m *isolated) start() error {
+	var trouble bytes.Buffer
+	m.cmd.Stderr = &trouble
+	says, err := m.cmd.StdoutPipe()
 	if err == nil {
-		err = cmd.Start()
+		err = m.cmd.Start()
+	}
+	if errors.Is(err, syscall.ENOSPC) { // of clone(2), which means this
+		return errors.New("user.max_user_namespaces is used up, see sysctl(8)")
 	}
 	if err != nil {
-		life.Close()
-		return nil, fmt.Errorf("start in new namespaces: %w", err)
+		return fmt.Errorf("start a host: %w", err)
 	}
-	m := &isolated{cmd, life}
 	if said, _ := io.ReadAll(says); string(said) == isReady {
-		return m, nil
+		return nil
 	}
-	m.Close()
-	return nil, errors.New(strings.TrimSpace(trouble.String()))
+	m.end()
+	return errors.New(strings.TrimSpace(trouble.String()))
 }
 
 // isReady is the word of a machine that serves.
@@ -161,9 +173,13 @@ func namespaces() *syscall.SysProcAttr {
 // Close ends the machine and all that runs on it, and returns when that has
 // ended: the kernel sees to it.
 func (m *isolated) Close() error {
+	m.end()
+	return m.life.Close()
+}
+
+func (m *isolated) end() {
 	m.cmd.Process.Kill()
 	m.cmd.Wait()
-	return m.life.Close()
 }
 
 // Isolates returns nil if a machine can have namespaces of its own here, and
@@ -211,9 +227,9 @@ func build() error {
 	if err != nil {
 		return err
 	}
-	defer described.Close()                                                                     // but the next stage has it
-	if err := unix.CloseRange(socketsFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil { // inherited by farmrun
-		return os.NewSyscallError("close_range", err)
+	defer described.Close() // but the next stage has it
+	if err := closeInherited(); err != nil {
+		return err
 	}
 	syscall.Umask(0o022)
 	if err := buildMachine(spec); err != nil {
@@ -222,11 +238,22 @@ func build() error {
 	if err := renounce(); err != nil {
 		return err
 	}
+	return becomeMachine(described, spec.places().bin+":"+spec.Path)
+}
+
+// becomeMachine goes on as serve, with the spec from its beginning. Of the threads
+// of this process only the one that this runs on goes on.
+func becomeMachine(described *os.File, path string) error {
 	if _, err := described.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	env := []string{"PATH=" + spec.places().bin + ":" + spec.Path}
-	return fmt.Errorf("exec: %w", syscall.Exec("/proc/self/exe", []string{"farmrun", hostArg, "serve"}, env))
+	return fmt.Errorf("exec: %w", syscall.Exec("/proc/self/exe", []string{"farmrun", hostArg, "serve"}, []string{"PATH=" + path}))
+}
+
+// closeInherited sees that no program that this one starts has a file that farmrun
+// was started with.
+func closeInherited() error {
+	return os.NewSyscallError("close_range", unix.CloseRange(socketsFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC))
 }
 
 // renounce gives up every capability for good, for whatever this thread runs
