@@ -162,6 +162,9 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	if f.RelPassword == other.RelPassword {
+		t.Error("two farms have the same password")
+	}
 	var got []string
 	entries, _ := os.ReadDir(base)
 	for _, e := range entries {

@@ -236,7 +236,8 @@ func TestCVS(t *testing.T) {
 	}
 }
 
-// TestCommit sees that Rel may change what the hosts then get, and Anon not.
+// TestCommit sees that Rel may change what the hosts then get, and Anon not; and
+// that nobody can have the server run a program.
 func TestCommit(t *testing.T) {
 	f := start(t, Config{WebServers: 1})
 	client := connect(t, f, "webserv1")
@@ -253,9 +254,13 @@ func TestCommit(t *testing.T) {
 		t.Fatalf("login: %+v", got)
 	}
 	must(t, client, "export CVS_PASSFILE=$PWD/pass; cvs -Q -d "+root+" checkout -r Snapshot-2000-09-12 -d work site && cd work && echo less >>README && cvs -Q commit -m less README")
-	got := must(t, client, "cd www && cvs -Q update -C && tail -1 README")
-	if got != "less" {
-		t.Errorf("got %q, want what rel committed", got)
+	got := run(t, client, "", "export CVS_PASSFILE=$PWD/pass; cvs -Q -d "+root+" checkout -d admin CVSROOT && cd admin && echo 'ALL touch /tmp/ran' >>loginfo && cvs -Q commit -m hook loginfo")
+	if got.Code == 0 || !strings.Contains(got.Err, "Permission denied") {
+		t.Errorf("commit to CVSROOT: got %+v", got)
+	}
+	text := must(t, client, "cd www && cvs -Q update -C && tail -1 README")
+	if text != "less" {
+		t.Errorf("got %q, want what rel committed", text)
 	}
 }
 
