@@ -174,7 +174,10 @@ func around(err error, inner *Error) *Error {
 		e.Kind, e.Code = inner.Kind, inner.Code
 	}
 	e.Message = strings.Replace(e.Message, inner.Error(), inner.Message, 1)
-	e.Hint, e.Output = cmp.Or(e.Hint, inner.Hint), cmp.Or(e.Output, inner.Output)
+	if e.Hint == HintOf(inner) { // from within inner, which has the more to say
+		e.Hint = ""
+	}
+	e.Hint, e.Output = cmp.Or(e.Hint, inner.Hint, HintOf(inner)), cmp.Or(e.Output, inner.Output)
 	e.Host, e.Step, e.Where = cmp.Or(inner.Host, e.Host), inner.Step, inner.Where
 	return e
 }

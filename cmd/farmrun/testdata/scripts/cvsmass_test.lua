@@ -1,5 +1,11 @@
 -- A program runs on one server after the other, until it fails.
-local trial = require "trial"
+local farm, tunnel, trial = require "farm", require "tunnel", require "trial"
+
+-- Whoever logs in while another login has the tunnel is told how to do without it.
+local held = tunnel.reverse(farm.hosts("webserv1")[1], { listen = 2401, to = trial.server })
+trial.has(trial.ends(1, "-c", "true", "webserv1"), "; -o ClearAllForwardings=yes does without it")
+held:close()
+
 local words = { "cvsmass", "-dir", "logs", "-program", "touch was-here && test ! -e stop", "webserv1", "webserv2" }
 trial.same(trial.dry(unpack(words)), [[
   webserv1: would run: touch was-here && test ! -e stop (in logs)
