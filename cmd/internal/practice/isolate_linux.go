@@ -119,7 +119,8 @@ func launch(spec machineSpec, l *net.TCPListener, stage, path string, attr *sysc
 	defer asleep.Close()
 	m := &isolated{life: life, cmd: &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{"farmrun", hostArg, stage}, Env: []string{"PATH=" + path}, Dir: "/",
-		Stdin: asleep, ExtraFiles: []*os.File{described, socket}, SysProcAttr: attr,
+		Stdin: asleep, SysProcAttr: attr,
+		ExtraFiles: []*os.File{described, socket, described}, // the last so that Go takes socketsFD for nothing else
 	}}
 	if err := m.start(); err != nil {
 		return nil, errors.Join(err, life.Close())
