@@ -108,11 +108,12 @@ func (l *Lua) helperFunctions() map[string]lua.LGFunction {
 }
 
 const (
-	concatName  = "\x00farmrun: concat\x00"
-	moduloName  = "\x00farmrun: modulo\x00"
-	swappedName = "\x00farmrun: swapped modulo\x00"
-	lengthName  = "\x00farmrun: length\x00"
-	boundName   = "\x00farmrun: bound\x00"
+	helperMark  = "\x00farmrun: "
+	concatName  = helperMark + "concat\x00"
+	moduloName  = helperMark + "modulo\x00"
+	swappedName = helperMark + "swapped modulo\x00"
+	lengthName  = helperMark + "length\x00"
+	boundName   = helperMark + "bound\x00"
 )
 
 // swapped is "%" with its right operand first.

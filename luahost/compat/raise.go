@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -34,16 +35,28 @@ func (l *Lua) position(L *lua.LState, level int) string {
 			return calls[1].Position()
 		}
 	}
-	calls := frame.Stack(L, 0)
+	calls := l.stack(L)
 	for level >= len(calls)-1 && l.Outer(L) != nil {
 		level -= len(calls) - 1 // the last stands for pcall, as the first of the outer thread does
 		L = l.Outer(L)
-		calls = frame.Stack(L, 0)
+		calls = l.stack(L)
 	}
 	if level >= len(calls) {
 		return ""
 	}
 	return calls[level].Position()
+}
+
+// stack returns the calls on L, without the functions that stand for instructions.
+func (l *Lua) stack(L *lua.LState) []frame.Call {
+	return slices.DeleteFunc(frame.Stack(L, 0), func(c frame.Call) bool {
+		for _, helper := range l.helpers {
+			if c.Is(helper) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // plain returns the error value on top of L's stack, in Lua 5.1's words. L

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
 
@@ -436,6 +437,10 @@ func (r *repairer) expr(e ast.Expr) ast.Expr {
 	switch e := e.(type) {
 	case *ast.NumberExpr:
 		r.literal(e)
+	case *ast.StringExpr:
+		if strings.HasPrefix(e.Value, helperMark) {
+			r.refuse(e.Line(), "a string that begins with %q is farmrun's own", helperMark)
+		}
 	case *ast.IdentExpr:
 		r.use(e)
 	case *ast.Comma3Expr:
