@@ -11,7 +11,7 @@ local t = s.text                                    --! there is no "text" in a 
 
 --- a secret is no string
 local s = require("cli").secret "?"
-print("it is " .. s)                                --! cannot perform concat
+print("it is " .. s)                                --! attempt to concatenate local 's' (a userdata value)
 
 --- twice, until both are the same
 local cli, read = require "cli", require "read"
