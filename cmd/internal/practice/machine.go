@@ -49,7 +49,7 @@ func (s machineSpec) places() places {
 		in := func(name string) string { return filepath.Join(s.Dir, name) }
 		return places{s.Dir, in("home"), in("tmp"), in("run"), in("bin"), in("cvsroot"), s.Net, s.Net}
 	}
-	return places{"", "/home/" + s.User, "/tmp", "/run", "/farm/bin", isolatedRepository, "/run/farm", isolatedSockets}
+	return places{"", "/home/" + s.User, "/tmp", "/run", "/practice/bin", isolatedRepository, "/run/farm", isolatedSockets}
 }
 
 // isolatedRepository is the repository on a developers' machine that has a file
