@@ -82,6 +82,7 @@ func (c *coroutines) Resume(L *lua.LState) int {
 		L.Push(lua.LString("cannot resume " + status + " coroutine"))
 		return 2
 	}
+	c.needRoom(L)
 	c.enter(L, co, true)
 	defer c.leave(co)
 	c.attach(co, L.Context())

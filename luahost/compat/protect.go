@@ -18,6 +18,9 @@ import (
 // another, as in Lua 5.1. Each takes room on Go's stack.
 const mostNested = 200
 
+// mostIdle is how many threads are kept for further calls. Each takes some KiB.
+const mostIdle = 256
+
 // Lua is what a state of gopher-lua needs to be Lua 5.1: threads for protected
 // calls, and names for errors.
 //
@@ -66,14 +69,16 @@ func New(L *lua.LState) *Lua {
 // nil if none does.
 func (l *Lua) Outer(L *lua.LState) *lua.LState { return l.nested[L].outer }
 
-// enter notes that L calls inner, a thread, until leave. It raises an error on
-// L where too many are nested.
-func (l *Lua) enter(L, inner *lua.LState, coroutine bool) {
-	depth := l.nested[L].depth + 1
-	if depth >= mostNested {
+// needRoom raises an error on L where it may call no further thread.
+func (l *Lua) needRoom(L *lua.LState) {
+	if l.nested[L].depth+1 >= mostNested {
 		l.throw(L, lua.LString(l.position(L, 1)+"C stack overflow"))
 	}
-	l.nested[inner] = nesting{L, depth, coroutine}
+}
+
+// enter notes that L calls inner, a thread, until leave.
+func (l *Lua) enter(L, inner *lua.LState, coroutine bool) {
+	l.nested[inner] = nesting{L, l.nested[L].depth + 1, coroutine}
 }
 
 func (l *Lua) leave(inner *lua.LState) { delete(l.nested, inner) }
@@ -95,7 +100,6 @@ func (l *Lua) XPCall(L *lua.LState) int {
 func (l *Lua) protected(L *lua.LState, nargs int, onError func(*lua.LState)) int {
 	before := L.GetTop() - nargs - 1
 	if fn := L.Get(before + 1); !isCallable(L, fn) {
-		onError = nil
 		L.Push(lua.LFalse)
 		L.Push(lua.LString("attempt to call a " + fn.Type().String() + " value"))
 		return 2
@@ -120,6 +124,7 @@ func isCallable(L *lua.LState, v lua.LValue) bool {
 func (l *Lua) Call(L *lua.LState, nargs int) *lua.ApiError { return l.call(L, nargs, l.trace) }
 
 func (l *Lua) call(L *lua.LState, nargs int, onError func(*lua.LState)) *lua.ApiError {
+	l.needRoom(L)
 	inner := l.Thread(L, L.Context())
 	l.enter(L, inner, false)
 	current := L.G.CurrentThread
@@ -219,6 +224,9 @@ func (l *Lua) attach(thread *lua.LState, ctx context.Context) {
 func (l *Lua) Release(thread *lua.LState, err *lua.ApiError) {
 	if err != nil && err.Type != lua.ApiErrorRun {
 		return // closures may have variables that are still on it
+	}
+	if len(l.idle) == mostIdle {
+		return
 	}
 	thread.SetTop(0)
 	thread.RemoveContext()
