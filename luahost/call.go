@@ -252,13 +252,18 @@ func (c *Call) Record(what string, values map[string]any) lua.LValue {
 	return c.rt.sealed(what, members)
 }
 
-// Push adds results. Go values become Lua values: nil, booleans, strings and
-// []byte, numbers, time.Duration (as seconds), time.Time (as RFC 3339 has it,
-// the zero time as nil), slices and maps (as tables), structs (as values with
-// fields that a script can read but neither change nor misspell, named in
-// snake_case or as their `lua` tags say), pointers (as what they point
-// to), errors (as values with fields), lua.LValue as it is, and values of a Type
-// by Type.Value.
+// Push adds results. Go values become Lua values:
+//
+//   - nil, booleans, numbers, strings and []byte
+//   - time.Duration, as seconds
+//   - time.Time, in the form of RFC 3339; the zero time as nil
+//   - slices and maps, as tables
+//   - structs, as values with fields that a script can read but neither change
+//     nor misspell, named in snake_case or by their `lua` tags
+//   - pointers, as the value that they point to
+//   - errors, as values with fields
+//   - lua.LValue, unchanged
+//   - values of a Type, by Type.Value
 func (c *Call) Push(values ...any) {
 	for _, v := range values {
 		c.L.Push(c.rt.value(c.L, v))

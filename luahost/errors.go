@@ -85,9 +85,9 @@ type ExitRequest struct{ Code int }
 func (e *ExitRequest) Error() string { return fmt.Sprintf("the script ends with status %d", e.Code) }
 
 // The errors of packages that do not know luahost tell more about themselves
-// by these methods. Kind returns the word of a Kind; Host the name of the host
-// that it happened on; Output the last lines that host said; Names what could
-// have been meant by a name that is not known.
+// by these methods. Kind returns the word of a Kind, and Host the name of the
+// host where it happened. Output returns the last lines of that host's output.
+// Names returns the names that may have been meant by an unknown one.
 type (
 	kinder interface {
 		error

@@ -12,13 +12,13 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// memory is the ceiling on what all threads of a Runtime use together.
+// memory is the ceiling on the memory that all threads of a Runtime use together.
 //
 // gopher-lua asks the context of a thread before each instruction whether it is
 // done, and so a leash can measure on the interpreter's own goroutine, while
 // nothing of the script runs. It does so when the watchdog has seen too much in
-// use, and before a long string is made. Only what is left after a collection of
-// garbage counts.
+// use, and before a long string is made. Only memory still in use after a garbage
+// collection counts.
 type memory struct {
 	most uint64 // the script's part of the ceiling
 	own  uint64 // in use before there was a script

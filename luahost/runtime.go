@@ -41,7 +41,7 @@ type Config struct {
 	// threads together; 0 is DefaultMemory. The script that needs more is ended,
 	// all its threads with it; undo functions then get an eighth of it besides.
 	// It is measured as the growth of Go's heap and stacks since New, less 256 KiB
-	// for each thread, and so what the embedding program keeps counts as well.
+	// for each thread, and so the embedding program's own memory counts as well.
 	Memory uint64
 }
 

@@ -25,7 +25,7 @@ type thread struct {
 	owned  []io.Closer
 	undoes bool     // it may run when the memory ceiling was reached
 	inner  int      // the threads that it waits for; guarded by memory.mu
-	needs  *loading // what it waits for in require, or nil
+	needs  *loading // the module that it waits for in require, or nil
 	depth  int      // of functions of Go within one another
 }
 

@@ -27,7 +27,7 @@ func TestGreedy(t *testing.T) {
 	}
 	for _, s := range luahosttest.Parse(string(text)) {
 		t.Run(s.Name, func(t *testing.T) {
-			runtime.GC() // what is left of the others is no concern of this one
+			runtime.GC() // garbage of the earlier scripts must not count for this one
 			var e *luahost.Error
 			_, err := luahosttest.Run(t, greedyConfig, s.Source, "greedy.lua")
 			if !errors.As(err, &e) || e.Kind != luahost.Script || !strings.Contains(err.Error(), "the script needs more than 64 MiB") || len(e.Where) == 0 {
@@ -70,7 +70,7 @@ func TestAfterGreedy(t *testing.T) {
 	}
 }
 
-// TestNotGreedy: garbage, and what only looks large, are not counted.
+// TestNotGreedy: garbage, and values that only look large, are not counted.
 func TestNotGreedy(t *testing.T) {
 	for name, source := range map[string]string{
 		"garbage":       `for i = 1, 100 do local _ = ("x"):rep(2 ^ 24) .. i end`,

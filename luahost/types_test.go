@@ -37,7 +37,7 @@ type every struct {
 }
 
 // types is a module of values and of decoding.
-// result and nested are what a module may return.
+// result and nested are structs such as modules return.
 type (
 	result struct {
 		Code   int

@@ -111,8 +111,8 @@ func (d demo) hint(programs []practice.Program) string {
 	return fmt.Sprintf("install %s with this system's package manager", practice.Names(programs))
 }
 
-// notIsolated says what the programs on the hosts could do to this machine, if
-// the hosts could not be isolated because of err.
+// notIsolated describes how far the hosts' programs can reach into this machine
+// when err has kept the hosts from being isolated.
 func notIsolated(err error) string {
 	if err == nil {
 		return ""

@@ -83,7 +83,7 @@ func newReader(t *testing.T) *reader {
 	return r
 }
 
-// demo starts the farm and returns what it prints when it is up.
+// demo starts the farm and returns the lines that it prints when it is up.
 func (r *reader) demo() string {
 	cmd := r.command("exec farmrun demo")
 	out, err := cmd.StdoutPipe()

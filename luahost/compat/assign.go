@@ -95,8 +95,8 @@ type assignment struct {
 	stmts []ast.Stmt
 }
 
-// target returns what to assign to in place of target; later are the targets
-// behind it.
+// target returns the expression to assign to in place of target; later are the
+// targets behind it.
 func (a *assignment) target(target ast.Expr, later []ast.Expr) ast.Expr {
 	field, is := target.(*ast.AttrGetExpr)
 	if !is {

@@ -59,8 +59,8 @@ func processor() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkRun compares what a script does. Each body runs 200 times in one call,
-// so that the call does not count.
+// BenchmarkRun compares the operations of a script. Each body runs 200 times in
+// one call, so that the call does not count.
 func BenchmarkRun(b *testing.B) {
 	const loop = `local function work() end
 local function fail() error("no") end

@@ -43,7 +43,8 @@ func TestKnown(t *testing.T) {
 	}
 }
 
-// TestRefused loads what gopher-lua would take, and run as no Lua does.
+// TestRefused loads sources that gopher-lua would accept and then run unlike any
+// Lua.
 func TestRefused(t *testing.T) {
 	for _, test := range []struct{ source, want string }{
 		{"local t = {}\n;(\"x\").y = t", "p:2: a number or a string has no fields that can be set"},

@@ -52,7 +52,7 @@ func (l *Lua) load(L *lua.LState, source, path string, repairs Repairs) (*lua.LF
 	return L.NewFunctionFromProto(proto), nil
 }
 
-// compileWords words what the compiler found.
+// compileWords words an error of the compiler.
 func compileWords(said string) string {
 	if strings.Contains(said, "too many local variables") || said == "register overflow" {
 		return "this function has more than 200 local variables, or values of a list, at once: put some of them into a table"
@@ -76,7 +76,7 @@ func read(source, path string, repairs Repairs) ([]ast.Stmt, []operation, error)
 	return repair(chunk, shape, path, repairs)
 }
 
-// syntaxError words what the parser found.
+// syntaxError words an error of the parser.
 func syntaxError(failed error, source, path string) error {
 	e, is := errors.AsType[*parse.Error](failed)
 	if !is {
@@ -97,9 +97,9 @@ func Skip(source string) string {
 	return source
 }
 
-// helperFunctions are those that stand for what gopher-lua's instructions do
-// otherwise, by the text of a constant that Load puts the function in the place
-// of: so that no script can name, hide or replace them.
+// helperFunctions replace instructions of gopher-lua that behave unlike Lua 5.1's.
+// The key is the text of a constant, for which Load substitutes the function: so
+// no script can name, hide or replace it.
 func (l *Lua) helperFunctions() map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		concatName: lualib.Concat(l.reserve), moduloName: lualib.Mod, swappedName: swapped,
@@ -124,8 +124,8 @@ func swapped(L *lua.LState) int {
 	return lualib.Mod(L)
 }
 
-// bound converts a string that bounds a numeric for; what cannot be converted
-// it leaves to the loop to complain about.
+// bound converts a string that bounds a numeric for. It passes on any value that
+// it cannot convert: the loop raises the error.
 func bound(L *lua.LState) int {
 	if f, ok := arg.ToNumber(L.Get(1)); ok {
 		L.Push(lua.LNumber(f))

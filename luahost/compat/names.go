@@ -68,8 +68,8 @@ func (r *repairer) noteMethod(e *ast.FuncCallExpr) {
 	r.notes[len(r.notes)-1].method = e.Method
 }
 
-// describe names the value of e as Lua 5.1's getobjname does: by what put it
-// into its register.
+// describe names the value of e as Lua 5.1's getobjname does: by the instruction
+// that put it into its register.
 func (r *repairer) describe(e ast.Expr) operand {
 	switch e := e.(type) {
 	case *ast.IdentExpr:
@@ -86,7 +86,8 @@ func (r *repairer) describe(e ast.Expr) operand {
 }
 
 // describeLogical names the right side where the left one, of the other
-// operator, jumps to it; else Lua 5.1 does not see what a register was set by.
+// operator, jumps to it; else Lua 5.1 does not see which instruction set the
+// register.
 func (r *repairer) describeLogical(e *ast.LogicalOpExpr) operand {
 	if left, is := e.Lhs.(*ast.LogicalOpExpr); is && left.Operator != e.Operator {
 		return r.describe(e.Rhs)
@@ -164,8 +165,8 @@ func (n *noted) at(c frame.Call) *operation {
 	return nil
 }
 
-// words says in Lua 5.1's words what gopher-lua said of the instruction that
-// the function at c is at.
+// words returns Lua 5.1's message in place of said, gopher-lua's message about
+// the instruction that the function at c is at.
 func (l *Lua) words(L *lua.LState, c frame.Call, said string) string {
 	if said, is := fixedWords[said]; is {
 		return said

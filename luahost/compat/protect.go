@@ -21,8 +21,8 @@ const mostNested = 200
 // mostIdle is how many threads are kept for further calls. Each takes some KiB.
 const mostIdle = 256
 
-// Lua is what a state of gopher-lua needs to be Lua 5.1: threads for protected
-// calls, and names for errors.
+// Lua makes a state of gopher-lua behave as Lua 5.1: it keeps threads for
+// protected calls, and names for errors.
 //
 // A protected call has a thread of its own, because gopher-lua closes the
 // variables of all functions of a thread when one of them raises an error:

@@ -25,7 +25,7 @@ var (
 
 const driver = "internal/random/driver.lua"
 
-// oracle runs programs by lua5.1 and returns what each shows.
+// oracle runs programs by lua5.1 and returns the output of each.
 func oracle(t *testing.T, sources []string) []string {
 	t.Helper()
 	dir := t.TempDir()

@@ -39,7 +39,7 @@ const mostUpvalues = 60
 // repairer rewrites a syntax tree in one pass.
 type repairer struct {
 	repairs   Repairs
-	shape     // what is still ahead
+	shape     // of the source still ahead
 	scope     *scope
 	refused   *problem
 	notes     []operation
@@ -583,7 +583,7 @@ func (r *repairer) arithmetic(e *ast.ArithmeticOpExpr) ast.Expr {
 	if !r.isLocalVariable(e.Lhs) {
 		return r.helper(moduloName, e.Line(), []ast.Expr{e.Lhs, e.Rhs}, single(e.Lhs), single(e.Rhs))
 	}
-	// Lua 5.1 reads a local variable last: what computes the divisor may set it.
+	// Lua 5.1 reads a local variable last: computing the divisor may set it.
 	return r.helper(swappedName, e.Line(), []ast.Expr{e.Lhs, e.Rhs}, single(e.Rhs), e.Lhs)
 }
 

@@ -5,7 +5,7 @@ import "fmt"
 // mostLevels is how many brackets and blocks may stand in each other, as in Lua 5.1.
 const mostLevels = 200
 
-// shape is what the syntax tree does not tell of a source.
+// shape has the facts about a source that its syntax tree lacks.
 type shape struct {
 	// functions tells of each local statement, in the source's order, whether
 	// it is a local function, whose name its own body sees.

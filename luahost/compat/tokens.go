@@ -172,7 +172,8 @@ func (s *scanner) quoted(quote byte) error {
 	return nil
 }
 
-// escape passes over a backslash and all but the last byte of what it escapes.
+// escape passes over a backslash and all but the last byte of the sequence that
+// it begins.
 func (s *scanner) escape() error {
 	s.at++
 	if s.peek(0) == '\r' && s.peek(1) == '\n' {

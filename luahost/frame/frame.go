@@ -1,8 +1,8 @@
-// Package frame looks at the calls under way on a thread of gopher-lua. What
-// gopher-lua offers passes over functions of Go and does not tell which
-// instruction a function is at, so this reads its frames by reflection; it
-// changes nothing. It belongs to gopher-lua v1.1.2: a later one that has other
-// frames fails the tests of luahost/compat.
+// Package frame reads the running calls of a thread of gopher-lua. gopher-lua's
+// own interface passes over functions of Go and does not tell which instruction
+// a function is at. So this package reads the frames by reflection; it changes
+// nothing. It belongs to gopher-lua v1.1.2: a later version with other frames
+// fails the tests of luahost/compat.
 package frame
 
 import (
@@ -18,7 +18,7 @@ type Call struct {
 	Line int    // 0 for a function of Go, and for one that a tail call has replaced
 	PC   int    // the index of its present instruction
 
-	fn   *lua.LFunction // nil for what a tail call has replaced
+	fn   *lua.LFunction // nil for a function that a tail call has replaced
 	base int            // the index of its first register
 }
 
@@ -78,8 +78,8 @@ func field(t reflect.Type, name string) int {
 	return f.Index[0]
 }
 
-// Position is "path:line: ", as Lua's errors begin; "" for what is no Lua
-// function.
+// Position is "path:line: ", as Lua's errors begin; "" for a function of Go, and
+// for one that a tail call has replaced.
 func (c Call) Position() string {
 	if c.Line <= 0 {
 		return ""
@@ -90,8 +90,9 @@ func (c Call) Position() string {
 // IsGo tells whether the function is one of Go.
 func (c Call) IsGo() bool { return c.fn != nil && c.fn.IsG }
 
-// MayYield tells whether the function could go on if what it calls had yielded:
-// not where that is a metamethod or an iterator, or the function is one of Go.
+// MayYield tells whether the function could go on if its callee had yielded: not
+// where the callee is a metamethod or an iterator, nor where the function is one
+// of Go.
 func (c Call) MayYield() bool {
 	if c.fn == nil {
 		return true
@@ -139,8 +140,8 @@ var typeNames = map[reflect.Type]string{
 	reflect.TypeFor[*lua.LUserData](): "userdata", reflect.TypeFor[*lua.LState](): "thread",
 }
 
-// Callee returns the name by which the function calls what it is calling, "?" if
-// it is not known, and whether that is a method.
+// Callee returns the name by which the function calls its callee, "?" if it is
+// not known, and whether that is a method.
 func (c Call) Callee() (name string, method bool) {
 	if c.fn == nil || c.IsGo() {
 		return "?", false

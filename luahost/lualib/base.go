@@ -54,7 +54,8 @@ func raise(L *lua.LState) int {
 	return 0
 }
 
-// collector is what collectgarbage remembers of Lua's own collector.
+// collector has the settings of Lua's own collector, which collectgarbage only
+// remembers.
 type collector struct{ pause, multiplier int }
 
 func (c *collector) collect(L *lua.LState) int {
@@ -197,8 +198,8 @@ func unpack(L *lua.LState) int {
 	return max(n, 0)
 }
 
-// openIterators sets pairs, ipairs and next. What they call in each turn of a
-// loop is a plain function, for speed.
+// openIterators sets pairs, ipairs and next. Their iterators are plain functions,
+// for speed in each turn of a loop.
 func openIterators(L *lua.LState, globals *lua.LTable) {
 	next := L.NewFunction(next)
 	step := L.NewFunction(ipairsStep)

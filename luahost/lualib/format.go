@@ -48,8 +48,8 @@ type verb struct {
 
 const flags = "-+ #0"
 
-// parseVerb reads the conversion that text begins with, behind its "%", and
-// returns what is left of text, or what is wrong with the conversion.
+// parseVerb reads the conversion at the beginning of text, behind its "%". It
+// returns the rest of text, or a message about an invalid conversion.
 func parseVerb(text string) (v verb, rest, wrong string) {
 	rest = strings.TrimLeft(text, flags)
 	set := text[:len(text)-len(rest)]

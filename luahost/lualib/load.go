@@ -73,7 +73,7 @@ func (l loader) chunk(L *lua.LState, source, name string) int {
 // shownName is how much of a chunk's name errors show.
 const shownName = 60
 
-// chunkName is the name of a chunk as errors show it: what follows "=" or "@",
+// chunkName is the name of a chunk as errors show it: the text behind "=" or "@",
 // or the first line of the source.
 func chunkName(name string) string {
 	switch {

@@ -62,7 +62,7 @@ var signatures = []string{
 	"kinds os.clock |x", "os.difftime n|n", "os.getenv s", "os.remove P", "os.rename PP", "io.open PM", "io.type x", "os.setlocale l|L", "kinds string.gmatch sp", "kinds string.gfind sp",
 }
 
-// call makes a case: what the body of a function without arguments does.
+// call makes a case: the body of a function without arguments.
 func (rng random) call() string {
 	switch rng.IntN(12) {
 	case 0, 1:

@@ -12,8 +12,8 @@ import (
 	"farmrun/luahost/pattern"
 )
 
-// read reads what argument n, a format or a number of bytes, says. ok is false
-// at the end of the file and where there is no number.
+// read reads by argument n, a format or a number of bytes. ok is false at the end
+// of the file and where there is no number.
 func (f *file) read(L *lua.LState, n int) (v lua.LValue, ok bool, err error) {
 	if count, isNumber := L.Get(n).(lua.LNumber); isNumber {
 		return f.bytes(L, arg.ToInteger(float64(count)))
@@ -74,7 +74,7 @@ func (f *file) bytes(L *lua.LState, count int64) (v lua.LValue, ok bool, err err
 	return lua.LString(out.String()), out.Len() > 0, err
 }
 
-// numeral is what C's scanf reads for a number, right or wrong.
+// numeral matches the text that C's scanf reads for a number, right or wrong.
 var numeral = lazyregexp.New(`^[+-]?(0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*([pP][+-]?[0-9]*)?|[0-9]*\.?[0-9]*([eE][+-]?[0-9]*)?)`)
 
 // longestNumeral is how much of a number is looked at.

@@ -81,8 +81,8 @@ func (s *sorter) median(low, middle, up int) {
 	}
 }
 
-// partition separates what is below the pivot, which is in up-1, from the rest
-// and returns where the pivot is then.
+// partition separates the values below the pivot, which is in up-1, from the rest
+// and returns the pivot's new index.
 func (s *sorter) partition(low, up int, pivot lua.LValue) int {
 	i, j := low, up-1
 	for {

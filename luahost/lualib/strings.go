@@ -44,7 +44,8 @@ func relative(position int64, length int) int64 {
 	return max(position, 0)
 }
 
-// within returns what arguments of sub and byte, positions from 1, choose of s.
+// within returns the part of s that arguments of sub and byte, positions from 1,
+// choose.
 func within(s string, first, last int64) string {
 	first, last = max(first, 1), min(last, int64(len(s)))
 	if first > last {

@@ -349,7 +349,7 @@ func plain(v lua.LValue, outer []*lua.LTable) (any, error) {
 	return nil, fmt.Errorf("a %s cannot be written as JSON", v.Type())
 }
 
-// plainFields is plain for what a module has returned.
+// plainFields is plain for a value with fields, which a module has returned.
 func plainFields(fields iter.Seq2[string, lua.LValue], outer []*lua.LTable) (any, error) {
 	members := map[string]any{}
 	for name, value := range fields {

@@ -75,21 +75,21 @@ func (b *binding) checkout(c *luahost.Call) {
 
 // cvs.update(host [, options]) -> files, notes
 //
-// Brings a working copy up to date (cvs -q update -d -P). files is a list of
-// what changed; notes is a list of what else cvs said. A conflict is an error: of
-// kind "refused" if it was foreseen, and "failed" if the files have it in them
-// now. A file has these fields:
+// Brings a working copy up to date (cvs -q update -d -P). files is a list of the
+// changed files; notes is a list of the other lines that cvs printed. A conflict
+// is an error: of kind "refused" if it was foreseen, and "failed" if the files
+// have it in them now. A file has these fields:
 //
 //   - file.path (string): where it is in the working copy
 //   - file.status (string): a letter: U P M A R C ? as cvs has them, G if it was
-//     changed here and merged with what is new, D if it is gone from the
+//     changed here and merged with newer changes, D if it is gone from the
 //     repository, and so from here
 //
 // Options:
 //
 //   - dir: the working copy
 //   - files: a list, to update these alone
-//   - look (false): true only looks what would happen (cvs -n)
+//   - look (false): true only shows the changes that would be made (cvs -n)
 //   - tag, date: to go there and stay
 //   - head (false): true forgets the tag or date
 //   - clean (false): true overwrites local changes, and keeps a copy of each

@@ -177,12 +177,12 @@ func (in *input) read(ctx context.Context, until time.Time) {
 	in.gather(ctx)
 }
 
-// lookWithin is how long it may take to read what was said already.
+// lookWithin is how long look may take to read output that has already arrived.
 const lookWithin = 5 * time.Millisecond
 
-// look reads what came before a deadline and was not read by then: a Read whose
-// deadline has passed returns nothing, even where there is something, and on a
-// busy machine that is when the reader gets to it.
+// look reads the output that came before a deadline and was not read by then. A
+// Read whose deadline has passed returns nothing, even where there is output. On
+// a busy machine the reader gets to it only then.
 func (in *input) look(ctx context.Context) {
 	in.end.by(time.Now().Add(lookWithin))
 	if ctx.Err() == nil {

@@ -144,19 +144,19 @@ type waitOptions struct {
 // fields:
 //
 //   - match.text (string): the text that matched
-//   - match.groups (string[]): what matched the parentheses
+//   - match.groups (string[]): the text that matched each pair of parentheses
 //   - match.before (string): the text before it
 //
 // Besides the cases the table may have:
 //
-//   - timeout: the deadline of the whole wait, however much is said; by default
-//     that of the session
-//   - silence: a deadline for saying nothing at all
-//   - on_timeout: the value, or function, for when one of both has passed
+//   - timeout: the deadline of the whole wait, however much output comes; by
+//     default that of the session
+//   - silence: a deadline for no output at all
+//   - on_timeout: the value, or function, for when either has passed
 //   - on_end: the same for when the program has ended, or said goodbye
 //
-// The functions of on_timeout and on_end get a match with before only. What was
-// said stays, for the next wait.
+// The functions of on_timeout and on_end get a match with before only. The output
+// stays, for the next wait.
 func await(c *luahost.Call) {
 	d := luahost.Arg[*dialogue](c, 1, "a session")
 	cases := choices(c, 2)

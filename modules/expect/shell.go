@@ -217,8 +217,8 @@ func (s *Session) Su(ctx context.Context, name string, take Take) error {
 }
 
 // suSays waits for one of patterns, or fails with ErrSilence when there seems to be a
-// shell. What is typed then would be taken for the password by a su that has yet to
-// ask for it, so one that has said nothing in its line has longer.
+// shell. A su that has yet to ask for the password would take the next input for it.
+// So a su with nothing in its line has longer.
 func (s *Session) suSays(ctx context.Context, patterns []Pattern) (m Match, err error) {
 	for range 5 {
 		m, err = s.Expect(ctx, Wait{Patterns: patterns, Timeout: patienceOf(ctx), Silence: 4 * quietFor})

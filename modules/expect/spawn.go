@@ -93,7 +93,7 @@ func (t *Terminal) Resize(rows, columns int) error {
 	return errors.Join(control, err)
 }
 
-// Echo tells whether the terminal sends back what is typed now: see
+// Echo tells whether the terminal now sends back the keys typed: see
 // termios(3), ECHO. A program that reads key by key may do so itself.
 func (t *Terminal) Echo() (e Echo) {
 	t.conn.Control(func(fd uintptr) {

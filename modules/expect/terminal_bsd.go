@@ -4,7 +4,7 @@ package expect
 
 import "golang.org/x/sys/unix"
 
-// Read reads what the program says. When no program has the terminal open any
+// Read reads the program's output. When no program has the terminal open any
 // more, it fails with EIO or io.EOF.
 func (t *Terminal) Read(p []byte) (int, error) { return t.file.Read(p) }
 

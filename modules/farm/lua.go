@@ -260,10 +260,11 @@ func fold(c *luahost.Call) {
 // farm.each(hosts [, options], work) -> results
 //
 // Calls work(host) for every host, many at once, and waits for all; returns a
-// table of what work returned, by host name: results.web1, or pairs(results). Not for what takes a host off the
-// air: that is farm.rollout. That one host fails does not stop the others; at
-// the end an error of kind "hosts" is raised whose field failures has the
-// errors by host name, for a single host, too. Options:
+// table of work's results by host name: results.web1, or pairs(results). For work
+// that takes a host out of service, use farm.rollout. A host's failure does not
+// stop the others. If one has failed, an error of kind "hosts" is raised at the
+// end; its field failures has the errors by host name, for a single host, too.
+// Options:
 //
 //   - parallel (32): how many at once
 //   - timeout ("1h"): the time for each host's part
@@ -337,8 +338,8 @@ func failuresIn(err error) (failures map[string]error, only bool) {
 	return several.Failures(), several.Why == nil && !exit
 }
 
-// eachFailed words the failure of an each; that of a single host says what the
-// host's own says.
+// eachFailed words the failure of an each; that of a single host has the text of
+// the host's own error.
 func eachFailed(err error) error {
 	var failed *EachError
 	var exit *luahost.ExitRequest

@@ -192,8 +192,9 @@ func (d *dialogue) quiet(ctx context.Context) (bool, error) {
 	return false, d.noMore(ctx, err)
 }
 
-// rest returns what the session has read behind the prompt, such as its last
-// space, and has kept back, once its terminal is no longer lent to it.
+// rest returns the output that the session has read behind the prompt and kept
+// back, such as the prompt's last space, once its terminal is no longer lent to
+// it.
 func (d *dialogue) rest(ctx context.Context) string {
 	_, more, err := d.session.Await(context.WithoutCancel(ctx), nil, DefaultSilence)
 	if !errors.Is(err, io.EOF) {

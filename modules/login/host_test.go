@@ -27,7 +27,7 @@ import (
 //	shell       a shell that knows echo takes over
 //	silence     the host says nothing any more, and is to be told nothing
 //	deaf        the same, whatever it is told
-//	again       it hangs up; what follows is the next login
+//	again       it hangs up; the next login follows
 //
 // and anything else is printed. In a bubble, so that a busy machine makes no pause
 // longer than another.

@@ -65,7 +65,7 @@ func takeCase(rt *luahost.Runtime, v lua.LValue) (Case, error) {
 	return Case{}, fmt.Errorf("behind the pattern stands one of %s, a function, or send = \"…\"", strings.Join(Words(), ", "))
 }
 
-// match is what a function of the site file gets of what matched.
+// match describes the text that matched to a function of the site file.
 type match struct {
 	Text   string
 	Groups []string

@@ -147,7 +147,7 @@ type slowLog struct {
 	lines []string
 }
 
-// Run does what Mark and Watch ask for.
+// Run answers the commands of Mark and Watch.
 func (h *slowLog) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error) {
 	if cmd.Args[2] == markScript {
 		return remote.Result{Stderr: []byte("1 0\n")}, nil

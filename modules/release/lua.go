@@ -47,12 +47,12 @@ type timeOption struct{ Timeout time.Duration }
 //
 // Makes the release dir: fill(new) puts the source's files into new.dir, a
 // hidden directory beside dir, which then takes the name dir, complete. If
-// anything fails, nothing is left; what an earlier build left that died is
+// anything fails, nothing is left; the remains of an earlier build that died are
 // cleared away. A name that is taken is an error of kind "refused".
 // adapt(new) makes the changes that are the site's own, such as local patches,
 // which a release that begins with this one does not take over; a table that
 // it returns is added to the notes. A dry run calls both, with new.dry, to show
-// what they would do. Options:
+// their effects. Options:
 //
 //   - from: a release to begin with, if there is one. new.dir then has its
 //     files, but for those that are not as they came from the source, and
@@ -60,7 +60,7 @@ type timeOption struct{ Timeout time.Duration }
 //   - notes: a table of lines to write down, which release.inspect has as notes
 //   - timeout ("1h"): how long all of that may take
 //
-// What fill and adapt get has fields:
+// fill and adapt get a value new with these fields:
 //
 //   - new.dir (string): the directory to fill; it is there, and empty unless it
 //     began with another release
@@ -74,8 +74,8 @@ type timeOption struct{ Timeout time.Duration }
 //   - record.time (string?): when it was complete, by the host's clock, such
 //     as "2000-09-19T22:10:05Z"; nil if it is not known to be complete
 //   - record.files (integer): how many files it has
-//   - record.bad (string): why it is not to be put on the air, or ""
-//   - record.notes (table<string, string>): what its builder wrote down
+//   - record.bad (string): why it must not go live, or ""
+//   - record.notes (table<string, string>): the notes of its builder
 func build(c *luahost.Call) {
 	host, dir, fill := luahost.Arg[Runner](c, 1, "a host"), c.String(2), c.Function(4)
 	opts := luahost.Options[struct {
@@ -220,7 +220,8 @@ func sweep(c *luahost.Call) { tell(c, workTimeout, Sweep) }
 // Returns which files are not as they were when the release was built, or kept
 // since. The files are read; no source is asked. Each has these fields:
 //
-//   - drift.path (string): the file; what would not fit into a line has "?" in it
+//   - drift.path (string): the file, with "?" for characters that do not fit
+//     into a line
 //   - drift.how (string): "changed", "new", "missing", "link" for a link that
 //     reads otherwise or leads nowhere now, or "mode" or "owner" where that alone
 //     is different, of directories too
@@ -245,7 +246,7 @@ func keep(c *luahost.Call) {
 //
 //   - carried_patch.id (string): its name
 //   - carried_patch.text (string): the patch, as it was applied
-//   - carried_patch.hash (string): what release.hash makes of that
+//   - carried_patch.hash (string): the release.hash of that text
 func carried(c *luahost.Call) { tell(c, lookTimeout, Carried) }
 
 // release.carry(host, dir, id, text [, options])

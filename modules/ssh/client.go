@@ -66,8 +66,8 @@ func (c *Client) Err() error {
 	return c.why
 }
 
-// await returns what open does, or, if ctx is done first, its cause; inTime is
-// false then, and what open returns later is closed.
+// await returns the results of open, or, if ctx is done first, its cause. In that
+// case inTime is false, and the later result of open is closed.
 func await[T io.Closer](ctx context.Context, open func() (T, error)) (got T, inTime bool, err error) {
 	type answer struct {
 		got T

@@ -35,11 +35,11 @@ func flood(w io.Writer) (stop func()) {
 // swept is a host on which the time of a command is over.
 type swept struct {
 	name   string
-	pid    string        // what the shell prints about itself, after a minute
+	pid    string        // the shell's line about itself, printed after a minute
 	late   time.Duration // how much later it does
 	floods bool          // it prints without end, and ends when all of that is taken
-	sweep  string        // what the sweep prints; "" is no sweep, "never" one that does not end
-	ends   string        // what ends the command: "sweep", or a signal
+	sweep  string        // the sweep's output; "" is no sweep, "never" one that does not end
+	ends   string        // the cause of the command's end: "sweep", or a signal
 	took   time.Duration // after the command's time
 	hint   string
 	left   bool

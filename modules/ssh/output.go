@@ -137,7 +137,7 @@ func (m *marker) flush() {
 	m.held = nil
 }
 
-// end flushes what the command's end has cut short.
+// end flushes the beginning of a line that the command's end has cut short.
 func (m *marker) end() {
 	m.find()
 	m.flush()

@@ -9,11 +9,11 @@
 //	defer client.Close()
 //	result, err := client.Run(ctx, remote.Cmd{Line: "uptime"})
 //
-// What it promises beyond golang.org/x/crypto/ssh, on which it is built:
-// every wait ends, with the context or before, in the host's silence too; a
-// command whose time is over is ended on the host with its children; a host
-// key that has changed is always refused; a password is shown to no second
-// host after a first has rejected it.
+// It is built on golang.org/x/crypto/ssh, and promises more: every wait ends,
+// with the context or before, in the host's silence too; a command whose time is
+// over is ended on the host with its children; a host key that has changed is
+// always refused; a password is shown to no second host after a first has
+// rejected it.
 //
 // Its files, in the order of a connection's life: dial.go and jump.go connect,
 // with patience.go as the clock; hostkey.go, algorithms.go, auth.go, keys.go and
@@ -21,7 +21,7 @@
 // connection; run.go, spare.go and output.go a command's life, kill.go its end and
 // waits.go the times that bound them; terminal.go has interactive sessions,
 // forward.go and hostconn.go connections through the host, and timed.go the
-// deadlines of both; errors.go and explain.go say what went wrong.
+// deadlines of both; errors.go and explain.go describe failures.
 package ssh
 
 import (

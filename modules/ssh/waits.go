@@ -9,9 +9,9 @@ import (
 // how long a caller waits; the host is asked where there is a fact to be had.
 type waits struct {
 	// When the time of a command is over, it has grace to end by itself after
-	// SIGTERM. Run returns after end, whatever the host does; only if the host is
-	// busy with the sweep Run waits until sweep for what it finds, and the sweep
-	// goes on behind its back until lost.
+	// SIGTERM. Run returns after end, whatever the host does. Only if the host is
+	// busy with the sweep, Run waits until sweep for its result; the sweep goes on
+	// behind its back until lost.
 	grace, end, sweep, lost time.Duration
 	// moment is how long after that something may take that should be over: a
 	// writer of the caller's, and the host's word that the command has ended.
@@ -26,7 +26,7 @@ type waits struct {
 	place time.Duration
 }
 
-// withDefaults returns w with what it lacks.
+// withDefaults returns w with a default for each time that is 0.
 func (w waits) withDefaults() waits {
 	return waits{
 		grace:  cmp.Or(w.grace, 150*time.Millisecond),

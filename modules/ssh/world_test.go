@@ -81,8 +81,8 @@ func (w *world) read(name string) string {
 	return string(text)
 }
 
-// serve starts s under the name, which goes into the configuration, and
-// returns its port. What s lacks of keys is added, and a command is a process.
+// serve starts s under the name, which goes into the configuration, and returns
+// its port. It adds the keys that s lacks; by default, a command is a process.
 func (w *world) serve(name string, s *sshserver.Server) int {
 	w.t.Helper()
 	l, err := w.net.Listen("tcp", "127.0.0.1:0")

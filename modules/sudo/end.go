@@ -60,7 +60,7 @@ func (d *dialogue) endAsking(pid int) {
 		select {
 		case <-d.began:
 			d.endRoot(ctx, pid, func() {})
-		case <-d.live.Done(): // the runner ends what is left, and no mark will come
+		case <-d.live.Done(): // the runner ends the processes left, and no mark will come
 		}
 	})
 }

@@ -331,8 +331,9 @@ func runUntil(t *testing.T, host sudo.Runner, cmd remote.Cmd, o sudo.Options, wo
 	return <-ended
 }
 
-// left returns the commands on the host that have words in them, once they are
-// what may be left: on a busy machine the ending goes on behind the runner's back.
+// left returns the commands on the host that have words in them, once only may,
+// the permitted ones, are left: on a busy machine the ending goes on behind the
+// runner's back.
 func left(t *testing.T, words, may string) (found string) {
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		found = strings.TrimSpace(root(t, fmt.Sprintf("pgrep -af '[%s]%s' | cut -d' ' -f2- || true", words[:1], words[1:])))

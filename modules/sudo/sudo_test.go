@@ -342,8 +342,8 @@ func TestOneTriesForAll(t *testing.T) {
 	}
 }
 
-// patient is for tests of what is left behind: nothing ends behind their back,
-// however busy the machine is.
+// patient is for tests of the processes left behind: nothing ends behind their
+// back, however busy the machine is.
 var patient = patience{idle: time.Minute, busy: time.Minute, aside: time.Minute}
 
 // expire ends a context as a deadline does, as soon as happened says so.

@@ -41,8 +41,8 @@ func (h *here) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	return h.Shell.Run(ctx, cmd)
 }
 
-// onLoopback returns a Host on the network of this machine, for tests of what it
-// tells of its sockets.
+// onLoopback returns a Host on this machine's network, for tests of the answers
+// about its sockets.
 func onLoopback(t *testing.T) *here {
 	return &here{Shell: remotetest.New(t), dial: new(net.Dialer).DialContext, listen: net.Listen}
 }
@@ -74,7 +74,7 @@ func upper(t *testing.T, l net.Listener) string {
 	})
 }
 
-// serveEach answers what comes to l until the test ends.
+// serveEach answers each connection to l until the test ends.
 func serveEach(t *testing.T, l net.Listener, answer func(net.Conn)) string {
 	t.Helper()
 	var all sync.WaitGroup

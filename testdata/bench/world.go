@@ -131,7 +131,7 @@ func (w *world) buildEarlier(ctx context.Context) error {
 	return command(ctx, tree, "go", "build", "-trimpath", "-o", w.earlier, farmrunPackage)
 }
 
-// command runs a program in a folder. Its error has what the program printed.
+// command runs a program in a folder. Its error has the program's output.
 func command(ctx context.Context, dir string, argv ...string) error {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = dir

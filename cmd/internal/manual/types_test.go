@@ -67,8 +67,8 @@ func exported(t *testing.T) importer.Lookup {
 	return func(path string) (io.ReadCloser, error) { return os.Open(files[path]) }
 }
 
-// function is one that scripts call, and the types of what it pushes: "" is one
-// that Go does not tell.
+// function is a function that scripts call, with the types of the values that it
+// pushes; "" stands for a type that the Go code does not determine.
 type function struct {
 	name   string
 	pushed []string
@@ -106,8 +106,8 @@ func pushing(t *testing.T, positions *token.FileSet, imports types.Importer, mod
 	return list
 }
 
-// pushed returns the types of what a function pushes, of the first call that
-// tells.
+// pushed returns the types of the values that a function pushes. Each type comes
+// from the first call of Push that determines it.
 func pushed(f *ast.FuncDecl, info *types.Info) (list []string) {
 	ast.Inspect(f.Body, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
@@ -128,8 +128,8 @@ func pushed(f *ast.FuncDecl, info *types.Info) (list []string) {
 	return list
 }
 
-// luaType names, as the stubs do, what Call.Push makes of a Go type; "record" is
-// any struct, and "" what Go does not tell.
+// luaType returns the stubs' name for the Lua type to which Call.Push converts a
+// Go type. "record" is any struct; "" is any other type.
 func luaType(t types.Type) string {
 	switch t.String() {
 	case "[]byte", "time.Time":

@@ -155,7 +155,8 @@ func (b *builder) etcEntry(entry fs.DirEntry) {
 	}
 }
 
-// devices makes a /dev with what programs expect, and terminals of its own.
+// devices makes a /dev with the files that programs expect, and terminals of its
+// own.
 func (b *builder) devices() {
 	b.tmpfs("dev")
 	b.dirs("dev/pts", "dev/shm")

@@ -25,11 +25,11 @@
 // reaches no network but the host's. Not isolated are the time of the processors,
 // memory and room on the disk. With Config.Shared hosts have a home directory, a
 // port for each thing that listens, and environment variables that say so; see
-// Fences for what they can write to. From inside a host the world looks like this:
+// Fences for the files that they can write. From inside a host the world looks like this:
 //
-//	~/www                  a link to the release that is on the air
+//	~/www                  a link to the live release
 //	~/releases/DATE        releases, checked out of CVS
-//	~/logs/error           what the web server has to say
+//	~/logs/error           the web server's error log
 //	~/logs/httpd.pid       a process whose end is the end of the web server
 //	sudo, /etc/init.d/httpd  stand-ins; /etc/init.d is there only through sudo
 //	127.0.0.1:80           the web server (through ssh's forwards)

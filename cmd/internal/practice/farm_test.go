@@ -236,8 +236,8 @@ func TestCVS(t *testing.T) {
 	}
 }
 
-// TestCommit sees that Rel may change what the hosts then get, and Anon not; and
-// that nobody can have the server run a program.
+// TestCommit checks that Rel may change the files that the hosts then get, and
+// that Anon may not. Nobody can have the server run a program.
 func TestCommit(t *testing.T) {
 	f := start(t, Config{WebServers: 1})
 	client := connect(t, f, "webserv1")

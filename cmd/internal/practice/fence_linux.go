@@ -65,8 +65,8 @@ func fence() error {
 	return becomeMachine(described, os.Getenv("PATH")) // for each thread has a fence of its own
 }
 
-// fenceRules are the files that a machine has: what it needs of the system, to
-// read, and its own.
+// fenceRules are the files that a machine has: its own, and read-only those of
+// the system that it needs.
 func fenceRules(spec machineSpec) []landlock.Rule {
 	read := []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr", "/opt", "/nix/store", "/gnu/store", "/etc", "/proc", "/dev", "/sys"}
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {

@@ -44,7 +44,7 @@ func (f *Farm) addHost(name, release string) (err error) {
 	return nil
 }
 
-// spec is what all machines of the farm have in common.
+// spec is the part of a machineSpec that all machines of the farm share.
 func (f *Farm) spec(name string) machineSpec {
 	return machineSpec{
 		Name: name, User: f.user, Dir: filepath.Join(f.Dir, name), Net: f.net(),

@@ -59,8 +59,8 @@ const isolatedRepository = "/cvsroot"
 // isolatedSockets is the directory that build opens, as socketsFD.
 const isolatedSockets = "/proc/self/fd/5"
 
-// machine is the insides of a host: the ssh server, the web server and what the
-// init script asks, or the pserver of the repository.
+// machine is the inside of a host: its ssh server, and either a web server with
+// the server that its init script asks, or the repository's pserver.
 type machine struct {
 	spec   machineSpec
 	at     places
@@ -130,7 +130,7 @@ func (m *machine) startSSH(l net.Listener) error {
 	return nil
 }
 
-// startWeb starts the web server and what its init script asks.
+// startWeb starts the web server and the server that its init script asks.
 func (m *machine) startWeb() (err error) {
 	listens := []string{httpSocket(m.at.sockets, m.spec.Name)}
 	if !m.spec.Shared {

@@ -39,8 +39,8 @@ func Missing() []Program {
 	return slices.DeleteFunc(programs(), func(p Program) bool { return has(p.Name) })
 }
 
-// MissingError is what Start returns on a machine without a program that it
-// needs.
+// MissingError is the error of Start on a machine that lacks a program that the
+// farm needs.
 type MissingError struct{ Programs []Program }
 
 func (e *MissingError) Error() string {

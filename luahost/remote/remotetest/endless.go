@@ -127,7 +127,7 @@ func Running(mark string) string {
 	return string(out)
 }
 
-// marks counts what was tried.
+// marks counts the marks that Mark has given.
 var marks atomic.Int64
 
 // Mark returns digits that no other test on this machine has as its mark.

@@ -10,9 +10,9 @@ import (
 	"farmrun/luahost/remote"
 )
 
-// Typist is a person at a terminal, for tests of what gives terminals: it types
-// and reads by hand, without expect. What goes wrong, or takes a minute, ends the
-// test. It belongs to the test's goroutine.
+// Typist is a person at a terminal, for tests of packages that give terminals: it
+// types and reads by hand, without expect. An error, or a wait of a minute, ends
+// the test. It belongs to the test's goroutine.
 type Typist struct {
 	t    testing.TB
 	term remote.Terminal

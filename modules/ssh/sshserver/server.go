@@ -64,9 +64,9 @@ type Server struct {
 	// asked for port 0. The server closes it. nil refuses.
 	Listen func(network, addr string) (net.Listener, error)
 
-	// Grace is how long what a client leaves behind may go on when it has gone:
-	// processes between TERM, or HUP, and KILL, and what it has sent on its way to
-	// where it was sent. 0 is 300 ms.
+	// Grace is how long the remains of a client may go on when it has gone:
+	// processes between TERM, or HUP, and KILL, and data on its way to its
+	// destination. 0 is 300 ms.
 	Grace time.Duration
 
 	Banner  string // shown before the login

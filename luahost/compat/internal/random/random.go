@@ -1,7 +1,6 @@
 // Package random writes random Lua programs that end: for comparing one Lua
 // with another. Each function and each round of a loop burns fuel by tick(),
-// which raises an error once it is used up. What a program shows it shows by
-// out(…).
+// which raises an error once it is used up. Programs print by out(…).
 package random
 
 import (
@@ -28,7 +27,7 @@ func Program(seed uint64) string {
 }
 
 // writer writes one program. Variables are picked at random from those in
-// sight; what they hold is left to chance, so that errors come of their own.
+// scope; their values are left to chance, so that errors come of their own.
 type writer struct {
 	rand   *rand.Rand
 	text   strings.Builder
@@ -367,7 +366,8 @@ func (w *writer) deep(depth int) string {
 	return "(" + left + w.pick(" and ", " or ") + right + ")"
 }
 
-// leave leaves what can be left here, behind a condition mostly.
+// leave writes a break, a yield, a return or an error, whichever is possible
+// here; mostly under a condition.
 func (w *writer) leave() {
 	var how string
 	switch {

@@ -1,8 +1,7 @@
 // Package memnet is a network in memory, for tests: nobody else is on it, so a port
 // on which nothing listens refuses for sure, and no port is taken by a stranger.
-// Its connections have room for what is written, as those of TCP have and net.Pipe
-// has not, so that both ends may speak first. All of it may be used in a bubble
-// of testing/synctest.
+// Its connections buffer writes, as TCP does and net.Pipe does not, so that both
+// ends may speak first. All of it may be used in a bubble of testing/synctest.
 package memnet
 
 import (

@@ -25,10 +25,10 @@ type conn struct {
 func (c *conn) Read(p []byte) (int, error)  { return c.in.read(p) }
 func (c *conn) Write(p []byte) (int, error) { return c.out.write(p) }
 
-// CloseWrite ends what this end says.
+// CloseWrite closes the direction in which this end writes.
 func (c *conn) CloseWrite() error { return c.out.end() }
 
-// Close ends both ways. The other end can still read what was written before.
+// Close closes both directions. The other end can still read earlier writes.
 func (c *conn) Close() error {
 	c.in.abandon()
 	return c.out.end()
