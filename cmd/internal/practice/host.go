@@ -2,8 +2,6 @@ package practice
 
 import (
 	"embed"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -143,18 +141,3 @@ func httpSocket(net, name string) string { return filepath.Join(net, name+".http
 
 // adminSocket is where the balancer takes orders.
 func adminSocket(net string) string { return filepath.Join(net, "admin.sock") }
-
-// file writes the spec where only a program that is handed the file can read it.
-func (s machineSpec) file(dir string) (*os.File, error) {
-	f, err := os.CreateTemp(dir, "spec")
-	if err != nil {
-		return nil, err
-	}
-	os.Remove(f.Name())
-	if err := json.NewEncoder(f).Encode(s); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("describe %s: %w", s.Name, err)
-	}
-	_, err = f.Seek(0, io.SeekStart)
-	return f, err
-}
