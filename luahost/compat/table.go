@@ -44,6 +44,10 @@ func isLarge(e *ast.TableExpr) bool {
 			return true
 		}
 	}
+	last := len(e.Fields) - 1
+	if items > flush && e.Fields[last].Key == nil && severalValues(e.Fields[last].Value) {
+		return true // behind fifty items gopher-lua stores them as the first ones
+	}
 	return weight(e) > large
 }
 

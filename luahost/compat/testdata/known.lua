@@ -131,6 +131,10 @@ end
 local t = f("a", nil, "c")
 out(t[50], t[51], t[52], t[53], t.x)
 
+--- Tables: several values right behind fifty items
+local t = { 1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10, several(3) }
+out(t[1], t[2], t[50], t[51], t[52], t[53], #t)
+
 --- Operators: numbers in a text
 out(1e15 .. "", 2 ^ 53 .. "", 1 / 3 .. "", 0.1 + 0.2 .. "")
 
