@@ -526,12 +526,26 @@ func (r *repairer) not(e *ast.UnaryNotOpExpr) ast.Expr {
 // constant tells whether e is always true or always false.
 func constant(e ast.Expr) (value, is bool) {
 	switch e.(type) {
-	case *ast.TrueExpr, *ast.NumberExpr, *ast.StringExpr:
+	case *ast.TrueExpr, *ast.StringExpr:
 		return true, true
 	case *ast.FalseExpr, *ast.NilExpr:
 		return false, true
 	}
-	return false, false
+	number := isNumber(e)
+	return number, number
+}
+
+// isNumber tells whether e is a number when it is compiled.
+func isNumber(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.NumberExpr:
+		return true
+	case *ast.UnaryMinusOpExpr:
+		return isNumber(e.Expr)
+	case *ast.ArithmeticOpExpr:
+		return isNumber(e.Lhs) && isNumber(e.Rhs)
+	}
+	return false
 }
 
 // concat makes one call of a chain of "..".
