@@ -216,7 +216,7 @@ func (r *repairer) statement(done []ast.Stmt, s ast.Stmt) []ast.Stmt {
 	case *ast.IfStmt:
 		return r.branch(done, s)
 	case *ast.NumberForStmt:
-		r.numberFor(s)
+		return append(done, r.numberFor(s))
 	case *ast.GenericForStmt:
 		return append(done, r.genericFor(s))
 	case *ast.FuncDefStmt:
@@ -308,7 +308,7 @@ func (r *repairer) branch(done []ast.Stmt, s *ast.IfStmt) []ast.Stmt {
 
 // numberFor rewrites a numeric for. A bound that is no number when it is
 // compiled may be a string when it is run.
-func (r *repairer) numberFor(s *ast.NumberForStmt) {
+func (r *repairer) numberFor(s *ast.NumberForStmt) ast.Stmt {
 	s.Init, s.Limit = r.bound(s.Init), r.bound(s.Limit)
 	if s.Step != nil {
 		s.Step = r.bound(s.Step)
@@ -317,6 +317,32 @@ func (r *repairer) numberFor(s *ast.NumberForStmt) {
 	r.declare(s.Name)
 	s.Stmts = r.keep(loop, r.statements(s.Stmts))
 	r.leave()
+	if isPlain(s.Init) && isPlain(s.Limit) && (s.Step == nil || isPlain(s.Step)) || r.repairs&Loops == 0 {
+		return s
+	}
+	if s.Step == nil {
+		s.Step = at(&ast.NumberExpr{Value: "1"}, s.Line())
+	}
+	hoist := &ast.LocalAssignStmt{Names: []string{r.fresh(), r.fresh(), r.fresh()}, Exprs: []ast.Expr{s.Init, s.Limit, single(s.Step)}}
+	hoist.SetLine(s.Line())
+	s.Init, s.Limit, s.Step = ident(hoist.Names[0], s.Line()), ident(hoist.Names[1], s.Line()), ident(hoist.Names[2], s.Line())
+	return do(s, hoist, s)
+}
+
+// isPlain tells whether no part of e changes a local variable that another part
+// of it reads: gopher-lua reads the operands of a loop's values too early.
+func isPlain(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.IdentExpr, *ast.NumberExpr, *ast.StringExpr, *ast.NilExpr, *ast.TrueExpr, *ast.FalseExpr, *ast.Comma3Expr:
+		return true
+	case *ast.AttrGetExpr:
+		return isPlain(e.Object) && isPlain(e.Key)
+	case *ast.UnaryMinusOpExpr:
+		return isPlain(e.Expr)
+	case *ast.FuncCallExpr:
+		return (e.Func == nil || isPlain(e.Func)) && (e.Receiver == nil || isPlain(e.Receiver)) && !slices.ContainsFunc(e.Args, func(arg ast.Expr) bool { return !isPlain(arg) })
+	}
+	return false
 }
 
 func (r *repairer) bound(e ast.Expr) ast.Expr {
@@ -339,7 +365,7 @@ func (r *repairer) genericFor(s *ast.GenericForStmt) ast.Stmt {
 	r.declare(s.Names...)
 	s.Stmts = r.keep(loop, r.statements(s.Stmts))
 	r.leave()
-	if r.repairs&Loops == 0 || len(s.Exprs) == 1 && severalValues(s.Exprs[0]) {
+	if r.repairs&Loops == 0 || len(s.Exprs) == 1 && severalValues(s.Exprs[0]) && isPlain(s.Exprs[0]) {
 		return s
 	}
 	hoist := &ast.LocalAssignStmt{Names: []string{r.fresh(), r.fresh(), r.fresh()}, Exprs: s.Exprs}

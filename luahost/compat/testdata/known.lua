@@ -112,6 +112,13 @@ for i in counter(2) do out(i) end
 for i, c in counter2, 2, 0 do out(i, c) end
 for i in counter(1), nil do out(i) end
 
+--- Loops: a value whose operand changes while it is computed
+local w = true
+local function g() w = 5 return 2 end
+for _, v in pairs({ w / (g)() }) do out(v) end
+w = true
+for i = w - (g)(), 3 do out(i) end
+
 --- Selves: local f = function does not see itself
 local function f() return "outer" end
 local f = function(again) if again then return f(false) end return "inner" end
