@@ -67,20 +67,11 @@ type scope struct {
 func repair(chunk []ast.Stmt, shape *shape, path string, repairs Repairs) ([]ast.Stmt, []operation, error) {
 	r := &repairer{repairs: repairs, shape: *shape}
 	main := &ast.FunctionExpr{ParList: &ast.ParList{}, Stmts: chunk}
-	main.SetLastLine(lastLine(chunk))
 	r.function(main)
 	if r.refused != nil {
 		return nil, nil, &Error{Path: path, Line: r.refused.line, Message: r.refused.message}
 	}
 	return main.Stmts, r.notes, nil
-}
-
-func lastLine(chunk []ast.Stmt) int {
-	if len(chunk) == 0 {
-		return 0
-	}
-	last := chunk[len(chunk)-1]
-	return max(last.Line(), last.LastLine()) + 1
 }
 
 // enter opens a block; leave closes it.
@@ -144,8 +135,8 @@ func (r *repairer) refuse(line int, format string, args ...any) {
 	}
 }
 
-// function rewrites a function and returns how often "..." stands in it.
-func (r *repairer) function(f *ast.FunctionExpr) (varargs int) {
+// function rewrites a function.
+func (r *repairer) function(f *ast.FunctionExpr) {
 	if r.scope != nil {
 		r.scope.closure = true
 	}
@@ -155,9 +146,7 @@ func (r *repairer) function(f *ast.FunctionExpr) (varargs int) {
 		r.declare("arg")
 	}
 	f.Stmts = r.statements(f.Stmts)
-	varargs = r.scope.varargs
 	r.leave()
-	return varargs
 }
 
 // vararg notes a "...".
