@@ -15,6 +15,7 @@ func (rt *Runtime) openLibrary() {
 			return rt.function(name, func(c *Call) { c.results = f(c.L) })
 		},
 		Compile: rt.chunk,
+		Call:    func(L *lua.LState, nargs int) *lua.ApiError { return rt.lua.Call(L, nargs) },
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 
 func baseLibrary(config Config) functions {
 	collector := &collector{pause: 200, multiplier: 200}
-	loader := loader{config.Compile}
+	loader := loader{config.Compile, config.Call}
 	return functions{
 		"assert":         assert,
 		"collectgarbage": collector.collect,

@@ -1,6 +1,7 @@
 package lualib
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 // loader has load and loadstring.
 type loader struct {
 	compile func(L *lua.LState, source, name string) (*lua.LFunction, error)
+	call    func(L *lua.LState, nargs int) *lua.ApiError
 }
 
 func compile(L *lua.LState, source, name string) (*lua.LFunction, error) {
@@ -32,11 +34,13 @@ func (l loader) load(L *lua.LState) int {
 	reader := arg.Function(L, 1)
 	source := pattern.Builder{L: L}
 	for {
-		if err := L.CallByParam(lua.P{Fn: reader, NRet: 1, Protect: true}); err != nil {
-			return push(L, lua.LNil, errorValue(err))
+		top := L.GetTop()
+		L.Push(reader)
+		if err := l.call(L, 0); err != nil {
+			return push(L, lua.LNil, err.Object)
 		}
-		piece := L.Get(-1)
-		L.Pop(1)
+		piece := L.Get(top + 1)
+		L.SetTop(top)
 		s, ok := arg.ToString(piece)
 		switch {
 		case piece == lua.LNil || ok && s == "":
@@ -48,12 +52,10 @@ func (l loader) load(L *lua.LState) int {
 	}
 }
 
-// errorValue is the value that a protected call was ended by.
-func errorValue(err error) lua.LValue {
-	if api, ok := err.(*lua.ApiError); ok {
-		return api.Object
-	}
-	return lua.LString(err.Error())
+// protected is LState.PCall for all results.
+func protected(L *lua.LState, nargs int) *lua.ApiError {
+	api, _ := errors.AsType[*lua.ApiError](L.PCall(nargs, lua.MultRet, nil))
+	return api
 }
 
 func (l loader) chunk(L *lua.LState, source, name string) int {

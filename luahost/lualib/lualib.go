@@ -26,6 +26,9 @@ type Config struct {
 	// Compile compiles a chunk of Lua for load and loadstring. name is for its
 	// errors. nil is LState.Load.
 	Compile func(L *lua.LState, source, name string) (*lua.LFunction, error)
+	// Call calls the function below nargs values on the stack and leaves its
+	// results there, or returns its error. nil is LState.PCall.
+	Call func(L *lua.LState, nargs int) *lua.ApiError
 }
 
 // Open puts the library into the globals of L. Its functions may run on every
@@ -36,6 +39,9 @@ func Open(L *lua.LState, config Config) {
 	}
 	if config.Compile == nil {
 		config.Compile = compile
+	}
+	if config.Call == nil {
+		config.Call = protected
 	}
 	for library, funcs := range map[string]functions{
 		"string": stringLibrary(), "table": tableLibrary(), "math": mathLibrary(), "os": osLibrary(), "debug": debugLibrary(L),

@@ -105,3 +105,10 @@ end)
 local ok = pcall(bench.each, { "a" }, { timeout = "5s" }, function() count() bench.fail("no") end)
 count()
 assert(not ok and failed == 8, failed)
+
+--- an error in the reader of load leaves closures their variables
+local n = 0
+local function count() n = n + 1 end
+assert(load(function() error("x", 0) end) == nil)
+count()
+assert(n == 1)
