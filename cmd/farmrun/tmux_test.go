@@ -21,6 +21,10 @@ type window struct {
 	changed chan struct{} // has room for one; closed at the end
 }
 
+// child runs its arguments as a child of its own, since tmux lets a child of its
+// own go on that is stopped.
+const child = `"$@"; exit`
+
 // tmux is tmux NAME ROWSxCOLUMNS COMMAND [ARG...].
 func (s *stage) tmux(ts *testscript.TestScript, args []string) error {
 	if _, err := exec.LookPath("tmux"); err != nil {
@@ -33,7 +37,7 @@ func (s *stage) tmux(ts *testscript.TestScript, args []string) error {
 	ts.Defer(func() { os.RemoveAll(dir) })
 	rows, columns, _ := strings.Cut(args[1], "x")
 	w := &window{socket: filepath.Join(dir, "tmux"), changed: make(chan struct{}, 1)}
-	w.server = exec.Command("tmux", append([]string{"-S", w.socket, "-f", "/dev/null", "-C", "new-session", "-x", columns, "-y", rows}, args[2:]...)...)
+	w.server = exec.Command("tmux", append([]string{"-S", w.socket, "-f", "/dev/null", "-C", "new-session", "-x", columns, "-y", rows, "sh", "-c", child, "sh"}, args[2:]...)...)
 	w.server.Dir = ts.MkAbs(".")
 	for _, v := range []string{"HOME", "PATH", "NO_COLOR", "TERM", "WORK", "TMPDIR"} {
 		w.server.Env = append(w.server.Env, v+"="+ts.Getenv(v))
@@ -51,7 +55,7 @@ func (s *stage) tmux(ts *testscript.TestScript, args []string) error {
 		return err
 	}
 	ts.Defer(func() {
-		exec.Command("tmux", "-S", w.socket, "kill-server").Run()
+		w.tmux("kill-server")
 		stdin.Close()
 		for range w.changed { // until its end
 		}
@@ -76,10 +80,10 @@ var aTime = regexp.MustCompile(` +\d+(\.\d+)?m?s\b`)
 // screen is screen NAME FILE.
 func (s *stage) screen(ts *testscript.TestScript, args []string) error {
 	w, want := s.windows[args[0]], ts.ReadFile(args[1])
-	late := time.After(20 * time.Second)
+	late := time.After(2 * time.Minute)
 	for {
-		shown, err := exec.Command("tmux", "-S", w.socket, "capture-pane", "-p").Output()
-		got := strings.TrimRight(aTime.ReplaceAllString(string(shown), " 0s"), "\n") + "\n"
+		shown, err := w.tmux("capture-pane", "-p")
+		got := strings.TrimRight(aTime.ReplaceAllString(shown, " 0s"), "\n") + "\n"
 		if got == want {
 			return nil
 		}
@@ -94,8 +98,36 @@ func (s *stage) screen(ts *testscript.TestScript, args []string) error {
 	}
 }
 
-// resize is resize NAME ROWSxCOLUMNS.
+// resize is resize NAME ROWSxCOLUMNS. The command stands still meanwhile: tmux
+// wraps its lines anew some time before it tells anybody, and a terminal cannot be
+// asked on which side of that a drawing came.
 func (s *stage) resize(_ *testscript.TestScript, args []string) error {
+	w := s.windows[args[0]]
 	rows, columns, _ := strings.Cut(args[1], "x")
-	return exec.Command("tmux", "-S", s.windows[args[0]].socket, "resize-window", "-x", columns, "-y", rows).Run()
+	pane, err := w.tmux("display-message", "-p", "#{pane_pid} #{pane_tty}")
+	if err != nil {
+		return err
+	}
+	shell, tty, _ := strings.Cut(strings.TrimSpace(pane), " ")
+	if err := exec.Command("pkill", "-STOP", "-P", shell).Run(); err != nil {
+		return err
+	}
+	defer exec.Command("pkill", "-CONT", "-P", shell).Run()
+	if _, err := w.tmux("resize-window", "-x", columns, "-y", rows); err != nil {
+		return err
+	}
+	for told := ""; told != rows+" "+columns; { // tmux says nothing of it
+		size, err := exec.Command("stty", "-F", tty, "size").Output()
+		if err != nil {
+			return err
+		}
+		told = strings.TrimSpace(string(size))
+	}
+	return nil
+}
+
+// tmux has the window's server do something, and returns its answer.
+func (w *window) tmux(args ...string) (string, error) {
+	out, err := exec.Command("tmux", append([]string{"-S", w.socket}, args...)...).Output()
+	return string(out), err
 }

@@ -234,18 +234,16 @@ func TestCheckoutWaits(t *testing.T) {
 	repo := serve(t, smallSite)
 	repo.admin(t, `mkdir "$R/site/#cvs.lock"`)
 	for name, tc := range map[string]struct {
-		root     string
-		patience time.Duration
-		want     error
-		text     string
+		root string
+		says string // cvs, before its time is up
+		want error
+		text string
 	}{
-		"lock":   {repo.root("anon"), 5 * time.Second, ErrLocked, "/site"}, // by then cvs has said so
-		"silent": {":pserver:anon@" + silent(t) + "/cvsroot", 500 * time.Millisecond, context.DeadlineExceeded, "checkout"},
+		"lock":   {repo.root("anon"), "waiting for", ErrLocked, "/site"},
+		"silent": {":pserver:anon@" + silent(t) + "/cvsroot", "", context.DeadlineExceeded, "checkout"},
 	} {
-		sh := remotetest.New(t)
-		ctx, cancel := context.WithTimeout(t.Context(), tc.patience)
+		ctx, sh := remotetest.TimeUp(t.Context(), remotetest.New(t), tc.says)
 		_, err := (&Client{Runner: sh, Root: tc.root}).Checkout(ctx, CheckoutOptions{Dir: "rel", Module: "site"})
-		cancel()
 		wantError(t, err, tc.want)
 		wantError(t, err, context.DeadlineExceeded)
 		if err != nil && !strings.Contains(err.Error(), tc.text) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/luahost/secret"
 	"farmrun/modules/cvs"
 	"farmrun/modules/ssh"
@@ -82,12 +83,10 @@ func TestFarmFullDisk(t *testing.T) {
 // At the deadline nothing is left of a pull that waited for a lock, or for a
 // server that lost power.
 func TestFarmDeadline(t *testing.T) {
-	for _, fault := range []string{"cvs-lock", "freeze"} {
+	for fault, says := range map[string]string{"cvs-lock": "waiting for", "freeze": ""} {
 		t.Run(fault, func(t *testing.T) {
-			host := login(t, "webserv1")
+			ctx, host := remotetest.TimeUp(t.Context(), login(t, "webserv1"), says)
 			farm.Fault(t, fault, "dev")
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-			defer cancel()
 			_, err := (&cvs.Client{Runner: host, Root: asAnon}).Checkout(ctx, cvs.CheckoutOptions{Dir: "releases/pulled", Module: "site"})
 			if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, cvs.ErrLocked) != (fault == "cvs-lock") {
 				t.Errorf("got %v", err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -175,6 +176,10 @@ func (p *ponderer) Choose(ctx context.Context, f farm.Failed) (farm.Choice, erro
 
 // TestOperatorTakesHisTime: it is not the turn's, nor the run's.
 func TestOperatorTakesHisTime(t *testing.T) {
+	synctest.Test(t, testOperatorTakesHisTime)
+}
+
+func testOperatorTakesHisTime(t *testing.T) {
 	p := &ponderer{decider{choices: []farm.Choice{farm.TakeOver, farm.Retry}}}
 	f := farm.New(farm.Config{Operator: p})
 	said, err := luahosttest.Run(t, luahost.Config{

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"farmrun/luahost/remote"
 	"farmrun/modules/ssh"
@@ -133,9 +133,13 @@ func TestFarmFarEndSilent(t *testing.T) {
 	host := login(t, "webserv1", ssh.Options{})
 	farm.Fault(t, "blackhole", "dev")
 	var set tunnel.Set
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if _, err := set.Reverse(ctx, host, toCVS); !errors.Is(err, tunnel.ErrFarEnd) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	toSilent := toCVS
+	toSilent.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		cancel(context.DeadlineExceeded)
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	if _, err := set.Reverse(ctx, host, toSilent); !errors.Is(err, tunnel.ErrFarEnd) {
 		t.Errorf("got %v, want %v", err, tunnel.ErrFarEnd)
 	}
 }
