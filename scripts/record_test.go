@@ -15,7 +15,7 @@ func TestRecord(t *testing.T) {
 	farm.Exec(t, "webserv1", "rm", "-f", "/home/web/by-hand")
 	t.Cleanup(func() { farm.Exec(t, "webserv1", "rm", "-f", "/home/web/by-hand") })
 
-	s := newScreen(o)
+	s := newWindow(o)
 	s.types("farmrun record webserv1 by-hand.lua")
 	s.asks("webserv1:~$")
 	s.types(`PS1='\t [\#] \u@\h:\w\$ '`)

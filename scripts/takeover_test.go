@@ -2,74 +2,73 @@ package scripts_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"farmrun/testdata/farm"
 	"farmrun/testdata/need"
+	"farmrun/testdata/screen"
 )
 
-// screen is a terminal that tmux runs, with the operator's shell in it.
-type screen struct {
-	*operator
-	socket string
+// window is a terminal with the operator's shell in it.
+type window struct {
+	*screen.Screen
+	t testing.TB
 }
 
-// newScreen starts tmux. Its server ends with the test.
-func newScreen(o *operator) *screen {
+// newWindow opens one, until the test ends.
+func newWindow(o *operator) *window {
 	o.t.Helper()
 	need.Program(o.t, "tmux")
-	s := &screen{o, filepath.Join(o.t.TempDir(), "tmux")}
-	s.tmux("-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "40", "-c", o.dir,
-		"env", "HOME="+farm.Home(), "XDG_STATE_HOME="+o.state(), "PATH="+filepath.Dir(o.exec)+":"+os.Getenv("PATH"), "PS1=here$ ", "ENV=", "sh")
-	o.t.Cleanup(func() { s.tmux("kill-server") })
-	s.asks("here$")
-	return s
+	s, err := screen.Start(o.dir, append(os.Environ(), "HOME="+farm.Home(), "XDG_STATE_HOME="+o.state(),
+		"PATH="+filepath.Dir(o.exec)+":"+os.Getenv("PATH"), "PS1=here$ ", "ENV="), 40, 120, "sh")
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	o.t.Cleanup(s.Close)
+	w := &window{s, o.t}
+	w.asks("here$")
+	return w
 }
 
-func (s *screen) tmux(args ...string) string {
-	s.t.Helper()
-	out, err := exec.Command("tmux", append([]string{"-S", s.socket}, args...)...).CombinedOutput()
+func (w *window) tmux(args ...string) string {
+	w.t.Helper()
+	out, err := w.Tmux(args...)
 	if err != nil {
-		s.t.Fatalf("tmux %s: %v\n%s", strings.Join(args, " "), err, out)
+		w.t.Fatal(err)
 	}
-	return string(out)
+	return out
 }
 
 // types types a line.
-func (s *screen) types(line string) {
-	s.t.Helper()
-	s.tmux("send-keys", "-l", line)
-	s.tmux("send-keys", "Enter")
+func (w *window) types(line string) {
+	w.t.Helper()
+	w.tmux("send-keys", "-l", line)
+	w.tmux("send-keys", "Enter")
 }
 
 // asks waits until the last line on the screen that is not empty ends with text.
-func (s *screen) asks(text string) {
-	s.t.Helper()
-	s.await(func(pane string) bool { return strings.HasSuffix(pane, text) }, text)
+func (w *window) asks(text string) {
+	w.t.Helper()
+	w.await(func(shown string) bool { return strings.HasSuffix(strings.TrimSpace(shown), text) }, text)
 }
 
 // sees waits until text is on the screen.
-func (s *screen) sees(text string) {
-	s.t.Helper()
-	s.await(func(pane string) bool { return strings.Contains(pane, text) }, text)
+func (w *window) sees(text string) {
+	w.t.Helper()
+	w.await(func(shown string) bool { return strings.Contains(shown, text) }, text)
 }
 
-func (s *screen) await(there func(pane string) bool, text string) {
-	s.t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) { // tmux tells nobody
-		if there(strings.TrimSpace(s.tmux("capture-pane", "-p"))) {
-			return
-		}
+func (w *window) await(there func(shown string) bool, text string) {
+	w.t.Helper()
+	if err := w.Await(there); err != nil {
+		w.t.Fatalf("%q does not come: %v\n%s", text, err, w.all())
 	}
-	s.t.Fatalf("%q does not come:\n%s", text, s.all())
 }
 
 // all returns what was on the screen, as far back as tmux knows.
-func (s *screen) all() string { return s.tmux("capture-pane", "-p", "-S", "-") }
+func (w *window) all() string { return w.tmux("capture-pane", "-p", "-S", "-") }
 
 // TestTakeover is a cut-over whose restart fails on the third server: the
 // operator takes it over, mends it by hand, gives it back, has the step done
@@ -84,7 +83,7 @@ func TestTakeover(t *testing.T) {
 	t.Cleanup(func() { farm.Exec(t, "webserv3", "sh", "-c", "pgrep -o nginx >/home/web/logs/httpd.pid") })
 	farm.Exec(t, "webserv3", "sh", "-c", ": >/home/web/logs/httpd.pid")
 
-	s := newScreen(o)
+	s := newWindow(o)
 	s.types("farmrun cutover --settle 0s --hosts '" + hosts + "' 2000-09-19")
 	s.asks("Password for web:")
 	s.types(farm.Password)
@@ -94,7 +93,7 @@ func TestTakeover(t *testing.T) {
 	s.asks("webserv3:~$")
 	s.types("stty size; rm -f logs/httpd.pid; pgrep -o nginx >logs/httpd.pid; /etc/init.d/httpd status")
 	s.sees("httpd is running")
-	s.tmux("resize-window", "-x", "100", "-y", "30")
+	s.tmux("resize-window", "-x", "100", "-y", "30") // the session is told
 	s.types("stty size")
 	s.sees("\n30 100\n")
 	s.tmux("send-keys", "-l", "~.")

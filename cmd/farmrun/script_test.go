@@ -25,6 +25,7 @@ import (
 
 	"farmrun/modules/farm/nodeset"
 	"farmrun/modules/ssh/sshserver"
+	"farmrun/testdata/screen"
 )
 
 func TestMain(m *testing.M) {
@@ -91,7 +92,7 @@ type stage struct {
 	operator  ssh.PublicKey
 	servers   map[string]*server
 	processes map[string]*process
-	windows   map[string]*window
+	windows   map[string]*screen.Screen
 }
 
 // server is a host.
@@ -105,7 +106,7 @@ type stageKey struct{}
 // setup makes a home for the operator, with a key.
 func setup(env *testscript.Env) error {
 	home := filepath.Join(env.WorkDir, "home")
-	s := &stage{dir: env.WorkDir, servers: map[string]*server{}, processes: map[string]*process{}, windows: map[string]*window{}}
+	s := &stage{dir: env.WorkDir, servers: map[string]*server{}, processes: map[string]*process{}, windows: map[string]*screen.Screen{}}
 	env.Values[stageKey{}] = s
 	env.Defer(s.close)
 	env.Setenv("HOME", home)
