@@ -47,10 +47,21 @@ func shell(host, do, undo string) func(*calamity) {
 	}
 }
 
-// turnFaults are the faults, but for those of the clock.
-var turnFaults = []turnFault{
+// operatorFaults befall farmrun itself and who uses it.
+var operatorFaults = []turnFault{
 	{"farmrun killed", turnSteps, func(c *calamity) { c.process.Kill() }},
 	{"the operator's line is cut", []string{"restart", "drain", "switch", "healthy", "enable"}, func(c *calamity) { c.process.Signal(syscall.SIGHUP) }},
+	{"a second operator", []string{"healthy", "drain", "switch", "restart", "enable"}, func(c *calamity) {
+		newOperator(c.t).fails(1, []string{"the farm is locked"}, "cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
+	}},
+	{"the operator's disk is full", []string{"switch", "drain", "restart", "healthy", "enable"}, func(c *calamity) {
+		c.t.Cleanup(func() { os.Remove(filepath.Join(c.o.state(), "full")) })
+		exec.Command("dd", "if=/dev/zero", "of="+filepath.Join(c.o.state(), "full"), "bs=4k").Run() // it fails, when it is full
+	}},
+}
+
+// hostFaults befall a host and the way to it.
+var hostFaults = []turnFault{
 	{"the host reboots", []string{"switch", "restart", "healthy"}, fault("reboot", "webserv2")},
 	{"the host stands still", []string{"healthy", "switch", "restart"}, fault("freeze", "webserv2")},
 	{"sshd stands still", []string{"enable", "drain", "switch", "restart", "healthy"}, fault("stop-sshd", "webserv2")},
@@ -61,6 +72,10 @@ var turnFaults = []turnFault{
 	{"the disk is full", []string{"switch", "drain", "restart", "healthy", "enable"}, shell("webserv2",
 		"dd if=/dev/zero of=/home/.full bs=64k 2>/dev/null || :",
 		"rm /home/.full; pkill -x nginx; while pgrep -x nginx; do sleep 0.02; done; /etc/init.d/httpd start")},
+}
+
+// serviceFaults befall the web server, and the programs that a turn needs.
+var serviceFaults = []turnFault{
 	{"the web server does not come up", []string{"restart", "switch"}, shell("webserv2",
 		"sed -i s/worker_processes/worker_process/ /etc/nginx/nginx.conf", "sed -i s/worker_process\\ /worker_processes\\ / /etc/nginx/nginx.conf")},
 	{"the restart hangs", []string{"restart", "drain", "switch"}, shell("webserv2",
@@ -75,39 +90,28 @@ var turnFaults = []turnFault{
 		"sed -i s:init.d/httpd:init.d/other: /etc/sudoers", "sed -i s:init.d/other:init.d/httpd: /etc/sudoers")},
 	{"HAProxy's socket is gone", turnSteps, shell("lb1",
 		"mv /run/haproxy/admin.sock /run/haproxy/away", "mv /run/haproxy/away /run/haproxy/admin.sock")},
-	{"a second operator", []string{"healthy", "drain", "switch", "restart", "enable"}, func(c *calamity) {
-		newOperator(c.t).fails(1, []string{"the farm is locked"}, "cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
-	}},
-	{"the operator's disk is full", []string{"switch", "drain", "restart", "healthy", "enable"}, func(c *calamity) {
-		c.t.Cleanup(func() { os.Remove(filepath.Join(c.o.state(), "full")) })
-		exec.Command("dd", "if=/dev/zero", "of="+filepath.Join(c.o.state(), "full"), "bs=4k").Run() // it fails, when it is full
-	}},
 }
 
-// TestFaults has each of them befall the turn of the second of three servers at
-// a step: farmrun comes to the end all the same, or halts with an error that
-// names the server, the step and the remedy; no visitor is turned away and no
-// second server is ever out. When the fault is mended, resume brings all servers
-// to the new release. With FARM_FAULTS=all each is tried at all its steps.
-func TestFaults(t *testing.T) {
-	cells := 0
-	try := func(f turnFault, operator func(testing.TB) *operator) {
+// Each of them befalls the turn of the second of three servers at a step: farmrun
+// comes to the end all the same, or halts with an error that names the server, the
+// step and the remedy; no visitor is turned away and no second server is ever out.
+// When the fault is mended, resume brings all servers to the new release. With
+// FARM_FAULTS=all each is tried at all its steps.
+func TestFaultsOfOperator(t *testing.T) { tryFaults(t, operatorFaults, newOperator) }
+func TestFaultsOfHost(t *testing.T)     { tryFaults(t, hostFaults, newOperator) }
+func TestFaultsOfService(t *testing.T)  { tryFaults(t, serviceFaults, newOperator) }
+func TestFaultsOfClock(t *testing.T)    { tryFaults(t, clockFaults, newClockOperator) }
+
+func tryFaults(t *testing.T, faults []turnFault, operator func(testing.TB) *operator) {
+	for _, f := range faults {
 		steps := f.steps
 		if os.Getenv("FARM_FAULTS") != "all" {
 			steps = steps[:1]
 		}
 		for _, step := range steps {
-			cells++
 			t.Run(f.name+" at "+step, func(t *testing.T) { befall(t, operator(t), f, step) })
 		}
 	}
-	for _, f := range turnFaults {
-		try(f, newOperator)
-	}
-	for _, f := range clockFaults {
-		try(f, newClockOperator)
-	}
-	t.Logf("%d cells", cells)
 }
 
 // befall tries one cell of the table.

@@ -24,8 +24,8 @@ func locked(t *testing.T, script string) {
 	}
 }
 
-// TestKilled kills farmrun in the second server's turn, and resumes; TestFaults
-// tries that at all steps.
+// TestKilled kills farmrun in the second server's turn, and resumes.
+// TestFaultsOfOperator tries that at all steps.
 func TestKilled(t *testing.T) {
 	for _, step := range []string{"switch", "enable"} {
 		t.Run(step, func(t *testing.T) {

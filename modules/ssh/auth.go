@@ -91,6 +91,9 @@ func (l *login) next(at *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 			return method, nil
 		}
 	}
+	if l.ctx.Err() != nil { // for which a method was given up, the agent's for example
+		return nil, context.Cause(l.ctx)
+	}
 	l.refused = l.noWayIn(at)
 	return nil, l.refused
 }

@@ -116,7 +116,8 @@ func (l *login) handshake(w *wire) (*Client, error) {
 	conn, channels, requests, err := ssh.NewClientConn(w, l.settings.Addr(), config)
 	l.auth.finish(err)
 	l.endRenewal(err == nil)
-	if !stop() && err == nil {
+	stop()
+	if err == nil && l.ctx.Err() != nil {
 		err = context.Cause(l.ctx)
 		conn.Close()
 	}
