@@ -85,14 +85,30 @@ func (r *repairer) describe(e ast.Expr) operand {
 	return operand{}
 }
 
-// describeLogical names the right side where the left one, of the other
-// operator, jumps to it; else Lua 5.1 does not see which instruction set the
-// register.
+// describeLogical names the right side where Lua 5.1 comes to the instruction that
+// set the register, for on its way it takes every jump.
 func (r *repairer) describeLogical(e *ast.LogicalOpExpr) operand {
-	if left, is := e.Lhs.(*ast.LogicalOpExpr); is && left.Operator != e.Operator {
+	if fallsThrough(e.Lhs, e.Operator == "and") {
 		return r.describe(e.Rhs)
 	}
 	return operand{}
+}
+
+// fallsThrough tells whether one who takes every jump in the code of a condition
+// comes to the code behind it, which is there for when the condition has a value.
+func fallsThrough(condition ast.Expr, value bool) bool {
+	switch e := condition.(type) {
+	case *ast.LogicalOpExpr:
+		and := e.Operator == "and"
+		if fallsThrough(e.Lhs, and) {
+			return fallsThrough(e.Rhs, value)
+		}
+		return and != value // its jump is for when the whole is false after "and", true after "or"
+	case *ast.UnaryNotOpExpr:
+		return fallsThrough(e.Expr, !value)
+	}
+	fixed, is := constant(condition)
+	return is && fixed == value
 }
 
 func (r *repairer) kindOf(name string) operand {
@@ -251,7 +267,7 @@ func (l *Lua) helperWords(L *lua.LState, calls []frame.Call, message string) str
 		return at + attempt("get length of", o.operand(0), kind)
 	}
 	if n, _ := fmt.Sscanf(said, "attempt to concatenate a %s value", &kind); n == 1 && calls[0].Is(l.helpers[concatName]) {
-		return at + attempt("concatenate", o.operand(badText(L, len(o.operands))), kind)
+		return at + attempt("concatenate", o.operand(badText(L)), kind)
 	}
 	return message
 }
@@ -269,23 +285,12 @@ func badNumber(L *lua.LState) int {
 	return 0
 }
 
-// badText returns which of count operands of "..", from 0, cannot be joined: the
-// last two are joined first. Of a result of a metamethod it supposes that it can.
-func badText(L *lua.LState, count int) int {
-	right := L.Get(count)
-	for i := count - 1; i > 0; i-- {
-		left := L.Get(i)
-		_, leftOK := arg.ToString(left)
-		_, rightOK := arg.ToString(right)
-		joins := L.GetMetaField(left, "__concat") != lua.LNil || L.GetMetaField(right, "__concat") != lua.LNil
-		switch {
-		case leftOK && rightOK, joins:
-			right = lua.LString("")
-		case leftOK:
-			return i
-		default:
-			return i - 1
-		}
+// badText returns which of the operands of "..", from 0, cannot be joined: one of
+// the last two that are left below the error.
+func badText(L *lua.LState) int {
+	last := L.GetTop() - 1
+	if _, ok := arg.ToString(L.Get(last - 1)); ok {
+		return last - 1
 	}
-	return -1
+	return last - 2
 }

@@ -77,25 +77,28 @@ func Mod(L *lua.LState) int {
 }
 
 // Concat returns the operator ".." as a function of its operands, of which there
-// are two or more. It calls reserve before it makes a string of more than large
+// are two or more, and of which those are left that it has come to when it fails:
+// the last has then not been joined to the one before. It calls reserve before it makes a string of more than large
 // bytes; reserve raises an error if there is no room for so many.
 func Concat(reserve func(L *lua.LState, bytes int)) lua.LGFunction {
 	return func(L *lua.LState) int {
-		result := L.Get(L.GetTop())
-		for i := L.GetTop() - 1; i > 0; {
-			first := i + 1
-			for first > 1 && isText(L.Get(first-1)) && isText(result) {
+		for last := L.GetTop(); last > 1; {
+			right, first := L.Get(last), last
+			for first > 1 && isText(L.Get(first-1)) && isText(right) {
 				first--
 			}
-			if first <= i {
-				result = join(L, first, i, result, reserve)
-				i = first - 1
-				continue
+			var result lua.LValue
+			if first < last {
+				result = join(L, first, last-1, right, reserve)
+				last = first
+			} else {
+				result = concatMeta(L, L.Get(last-1), right)
+				last--
 			}
-			result = concatMeta(L, L.Get(i), result)
-			i--
+			L.SetTop(last)
+			L.Replace(last, result)
 		}
-		return push(L, result)
+		return 1
 	}
 }
 

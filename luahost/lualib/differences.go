@@ -33,7 +33,7 @@ var Differences = []Difference{
 	{"`-0`", "It is `0`, also where an operation gives it."},
 	{"`x % n`", "With a whole number for `n` in the script it is exact, also where Lua 5.1 rounds: beyond 2^53."},
 	{"`for … in`", "More than three values behind `in` are refused: lua5.1 mixes up the loop's variables then."},
-	{"Metamethods", "`__newindex` is called for a key that is nil, too. `__unm` gets its operand once. " +
+	{"Metamethods", "`__newindex` is called for a key that is nil or NaN, too. `__unm` gets its operand once. " +
 		"All but `__index` and `__newindex` have to be functions, or are as if they were not there. `__mode` has no effect."},
 	{"Errors", "In an expression over several lines, other than a call, the error may name another of the lines."},
 	{"Global variables", "Reading one that is not set is an error, and so is setting one within a function: write `local`."},

@@ -378,3 +378,38 @@ end
 --- Lines: that end as on Windows
 local f = loadstring("local x = 'a\\\r\nb', [[\r\nc\r\nd]]\r\n-- e\r\nreturn x, nil + x", "=w")
 out(pcall(f))
+
+--- Names: of what is chosen by operators
+local a, b, obj = 1, nil, { x = true, y = true }
+local T, F = true, false
+for i, f in ipairs {
+  function() return (a and obj.x) .. "" end,
+  function() return (b or obj.x) .. "" end,
+  function() return ((a or b) and obj.x) .. "" end,
+  function() return ((a and T) or obj.x) .. "" end,
+  function() return (((a and T) or b) and obj.x) .. "" end,
+  function() return (((a and T) or (false and obj.y)) and obj.x) .. "" end,
+  function() return (((a and F) or (b or T)) and obj.x) .. "" end,
+  function() return (not (a and F) and obj.x) .. "" end,
+  function() return (not (b or F) and obj.x) .. "" end,
+  function() return ((not not a) and obj.x) .. "" end,
+  function() return ((a == 1) and obj.x) .. "" end,
+  function() return ((a == 1 or b) and obj.x) .. "" end,
+  function() return ((a ~= 1 and b) or obj.x) .. "" end,
+  function() return (1 and obj.x) .. "" end,
+  function() return (nil or obj.x) .. "" end,
+  function() return ((true or b) and obj.x) .. "" end,
+  function() return ((b and 1) or obj.x) .. "" end,
+  function() return ((obj.y or a) and obj.x) .. "" end,
+  function() return ((obj.y and a) or (b or F) or (a and obj.y) and obj.x) .. "" end,
+} do
+  out(i, pcall(f))
+end
+
+--- Names: behind a result of a metamethod
+local gives = setmetatable({}, { __concat = function() return nil end })
+local name = true
+out(pcall(function() return 1 .. gives .. 2 end))
+out(pcall(function() return name .. gives .. 2 end))
+out(pcall(function() return gives .. name .. 2 end))
+out(pcall(function() return 1 .. (gives) .. name .. gives .. "x" end))
