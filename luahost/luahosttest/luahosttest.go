@@ -12,6 +12,7 @@
 package luahosttest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -124,9 +125,8 @@ func Run(t *testing.T, config luahost.Config, source, path string) (said string,
 		b.WriteString(text)
 	}
 	config.Log = func(text string) { t.Log(text) }
-	if config.Timeout == 0 {
-		config.Timeout = time.Minute
-	}
+	config.Timeout = cmp.Or(config.Timeout, 10*time.Minute)
+	config.Stretch = cmp.Or(config.Stretch, config.Timeout) // how busy the machine is does not matter
 	rt := luahost.New(t.Context(), config)
 	defer rt.Close()
 	err = rt.Run(source, path)

@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"farmrun/luahost/remote"
 )
 
 // urgentConn reads a TCP connection such that a byte which was sent out of band
@@ -64,7 +66,7 @@ func readOnce(fd int, p []byte) (n int, control bool, err error) {
 	if atMark(fd) {
 		p, control = p[:1], true
 	}
-	if n, err = again(func() (int, error) { return unix.Read(fd, p) }); err != nil {
+	if n, err = remote.Receive(fd, p, 0); err != nil {
 		return endOf(err)
 	}
 	if control || n == 0 || !atMark(fd) {
@@ -89,10 +91,7 @@ func endOf(err error) (int, bool, error) {
 // peek returns the next byte.
 func peek(fd int) (byte, error) {
 	var next [1]byte
-	n, err := again(func() (int, error) {
-		n, _, err := unix.Recvfrom(fd, next[:], unix.MSG_PEEK)
-		return n, err
-	})
+	n, err := remote.Receive(fd, next[:], unix.MSG_PEEK)
 	if err == nil && n == 0 {
 		err = io.EOF
 	}
@@ -105,18 +104,12 @@ func atMark(fd int) bool {
 	return err == nil && at != 0
 }
 
-func again(call func() (int, error)) (int, error) {
-	for {
-		if n, err := call(); err != unix.EINTR {
-			return n, err
-		}
-	}
-}
-
 // tryWrite writes what the connection takes at once.
 func (u *urgentConn) tryWrite(p []byte) (n int, err error) {
 	err = u.raw.Write(func(fd uintptr) bool {
-		n, _ = again(func() (int, error) { return unix.Write(int(fd), p) })
+		for n, err = unix.Write(int(fd), p); err == unix.EINTR; {
+			n, err = unix.Write(int(fd), p)
+		}
 		return true
 	})
 	return max(n, 0), err

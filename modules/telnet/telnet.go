@@ -14,12 +14,13 @@
 // not confused; AskBinary does.
 //
 // options.go agrees and refuses, decode.go takes apart what the host sends,
-// write.go sends; urgent.go has nothing get lost that is sent out of band.
+// write.go sends.
 package telnet
 
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ type Conn struct {
 	conn net.Conn
 
 	reading sync.Mutex
+	input   io.Reader // conn, with the data mark (RFC 854, "synch") in its place: an IAC is before it
 	decoder decoder
 	failed  error // ends all reading
 
@@ -63,8 +65,7 @@ func Dial(ctx context.Context, network, addr string, o remote.TerminalOptions) (
 
 // New returns the client's end of conn, which then belongs to the Conn.
 func New(conn net.Conn, o remote.TerminalOptions) *Conn {
-	keepUrgent(conn)
-	c := &Conn{conn: conn, options: options{terminal: o.WithDefaults()}}
+	c := &Conn{conn: conn, input: remote.ReadUrgent(conn), options: options{terminal: o.WithDefaults()}}
 	c.decoder.handler = c
 	return c
 }
@@ -126,7 +127,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		if c.failed != nil {
 			return 0, c.failed
 		}
-		n, err := c.conn.Read(p)
+		n, err := c.input.Read(p)
 		remote.AckAtOnce(c.conn)
 		c.mu.Lock()
 		n, c.failed = c.decoder.decode(p[:n])
