@@ -24,14 +24,14 @@ func TestLua(t *testing.T) {
 		return luahost.Config{
 			Modules: []luahost.Module{bench(new([]string)), types()},
 			Find:    findNamed,
-			Timeout: 10 * time.Second,
+			Timeout: time.Minute,
 		}
 	})
 }
 
 // partTimeout is the deadline of a host's part in bench.each, unless it is told
 // another.
-const partTimeout = 10 * time.Second
+const partTimeout = time.Minute
 
 // bench is a module of primitives to try the Lua host with.
 func bench(events *[]string) luahost.Module {
@@ -169,7 +169,7 @@ func run(t *testing.T, source string) outcome {
 		Print:   func(host, text string) { mu.Lock(); defer mu.Unlock(); said.WriteString(text) },
 		Log:     func(text string) { t.Log(text) },
 		Stretch: time.Second,
-		Timeout: 5 * time.Second,
+		Timeout: time.Minute,
 	})
 	defer rt.Close()
 	err := rt.Run(source, "test.lua")

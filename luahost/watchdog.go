@@ -3,6 +3,7 @@ package luahost
 import (
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -20,12 +21,11 @@ type watchdog struct {
 	since time.Time
 	seen  time.Time     // the since of the last look
 	last  time.Time     // when that was
+	spent time.Duration // processorTime then
 	ran   time.Duration // how long the owner has run since it was first seen
 }
 
-// lookEvery is how often the watchdog looks. A look that comes much later than
-// that tells that the machine has more to do than it can: the owner has waited
-// for its turn as the watchdog has, and is not blamed for it.
+// lookEvery is how often the watchdog looks.
 const lookEvery = 50 * time.Millisecond
 
 // lookAgain is how soon it looks again when half of the memory is in use, since
@@ -84,17 +84,27 @@ func (w *watchdog) pause() time.Duration {
 	return lookEvery
 }
 
-// see counts how long the owner has run, without the time that measuring the
-// memory takes.
+// see counts how long the owner has run since the last look, without the time that
+// measuring the memory takes. When the machine has more to do than it can, the owner
+// waits for its turn as everybody does, and is not blamed for it: what this process
+// has not worked, the owner has not.
 func (w *watchdog) see() {
-	now := time.Now()
-	if w.seen != w.since {
-		w.seen, w.last, w.ran = w.since, w.since, 0
+	now, spent := time.Now(), processorTime()
+	switch {
+	case w.seen != w.since:
+		w.seen, w.ran = w.since, 0
+	case !w.memory.measuring.Load():
+		w.ran += min(now.Sub(w.last), spent-w.spent)
 	}
-	if !w.memory.measuring.Load() {
-		w.ran += min(now.Sub(w.last), 4*lookEvery)
-	}
-	w.last = now
+	w.last, w.spent = now, spent
+}
+
+// processorTime returns for how long processors have worked for this process: see
+// getrusage(2).
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // stop ends the timer.

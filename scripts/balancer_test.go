@@ -95,7 +95,7 @@ func TestHAProxyOverTCP(t *testing.T) {
 		  print(pcall(pool.drain, farm.hosts("webserv2")[1]))
 		  pool.enable(host)
 		  pool.check(host)
-		  print((pool.state(host)))
+		  print((pool.state(host):match "%a+")) -- without the count of its checks
 		end)`)
 	got := o.ok("try.lua").out
 	want := "webserv1: MAINT\nwebserv1: false\thaproxy on lb1 has drained webserv1 already: an earlier run has left it so, or somebody is at work there\nwebserv1: UP\n"

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/modules/farm/nodeset"
 	"farmrun/modules/ssh/sshserver"
 	"farmrun/testdata/screen"
@@ -93,6 +94,7 @@ type stage struct {
 	servers   map[string]*server
 	processes map[string]*process
 	windows   map[string]*screen.Screen
+	releases  []func() // of ports
 }
 
 // server is a host.
@@ -144,6 +146,9 @@ func (s *stage) close() {
 	}
 	for _, server := range s.servers {
 		server.Close()
+	}
+	for _, release := range s.releases {
+		release()
 	}
 }
 
@@ -215,14 +220,20 @@ func (s *stage) host(name, fault, password string) (port int, err error) {
 	}
 	s.servers[name] = h
 	port = listener.Addr().(*net.TCPAddr).Port
-	if fault == "-off" {
-		listener.Close()
-	} else {
-		go h.Serve(listener)
+	go h.Serve(listener)
+	if fault == "-off" { // somebody else could get the port of one that was ended
+		var release func()
+		if port, release, err = remotetest.RefusingPort(); err != nil {
+			return 0, err
+		}
+		s.releases = append(s.releases, release)
 	}
 	entry := fmt.Sprintf("Host %s\n  HostName 127.0.0.1\n  Port %d\n  User op\n", name, port)
-	if fault == "-silent" || fault == "-lost" { // the others may be slow on a busy machine
-		entry += "  ConnectTimeout 1\n  ServerAliveInterval 1\n  ServerAliveCountMax 1\n"
+	switch fault { // the others may be slow on a busy machine
+	case "-silent":
+		entry += "  ConnectTimeout 1\n"
+	case "-lost":
+		entry += "  ServerAliveInterval 1\n  ServerAliveCountMax 1\n"
 	}
 	err = s.add("config", entry)
 	if fault == "-unknown" {

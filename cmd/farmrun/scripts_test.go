@@ -28,7 +28,7 @@ func TestScripts(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			// The tunnels are for the farmruns that the test starts.
 			cmd := exec.CommandContext(ctx, "farmrun", "-o", "ClearAllForwardings=yes", "demo", "-n", "2", name+"_test.lua")

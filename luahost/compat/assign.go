@@ -8,7 +8,8 @@ import (
 
 // assign rewrites an assignment. gopher-lua compiles the last value straight
 // into its target, before the others were read, and reads a key that is a local
-// variable before the value.
+// variable before the value. What "and" and "or" choose may never reach a local
+// variable.
 func (r *repairer) assign(s *ast.AssignStmt) ast.Stmt {
 	for i, target := range s.Lhs {
 		s.Lhs[i] = r.expr(target)
@@ -20,7 +21,7 @@ func (r *repairer) assign(s *ast.AssignStmt) ast.Stmt {
 	if len(s.Lhs) == 1 && len(s.Rhs) == 1 {
 		unadjust(s.Rhs[0])
 	}
-	if r.repairs&Assignments == 0 || len(s.Lhs) == 1 && len(s.Rhs) == 1 && !r.keyMayChange(s) {
+	if r.repairs&Assignments == 0 || len(s.Lhs) == 1 && len(s.Rhs) == 1 && !r.keyMayChange(s) && !r.choosesForLocal(s) {
 		return s
 	}
 	a := assignment{repairer: r, line: s.Line()}
@@ -80,6 +81,13 @@ func (r *repairer) keyMayChange(s *ast.AssignStmt) bool {
 		return false
 	}
 	return true
+}
+
+// choosesForLocal tells whether the single value is chosen by "and" or "or", and the
+// target is a local variable.
+func (r *repairer) choosesForLocal(s *ast.AssignStmt) bool {
+	_, chooses := s.Rhs[0].(*ast.LogicalOpExpr)
+	return chooses && r.isLocalVariable(s.Lhs[0])
 }
 
 func (r *repairer) isLocalVariable(e ast.Expr) bool {

@@ -15,7 +15,8 @@
 //   - Assignments (#440): the last of several values is compiled straight
 //     into its target, before the others are read; a key that is a local
 //     variable is read before the value; a value in parentheses is computed
-//     over other variables.
+//     over other variables; a local variable keeps its value in x = y and z if
+//     y, which is no local variable, is nil or false.
 //   - Constants (#540): a jump to the head of a loop goes wrong where a jump
 //     stands there, which a constant condition or a break makes.
 //   - Breaks: a break does not close the variables of a block within the loop,

@@ -290,7 +290,7 @@ func (r *run) starve(ctx context.Context) bool {
 // that does after heedWithin, or longer where the line is slow.
 const (
 	heedWithin = 300 * time.Millisecond
-	tellWithin = 1500 * time.Millisecond
+	tellWithin = 3 * time.Second
 	endWithin  = 10 * time.Second
 )
 

@@ -31,7 +31,7 @@ func (w waits) withDefaults() waits {
 	return waits{
 		grace:  cmp.Or(w.grace, 150*time.Millisecond),
 		end:    cmp.Or(w.end, 400*time.Millisecond),
-		sweep:  cmp.Or(w.sweep, 1500*time.Millisecond),
+		sweep:  cmp.Or(w.sweep, 3*time.Second),
 		lost:   cmp.Or(w.lost, 5*time.Second),
 		moment: cmp.Or(w.moment, 50*time.Millisecond),
 		close:  cmp.Or(w.close, 2*time.Second),

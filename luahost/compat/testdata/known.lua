@@ -413,3 +413,26 @@ out(pcall(function() return 1 .. gives .. 2 end))
 out(pcall(function() return name .. gives .. 2 end))
 out(pcall(function() return gives .. name .. 2 end))
 out(pcall(function() return 1 .. (gives) .. name .. gives .. "x" end))
+
+--- Assignments: of what is chosen
+local list, g1, g2 = {}, nil, false
+for i, f in ipairs {
+  function(v) v = (list[9] and g1) return v end,
+  function(v) v = g1 and 1 return v end,
+  function(v) v = g1 and g2 return v end,
+  function(v) local x = g1 v = x and 1 return v end,
+  function(v) v = list[9] and 1 return v end,
+  function(v) v = (list[9] and 1) and 2 return v end,
+  function(v) v = list and list[9] and 2 return v end,
+  function(v) v = g1 or (list[9] and 2) return v end,
+  function(v) v = (g1 or list[9]) and 2 return v end,
+  function(v) v = not list and 1 return v end,
+  function(v) v = missing and 1 return v end,
+  function(v) v = list.x and v return v end,
+  function(v) v = v and list.x and v return v end,
+  function(v) v = #list == 1 and v return v end,
+  function(v) local a, b = 1, 2 b = list.x and a return a, b, v end,
+  function(v) v = v and list[9] or g2 return v end,
+} do
+  out(i, f(3))
+end

@@ -11,18 +11,29 @@ import (
 // is held by a socket that does not listen.
 func Refusing(t testing.TB) string {
 	t.Helper()
-	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	port, release, err := RefusingPort()
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(release)
+	return fmt.Sprintf("127.0.0.1:%d", port)
+}
+
+// RefusingPort is Refusing until release is called, and returns the port.
+func RefusingPort() (port int, release func(), err error) {
+	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return 0, nil, err
+	}
 	syscall.CloseOnExec(s)
-	t.Cleanup(func() { syscall.Close(s) })
 	if err := syscall.Bind(s, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
+		syscall.Close(s)
+		return 0, nil, err
 	}
 	at, err := syscall.Getsockname(s)
 	if err != nil {
-		t.Fatal(err)
+		syscall.Close(s)
+		return 0, nil, err
 	}
-	return fmt.Sprintf("127.0.0.1:%d", at.(*syscall.SockaddrInet4).Port)
+	return at.(*syscall.SockaddrInet4).Port, func() { syscall.Close(s) }, nil
 }

@@ -43,6 +43,14 @@ func (c *impatient) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func (c *impatient) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil && c.end == nil {
+		c.end = err
+	}
+	return n, err
+}
+
 // reach logs in and runs a command, and says how far it came and what ended
 // the connection there: "silent", "endless", "closed",
 // "given up" (by x/crypto/ssh itself), or "" if nothing did.
