@@ -38,6 +38,7 @@ type writer struct {
 	loop   bool // a break can stand here
 	vararg bool // "..." can stand here
 	yields bool // this is the body of a coroutine
+	large  bool // this is a large table, where operands are read in another order
 }
 
 func (w *writer) line(format string, args ...any) {
@@ -453,6 +454,9 @@ func (w *writer) expr() string {
 	case 26:
 		return w.deep(3)
 	case 27: // the call may set the variable
+		if w.large {
+			return w.variable()
+		}
 		return fmt.Sprintf("%s%s(fns[%d] or id)(%s)", w.variable(), w.pick(" + ", " - ", " % ", " .. ", " < ", " == ", " / "), 1+w.rand.IntN(3), w.small())
 	case 28:
 		return w.variable() + "[" + w.small() + "]"
@@ -559,6 +563,8 @@ func (w *writer) table() string {
 	} else if w.rand.IntN(60) == 0 {
 		n = 250 + w.rand.IntN(100)
 	}
+	defer func(large bool) { w.large = large }(w.large)
+	w.large = w.large || n > 40
 	fields := make([]string, n)
 	for i := range fields {
 		fields[i] = w.pick("1", "2", "'f'", "i", "3")
