@@ -100,7 +100,7 @@ func TestEnding(t *testing.T) {
 		{name: "floods", pid: pid, floods: true, sweep: "done\n", ends: "sweep", took: sweepTakes},
 		{name: "output held open", pid: pid, sweep: "done\n", took: most},
 		{name: "left", pid: pid, sweep: "9 root sleep 1\ndone\n", took: sweepTakes, left: true, hint: "this user may not end them"},
-		{name: "slow", pid: pid, sweep: "never", took: 1500 * time.Millisecond, hint: "slow to end it"},
+		{name: "slow", pid: pid, sweep: "never", took: 3 * time.Second, hint: "slow to end it"},
 		{name: "no second session", pid: pid, ends: "TERM"},
 		{name: "deaf", pid: pid, ends: "KILL", took: 150 * time.Millisecond},
 		{name: "no shell", ends: "TERM", took: 150 * time.Millisecond},
