@@ -169,7 +169,7 @@ func run(t *testing.T, source string) outcome {
 		Print:   func(host, text string) { mu.Lock(); defer mu.Unlock(); said.WriteString(text) },
 		Log:     func(text string) { t.Log(text) },
 		Stretch: time.Second,
-		Timeout: time.Minute,
+		Timeout: 10 * time.Minute,
 	})
 	defer rt.Close()
 	err := rt.Run(source, "test.lua")
