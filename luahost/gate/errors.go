@@ -30,6 +30,14 @@ func (e timeoutError) Error() string        { return string(e) }
 func (e timeoutError) Timeout() bool        { return true }
 func (e timeoutError) Is(target error) bool { return target == ErrTimeout }
 
+// NoAnswer returns err as one with which Healthy says that it could not ask the
+// host, or has not heard its answer.
+func NoAnswer(err error) error { return noAnswerError{err} }
+
+type noAnswerError struct{ error }
+
+func (e noAnswerError) Unwrap() error { return e.error }
+
 // Report says what became of each host of a rollout.
 type Report struct {
 	Done   []string // had its turn, was healthy afterwards; in the order they were done

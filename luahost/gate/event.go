@@ -7,7 +7,7 @@ type Kind int
 
 // The kinds of events. Those marked (host) carry the host's name.
 const (
-	Checking   Kind = iota // every host that is not in a turn is asked whether it is healthy
+	Checking   Kind = iota // a look at hosts that are not in a turn begins
 	Sick                   // (host) it is not, or was not any more; Err says what Healthy said
 	Well                   // (host) it was sick and no longer is
 	Waiting                // the budget is used up by sick hosts (Err); they are asked again for Wait

@@ -12,12 +12,20 @@
 //		Settle:  30 * time.Second,
 //	}, hosts, func(ctx context.Context, host string) error { … })
 //
-// Before each turn, and now and then during one, every host that is not in a
-// turn is asked whether it is healthy. A host counts against the budget from the
-// moment its turn begins until Healthy has said yes for it and says so again
-// after the settle time; a host that is sick counts as long as it is. A sick host
-// whose turn is still to come is taken first, for it costs nothing. The rest go
-// in the order given.
+// A host counts against the budget from the moment its turn begins until Healthy
+// has said yes for it and says so again after the settle time; a host that is
+// unhealthy counts as long as it is. An unhealthy host whose turn is still to come
+// is taken first, for it costs nothing. The rest go in the order given.
+//
+// Before each turn, or each wave of turns that begin together, and every
+// Config.Recheck while turns are in progress, the gate has a look at the hosts
+// that are not in a turn. It asks those whose turns are next, those whose last
+// answer was no or missing, those that a turn has changed and that have not said
+// yes twice since, and of the rest twice as many as begin, but at least ten, those
+// first that were asked longest ago. So no answer that counts is older than one
+// look for every ten hosts, and the cost grows with the number of hosts, not with
+// its square. A single answer that is missing counts for nothing: the host is
+// asked again at once.
 //
 // The package knows no Lua, no network and no clock but time's, so its tests
 // run in a synctest bubble.
@@ -53,12 +61,15 @@ type Config struct {
 	// against the budget as long as they are sick.
 	Watched []string
 
-	// Mend lets the turn of a sick host begin although other sick hosts use up
-	// the budget: a rollback has to, on a farm that a bad release has broken.
+	// Mend lets the turn of an unhealthy host begin although other unhealthy hosts
+	// use up the budget: a rollback has to, on a farm that a bad release has broken.
+	// The host must have said twice in a row that it is unhealthy; one that gives no
+	// answer may well be healthy.
 	Mend bool
 
-	// Healthy tells whether a host does its work. nil means yes; an error, a
-	// panic, or no answer within HealthTimeout means no. It is required. It is
+	// Healthy tells whether a host does its work. nil means yes, and an error no.
+	// An error made by NoAnswer, a panic, or nothing within HealthTimeout is no
+	// answer: the host counts as unhealthy, but see Mend. It is required. It is
 	// called from several goroutines at once, for one host never more than
 	// once at a time. Its context ends with HealthTimeout.
 	Healthy func(ctx context.Context, host string) error
@@ -67,8 +78,8 @@ type Config struct {
 	// Times is how many times in a row Healthy has to say yes for a host after
 	// its turn, Interval apart. 0 is 1.
 	Times int
-	// Recheck is how often hosts that are not in a turn are asked while others
-	// are, besides before each turn. 0 is 15 s.
+	// Recheck is how often the gate has a look at hosts that are not in a turn while
+	// others are, besides before each turn. 0 is 15 s.
 	Recheck time.Duration
 	// HealthParallel is how many hosts are asked at once. 0 is 32.
 	HealthParallel int

@@ -1,10 +1,12 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,17 +18,17 @@ var (
 	errStillBusy = errors.New("the health check before this one has not come back yet")
 )
 
-// askIdle asks every host that is not in a turn whether it is healthy, and
-// notes who is sick.
-func (r *rollout) askIdle(ctx context.Context) {
+// askIdle asks the hosts that are due before so many turns begin, and notes who
+// is unhealthy.
+func (r *rollout) askIdle(ctx context.Context, begin int) {
 	if r.look != nil { // a host is not asked while it is being asked
 		r.noteAll(ctx, <-r.look.answers)
 	}
-	r.beginLook(ctx)
+	r.beginLook(ctx, begin)
 	r.noteAll(ctx, <-r.look.answers)
 }
 
-// look is all hosts that are not in a turn being asked.
+// look is hosts that are not in a turn being asked.
 type look struct {
 	answers chan []answer
 	cancel  context.CancelFunc
@@ -46,23 +48,50 @@ func (l *look) over() <-chan []answer {
 	return l.answers
 }
 
-// beginLook has the hosts asked that are not in a turn. None of them may begin
-// one before their answers are there.
-func (r *rollout) beginLook(ctx context.Context) {
+// beginLook has the hosts asked that are due before so many turns begin. None of
+// them may begin one before their answers are there.
+func (r *rollout) beginLook(ctx context.Context, begin int) {
 	r.emit(Event{Kind: Checking})
-	var idle []*member
-	for _, m := range r.members {
-		if m.state != out {
-			idle = append(idle, m)
-		}
+	r.looks++
+	due := r.due(begin)
+	for _, m := range due {
+		m.asked = r.looks
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	l := &look{answers: make(chan []answer, 1), cancel: cancel}
 	r.look = l
 	go func() {
 		defer cancel()
-		l.answers <- r.askAll(ctx, idle)
+		l.answers <- r.askAll(ctx, due)
 	}()
+}
+
+// leastAsked is how many hosts are asked at least of those that are not known to
+// need it.
+const leastAsked = 10
+
+// due returns the hosts that are to be asked before so many turns begin: those
+// whose turns they would be, those whose last answer was no or missing, those
+// that a turn has changed and that have not said yes twice since, and of the
+// rest twice as many as begin, but at least leastAsked, those first that were
+// asked longest ago. So an answer that counts is never older than one look for
+// every ten hosts.
+func (r *rollout) due(begin int) []*member {
+	var due, rest []*member
+	next := r.pending()
+	next = next[:min(begin, len(next))]
+	for _, m := range r.members {
+		changed := m.progress == done || m.progress == failed
+		switch {
+		case m.state == out:
+		case m.state == sick, m.asked == 0, changed && m.yes < 2, slices.Contains(next, m):
+			due = append(due, m)
+		default:
+			rest = append(rest, m)
+		}
+	}
+	slices.SortStableFunc(rest, func(a, b *member) int { return cmp.Compare(a.asked, b.asked) })
+	return append(due, rest[:min(len(rest), max(2*begin, leastAsked))]...)
 }
 
 // endLook calls off what beginLook began.
@@ -76,8 +105,8 @@ func (r *rollout) endLook() {
 
 // noteAll keeps what the hosts answered that a look was for.
 func (r *rollout) noteAll(ctx context.Context, answers []answer) {
-	r.look, r.asked = nil, time.Now()
-	if ctx.Err() != nil { // who was not asked to the end is not sick for it
+	r.look, r.lookedAt = nil, time.Now()
+	if ctx.Err() != nil { // a host that was not asked to the end is not unhealthy for it
 		return
 	}
 	for _, a := range answers {
@@ -90,13 +119,17 @@ func (r *rollout) note(m *member, answer error) {
 	was := m.state
 	m.answer = answer
 	if answer == nil {
-		m.state = in
+		m.state, m.noes = in, 0
+		m.yes++
 		if was == sick {
 			r.emit(Event{Kind: Well, Host: m.name})
 		}
 		return
 	}
-	m.state = sick
+	m.state, m.yes = sick, 0
+	if m.noes++; silent(answer) {
+		m.noes = 0
+	}
 	if was != sick {
 		r.emit(Event{Kind: Sick, Host: m.name, Err: answer})
 	}
@@ -111,7 +144,7 @@ func (r *rollout) askAll(ctx context.Context, members []*member) []answer {
 	for i, m := range members {
 		places <- struct{}{}
 		wg.Go(func() {
-			answers[i] = answer{m, r.ask(ctx, m)}
+			answers[i] = answer{m, r.askAgain(ctx, m)}
 			<-places
 		})
 	}
@@ -119,14 +152,35 @@ func (r *rollout) askAll(ctx context.Context, members []*member) []answer {
 	return answers
 }
 
+// askAgain asks an idle host. One that was in service and gives no answer is asked
+// a second time, since a single answer may be lost.
+func (r *rollout) askAgain(ctx context.Context, m *member) error {
+	err := r.ask(ctx, m)
+	if m.state == sick || !silent(err) {
+		return err
+	}
+	if again := r.ask(ctx, m); !errors.Is(again, errStillBusy) {
+		return again
+	}
+	return err
+}
+
+// silent tells whether err is that there was no answer, so that the host may well
+// be healthy.
+func silent(err error) bool {
+	var none noAnswerError
+	var bug *PanicError
+	return errors.As(err, &none) || errors.As(err, &bug) || errors.Is(err, errNoReturn)
+}
+
 // ask returns nil only if Healthy said yes for m in time. It returns in time
 // even if Healthy does not; m is then not asked anew until that call is back.
 func (r *rollout) ask(ctx context.Context, m *member) error {
 	if m.asking != nil && !isClosed(m.asking) {
-		return errStillBusy
+		return NoAnswer(errStillBusy)
 	}
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return NoAnswer(context.Cause(ctx))
 	}
 	late := timeoutError("the health check gave no answer in " + deadline.Text(r.cfg.HealthTimeout))
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.HealthTimeout, late)
@@ -136,11 +190,11 @@ func (r *rollout) ask(ctx context.Context, m *member) error {
 	select {
 	case err := <-answer:
 		if ctx.Err() != nil {
-			return context.Cause(ctx) // a late yes is none
+			return NoAnswer(context.Cause(ctx)) // a late yes is none
 		}
 		return err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return NoAnswer(context.Cause(ctx))
 	}
 }
 
@@ -157,7 +211,7 @@ func (r *rollout) verify(ctx context.Context, m *member) error {
 	}
 	r.emit(Event{Kind: Settling, Host: m.name, Wait: r.cfg.Settle})
 	sleep(ctx, r.cfg.Settle, r.over) // where no further turn will begin, nobody waits for it
-	if err := r.ask(ctx, m); err != nil {
+	if err := r.askAgain(ctx, m); err != nil {
 		return notWell(ctx, fmt.Errorf("it was, but no longer after the settle time: %w", err))
 	}
 	return nil

@@ -24,6 +24,7 @@ var (
 type history struct {
 	*virtual.Farm
 	budget int
+	fix    bool // some hosts are unhealthy to begin with, and Config.Mend is set
 
 	mu      sync.Mutex
 	epoch   int      // of the journal's last owner
@@ -37,7 +38,12 @@ func simulate(t *testing.T, seed uint64, fenced bool) (h *history) {
 		f := virtual.New(seed, 2+int(seed%6))
 		f.Fenced = fenced
 		d := f.Dice("setup")
-		h = &history{Farm: f, budget: 1 + d.IntN(2)}
+		h = &history{Farm: f, budget: 1 + d.IntN(2), fix: d.IntN(2) == 0}
+		if h.fix {
+			for _, host := range f.Hosts {
+				host.Up = d.IntN(4) > 0
+			}
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		finished := h.processes(ctx)
 		cancel()
@@ -96,7 +102,7 @@ func (h *history) check(finished bool) {
 // String returns all that happened.
 func (h *history) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d hosts, budget %d\n", len(h.Hosts), h.budget)
+	fmt.Fprintf(&b, "%d hosts, budget %d, fix %v\n", len(h.Hosts), h.budget, h.fix)
 	for _, e := range h.History {
 		fmt.Fprintln(&b, e)
 	}
@@ -133,7 +139,7 @@ func (p *process) run(ctx context.Context) error {
 	}
 	var g Gate
 	_, err := g.Run(ctx, Config{
-		MaxOffline: p.history.budget, Watched: done,
+		MaxOffline: p.history.budget, Mend: p.history.fix, Watched: done,
 		Healthy: p.healthy, HealthTimeout: 10 * time.Second, Settle: 5 * time.Second,
 		Events: func(e Event) {
 			// No time may pass here: the clock of a bubble stands still while a
@@ -187,12 +193,16 @@ func (p *process) fence(ctx context.Context, host string) error {
 }
 
 func (p *process) healthy(ctx context.Context, host string) error {
-	return p.Call(ctx, host, "healthy", 0, func(h *virtual.Host) error {
+	err := p.Call(ctx, host, "healthy", 0, func(h *virtual.Host) error {
 		if !h.Serves() {
 			return errSick
 		}
 		return nil
 	})
+	if err != nil && err != errSick {
+		return NoAnswer(err)
+	}
+	return err
 }
 
 // turn is a cutover. Each of its steps is in the journal before it begins.

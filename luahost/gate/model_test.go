@@ -26,6 +26,7 @@ type model struct {
 	closed   string    // why no further turn may begin
 	closedAt time.Time // a turn that had begun in the same instant is no fault
 	begun    int
+	looks    int
 	most     int // hosts out at once, as far as the gate could know
 }
 
@@ -51,7 +52,12 @@ type modelHost struct {
 	sick    bool // the truth
 	asked   bool
 	said    error // what Healthy answered last
+	noes    int   // how often in a row it has said no, and not been silent
+	look    int   // in or after which it was last asked
+	deaf    bool  // a call of Healthy hangs: it cannot be asked anew
+	back    int   // after which it was back from its turn
 	inTurn  bool
+	began   bool      // so the gate told
 	ended   time.Time // when its turn ended; zero before that
 	yes     int       // how often in a row it has said yes since then
 	backAt  time.Time // when it had first said yes often enough after its turn; zero before that
@@ -72,13 +78,18 @@ func (m *model) healthy(_ context.Context, host string) error {
 	if h.inTurn {
 		m.t.Errorf("%s is asked during its turn", host)
 	}
+	h.look = m.looks
 	m.mu.Unlock()
 	if m.oneIn(60) {
 		time.Sleep(m.cfg.HealthTimeout - time.Nanosecond) // deaf to ctx; noted just before the gate may go on
 		m.mu.Lock()
-		h.said, h.yes = errSick, 0 // for the gate it was silent
+		h.said, h.yes, h.noes, h.deaf = errSick, 0, 0, true // for the gate it was silent
 		m.mu.Unlock()
 		time.Sleep(m.seconds(1, 20))
+		m.mu.Lock()
+		h.deaf = false
+		h.look = m.looks
+		m.mu.Unlock()
 		return nil
 	}
 	time.Sleep(m.seconds(0, 2) + time.Nanosecond) // never in the instant in which a turn begins
@@ -88,8 +99,10 @@ func (m *model) healthy(_ context.Context, host string) error {
 	h.said = nil
 	if h.sick {
 		h.said, h.yes = errSick, 0
+		h.noes++
 		return errSick
 	}
+	h.noes = 0
 	m.saidYes(h)
 	return nil
 }
@@ -136,7 +149,7 @@ func (m *model) begin(host string) {
 			m.t.Errorf("%s: its turn begins before %s was asked", host, name)
 		}
 	}
-	mends := m.cfg.Mend && h.said != nil
+	mends := m.cfg.Mend && h.noes >= 2
 	if others >= m.cfg.MaxOffline && !mends {
 		m.t.Errorf("%s: its turn begins with %d others out (%d sick) and a budget of %d", host, others, sick, m.cfg.MaxOffline)
 	}
@@ -145,6 +158,24 @@ func (m *model) begin(host string) {
 	m.begun++
 	if !mends {
 		m.most = max(m.most, others+1)
+	}
+}
+
+// checkAges checks, when a turn begins, that the last answers of all hosts are
+// young enough to count. The caller holds m.mu.
+func (m *model) checkAges(host string) {
+	for name, h := range m.hosts {
+		idle := name == host || !h.began || h.back > 0
+		if !idle || h.deaf || h.back >= m.looks { // it was not idle when the last look began
+			continue
+		}
+		oldest := m.looks - (len(m.hosts)+leastAsked-1)/leastAsked + 1
+		if name == host || h.said != nil || !h.ended.IsZero() && h.yes < 2 {
+			oldest = m.looks
+		}
+		if h.look < oldest {
+			m.t.Errorf("%s: its turn begins after look %d, and %s was asked in look %d: it said %v", host, m.looks, name, h.look, h.said)
+		}
 	}
 }
 
@@ -169,9 +200,17 @@ func (m *model) checkBatch(host string) {
 }
 
 func (m *model) event(e Event) {
-	if e.Kind == HostFailed {
-		m.mu.Lock()
-		defer m.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch e.Kind {
+	case Checking:
+		m.looks++
+	case TurnBegan:
+		m.hosts[e.Host].began = true
+		m.checkAges(e.Host)
+	case HostDone:
+		m.hosts[e.Host].back = m.looks
+	case HostFailed:
 		m.hosts[e.Host].failed = true
 	}
 }
@@ -298,7 +337,7 @@ func runModel(t *testing.T, seed uint64) *model {
 			Times: 1 + d.IntN(3), Recheck: m.seconds(1, 30), Batches: [][]int{nil, {1}, {1, 2}, {1, 3, 2}, {5}}[d.IntN(5)],
 		}
 		var names []string
-		for i := range 1 + d.IntN(8) {
+		for i := range 1 + d.IntN([]int{8, 8, 8, 40}[d.IntN(4)]) {
 			name := fmt.Sprint("h", i)
 			names = append(names, name)
 			m.hosts[name] = &modelHost{sick: m.oneIn(12)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +40,9 @@ type member struct {
 	state    state
 	progress progress
 	answer   error           // what Healthy said last
+	asked    int             // in which look it was last asked while it was idle; 0 is in none
+	yes      int             // how often in a row it has said yes since its turn
+	noes     int             // how often in a row it has said that it is unhealthy
 	asking   <-chan struct{} // closed when the last call of Healthy is over; nil before the first
 }
 
@@ -64,7 +68,8 @@ type rollout struct {
 	halt     *HaltError    // why no further turn begins; nil as long as some may
 	over     chan struct{} // closed when no further turn will begin
 	look     *look         // the hosts are being asked while turns are under way; nil if not
-	asked    time.Time     // when they were last
+	looks    int           // how many there were
+	lookedAt time.Time     // when the last was over
 	emitting sync.Mutex
 }
 
@@ -122,37 +127,72 @@ func (r *rollout) nextBatch() {
 	r.batch++
 }
 
-// advance asks the hosts how they are and begins the next turn if the budget
-// allows it. Otherwise it waits for something to change.
+// advance asks the hosts that are due and begins as many turns as the budget
+// allows. If that is none, it waits for something to change.
 func (r *rollout) advance(ctx context.Context) {
-	r.askIdle(ctx)
-	for r.halt == nil && len(r.ended) > 0 { // a turn may have failed while the hosts were asked
-		r.phaseEnded(ctx, <-r.ended)
+	r.askIdle(ctx, min(r.left, r.cfg.MaxOffline-r.running))
+	begun := false
+	for m := r.nextAllowed(ctx); m != nil && r.begin(ctx, m); m = r.nextAllowed(ctx) {
+		begun = true
 	}
 	m := r.next()
 	switch {
-	case r.halt != nil || ctx.Err() != nil || isClosed(r.stop):
-	case r.cfg.Mend && m.state == sick, r.offlineBut(m) < r.cfg.MaxOffline:
-		r.begin(ctx, m)
+	case begun, m == nil, r.halt != nil, ctx.Err() != nil, isClosed(r.stop):
+	case m.asked != r.looks: // the answers have changed the order
 	case r.running > 0:
 		r.await(ctx)
+	case r.cfg.Mend && m.noes == 1:
+		sleep(ctx, r.cfg.Interval, r.stop) // it is asked again
 	default:
 		r.waitForTheSick(ctx)
 	}
 }
 
-// next returns the host whose turn would be next: the first that is sick, else
-// the first; nil if none is left.
-func (r *rollout) next() *member {
-	var first *member
+// nextAllowed returns the host whose turn may begin by the answers of the last
+// look; nil is none.
+func (r *rollout) nextAllowed(ctx context.Context) *member {
+	for r.halt == nil && len(r.ended) > 0 { // a turn may have failed meanwhile
+		r.phaseEnded(ctx, <-r.ended)
+	}
+	m := r.next()
+	switch {
+	case m == nil, r.halt != nil, ctx.Err() != nil, isClosed(r.stop), m.asked != r.looks,
+		r.left == 0, r.running == r.cfg.MaxOffline:
+		return nil
+	case r.rank(m) == 0, r.offlineBut(m) < r.cfg.MaxOffline:
+		return m
+	}
+	return nil
+}
+
+// pending returns the hosts whose turns are still to come, in order.
+func (r *rollout) pending() []*member {
+	var list []*member
 	for _, m := range r.members {
-		if m.progress != pending {
-			continue
+		if m.progress == pending {
+			list = append(list, m)
 		}
-		if m.state == sick {
-			return m
-		}
-		if first == nil {
+	}
+	slices.SortStableFunc(list, func(a, b *member) int { return r.rank(a) - r.rank(b) })
+	return list
+}
+
+// rank says which hosts are taken first: those that need no room in the budget,
+// then the other unhealthy ones.
+func (r *rollout) rank(m *member) int {
+	switch {
+	case r.cfg.Mend && m.state == sick && m.noes >= 2:
+		return 0
+	case m.state == sick:
+		return 1
+	}
+	return 2
+}
+
+// next returns the first of pending; nil if none is left.
+func (r *rollout) next() (first *member) {
+	for _, m := range r.members {
+		if m.progress == pending && (first == nil || r.rank(m) < r.rank(first)) {
 			first = m
 		}
 	}
@@ -170,10 +210,10 @@ func (r *rollout) offlineBut(m *member) int {
 	return n
 }
 
-// begin starts m's turn.
-func (r *rollout) begin(ctx context.Context, m *member) {
+// begin starts m's turn, unless the gate was told to stop.
+func (r *rollout) begin(ctx context.Context, m *member) bool {
 	if !r.gate.mayBegin() {
-		return // run sees why
+		return false
 	}
 	m.state, m.progress = out, taken
 	r.running++
@@ -181,6 +221,7 @@ func (r *rollout) begin(ctx context.Context, m *member) {
 	r.usedUp = time.Time{}
 	r.emit(Event{Kind: TurnBegan, Host: m.name})
 	go func() { r.ended <- phase{member: m, turn: true, err: r.takeTurn(ctx, m.name)} }()
+	return true
 }
 
 // takeTurn calls the turn function and returns what came of it, in time even
@@ -241,7 +282,7 @@ func (r *rollout) await(ctx context.Context) {
 	}
 	var recheck <-chan time.Time
 	if r.look == nil && r.halt == nil { // else they are being asked, or nobody needs to know
-		timer := time.NewTimer(time.Until(r.asked.Add(r.cfg.Recheck)))
+		timer := time.NewTimer(time.Until(r.lookedAt.Add(r.cfg.Recheck)))
 		defer timer.Stop()
 		recheck = timer.C
 	}
@@ -249,7 +290,7 @@ func (r *rollout) await(ctx context.Context) {
 	case answers := <-r.look.over():
 		r.noteAll(ctx, answers)
 	case <-recheck:
-		r.beginLook(ctx)
+		r.beginLook(ctx, 0)
 	case p := <-r.ended:
 		r.phaseEnded(ctx, p)
 	case <-stop:
@@ -291,9 +332,12 @@ func (r *rollout) turnEnded(ctx context.Context, m *member, err error) {
 // verified takes a host out of the budget, or leaves it in as sick.
 func (r *rollout) verified(m *member, err error) {
 	r.running--
-	m.state, m.answer = in, err
+	m.state, m.answer, m.yes = in, err, r.cfg.Times
+	if r.cfg.Settle > 0 {
+		m.yes++
+	}
 	if err != nil {
-		m.state = sick
+		m.state, m.yes = sick, 0
 	}
 	switch {
 	case m.progress == failed: // by its turn; counted then

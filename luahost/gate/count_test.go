@@ -1,0 +1,68 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestHealthChecksAreFew counts how often a host of 400 is asked beside its own
+// turn, which is from the look before it until the host is done.
+func TestHealthChecksAreFew(t *testing.T) {
+	const hosts = 400
+	for name, test := range map[string]struct {
+		cfg  Config
+		most int // on average
+	}{
+		"in waves of 10 %": {Config{MaxOffline: hosts / 10, Batches: []int{hosts / 10}}, 4},
+		"one at a time":    {Config{}, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				idle, turn := map[string]int{}, map[string]bool{}
+				names := make([]string, hosts)
+				for i := range names {
+					names[i] = fmt.Sprint("web", i)
+				}
+				cfg := test.cfg
+				var mu sync.Mutex
+				cfg.Healthy = func(_ context.Context, host string) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if !turn[host] {
+						idle[host]++
+					}
+					return nil
+				}
+				cfg.Events = func(e Event) {
+					mu.Lock()
+					defer mu.Unlock()
+					switch e.Kind {
+					case TurnBegan:
+						turn[e.Host] = true
+						idle[e.Host]--
+					case HostDone:
+						turn[e.Host] = false
+					}
+				}
+				var g Gate
+				_, err := g.Run(t.Context(), cfg, names, func(context.Context, string) error {
+					time.Sleep(10 * time.Second)
+					return nil
+				})
+				check(t, "error", errorText(err), "")
+				all, most := 0, 0
+				for _, n := range idle {
+					all += n
+					most = max(most, n)
+				}
+				if all > test.most*hosts || most > test.most+1 {
+					t.Errorf("%.2f checks a host, for one of them %d; want at most %d", float64(all)/hosts, most, test.most)
+				}
+			})
+		})
+	}
+}
