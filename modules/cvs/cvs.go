@@ -72,9 +72,13 @@ func (c *Client) run(ctx context.Context, k call) (remote.Result, error) {
 	if c.Root != "" {
 		k.args = append([]string{"-d", c.Root}, k.args...)
 	}
-	return c.Passwords.try(ctx, c.Root, func(pass io.Reader) (remote.Result, error) {
+	res, err := c.Passwords.try(ctx, c.Root, func(pass io.Reader) (remote.Result, error) {
 		return c.finish(ctx, k.cmd(c.Root, pass), k.merged)
 	})
+	if out, ok := k.stdout.(*lines); ok && err == nil && out.err() != nil {
+		err = fmt.Errorf("%s: %w", k.do, out.err())
+	}
+	return res, err
 }
 
 func (k call) cmd(root string, pass io.Reader) remote.Cmd {

@@ -77,7 +77,7 @@ var namesScript string
 var moveScript string
 
 // mostListed is how much the list of a working copy's files may take.
-const mostListed = 256 << 20
+const mostListed = 16 << 20
 
 // inspect has a step of the script look what there is.
 func (c *Client) inspect(ctx context.Context, cmd remote.Cmd, step ...string) (*copyState, error) {
@@ -85,6 +85,9 @@ func (c *Client) inspect(ctx context.Context, cmd remote.Cmd, step ...string) (*
 	res, err := c.script(ctx, cmd, step...)
 	if err != nil {
 		return nil, err
+	}
+	if err := remote.CheckAnswer(res.Stdout, mostListed); err != nil {
+		return nil, fmt.Errorf("%s: %w", cmd.Title, err)
 	}
 	return parseCopy(string(res.Stdout)), nil
 }

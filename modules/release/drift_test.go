@@ -1,9 +1,14 @@
 package release
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"farmrun/luahost/remote"
 )
 
 func TestCompare(t *testing.T) {
@@ -27,4 +32,27 @@ func TestCompare(t *testing.T) {
 func FuzzCompare(f *testing.F) {
 	f.Add("lrwxrwxrwx 1:1 - l -> y\n\t\n\n")
 	f.Fuzz(func(_ *testing.T, comm string) { compare(comm) })
+}
+
+// TestAnEndlessAnswer is not read: what is made of short lines takes many times
+// their memory.
+func TestAnEndlessAnswer(t *testing.T) {
+	for name, answer := range map[string]string{
+		"long":       strings.Repeat("x", mostSaid+1),
+		"many lines": strings.Repeat("a\n", remote.MostLines+1),
+	} {
+		_, err := Changes(t.Context(), says(answer), "releases/2000-09-19")
+		if !errors.Is(err, remote.ErrTooMuch) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// says is a host that answers everything so.
+type says string
+
+func (s says) Run(_ context.Context, cmd remote.Cmd) (remote.Result, error) {
+	out := remote.Output{Keep: cmd.Keep}
+	out.Write([]byte(s))
+	return remote.Result{Stdout: out.Bytes()}, nil
 }

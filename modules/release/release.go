@@ -216,12 +216,18 @@ var verdicts = map[int]error{101: ErrExists, 102: ErrNone, 103: ErrIncomplete, 1
 // look runs a script that only looks at dir.
 func look(ctx context.Context, r Runner, do, dir, script string, args ...string) (string, error) {
 	res, err := run(ctx, r, remote.Cmd{Title: do, Query: true, Keep: mostSaid}, script, append([]string{dir}, args...)...)
-	return string(res.Stdout), err
+	if err == nil {
+		err = remote.CheckAnswer(res.Stdout, mostSaid)
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(res.Stdout), nil
 }
 
-// mostSaid is how much of what a host says of a release is kept: a list of
+// mostSaid is how long the answer of a host about a release may be: a list of
 // files that have changed can be as long as that of all of them.
-const mostSaid = 16 << 20
+const mostSaid = 8 << 20
 
 // run runs a script that comes after record.sh. Its first argument is a
 // directory, or begins the name of one.
