@@ -327,6 +327,11 @@ func (h *Host) Close() error {
 	a := h.login
 	h.login = nil
 	h.mu.Unlock()
+	return h.logOut(a)
+}
+
+// logOut ends a login that is the host's no more; nil is none.
+func (h *Host) logOut(a *attempt) error {
 	if a == nil {
 		return nil
 	}
@@ -346,15 +351,21 @@ func (h *Host) use() {
 }
 
 // release ends use, and logs out if nobody else is at work on the host and
-// more logins are open than shall stay.
+// more logins are open than shall stay. Whoever comes next finds no login, not one
+// that is about to be closed.
 func (h *Host) release() {
+	h.logOut(h.idle())
+}
+
+// idle ends a use and returns the login that nobody needs any more; nil if it
+// shall stay.
+func (h *Host) idle() (a *attempt) {
 	h.mu.Lock()
-	h.users--
-	idle := h.users == 0
-	h.mu.Unlock()
-	if idle && h.farm.crowded() {
-		h.Close()
+	defer h.mu.Unlock()
+	if h.users--; h.users == 0 && h.farm.crowded() {
+		a, h.login = h.login, nil
 	}
+	return a
 }
 
 func (f *Farm) count(logins int) {

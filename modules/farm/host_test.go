@@ -79,12 +79,18 @@ func (c *conn) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	if _, err := cmd.Script(); err != nil {
 		return remote.Result{}, err
 	}
+	c.net.mu.Lock()
+	open := c.net.open[c]
+	c.net.mu.Unlock()
 	select {
 	case <-c.lost:
 		return remote.Result{}, errLost
 	default:
-		return remote.Result{}, nil
 	}
+	if !open {
+		return remote.Result{}, errors.New(c.host + " is used after it was closed")
+	}
+	return remote.Result{}, nil
 }
 
 func (c *conn) Done() <-chan struct{} { return c.lost }
@@ -282,6 +288,31 @@ func TestIdle(t *testing.T) {
 		if open, _ := n.logins(); open > 5 {
 			t.Errorf("%d logins stay open", open)
 		}
+	})
+}
+
+// TestNoLoginIsClosedUnderItsUser: a login that is idle is nobody's any more before
+// it is closed.
+func TestNoLoginIsClosedUnderItsUser(t *testing.T) {
+	in(t, farm.Config{Idle: 1}, func(t *testing.T, f *farm.Farm, n *network) {
+		hosts, err := f.Hosts("web[1-2]")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 500 {
+					if err := f.Each(t.Context(), hosts, farm.EachOptions{}, func(ctx context.Context, h *farm.Host) error {
+						return do(ctx, h)
+					}); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
 	})
 }
 
