@@ -170,15 +170,24 @@ type Task struct {
 // value; look at it only inside Locked. The error is an *Error or an
 // *ExitRequest.
 func (rt *Runtime) Call(ctx context.Context, task Task, fn *lua.LFunction, args ...any) (lua.LValue, error) {
+	results, err := rt.CallAll(ctx, task, fn, args...)
+	if len(results) == 0 {
+		return lua.LNil, err
+	}
+	return results[0], err
+}
+
+// CallAll is Call with all values that fn returns.
+func (rt *Runtime) CallAll(ctx context.Context, task Task, fn *lua.LFunction, args ...any) ([]lua.LValue, error) {
 	if task.Timeout > 0 {
 		var done context.CancelFunc
 		ctx, done = deadline.With(ctx, task.Timeout, &TimeoutError{What: task.What, After: task.Timeout})
 		defer done()
 	}
 	t := newThread(ctx, rt, task)
-	result, err := t.call(fn, args)
+	results, err := t.call(fn, args)
 	t.close()
-	return result, err
+	return results, err
 }
 
 func (rt *Runtime) log(text string) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -27,6 +28,9 @@ type thread struct {
 	inner  int      // the threads that it waits for; guarded by memory.mu
 	needs  *loading // the module that it waits for in require, or nil
 	depth  int      // of functions of Go within one another
+
+	closing sync.Once // sets end
+	end     time.Time // when closing has to be over
 }
 
 // threadKey finds the thread in the context of its Lua state and of every
@@ -49,7 +53,7 @@ func newThread(ctx context.Context, rt *Runtime, task Task) *thread {
 
 // call runs fn with the lock held, from the first instruction to the last but
 // for what Call.Wait gives away.
-func (t *thread) call(fn *lua.LFunction, args []any) (result lua.LValue, err error) {
+func (t *thread) call(fn *lua.LFunction, args []any) (results []lua.LValue, err error) {
 	stop := context.AfterFunc(t.rt.ctx, func() { t.cancel(context.Cause(t.rt.ctx)) })
 	defer stop()
 	defer t.rt.memory.began(t)()
@@ -57,7 +61,7 @@ func (t *thread) call(fn *lua.LFunction, args []any) (result lua.LValue, err err
 	t.lock()
 	defer t.unlock()
 	if err := cmp.Or(context.Cause(t.ctx), t.rt.memory.refuses(t)); err != nil {
-		return lua.LNil, t.rt.toError(t, err)
+		return nil, t.rt.toError(t, err)
 	}
 	state := t.rt.lua.Thread(t.rt.root, t.ctx)
 	state.Push(fn)
@@ -65,14 +69,15 @@ func (t *thread) call(fn *lua.LFunction, args []any) (result lua.LValue, err err
 		state.Push(t.rt.value(state, a))
 	}
 	failed := t.rt.lua.Run(state, len(args))
-	result = lua.LNil
 	if failed != nil {
 		err = t.rt.toError(t, failed)
-	} else if state.GetTop() > 0 {
-		result = state.Get(1)
+	} else {
+		for i := range state.GetTop() {
+			results = append(results, state.Get(i+1))
+		}
 	}
 	t.rt.lua.Release(state, failed)
-	return result, err
+	return results, err
 }
 
 // lock takes the interpreter; the watchdog ends the thread that keeps it too long.
@@ -86,31 +91,77 @@ func (t *thread) unlock() {
 	t.rt.mu.Unlock()
 }
 
-// closeWithin is how long what a function opened may take to close, each.
-const closeWithin = 10 * time.Second
+// CloseWithin is how long all that a host's function opened may take to close,
+// together with what the functions within it opened if they end with it. A turn's
+// grace has to be longer.
+const CloseWithin = 4 * time.Second
 
-// close closes what the thread opened, last first, without the lock.
+const (
+	mainCloseWithin = 10 * time.Second // for the script itself, whose end nobody else waits for
+	closeRest       = time.Second      // of that time is for the rest, all at once
+)
+
+// close closes what the thread opened, without the lock: last first, one after
+// the other, and the rest at once when the time for it is nearly over.
 func (t *thread) close() {
 	t.cancel(errors.New("the function has ended"))
+	if len(t.owned) == 0 {
+		return
+	}
+	end := t.closeBy()
+	series, stop := context.WithDeadline(context.Background(), end.Add(-closeRest))
+	defer stop()
+	all, stop := context.WithDeadline(context.Background(), end)
+	defer stop()
+	var late []chan error
 	for _, c := range slices.Backward(t.owned) {
-		if err := closeInTime(c); err != nil {
-			t.rt.log(fmt.Sprintf("%sclosing: %v", hostPrefix(t.host), err))
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close() }()
+		select {
+		case err := <-closed:
+			t.closed(err)
+		case <-series.Done():
+			late = append(late, closed)
 		}
 	}
 	t.owned = nil
+	for _, closed := range late {
+		select {
+		case err := <-closed:
+			closed <- err // select chooses at random where both are over
+		case <-all.Done():
+		}
+		select {
+		case err := <-closed:
+			t.closed(err)
+		default:
+			t.closed(&TimeoutError{What: "closing", After: t.closeWithin()})
+		}
+	}
 }
 
-func closeInTime(c io.Closer) error {
-	closed := make(chan error, 1)
-	go func() { closed <- c.Close() }()
-	late := time.NewTimer(closeWithin)
-	defer late.Stop()
-	select {
-	case err := <-closed:
-		return err
-	case <-late.C:
-		return &TimeoutError{What: "closing", After: closeWithin}
+// closed logs why something could not be closed.
+func (t *thread) closed(err error) {
+	if err != nil {
+		t.rt.log(fmt.Sprintf("%sclosing: %v", hostPrefix(t.host), err))
 	}
+}
+
+// closeBy returns when closing has to be over. Threads within one another that
+// end together have one time for it.
+func (t *thread) closeBy() time.Time {
+	if t.outer != nil && t.outer.host != "" && t.outer.ctx.Err() != nil {
+		return t.outer.closeBy()
+	}
+	t.closing.Do(func() { t.end = time.Now().Add(t.closeWithin()) })
+	return t.end
+}
+
+func (t *thread) closeWithin() time.Duration {
+	if t.host == "" {
+		return mainCloseWithin
+	}
+	return CloseWithin
 }
 
 func hostPrefix(host string) string {

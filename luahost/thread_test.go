@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -138,6 +139,67 @@ func TestClosers(t *testing.T) {
 	if got, want := fmt.Sprint(log), "[closing: io: read/write on closed pipe]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+}
+
+// TestClosingHasOneTime for all that functions within one another opened when
+// their deadline passes. When it is over the rest is closed at once, and nobody waits.
+func TestClosingHasOneTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		closed, log := 0, 0
+		module := luahost.Module{Name: "m", Funcs: map[string]luahost.Func{
+			"own": func(c *luahost.Call) {
+				takes := c.Duration(1)
+				c.Own(slowCloser{func() error {
+					time.Sleep(takes)
+					mu.Lock()
+					defer mu.Unlock()
+					closed++
+					return nil
+				}})
+			},
+			"call": func(c *luahost.Call) {
+				fn := c.Function(1)
+				c.Wait("m.call", 0, func(ctx context.Context) error {
+					_, err := c.Runtime().Call(ctx, luahost.Task{Host: "web1"}, fn)
+					return err
+				})
+			},
+			"sleep": func(c *luahost.Call) {
+				c.Wait("m.sleep", 0, func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) })
+			},
+			"turn": func(c *luahost.Call) {
+				fn := c.Function(1)
+				c.Wait("m.turn", 0, func(ctx context.Context) error {
+					began := time.Now()
+					c.Runtime().Call(ctx, luahost.Task{Host: "web1", What: "the turn", Timeout: time.Minute}, fn)
+					if d := time.Since(began); d != time.Minute+luahost.CloseWithin {
+						t.Errorf("the turn took %v", d)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					if closed != 1 || log != 5 {
+						t.Errorf("%d were closed and %d not in time, want 1 and 5", closed, log)
+					}
+					return nil
+				})
+			},
+		}}
+		rt := luahost.New(t.Context(), luahost.Config{Modules: []luahost.Module{module}, Log: func(string) { log++ }})
+		if err := rt.Run(`
+			local m = require "m"
+			m.turn(function()
+				m.own "500ms" m.own "8s"
+				m.call(function() m.own "500ms" m.own "8s" m.own "8s" m.own "8s" m.sleep() end)
+			end)`, "x.lua"); err != nil {
+			t.Error(err)
+		}
+		rt.Close()
+		time.Sleep(time.Minute)
+		if closed != 6 {
+			t.Errorf("%d were closed at last, want all 6", closed)
+		}
+	})
 }
 
 // BenchmarkSleepers measures a thread that waits in a primitive: 10,000 of
