@@ -6,7 +6,7 @@
 local cli, farm, symlink = require "cli", require "farm", require "symlink"
 local site      = require "site"
 local switchrel = require "switchrel"
-local pull, budget = require "lib.pull", require "lib.budget"
+local pull, budget, health = require "lib.pull", require "lib.budget", require "lib.health"
 
 local cutover = {}
 
@@ -20,8 +20,8 @@ cutover.options = {
 
 -- A server is back when it does its work and the balancer sends visitors to it.
 local function in_service(host)
-  site.healthy(host)
-  site.on_air(host)
+  health.works(host)
+  health.in_pool(host)
 end
 
 -- How a server stands that an earlier run was at work on when it ended.
@@ -31,7 +31,7 @@ local function look(host)
     return ok and yes or err.message or tostring(err)
   end
   return ("on %s, %s, %s"):format(switchrel.current(host) or "no release",
-    answer(site.healthy, "healthy"), answer(site.on_air, "in the pool"))
+    answer(health.works, "healthy"), answer(health.in_pool, "in the pool"))
 end
 
 -- Takes the hosts off the air, never more than the budget, and calls change(host)
@@ -40,12 +40,18 @@ end
 function cutover.roll(hosts, args, change, changed, undo)
   local function restart(host) site.restart(host) end
 
+  -- Nobody sends visitors to a server that does not do its work.
+  local function back_in_pool(host)
+    health.works(host)
+    site.enable(host)
+  end
+
   -- A server's turn, there or back.
   local function turn(host, switch, back)
-    host:step("drain", site.drain, site.enable)
+    host:step("drain", site.drain, back_in_pool)
     host:step("switch", switch, back)
     host:step("restart", restart)
-    host:step("healthy", site.healthy)
+    host:step("healthy", health.works)
     host:step("enable", site.enable)
   end
 
@@ -72,10 +78,10 @@ end
 -- balancer that does not answer, more servers out of the pool than may be (those
 -- that may go first).
 function cutover.prepare(hosts, args)
-  local _, off = farm.each(hosts, { check = false }, site.on_air)
+  local _, off = farm.each(hosts, { check = false }, health.in_pool)
   local out = 0
   for _ in pairs(off) do out = out + 1 end
-  if out > budget.of(hosts) and not args.allow_sick then farm.each(hosts, site.on_air) end
+  if out > budget.of(hosts) and not args.allow_sick then farm.each(hosts, health.in_pool) end
   farm.each(hosts, site.may_restart)
 end
 
@@ -106,7 +112,7 @@ local unpulled = args.pull and farm.dry_run() -- the release may not be there, a
 
 -- Raises an error for a sick server, and says what may be done about it.
 local function check_health(host)
-  local ok, err = pcall(site.healthy, host)
+  local ok, err = pcall(health.works, host)
   if ok then return end
   host:log("sick: mend it, or begin with it: --allow-sick")
   error(err, 0)

@@ -3,7 +3,7 @@
 -- begins where a cut-over has stopped, and finds out by itself which servers
 -- those are.
 local cli, farm, release = require "cli", require "farm", require "release"
-local cutover, site, switchrel = require "cutover", require "site", require "switchrel"
+local cutover, switchrel, health = require "cutover", require "switchrel", require "lib.health"
 
 local args = cli.parse({
   about = [[
@@ -31,7 +31,7 @@ end
 
 -- The servers that are on the release of date, or out of the pool.
 local function to_leave(date)
-  local _, off = farm.each(all, { check = false }, site.on_air)
+  local _, off = farm.each(all, { check = false }, health.in_pool)
   local leave  = {}
   for _, host in ipairs(all) do
     if current[host.name] == date or off[host.name] then leave[#leave + 1] = host end

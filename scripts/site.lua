@@ -96,7 +96,8 @@ function site.may_restart(host)
   host:sudo({ "/etc/init.d/httpd", "restart" }, { look = true })
 end
 
--- Raises an error unless the server does its work.
+-- Raises an error unless the server does its work. A value returned, other than true,
+-- is no as well, nil too.
 function site.healthy(host)
   probe.http(host, "http://localhost/", { status = 200, within = "10s" })
 end

@@ -3,6 +3,7 @@
 -- function for each kind of fault, and it asks the host, not a record of ours.
 local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
 local site, switchrel, pull, ledger = require "site", require "switchrel", require "lib.pull", require "lib.ledger"
+local health = require "lib.health"
 
 local args = cli.parse {
   about = [[
@@ -84,13 +85,13 @@ function checks.disk(host) pull.check_room(host) end
 
 function checks.health(host, _, state)
   state.healthy = "NO"
-  site.healthy(host)
+  health.works(host)
   state.healthy = "yes"
 end
 
 function checks.service(host, _, state)
   state.in_service = "NO"
-  site.on_air(host)
+  health.in_pool(host)
   state.in_service = "yes"
 end
 

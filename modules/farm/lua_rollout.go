@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,15 +21,28 @@ import (
 // farm.rollout(hosts, options, turn)
 //
 // Takes the hosts through turn(host) in series, so that never more than
-// max_offline of them are out of service, counting those that were sick before.
-// Before each turn all hosts are asked whether they are healthy. A host leaves
+// max_offline of them are out of service, counting those that were unhealthy
+// before. A host leaves
 // the budget only when healthy has said yes for it after its turn; only then,
 // and after it has settled, the next turn begins. The first turn that fails
 // halts the rollout with an error of kind "halted": no further host is touched.
+//
+// Before each turn, or each wave of turns that begin together, and every 15 s while
+// turns are in progress, farmrun asks hosts whether they are healthy: those that
+// begin, those whose last answer was no or missing, those that this rollout has
+// changed and that have not said yes twice since, and of the rest twice as many as
+// begin, but at least ten, those asked longest ago first. So an answer counts for
+// at most one such look for every ten hosts: with 400 hosts that is 40 looks, or
+// about ten minutes while they are 15 s apart. If an answer is missing the host is
+// asked again at once.
+//
 // Options:
 //
-//   - healthy (required): the function that tells whether a host does its work;
-//     it raises an error, or returns false, for one that does not
+//   - healthy (required): the function that tells whether a host does its work, by
+//     returning nothing or true. An error is no, and so is any other value: nil,
+//     false, 0, "no". The usual mistake is that a search which finds nothing returns
+//     nil: function(host) return host:query("curl -s localhost").stdout:match "ok" end
+//     never says yes; end it with :match "ok" ~= nil
 //   - max_offline (1): how many hosts may be out of service at once; a share such
 //     as "10%" is one of the hosts that the rollout takes, as farm.share has it
 //   - batches: how many hosts to take together, as in { 1, 5, "25%" }: first one,
@@ -42,10 +56,12 @@ import (
 //   - wait ("0s"): how long to wait when hosts that are sick for another reason
 //     use up the budget
 //   - max_failures (0): how many turns may fail without a halt
-//   - mend (false): true lets the turns of sick hosts begin although other sick
-//     ones use up the budget, for a farm that is broken
+//   - mend (false): true lets the turns of unhealthy hosts begin although other
+//     unhealthy ones use up the budget, for a farm that is broken. Such a host must
+//     have said twice that it is unhealthy: one that does not answer may be healthy
 //   - on_failure ("halt"): what becomes of a host whose turn failed: "halt"
-//     leaves it as it is; "undo" calls the undo of each of its steps, last first;
+//     leaves it as it is; "undo" calls the undo of each of its steps, last first,
+//     until one fails;
 //     "rollback" halts, and then takes all hosts whose turns have begun through
 //     back(host), the last first, with the same budget and health checks
 //   - back: the function that is a host's turn on its way back
@@ -97,30 +113,69 @@ func (b *binding) rollout(c *luahost.Call) {
 	}
 }
 
-// healthy asks the script whether a host is well: it is unless the function
-// raises an error or returns false.
+// healthy asks the script whether a host is healthy. Only nothing returned, or
+// true, is yes: what a search that finds nothing returns is no.
 func (b *binding) healthy(ctx context.Context, rt *luahost.Runtime, fn *lua.LFunction, h *Host) error {
-	answer, err := rt.Call(ctx, luahost.Task{Host: h.name}, fn, b.host.Value(h))
-	if err == nil && answer == lua.LFalse {
-		return errors.New("healthy returned false")
+	answer, err := rt.CallAll(ctx, luahost.Task{Host: h.name}, fn, b.host.Value(h))
+	if err != nil || len(answer) == 0 || answer[0] == lua.LTrue {
+		return err
 	}
-	return err
+	var returned []string
+	rt.Locked(func() {
+		for _, v := range answer {
+			returned = append(returned, shown(v))
+		}
+	})
+	return fmt.Errorf("healthy returned %s: only true, or nothing returned, is yes", strings.Join(returned, ", "))
 }
 
-// undo takes back the steps of a host's turn, last first. Each gets its turn
-// although another failed.
+// shown returns a value as an error shows it.
+func shown(v lua.LValue) string {
+	const most = 200
+	switch v := v.(type) {
+	case lua.LString:
+		text := string(v)
+		if len(text) > most {
+			text = text[:most] + "…"
+		}
+		return strconv.Quote(text)
+	case *lua.LUserData:
+		if text, ok := v.Value.(fmt.Stringer); ok {
+			return text.String()
+		}
+		if err, ok := v.Value.(error); ok {
+			return err.Error()
+		}
+	case *lua.LNilType, lua.LBool, lua.LNumber:
+		return v.String()
+	}
+	return "a " + v.Type().String()
+}
+
+// undo takes back the steps of a host's turn, last first. The first that fails
+// ends it: a server whose restart could not be undone is not to be put back into
+// the pool.
 func (b *binding) undo(ctx context.Context, rt *luahost.Runtime, h *Host) error {
 	var undos []undo
 	rt.Locked(func() { undos = b.undos[h]; delete(b.undos, h) })
-	var errs []error
-	for i := len(undos) - 1; i >= 0; i-- {
-		b.farm.config.Console.Note(h.name, "undo %s", undos[i].step)
-		task := luahost.Task{Host: h.name, What: "undo of " + undos[i].step, Timeout: undoWithin, Undoes: true}
-		if _, err := rt.Call(ctx, task, undos[i].fn, b.host.Value(h)); err != nil {
-			errs = append(errs, fmt.Errorf("undo %s: %w", undos[i].step, err))
+	for i, u := range slices.Backward(undos) {
+		b.farm.config.Console.Note(h.name, "undo %s", u.step)
+		task := luahost.Task{Host: h.name, What: "undo of " + u.step, Timeout: undoWithin, Undoes: true}
+		_, err := rt.Call(ctx, task, u.fn, b.host.Value(h))
+		if err == nil {
+			continue
 		}
+		err = fmt.Errorf("undo %s: %w", u.step, err)
+		if i > 0 {
+			left := make([]string, 0, i)
+			for _, u := range slices.Backward(undos[:i]) {
+				left = append(left, u.step)
+			}
+			err = fmt.Errorf("%w; not undone: %s", err, strings.Join(left, ", "))
+		}
+		return err
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // rolloutFailed raises what ended a rollout. A turn that called os.exit ends

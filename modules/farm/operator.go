@@ -96,14 +96,27 @@ func (r *rollout) obey(ctx context.Context, h *Host, cause error) (err error, ok
 		return &skipped{cause}, true
 	case asked && d.choice == Undo && r.TakeBack != nil:
 		defer deadline.Pause(ctx)() // undo has a time of its own
-		err := r.undo(ctx, h, cause, r.TakeBack)
-		if r.farm.choose(ctx, Failed{Host: h, Err: err, Choices: []Choice{Skip, Stop}}) == Skip {
-			err = &skipped{err}
+		failed, choices := r.undo(ctx, h, cause, r.TakeBack), []Choice{Skip, Stop}
+		ask := failed
+		if broken, ok := errors.AsType[*undoError](failed); ok { // which is the news
+			e := &luahost.Error{Kind: luahost.Failed, Host: h.name, Message: broken.Error(), Err: broken}
+			if inner, ok := errors.AsType[*luahost.Error](broken); ok {
+				e.Output, e.Hint = inner.Output, inner.Hint
+			}
+			ask, choices = e, []Choice{TakeOver, Skip, Stop}
 		}
-		return err, true
+		if r.farm.choose(ctx, Failed{Host: h, Err: ask, Choices: choices}) == Skip {
+			failed = &skipped{failed}
+		}
+		return failed, true
 	}
 	return cause, false
 }
+
+// undoError is why a host could not be put back.
+type undoError struct{ error }
+
+func (e *undoError) Unwrap() error { return e.error }
 
 // skipped is why a turn failed that does not halt the rollout.
 type skipped struct{ error }

@@ -1,6 +1,7 @@
 package farm_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"farmrun/luahost"
 	"farmrun/luahost/journal"
 	"farmrun/luahost/luahosttest"
+	"farmrun/luahost/remote/local"
 	"farmrun/modules/farm"
 )
 
@@ -19,6 +21,7 @@ import (
 func recorded(t *testing.T, fail, source string) (lines []string, err error) {
 	t.Helper()
 	f := farm.New(farm.Config{
+		Dial: func(context.Context, string, farm.Login) (farm.Conn, error) { return local.Shell{}, nil },
 		Record: func(r journal.Record) error {
 			if r.Time.IsZero() {
 				t.Errorf("%s has no time", r.Kind)

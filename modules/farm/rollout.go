@@ -10,9 +10,11 @@ import (
 	"sync"
 	"time"
 
+	"farmrun/luahost"
 	"farmrun/luahost/deadline"
 	"farmrun/luahost/gate"
 	"farmrun/luahost/journal"
+	"farmrun/luahost/remote"
 )
 
 // Rollout says how a rollout takes its hosts. Where a field's zero value is not
@@ -20,7 +22,7 @@ import (
 type Rollout struct {
 	MaxOffline  int
 	MaxFailures int
-	Mend        bool          // take sick hosts whatever the budget
+	Mend        bool          // take hosts that say they are unhealthy whatever the budget
 	Turn        time.Duration // a host's whole turn; 0 is gate.DefaultTurnTimeout
 	Settle      time.Duration // on the air this long before the next leaves it
 	Within      time.Duration // how long a host may take to get well after its turn
@@ -220,12 +222,35 @@ func (r *rollout) config() gate.Config {
 		Within:      r.Within,
 		Wait:        r.Wait,
 		Grace:       r.grace(),
-		Healthy:     func(ctx context.Context, name string) error { return r.Healthy(ctx, r.hosts[name]) },
+		Healthy:     func(ctx context.Context, name string) error { return r.askHealth(ctx, r.hosts[name]) },
+
+		HealthTimeout: gate.DefaultHealthTimeout + answersWithin,
 	}
 	if r.farm.config.DryRun {
 		cfg.Settle = 0
 	}
 	return cfg
+}
+
+// answersWithin is how long a host may take for a command that does nothing.
+const answersWithin = 5 * time.Second
+
+// askHealth asks whether a host does its work. A no is the host's own only if the
+// host still answers when it has come: otherwise it may be the line's.
+func (r *rollout) askHealth(ctx context.Context, h *Host) error {
+	asking, cancel := context.WithTimeoutCause(ctx, gate.DefaultHealthTimeout,
+		&luahost.TimeoutError{What: "the health check", After: gate.DefaultHealthTimeout})
+	defer cancel()
+	err := r.Healthy(asking, h)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	answering, cancel := context.WithTimeout(ctx, answersWithin)
+	defer cancel()
+	if _, lost := (runner{h}).Run(answering, remote.Cmd{Line: ":", Query: true, Quiet: true}); lost != nil {
+		return gate.NoAnswer(err)
+	}
+	return err
 }
 
 // takeTurn does a host's turn. all is the context of the rollout, which ends
@@ -249,13 +274,17 @@ func (r *rollout) takeTurn(all, ctx context.Context, h *Host) error {
 	return err
 }
 
-// grace is how long a turn whose time is up has to return: long enough for
-// its undo.
+// commandEnds is how long a host may take to end a command whose time is up.
+const commandEnds = 10 * time.Second
+
+// grace is how long a turn whose time is up has to return: long enough to end its
+// command, to close what it opened, and for its undo.
 func (r *rollout) grace() time.Duration {
-	if r.Undo == nil {
-		return 0
+	grace := commandEnds + luahost.CloseWithin + time.Second
+	if r.Undo != nil {
+		grace += undoWithin
 	}
-	return undoWithin + gate.DefaultGrace
+	return grace
 }
 
 // undo puts a host back, by how, after its turn failed with cause.
@@ -268,7 +297,7 @@ func (r *rollout) undo(ctx context.Context, h *Host, cause error, how func(conte
 	err := how(ctx, h)
 	r.record(failed(journal.Record{Kind: journal.UndoEnded, Host: h.name}, err))
 	if err != nil {
-		return errors.Join(cause, fmt.Errorf("and could not be put back: %w", err))
+		return errors.Join(cause, &undoError{fmt.Errorf("could not be put back: %w", err)})
 	}
 	r.tell(h.name, "is as it was before its turn")
 	return cause
