@@ -29,7 +29,9 @@ type Client struct {
 	mu     sync.Mutex
 	first  *kept           // that of Dial, until somebody wants it
 	shells map[*shell]bool // those that are open
-	places chan struct{}   // one is taken for each
+	places int             // taken, one for each
+	freed  chan struct{}   // closed, and made anew, whenever a place comes free
+	gone   int             // shells that were dropped
 	idle   chan *shell
 	why    error
 	once   sync.Once
@@ -45,7 +47,7 @@ func newClient(o Options, first arrival) *Client {
 		options: o,
 		done:    make(chan struct{}),
 		shells:  map[*shell]bool{},
-		places:  make(chan struct{}, mostShells),
+		freed:   make(chan struct{}),
 		idle:    make(chan *shell, mostShells),
 	}
 	c.closing, c.close = context.WithCancel(context.Background())
@@ -128,9 +130,12 @@ func (c *Client) fail(err error, s *shell) *Error {
 	return e
 }
 
-// take returns a shell that runs nothing, of at most so many.
+// take returns a shell that runs nothing, of at most so many. Where the host lets
+// in no more, those have to do that there are, until one of them is gone.
 func (c *Client) take(ctx context.Context, most int) (*shell, error) {
+	refused := -1 // how many were gone when the host last let in no more
 	for {
+		freed, gone := c.free()
 		select {
 		case <-c.done:
 			return nil, c.lost()
@@ -141,12 +146,18 @@ func (c *Client) take(ctx context.Context, most int) (*shell, error) {
 			return s, nil
 		default:
 		}
-		if s, opened, err := c.open(ctx, most); opened {
-			return s, err
+		if gone != refused && c.place(most) {
+			s, err := c.open(ctx)
+			if err == nil || ctx.Err() != nil || !c.others() {
+				return s, err
+			}
+			refused = gone
+			continue // its own place came free as well
 		}
 		select {
 		case s := <-c.idle:
 			return s, nil
+		case <-freed:
 		case <-c.done:
 			return nil, c.lost()
 		case <-ctx.Done():
@@ -155,22 +166,52 @@ func (c *Client) take(ctx context.Context, most int) (*shell, error) {
 	}
 }
 
-// open opens one more shell, unless there are enough. Where the host lets in
-// no more, those have to do that there are.
-func (c *Client) open(ctx context.Context, most int) (s *shell, opened bool, err error) {
-	if !c.place(most) {
-		return nil, false, nil
+// open opens one more shell in a place that was taken for it.
+func (c *Client) open(ctx context.Context) (*shell, error) {
+	s, err := c.shell(ctx)
+	if err != nil {
+		c.leave(0)
+		return nil, err
 	}
-	s, err = c.shell(ctx)
-	if err == nil {
-		c.add(s)
-		return s, true, nil
-	}
-	<-c.places
+	c.add(s)
+	return s, nil
+}
+
+// others tells whether there is a shell to wait for.
+func (c *Client) others() bool {
 	c.mu.Lock()
-	others := len(c.shells) > 0
-	c.mu.Unlock()
-	return nil, !others || ctx.Err() != nil, err
+	defer c.mu.Unlock()
+	return len(c.shells) > 0
+}
+
+// place takes a place if fewer than most are taken.
+func (c *Client) place(most int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.places >= most {
+		return false
+	}
+	c.places++
+	return true
+}
+
+// free returns what is closed when the next place comes free, and how many shells
+// are gone until now.
+func (c *Client) free() (freed <-chan struct{}, gone int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.freed, c.gone
+}
+
+// leave gives a place back, and wakes all who wait for one; gone is 1 if the
+// shell that had it is gone.
+func (c *Client) leave(gone int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.places--
+	c.gone += gone
+	close(c.freed)
+	c.freed = make(chan struct{})
 }
 
 // shell makes a driver of the shell to which a login leads.
@@ -184,16 +225,6 @@ func (c *Client) shell(ctx context.Context) (*shell, error) {
 		return nil, &Error{On: c.options.Host, During: duringLogin, Reason: err, Said: a.said}
 	}
 	return s, nil
-}
-
-func (c *Client) place(most int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.places) >= most {
-		return false
-	}
-	c.places <- struct{}{}
-	return true
 }
 
 // add watches a new shell: the loss of one is that of the login.
@@ -236,7 +267,7 @@ func (c *Client) drop(s *shell) {
 	c.mu.Unlock()
 	if s.busy == nil || lost {
 		s.close()
-		<-c.places
+		c.leave(1)
 		return
 	}
 	c.running.Add(1)
@@ -244,7 +275,7 @@ func (c *Client) drop(s *shell) {
 		defer c.running.Done()
 		<-s.busy
 		s.close()
-		<-c.places
+		c.leave(1)
 	}()
 }
 

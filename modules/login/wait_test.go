@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"farmrun/luahost/remote"
 )
@@ -22,6 +24,44 @@ func TestEndedInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestAPlaceComesFree has somebody wait for a shell, and a place come free
+// without one.
+func TestAPlaceComesFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := errors.New("asked to open a terminal")
+		c := &Client{
+			options: Options{Open: func(context.Context, remote.TerminalOptions) (remote.Terminal, error) { return nil, full }},
+			done:    make(chan struct{}), shells: map[*shell]bool{}, idle: make(chan *shell, mostShells),
+			places: mostShells, freed: make(chan struct{}),
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		got := make(chan error)
+		go func() {
+			_, err := c.take(ctx, mostShells)
+			got <- err
+		}()
+		synctest.Wait()
+		c.leave(1)
+		if err := <-got; !errors.Is(err, full) {
+			t.Errorf("got %v, want that it tries to open a terminal", err)
+		}
+
+		// A host that lets in no more is not asked again before a shell is gone.
+		c.shells[&shell{}] = true
+		go func() {
+			_, err := c.take(ctx, mostShells)
+			got <- err
+		}()
+		synctest.Wait()
+		s := &shell{}
+		c.idle <- s
+		if err := <-got; err != nil {
+			t.Errorf("got %v, want the shell that another has done with", err)
+		}
+	})
 }
 
 // TestAnsweredInTime is the same for a frame.
