@@ -23,6 +23,7 @@ type run struct {
 	begun          chan struct{} // closed when pid is set
 	pid            int
 	ended          chan struct{} // closed when the status and all output are there
+	exited         chan struct{} // closed when code is set
 	code           int
 	open           int // which of O, E and X have yet to come to their end
 
@@ -76,7 +77,7 @@ const shutWithin = 50 * time.Millisecond
 func newRun(s *shell, cmd remote.Cmd) *run {
 	r := &run{
 		shell: s, cmd: cmd, code: -1, open: 3,
-		begun: make(chan struct{}), ended: make(chan struct{}),
+		begun: make(chan struct{}), exited: make(chan struct{}), ended: make(chan struct{}),
 		sweeping: make(chan struct{}), swept: make(chan struct{}),
 	}
 	r.stdout.kept.Keep, r.stderr.kept.Keep = cmd.Keep, cmd.Keep
@@ -136,18 +137,34 @@ func (r *run) orders(ctx context.Context, script string) []byte {
 	return append(orders, "r\n"...)
 }
 
+// heldWithin is how long after the end of a command its output is waited for,
+// which something that it started may hold open for ever: a daemon, which is no
+// part of the command any more.
+const heldWithin = 5 * time.Second
+
 // wait waits for the end of a command that has begun. One that has ended in time
 // has done so, even if farmrun was too busy to notice before the time was over.
 func (r *run) wait(ctx context.Context) error {
-	select {
-	case <-r.ended:
-	case <-r.shell.gone:
-	case <-ctx.Done():
+	var held <-chan time.Time
+	for exited := r.exited; !isClosed(r.ended); {
+		select {
+		case <-exited:
+			held, exited = time.After(heldWithin), nil
+			continue
+		case <-held:
+		case <-r.ended:
+		case <-r.shell.gone:
+		case <-ctx.Done():
+		}
+		break
 	}
+	over := isClosed(r.exited) || isClosed(r.ended)
 	switch bad := r.failed.Load(); {
-	case isClosed(r.ended) && bad != nil:
+	case over && bad != nil:
 		return *bad
-	case isClosed(r.ended):
+	case over:
+		r.stdout.shut()
+		r.stderr.shut()
 		return nil
 	case isClosed(r.shell.gone):
 		return r.shell.err
@@ -168,6 +185,7 @@ func (r *run) took(f frame) bool {
 		if code, err := strconv.Atoi(string(f.body)); err == nil {
 			r.code = code
 		}
+		closeOnce(r.exited)
 		r.closed()
 	case 'k':
 		closeOnce(r.sweeping)
@@ -385,7 +403,7 @@ func (r *run) result(began time.Time) remote.Result {
 		Code:     -1,
 		Duration: time.Since(began),
 	}
-	if isClosed(r.ended) {
+	if isClosed(r.exited) {
 		result.Code = r.code
 	}
 	return result

@@ -224,6 +224,8 @@ func ender(c *login.Client) remotetest.Ender {
 
 func TestEndless(t *testing.T) { ender(dialLocal(t, "sh")).TryAll(t) }
 
+func TestLeavesDaemons(t *testing.T) { ender(dialLocal(t, "sh")).TryDaemon(t) }
+
 // TestEndlessWithInput has commands ended that do not read their input: the
 // terminal is full of it.
 func TestEndlessWithInput(t *testing.T) {

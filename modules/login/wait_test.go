@@ -26,6 +26,18 @@ func TestEndedInTime(t *testing.T) {
 	}
 }
 
+// TestHeldOpen: a command whose output something holds open has ended all the same.
+func TestHeldOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRun(&shell{gone: make(chan struct{})}, remote.Cmd{})
+		time.AfterFunc(time.Second, func() { r.took(frame{kind: 'X', body: []byte("7")}) })
+		began := time.Now()
+		if err := r.wait(t.Context()); err != nil || r.code != 7 || time.Since(began) != time.Second+heldWithin {
+			t.Errorf("got %v, status %d after %v", err, r.code, time.Since(began))
+		}
+	})
+}
+
 // TestAPlaceComesFree has somebody wait for a shell, and a place come free
 // without one.
 func TestAPlaceComesFree(t *testing.T) {

@@ -41,7 +41,8 @@ func (r *run) timeUp(why error) *Error {
 	return r.client.fail(StageRun, fmt.Errorf("ended after %v: %w", time.Since(r.asked).Round(time.Millisecond), why))
 }
 
-// stop ends the command and all that it started, by one of two means.
+// stop ends the command and all that it started, by one of two means, unless it
+// has ended by itself.
 //
 // A second session looks for whatever belongs to the command: what is in its
 // session, its group, or descends from it. It sends SIGTERM, and SIGKILL to
@@ -56,7 +57,9 @@ func (r *run) timeUp(why error) *Error {
 //
 // What is left then is named in the error.
 func (r *run) stop(why error, began time.Time) error {
-	ended := r.code >= 0
+	if r.hasEnded() {
+		return r.leave()
+	}
 	left, sure := r.linger(began)
 	signal(r.ch, ssh.SIGKILL)
 	r.ch.Close()
@@ -68,8 +71,6 @@ func (r *run) stop(why error, began time.Time) error {
 		e.Hint = sweep.LeftHint
 	} else if !sure {
 		e.Hint = "the host is slow to end it: it may run on for a moment"
-	} else if ended {
-		e.Hint = "the command itself had ended, but something it started held its output open: start that with </dev/null >/dev/null 2>&1"
 	}
 	return e
 }

@@ -27,9 +27,10 @@ import (
 // said until then is in the Result. When the connection breaks the *Error
 // wraps ErrLost, after Close ErrClosed.
 //
-// Like ssh, Run goes on as long as something that the command started holds
-// its output open, a daemon that was not given </dev/null >/dev/null 2>&1 for
-// example.
+// Something that the command started, a daemon that was not given </dev/null
+// >/dev/null 2>&1, may hold its output open. Run then returns a few seconds after
+// the command has ended, or when ctx is done, and leaves it running: it is no part
+// of the command any more.
 func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	r := &run{client: c, ctx: ctx, cmd: cmd, asked: time.Now(), code: -1}
 	r.stdout = stream{turn: make(chan struct{}, 1), live: cmd.Stdout}
@@ -193,11 +194,17 @@ func (r *run) wait() error {
 	if r.err != nil {
 		return r.fail(r.client.openError(r.ctx, r.err))
 	}
+	var held <-chan time.Time
 	for open := true; open; {
 		var request *ssh.Request
 		select {
 		case request, open = <-r.requests:
 			r.note(request)
+			if held == nil && r.hasEnded() {
+				held = time.After(r.client.waits.held)
+			}
+		case <-held:
+			return r.leave()
 		case <-r.ctx.Done():
 			return r.stop(context.Cause(r.ctx), time.Now())
 		case <-r.client.closing:
@@ -212,6 +219,19 @@ func (r *run) wait() error {
 	if r.code < 0 && r.signal == "" {
 		return r.fail(r.client.lost(r.ctx))
 	}
+	return nil
+}
+
+// hasEnded tells whether the host has said how the command ended.
+func (r *run) hasEnded() bool { return r.code >= 0 || r.signal != "" }
+
+// leave lets go of a command that has ended, whose output something holds open. The
+// channel stays as long as the connection: that may yet write to it, and must not
+// die of it.
+func (r *run) leave() error {
+	r.stdout.shut(r.client.waits.moment)
+	r.stderr.shut(r.client.waits.moment)
+	go ssh.DiscardRequests(r.requests)
 	return nil
 }
 

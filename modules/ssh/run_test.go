@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -63,6 +64,27 @@ func TestEndless(t *testing.T) {
 	d := w.dialer()
 	d.Patient()
 	remotetest.Ender{Run: w.dial(d, "h").Run}.TryAll(t)
+}
+
+// TestHeldOpen has something hold the output of a command open that has ended:
+// that is left alone, after a while as at the deadline.
+func TestHeldOpen(t *testing.T) {
+	for _, x := range []struct{ limit, took time.Duration }{{time.Hour, 5 * time.Second}, {3 * time.Second, 3 * time.Second}} {
+		inBubble(t, func(t *testing.T, w *world) {
+			w.serve("h", &sshserver.Server{Exec: func(ctx context.Context, h *sshserver.Exec) int {
+				if h.Command == "exec /bin/sh -s" {
+					t.Error("it is swept")
+				}
+				h.Held = ctx.Done()
+				return 0
+			}})
+			c := w.dial(w.dialer(), "h")
+			took, err := runFor(x.limit, c, remote.Cmd{Line: "x"})
+			if err != nil || took != x.took {
+				t.Errorf("got %v after %v, want success after %v", err, took, x.took)
+			}
+		})
+	}
 }
 
 func TestCloseEndsCommands(t *testing.T) {

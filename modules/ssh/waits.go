@@ -16,6 +16,9 @@ type waits struct {
 	// moment is how long after that something may take that should be over: a
 	// writer of the caller's, and the host's word that the command has ended.
 	moment time.Duration
+	// held is how long after the end of a command its output is waited for, which
+	// something that it started may hold open for ever.
+	held time.Duration
 	// close is how long Close waits for commands to end.
 	close time.Duration
 	// words is how long a ProxyCommand that has closed its output may take to say why.
@@ -34,6 +37,7 @@ func (w waits) withDefaults() waits {
 		sweep:  cmp.Or(w.sweep, 3*time.Second),
 		lost:   cmp.Or(w.lost, 5*time.Second),
 		moment: cmp.Or(w.moment, 50*time.Millisecond),
+		held:   cmp.Or(w.held, 5*time.Second),
 		close:  cmp.Or(w.close, 2*time.Second),
 		words:  cmp.Or(w.words, 2*time.Second),
 		place:  cmp.Or(w.place, 20*time.Millisecond),

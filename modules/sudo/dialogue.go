@@ -28,7 +28,8 @@ type dialogue struct {
 
 	mu     sync.Mutex
 	state  state
-	pid    int // of sudo
+	pid    int  // of sudo
+	spared bool // end has ended nothing
 	word   *secret.Secret
 	report secret.Report
 	whose  string        // the account that sudo asked about
@@ -72,7 +73,7 @@ func (d *dialogue) run(sudo remote.Cmd) (remote.Result, error) {
 	d.in.end()
 	if !onTime() {
 		<-late
-		if err == nil {
+		if err == nil && !d.endedByItself() {
 			err = context.Cause(d.ctx)
 		}
 	}
@@ -175,6 +176,14 @@ func (d *dialogue) answer() {
 	case d.state == asked && d.live.Err() == nil && d.ctx.Err() == nil:
 		d.giveUp(err)
 	}
+}
+
+// endedByItself tells whether nothing was ended when the time was over: then the
+// status that the runner has is the command's own, and what it left running stays.
+func (d *dialogue) endedByItself() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.spared
 }
 
 // settle tells the keyring what became of the password, if one was taken.

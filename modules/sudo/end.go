@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -79,7 +80,11 @@ func (d *dialogue) endRoot(ctx context.Context, pid int, begun func()) {
 			return *word, func(secret.Outcome) {}, nil
 		}
 	}
-	Run(ctx, d.r, remote.Cmd{Line: fmt.Sprintf("P=%d\n%s", pid, ender), Quiet: true}, o)
+	res, err := Run(ctx, d.r, remote.Cmd{Line: fmt.Sprintf("P=%d\n%s", pid, ender), Quiet: true}, o)
+	_, refused := errors.AsType[*Error](err)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.spared = refused || string(res.Stdout) == "over\n"
 }
 
 // aside does something else on the host and waits for that for a while, longer

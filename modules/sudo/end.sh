@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2046,SC2086 # lists of numbers
 #
 # Ends what descends from the process $P or is in its session or group: all
-# that a sudo has begun. root's shell reads this, when the time is over.
+# that a sudo has begun. root's shell reads this, when the time is over. If $P, the
+# sudo, has ended, so has its command, and what that left running stays.
 below() {
 	for p in $(cat "/proc/$1"/task/*/children || pgrep -P "$1"); do
 		echo "$p"
@@ -17,6 +18,7 @@ alive() {
 	done
 	false
 }
+case $(LC_ALL=C kill -0 "$P" 2>&1) in *"o such process"*) echo over; exit 0 ;; esac
 ours=$(all | awk -v P="$P" '$1 != P && !seen[$1]++') # parents first
 kill $ours 2>/dev/null
 for nap in 0.02 0.04 0.06; do

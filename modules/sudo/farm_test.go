@@ -410,3 +410,21 @@ func TestFarmDeadlineBeforeVerdict(t *testing.T) {
 	}
 	t.Log(err)
 }
+
+// TestFarmLeavesDaemons has a restart come to its end, and what it started hold its
+// output open: that is no part of it, also when the time of the restart is over.
+func TestFarmLeavesDaemons(t *testing.T) {
+	host := login(t, "deploy")
+	for _, limit := range []time.Duration{2 * time.Second, time.Minute} {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		res, err := sudo.Run(ctx, host, remote.Cmd{Line: "sleep 987654 & echo $!; exit 3"}, sudo.Options{})
+		cancel()
+		if err != nil || res.Code != 3 {
+			t.Errorf("within %v: got status %d, %v", limit, res.Code, err)
+		}
+		pid := strings.TrimSpace(string(res.Stdout))
+		if found := root(t, "ps -o args= -p "+pid+"; kill "+pid); !strings.Contains(found, "sleep 987654") {
+			t.Errorf("within %v: what it left running was ended: %q", limit, found)
+		}
+	}
+}

@@ -10,9 +10,11 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,7 +32,6 @@ var endless = map[string]string{
 	"chatty":      "yes 1MARK",
 	"pipeline":    "sleep 1MARK | { echo; cat; } | cat",
 	"own group":   "set -m; sleep 1MARK & echo; wait",
-	"orphan":      "set -m; sleep 1MARK & echo; exit 0",
 	"silent one":  "sleep 1MARK >/dev/null 2>&1 & echo; wait",
 	"loop":        "echo; while :; do : 1MARK; done",
 	"input":       "echo; cat 1MARK - ; sleep 1MARK",
@@ -52,6 +53,26 @@ type Ender struct {
 	Find func(mark string) string
 	// Behind says that the end may go on behind a command that has returned.
 	Behind bool
+}
+
+// TryDaemon has a command end by itself and leave a process that holds its output
+// open: that is no part of it, and stays.
+func (e Ender) TryDaemon(t *testing.T) {
+	mark := Mark()
+	result, err := e.Run(t.Context(), remote.Cmd{Line: "set -m; sleep 1" + mark + " & echo $!; exit 3"})
+	if err != nil || result.Code != 3 {
+		t.Errorf("got status %d, %v", result.Code, err)
+	}
+	find := Running
+	if e.Find != nil {
+		find = e.Find
+	}
+	if find(mark) == "" {
+		t.Error("what the command left running was ended")
+	}
+	if pid, err := strconv.Atoi(strings.TrimSpace(string(result.Stdout))); err == nil && pid > 1 && e.Find == nil {
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
 }
 
 // TryAll tries all of Endless, a subtest for each.

@@ -1,8 +1,9 @@
 # shellcheck shell=sh disable=SC2046,SC2086,SC2154 # lists of numbers
 #
 # Ends the process $P and whatever belongs to it: what is in its session or its
-# process group, or descends from it. It prints a line "PID USER COMMAND" for
-# each process that is left, and "done".
+# process group, or descends from it. If $P has ended by itself, nothing is ended:
+# what a finished command has left running, a daemon, is no part of it. It prints a
+# line "PID USER COMMAND" for each process that is left, and "done".
 #
 # procs lists all processes, as Linux has them or as "pid ppid pgid sid"; ours
 # picks those that belong to $P, and that were seen to before; look keeps them
@@ -18,13 +19,14 @@ procs() {
 	fi
 }
 ours() {
-	procs | awk -v P="$P" -v SEEN="$left" '
+	procs | awk -v P="$P" -v SEEN="$left" -v FIRST="$first" '
 		{ p = $1 }
 		sub(/^[0-9]+ [(].*[)] /, "") { if ($1 == "Z" || $1 == "X") next; $0 = p " " $2 " " $3 " " $4 }
 		{ parent[$1] = $2; group[$1] = $3; session[$1] = $4 }
 		END {
 			if (NR == 0) exit
 			printf "seen"
+			if (FIRST && !(P in parent)) exit
 			if (group[P] == P || session[P] == P) in_[P] = 1
 			for (n = split(SEEN, seen, " "); n > 0; n--) if (seen[n] in parent) in_[seen[n]] = 1
 			do {
@@ -43,7 +45,9 @@ look() {
 	case $seen in
 	seen) finish ;;
 	seen*) left=${seen#seen} ;;
-	*) kill -TERM "-$P"; nap 0.1; kill -KILL "-$P"; finish ;;
+	*)
+		[ -z "$first" ] || case $(LC_ALL=C kill -0 "$P" 2>&1) in *"o such process"*) finish ;; esac
+		kill -TERM "-$P"; nap 0.1; kill -KILL "-$P"; finish ;;
 	esac
 }
 put() {
@@ -68,8 +72,9 @@ dying() {
 	done
 	return 1
 }
-refused=
+refused= first=1
 look
+first=
 put TERM
 settle 0.01 0.04 0.06
 for i in 0.01 0.02 0.04; do

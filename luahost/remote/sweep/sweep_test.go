@@ -3,6 +3,7 @@ package sweep_test
 import (
 	"bytes"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,6 +47,31 @@ func testScript(t *testing.T, leader bool) {
 	}
 	if found := remotetest.Running(mark); found != "" {
 		t.Errorf("still running: %s", found)
+	}
+}
+
+// TestFinished leaves alone what a process left running that has ended by itself.
+func TestFinished(t *testing.T) {
+	for _, leader := range []bool{true, false} {
+		mark := remotetest.Mark()
+		c := exec.Command("sh", "-c", "sleep 1"+mark+" </dev/null >/dev/null 2>&1 & echo $!")
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: leader}
+		out, err := c.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sweeper := exec.Command("sh", "-s")
+		sweeper.Stdin = strings.NewReader(sweep.Script(c.Process.Pid, leader))
+		said, err := sweeper.Output()
+		if _, done := sweep.Parse(bytes.NewReader(said)); err != nil || !done {
+			t.Errorf("it says %q, %v", said, err)
+		}
+		if remotetest.Running(mark) == "" {
+			t.Errorf("leader %v: what it left running was ended", leader)
+		}
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(out))); err == nil {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
 	}
 }
 

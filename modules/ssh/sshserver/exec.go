@@ -25,6 +25,10 @@ type Exec struct {
 	// signal that finds it full is dropped.
 	Signals <-chan ssh.Signal
 
+	// Held, if the Exec sets it, is closed when the output ends, which comes after
+	// the exit status then: a process that the command left holds it open.
+	Held <-chan struct{}
+
 	conn *conn
 }
 
@@ -67,7 +71,7 @@ func (c *conn) session(nc ssh.NewChannel) {
 			started = started || ok
 			r.Reply(ok, nil)
 			if ok {
-				c.busy.Go(func() { c.finish(ch, c.server.Exec(ctx, x)) })
+				c.busy.Go(func() { c.finish(ch, x, c.server.Exec(ctx, x)) })
 			}
 		case "signal":
 			passOn(signals, r.Payload)
@@ -140,8 +144,10 @@ func passOn(signals chan<- ssh.Signal, payload []byte) {
 
 // finish tells the client how the command ended, in sshd's order (RFC 4254,
 // 6.10): end of output, exit status or signal, close.
-func (c *conn) finish(ch ssh.Channel, code int) {
-	ch.CloseWrite()
+func (c *conn) finish(ch ssh.Channel, x *Exec, code int) {
+	if x.Held == nil {
+		ch.CloseWrite()
+	}
 	switch {
 	case c.fault == Untold:
 	case code >= 0:
@@ -153,6 +159,9 @@ func (c *conn) finish(ch ssh.Channel, code int) {
 			Message    string
 			Language   string
 		}{Name: string(nameOf(syscall.Signal(-code)))}))
+	}
+	if x.Held != nil {
+		<-x.Held
 	}
 	ch.Close()
 }
