@@ -196,6 +196,7 @@ func TestClosingHasOneTime(t *testing.T) {
 		}
 		rt.Close()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if closed != 6 {
 			t.Errorf("%d were closed at last, want all 6", closed)
 		}

@@ -48,6 +48,7 @@ func simulate(t *testing.T, seed uint64, fenced bool) (h *history) {
 		finished := h.processes(ctx)
 		cancel()
 		time.Sleep(10 * time.Minute) // for the requests that are still on their way
+		synctest.Wait()
 		h.check(finished)
 	})
 	return h
