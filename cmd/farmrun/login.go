@@ -186,6 +186,7 @@ func explain(err error) error {
 		Host:    e.Host,
 		Message: message,
 		Hint:    e.Hint,
+		Output:  e.Said,
 		Err:     err,
 	}
 }
@@ -198,6 +199,7 @@ func sshKind(e *ssh.Error) luahost.Kind {
 		{context.Canceled, luahost.Cancelled},
 		{ssh.ErrHostKey, luahost.HostKey},
 		{ssh.ErrAuth, luahost.Login},
+		{ssh.ErrNotRun, luahost.Login},
 		{ssh.ErrTimeout, luahost.Timeout},
 		{ssh.ErrForwardRefused, luahost.Refused},
 		{ssh.ErrUnreachable, luahost.Unreachable},

@@ -76,13 +76,15 @@ func (c Cmd) Name() string {
 
 // Script returns the command as a script for a POSIX shell that changes to
 // Dir, sets Env and becomes the command. It fails for a command that is empty
-// or has a NUL in it, and for an environment name that no shell takes.
+// or has a NUL in it, and for an environment name that no shell takes. All logins
+// run commands by it; it begins with plain.
 func (c Cmd) Script() (string, error) {
 	body := c.String()
 	if strings.TrimSpace(body) == "" {
 		return "", fmt.Errorf("remote: the command is empty")
 	}
 	var b strings.Builder
+	b.WriteString(plain)
 	if c.Dir != "" {
 		fmt.Fprintf(&b, "cd -- %s || exit\n", Quote(c.Dir))
 	}
@@ -101,6 +103,11 @@ func (c Cmd) Script() (string, error) {
 	}
 	return "", fmt.Errorf("remote: the command has a NUL byte in it")
 }
+
+// plain has a shell forget the parts of its environment that change the meaning of
+// a script: options in an exported SHELLOPTS, an exported function cd, CDPATH, by
+// which cd prints and goes elsewhere, and TMOUT, which ends read.
+const plain = "set +aefuvxC;unset CDPATH TMOUT;unset -f cd;"
 
 func sortedNames(env map[string]string) []string {
 	names := make([]string, 0, len(env))

@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ func TestScript(t *testing.T) {
 			if err != nil {
 				got = "error: " + err.Error()
 			}
+			got = strings.TrimPrefix(got, "set +aefuvxC;unset CDPATH TMOUT;unset -f cd;")
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -42,26 +44,32 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// TestScriptRuns gives scripts to a shell.
+// TestScriptRuns gives scripts to a shell, in an environment that would change
+// their meaning.
 func TestScriptRuns(t *testing.T) {
 	for name, test := range map[string]struct {
 		cmd  remote.Cmd
 		want string
 		fail bool
 	}{
-		"directory and environment":   {cmd: remote.Cmd{Line: `echo "$PWD $A"`, Dir: "/", Env: map[string]string{"A": "a 'b'"}}, want: "/ a 'b'\n"},
-		"no such directory":           {cmd: remote.Cmd{Line: "echo reached", Dir: "/nonexistent"}, fail: true},
-		"a directory like an option":  {cmd: remote.Cmd{Line: "echo reached", Dir: "-P"}, fail: true},
-		"a comment at the end":        {cmd: remote.Cmd{Line: "echo x # and no more"}, want: "x\n"},
-		"words are no shell":          {cmd: remote.Cmd{Args: []string{"printf", "%s", "$HOME;id"}}, want: "$HOME;id"},
-		"the status is the command's": {cmd: remote.Cmd{Line: "true; false"}, fail: true},
+		"directory and environment":       {cmd: remote.Cmd{Line: `echo "$PWD $A"`, Dir: "/", Env: map[string]string{"A": "a 'b'"}}, want: "/ a 'b'\n"},
+		"no such directory":               {cmd: remote.Cmd{Line: "echo reached", Dir: "/nonexistent"}, fail: true},
+		"a directory like an option":      {cmd: remote.Cmd{Line: "echo reached", Dir: "-P"}, fail: true},
+		"a comment at the end":            {cmd: remote.Cmd{Line: "echo x # and no more"}, want: "x\n"},
+		"words are no shell":              {cmd: remote.Cmd{Args: []string{"printf", "%s", "$HOME;id"}}, want: "$HOME;id"},
+		"the status is the command's":     {cmd: remote.Cmd{Line: "true; false"}, fail: true},
+		"the one directory that is meant": {cmd: remote.Cmd{Line: "pwd", Dir: "bin"}, want: "/usr/bin\n"},
+		"cd in the line":                  {cmd: remote.Cmd{Line: "cd bin && pwd"}, want: "/usr/bin\n"},
+		"options":                         {cmd: remote.Cmd{Line: "false; echo $-$unset"}, want: "hBc\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			script, err := test.cmd.Script()
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := exec.Command("sh", "-c", script).Output()
+			sh := exec.Command("bash", "--posix", "-c", script)
+			sh.Dir, sh.Env = "/usr", append(os.Environ(), "CDPATH=/:.", "TMOUT=1", "BASH_FUNC_cd%%=() { echo wrong; }", "SHELLOPTS=errexit:nounset:noclobber")
+			out, err := sh.Output()
 			if string(out) != test.want || (err != nil) != test.fail {
 				t.Errorf("got %q, %v; want %q, failure %v", out, err, test.want, test.fail)
 			}

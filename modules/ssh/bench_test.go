@@ -42,6 +42,7 @@ func benchServer() {
 		HostKeys: []xssh.Signer{key},
 		Auth:     sshserver.Auth{Key: sshserver.Keys(key.PublicKey())},
 		Exec: func(_ context.Context, x *sshserver.Exec) int {
+			x.Begin(2)
 			time.Sleep(50 * time.Millisecond)
 			fmt.Fprintln(x.Stdout, "hello")
 			return 0

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type Client struct {
 
 	alive  *keepalive
 	spares spares
+	proven atomic.Bool // a command was seen to run
 
 	mu      sync.Mutex
 	why     error         // why the connection ended

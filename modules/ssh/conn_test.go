@@ -96,6 +96,7 @@ func TestProxyCommand(t *testing.T) {
 }
 
 func hi(_ context.Context, x *sshserver.Exec) int {
+	x.Begin(2)
 	io.WriteString(x.Stdout, "hi\n")
 	return 0
 }
@@ -188,6 +189,7 @@ func TestLost(t *testing.T) { inBubble(t, testLost) }
 
 func testLost(t *testing.T, w *world) {
 	s := &sshserver.Server{Exec: func(ctx context.Context, x *sshserver.Exec) int {
+		x.Begin(2)
 		io.WriteString(x.Stdout, "begun")
 		<-ctx.Done()
 		return 0

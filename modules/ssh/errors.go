@@ -25,6 +25,8 @@ var (
 	ErrTimeout = errors.New("timed out")
 	// ErrClosed: the Client was closed by its owner.
 	ErrClosed = errors.New("connection closed")
+	// ErrNotRun: what the host ran ended without having begun the command.
+	ErrNotRun = errors.New("not run")
 	// ErrForwardRefused: the host did not open the port that was asked for,
 	// because it is taken or because its sshd forbids it.
 	ErrForwardRefused = errors.New("forward refused")
@@ -46,6 +48,7 @@ type Error struct {
 	Kind  error  // one of the sentinels, or nil
 	Err   error  // what happened; never nil
 	Hint  string // what to do next, if there is something to say
+	Said  string // the last lines that the host printed instead of running a command
 	// Left are the processes that a command left running on the host although
 	// its time was over, because this user may not end them.
 	Left []Process

@@ -19,7 +19,7 @@ func (r *run) giveUp(why error) error {
 	began := time.Now()
 	select {
 	case <-r.opened:
-		if r.err == nil && r.began {
+		if r.failed == nil && r.began {
 			return r.stop(why, began)
 		}
 	case <-time.After(r.client.waits.end):
@@ -38,7 +38,14 @@ func (r *run) giveUp(why error) error {
 
 // timeUp makes the error of a command whose time is over.
 func (r *run) timeUp(why error) *Error {
-	return r.client.fail(StageRun, fmt.Errorf("ended after %v: %w", time.Since(r.asked).Round(time.Millisecond), why))
+	if e, is := why.(*Error); is && e.Kind == ErrNotRun { // of prove
+		return e
+	}
+	e := r.client.fail(StageRun, fmt.Errorf("ended after %v: %w", time.Since(r.asked).Round(time.Millisecond), why))
+	if isDone(r.opened) && r.began && !isDone(r.begun) {
+		e.Said, e.Hint = r.noise(), "the login shell has not begun the command: do its startup files wait for something?"
+	}
+	return e
 }
 
 // stop ends the command and all that it started, by one of two means, unless it
@@ -69,6 +76,8 @@ func (r *run) stop(why error, began time.Time) error {
 	e := r.timeUp(why)
 	if e.Left = left; left != nil {
 		e.Hint = sweep.LeftHint
+	} else if e.Hint != "" {
+		return e
 	} else if !sure {
 		e.Hint = "the host is slow to end it: it may run on for a moment"
 	}
@@ -136,10 +145,11 @@ func (r *run) sweep(busy chan<- struct{}) sweeping {
 		return sweeping{}
 	}
 	select {
-	case <-r.mark.known:
+	case <-r.begun:
+	case <-r.copied:
 	case <-time.After(r.client.waits.grace):
 	}
-	pid := r.mark.pid.Load()
+	pid := r.pid.Load()
 	if pid <= 1 {
 		return sweeping{}
 	}
@@ -170,16 +180,17 @@ func (c *Client) sweep(pid int, busy chan<- struct{}) sweeping {
 	defer ch.Close()
 	late := time.AfterFunc(c.waits.lost, func() { ch.Close() })
 	defer late.Stop()
-	if execute(ch, "exec /bin/sh -s") != nil {
+	o := newOpening()
+	if execute(ch, o.line("exec /bin/sh -s")) != nil {
 		return sweeping{}
 	}
 	close(busy)
-	io.WriteString(ch, sweep.Script(pid, true))
+	io.WriteString(ch, sweep.Script(pid, true)) // this login is known to become a shell
 	ch.CloseWrite()
-	var out bytes.Buffer
-	if _, err := io.Copy(&out, io.LimitReader(ch, 64<<10)); err != nil {
+	out := stream{turn: make(chan struct{}, 1)}
+	if _, err := io.Copy(&marker{to: &out, mark: o.out}, io.LimitReader(ch, 64<<10)); err != nil {
 		return sweeping{}
 	}
-	left, done := sweep.Parse(&out)
+	left, done := sweep.Parse(bytes.NewReader(out.bytes()))
 	return sweeping{done, left}
 }

@@ -35,7 +35,7 @@ func flood(w io.Writer) (stop func()) {
 // swept is a host on which the time of a command is over.
 type swept struct {
 	name   string
-	pid    string        // the shell's line about itself, printed after a minute
+	pid    int           // of the command's shell, which begins after a minute; 0 is none
 	late   time.Duration // how much later it does
 	floods bool          // it prints without end, and ends when all of that is taken
 	sweep  string        // the sweep's output; "" is no sweep, "never" one that does not end
@@ -51,7 +51,9 @@ const sweepTakes = 300 * time.Millisecond
 // command is the command whose time is over; done is closed after the sweep.
 func (s swept) command(ctx context.Context, h *sshserver.Exec, done <-chan struct{}) {
 	time.Sleep(time.Minute + s.late)
-	io.WriteString(h.Stderr, s.pid)
+	if s.pid > 0 {
+		h.Begin(s.pid)
+	}
 	if s.floods {
 		defer flood(h.Stdout)()
 	}
@@ -76,13 +78,14 @@ func (s swept) exec() func(context.Context, *sshserver.Exec) int {
 	done := make(chan struct{})
 	return func(ctx context.Context, h *sshserver.Exec) int {
 		switch {
-		case h.Command != "exec /bin/sh -s":
+		case !strings.HasSuffix(h.Command, "exec /bin/sh -s'"):
 			s.command(ctx, h, done)
 		case s.sweep == "":
 			return 1
 		case s.sweep == "never":
 			<-ctx.Done()
 		default:
+			h.Begin(2)
 			time.Sleep(sweepTakes)
 			io.WriteString(h.Stdout, s.sweep)
 			close(done)
@@ -93,7 +96,7 @@ func (s swept) exec() func(context.Context, *sshserver.Exec) int {
 
 // TestEnding has hosts be more or less of a help with ending a command.
 func TestEnding(t *testing.T) {
-	const pid, most = "farmrun-shell-pid:123\n", 400 * time.Millisecond
+	const pid, most = 123, 400 * time.Millisecond
 	for _, x := range []swept{
 		{name: "sweep", pid: pid, sweep: "done\n", ends: "sweep", took: sweepTakes},
 		{name: "just begun", pid: pid, late: 50 * time.Millisecond, sweep: "done\n", ends: "sweep", took: sweepTakes + 50*time.Millisecond},
@@ -103,7 +106,7 @@ func TestEnding(t *testing.T) {
 		{name: "slow", pid: pid, sweep: "never", took: 3 * time.Second, hint: "slow to end it"},
 		{name: "no second session", pid: pid, ends: "TERM"},
 		{name: "deaf", pid: pid, ends: "KILL", took: 150 * time.Millisecond},
-		{name: "no shell", ends: "TERM", took: 150 * time.Millisecond},
+		{name: "no shell", ends: "TERM", took: 150 * time.Millisecond, hint: "has not begun"},
 	} {
 		t.Run(x.name, func(t *testing.T) { inBubble(t, x.test) })
 	}

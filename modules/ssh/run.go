@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +20,8 @@ import (
 // cmd.Stderr, never to both at once if they are the same. cmd.Stdin is read
 // until its end or that of the command, and may lose what was read too much.
 //
-// The error is nil whatever the exit status. When ctx is done first, Run ends
+// The error is nil whatever the exit status. A command that the host did not run
+// is an *Error that wraps ErrNotRun. When ctx is done first, Run ends
 // the command on the host, with all its children, and returns within about
 // half a second an *Error that wraps context.Cause(ctx); what the command had
 // said until then is in the Result. When the connection breaks the *Error
@@ -32,13 +32,14 @@ import (
 // the command has ended, or when ctx is done, and leaves it running: it is no part
 // of the command any more.
 func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
-	r := &run{client: c, ctx: ctx, cmd: cmd, asked: time.Now(), code: -1}
+	r := &run{client: c, ctx: ctx, cmd: cmd, asked: time.Now(), code: -1, begun: make(chan struct{})}
 	r.stdout = stream{turn: make(chan struct{}, 1), live: cmd.Stdout}
 	r.stderr = stream{turn: make(chan struct{}, 1), live: cmd.Stderr}
 	if cmd.Stdout != nil && sameWriter(cmd.Stdout, cmd.Stderr) {
 		r.stderr.turn = r.stdout.turn
 	}
 	r.stdout.kept.Keep, r.stderr.kept.Keep = cmd.Keep, cmd.Keep
+	r.out.to, r.err.to = &r.stdout, &r.stderr
 	line, err := r.commandLine()
 	if err != nil {
 		return remote.Result{}, err
@@ -51,6 +52,9 @@ func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 		return remote.Result{}, r.fail(context.Cause(ctx))
 	}
 	r.opened, r.copied, r.drain = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	if cmd.Stdin != nil && !c.bare && !c.proven.Load() {
+		defer r.prove()()
+	}
 	go r.start(line)
 	err = r.wait()
 	return r.result(), err
@@ -92,18 +96,20 @@ type run struct {
 	cmd    remote.Cmd
 	asked  time.Time
 
-	opened   chan struct{} // closed when ch, requests, began and err are set
+	opened   chan struct{} // closed when ch, requests, began and failed are set
 	ch       ssh.Channel
 	requests <-chan *ssh.Request
-	began    bool // the host was told to begin
-	err      error
+	began    bool          // the host was told to begin
+	failed   error         // why it could not
 	given    atomic.Bool   // up: do not start the command any more
 	copied   chan struct{} // closed when all output is read
 	ending   atomic.Bool   // the sweep is at work
 	drain    chan struct{} // closed when what has piled up meanwhile may be read
 
 	stdout, stderr stream
-	mark           marker
+	out, err       marker
+	begun          chan struct{} // closed when the command is known to run
+	pid            atomic.Int64  // of its shell, from then on
 
 	code   int // -1 as long as the host has not told it
 	signal string
@@ -113,25 +119,25 @@ type run struct {
 // trip each, and then stays to read the output.
 func (r *run) start(line string) {
 	var s session
-	s, r.err = r.client.openSession()
+	s, r.failed = r.client.openSession()
 	r.ch, r.requests = s.Channel, s.requests
-	if r.began = r.err == nil && !r.given.Load(); r.began {
+	if r.began = r.failed == nil && !r.given.Load(); r.began {
 		r.client.prepare()
-		r.err = execute(r.ch, line)
+		r.failed = execute(r.ch, line)
 	}
 	close(r.opened)
-	if r.err != nil || !r.began {
+	if r.failed != nil || !r.began {
 		close(r.copied)
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() {
-		r.copyOut(&r.mark, r.ch.Stderr())
-		r.mark.end()
-	})
+	both.Go(func() { r.copyOut(&r.err, r.ch.Stderr()) })
 	r.feed()
-	r.copyOut(&r.stdout, r.ch)
+	r.copyOut(&r.out, r.ch)
 	both.Wait()
+	if r.err.mark != "" && isDone(r.begun) { // the host has taken the mark away with whatever else
+		r.stderr.Write(r.err.noise.Bytes())
+	}
 	close(r.copied)
 }
 
@@ -143,19 +149,6 @@ func execute(ch ssh.Channel, line string) error {
 		err = errors.New("the host refuses to run commands")
 	}
 	return err
-}
-
-// feed gives the command its input. Nobody waits for the goroutine: a reader
-// may block although the command has long ended.
-func (r *run) feed() {
-	if r.cmd.Stdin == nil {
-		r.ch.CloseWrite()
-		return
-	}
-	go func() {
-		io.Copy(struct{ io.Writer }{r.ch}, r.cmd.Stdin)
-		r.ch.CloseWrite()
-	}()
 }
 
 // copyOut copies until the end. The buffer begins small, for most commands say
@@ -191,8 +184,8 @@ func (r *run) wait() error {
 	case <-r.client.closing:
 		return r.giveUp(ErrClosed)
 	}
-	if r.err != nil {
-		return r.fail(r.client.openError(r.ctx, r.err))
+	if r.failed != nil {
+		return r.fail(r.client.openError(r.ctx, r.failed))
 	}
 	var held <-chan time.Time
 	for open := true; open; {
@@ -218,6 +211,9 @@ func (r *run) wait() error {
 	}
 	if r.code < 0 && r.signal == "" {
 		return r.fail(r.client.lost(r.ctx))
+	}
+	if !isDone(r.begun) {
+		return r.notRun()
 	}
 	return nil
 }
@@ -310,7 +306,7 @@ func (c *Client) broken(ctx context.Context) error {
 	return c.Err()
 }
 
-func (r *run) fail(err error) error {
+func (r *run) fail(err error) *Error {
 	return r.client.fail(StageRun, err)
 }
 
@@ -325,42 +321,26 @@ func (c *Client) fail(stage string, err error) *Error {
 	return e
 }
 
-// commandLine returns what the login shell is given. It becomes a POSIX shell
-// at once, for it may be csh, and tells its process id on standard error,
-// which marker takes out again: whoever has to end the command needs it.
-//
-// A script of several lines is handed over line by line, for csh has no
-// newline within quotes, and put together again: ${IFS#??} is a newline.
+// commandLine returns what the login shell is given, and readies the markers for
+// the output.
 func (r *run) commandLine() (string, error) {
 	if r.client.bare {
 		if r.cmd.Dir != "" || len(r.cmd.Env) > 0 {
 			return "", r.fail(errors.New("this login has no shell, so neither a directory nor an environment can be set"))
 		}
-		r.mark = marker{to: &r.stderr, found: true}
+		close(r.begun)
 		return r.cmd.String(), nil
 	}
 	script, err := r.cmd.Script()
 	if err != nil {
 		return "", r.fail(err)
 	}
-	r.mark = marker{to: &r.stderr, text: markText, known: make(chan struct{})}
-	tell := "echo " + markText + "$$ >&2; "
-	if !strings.Contains(script, "\n") {
-		return "exec /bin/sh -c " + quote(tell+script), nil
+	o := newOpening()
+	r.out.mark, r.err.mark = o.out, o.err
+	r.out.found = func(pid int) {
+		r.pid.Store(int64(pid))
+		r.client.proven.Store(true)
+		close(r.begun)
 	}
-	var b strings.Builder
-	b.WriteString("exec /bin/sh -c " + quote(tell+`n=${IFS#??};s=;for l do s=$s$l$n;done;eval "unset n s l;shift $#;$s"`) + " sh")
-	for line := range strings.SplitSeq(script, "\n") {
-		b.WriteByte(' ')
-		b.WriteString(quote(line))
-	}
-	return b.String(), nil
+	return o.line(script), nil
 }
-
-// quote returns word so that every shell that anybody logs in with reads it
-// back: within single quotes csh looks for "!" and fish for "\".
-func quote(word string) string {
-	return "'" + quoter.Replace(word) + "'"
-}
-
-var quoter = strings.NewReplacer(`'`, `'\''`, `!`, `'\!'`, `\`, `'\\'`)

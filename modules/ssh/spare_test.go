@@ -1,9 +1,11 @@
 package ssh
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -67,6 +69,8 @@ func (h *sessionHost) serve(n int, ch ssh.Channel, requests <-chan *ssh.Request)
 		r.Reply(true, nil)
 		if r.Type == "exec" {
 			h.told <- fmt.Sprint("exec ", n)
+			begun, _, _ := strings.Cut(string(r.Payload[bytes.Index(r.Payload, []byte(";echo "))+6:]), "$$")
+			fmt.Fprintf(ch, "%s2\n", begun)
 			h.runs(n)
 			ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{0}))
 			ch.Close()

@@ -170,7 +170,10 @@ func inBubble(t *testing.T, f func(t *testing.T, w *world)) {
 }
 
 // quick is a command that is no process and ends at once, well.
-func quick(context.Context, *sshserver.Exec) int { return 0 }
+func quick(_ context.Context, x *sshserver.Exec) int {
+	x.Begin(2)
+	return 0
+}
 
 // keyring has one password and counts how often it was asked for.
 func keyring(password string, asked *int) *secret.Keyring {

@@ -2,7 +2,9 @@ package sshserver
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"regexp"
 	"syscall"
 
 	"golang.org/x/crypto/ssh"
@@ -45,6 +47,23 @@ type Terminal struct {
 
 // Size is the size of a terminal in characters.
 type Size struct{ Rows, Columns int }
+
+// tells finds in a command the lines that its shell is to print with its process
+// id in front of the command's output.
+var tells = regexp.MustCompile(`echo ([\w:]+:)\$\$( >&2)?;`)
+
+// Begin is for an Exec that is no process: it prints the lines by which the shell
+// of a command would tell a client of package ssh that it runs, with pid as its
+// process id.
+func (x *Exec) Begin(pid int) {
+	for _, t := range tells.FindAllStringSubmatch(x.Command, -1) {
+		to := x.Stdout
+		if t[2] != "" {
+			to = x.Stderr
+		}
+		fmt.Fprintf(to, "%s%d\n", t[1], pid)
+	}
+}
 
 // session serves one session channel: it collects the environment, starts the
 // command, and passes signals on, until the client has closed the channel.

@@ -17,7 +17,6 @@ import (
 	"log"
 	"net"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -54,13 +53,8 @@ func main() {
 // host is what commands run on.
 type host struct{ delay time.Duration }
 
-// saysPID finds what a shell would be asked to say before the process id.
-var saysPID = regexp.MustCompile(`echo ([\w:-]+)\$\$ >&2`)
-
 func (h host) run(ctx context.Context, x *sshserver.Exec) int {
-	if said := saysPID.FindStringSubmatch(x.Command); said != nil {
-		fmt.Fprintf(x.Stderr, "%s%d\n", said[1], os.Getpid())
-	}
+	x.Begin(os.Getpid())
 	timer := time.NewTimer(h.delay)
 	defer timer.Stop()
 	select {
