@@ -1,6 +1,7 @@
 package sudo
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 	"strings"
@@ -132,6 +133,9 @@ func (d *dialogue) said(what, about string) {
 		d.state, d.before, d.held = asked, d.held, nil
 		d.whose = d.account(about)
 		go d.answer()
+	case what == asks && d.state == answered && len(bytes.TrimSpace(d.held)) == 0:
+		d.settle(secret.Unknown) // a wrong one may be told from a right one only at the end
+		d.giveUp(ErrMore)
 	case what == asks && d.state == answered:
 		d.settle(secret.Rejected)
 		d.giveUp(secret.ErrRejected)

@@ -16,6 +16,7 @@ import (
 var (
 	ErrNotAllowed = errors.New("the user may not run this by sudo")
 	ErrNoPassword = errors.New("sudo wants a password, and there is none")
+	ErrMore       = errors.New("sudo asks for something more than the password, such as a code")
 	ErrNoSudo     = errors.New("there is no sudo on the host")
 	ErrNoTTY      = errors.New("sudo wants a terminal")
 	ErrNotRun     = errors.New("sudo did not run it")
@@ -70,6 +71,8 @@ func (e *Error) Hint() string {
 		return "let the rule in sudoers set it (SETENV), or give a line instead of a list of words"
 	case e.Reason == ErrNotAllowed:
 		return "sudo -l on the host tells what is allowed; a rule for a program fits a list of words that begins with its path, a line needs one for /bin/sh"
+	case e.Reason == ErrMore:
+		return "have the operator answer: host:session and s:interact(); or allow the command with NOPASSWD in sudoers"
 	case e.Kind() == "login":
 		return "run farmrun on a terminal, where it can ask, or allow the command with NOPASSWD in sudoers"
 	case e.Reason == ErrNoSudo:

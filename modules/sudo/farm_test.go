@@ -64,6 +64,7 @@ func TestFarm(t *testing.T) {
 		name     string
 		user     string
 		sudoers  string
+		pam      string // goes before sudo's own
 		cmd      remote.Cmd
 		as       string
 		look     bool
@@ -84,6 +85,12 @@ func TestFarm(t *testing.T) {
 		{name: "a narrow rule", user: "web", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "-un"}}, stdout: "root\n", outcomes: accepted},
 		{name: "a narrow rule and input", user: "web", sudoers: "web ALL = (root) /usr/bin/cat", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/cat"}, Stdin: strings.NewReader("in\n")}, stdout: "in\n", outcomes: accepted},
 		{name: "a narrow rule, and a terminal for the command", user: "web", sudoers: "Defaults use_pty", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "-un"}}, stdout: "root\n", outcomes: accepted},
+		{name: "a helper of PAM's", user: "web", sudoers: "web ALL = (root) ALL", pam: "auth optional pam_exec.so quiet /bin/sleep 1", pass: farm.Password,
+			cmd: remote.Cmd{Args: []string{"sh", "-c", "cat >&1"}, Stdin: strings.NewReader("in\n")}, stdout: "in\n", outcomes: accepted},
+		{name: "a helper of PAM's, and no input", user: "web", pam: "auth optional pam_exec.so quiet /bin/sleep 1", pass: farm.Password,
+			cmd: remote.Cmd{Args: []string{"/usr/bin/id", "-un"}}, stdout: "root\n", outcomes: accepted},
+		{name: "the user's own group", user: "web", sudoers: "web ALL = (web) ALL", as: "web",
+			cmd: remote.Cmd{Args: []string{"env", "A=b", "cat"}, Stdin: strings.NewReader("in\n")}, stdout: "in\n"},
 		{name: "a line with a password", user: "web", sudoers: "web ALL = (root) /bin/sh", pass: farm.Password, cmd: remote.Cmd{Line: "cat\nid -un", Stdin: strings.NewReader("in\n")}, stdout: "in\nroot\n", outcomes: accepted},
 		{name: "a lecture", user: "web", sudoers: "Defaults lecture=always", pass: farm.Password, cmd: remote.Cmd{Args: []string{"/usr/bin/id", "-un"}}, stdout: "root\n", outcomes: accepted},
 		{name: "not allowed", user: "web", pass: farm.Password, cmd: remote.Cmd{Line: "id -un"}, err: sudo.ErrNotAllowed, outcomes: accepted},
@@ -113,6 +120,10 @@ func TestFarm(t *testing.T) {
 			host := login(t, tc.user)
 			if tc.sudoers != "" {
 				sudoers(t, tc.sudoers)
+			}
+			if tc.pam != "" {
+				root(t, "cp /etc/pam.d/sudo /etc/pam.sudo; sed -i '1i "+tc.pam+"' /etc/pam.d/sudo")
+				t.Cleanup(func() { root(t, "mv /etc/pam.sudo /etc/pam.d/sudo") })
 			}
 			o := sudo.Options{User: tc.as, Look: tc.look}
 			take, outcomes := keys(tc.pass)

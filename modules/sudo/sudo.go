@@ -13,7 +13,8 @@
 //   - A line is run by root's shell, which tells that it runs before it does
 //     anything else.
 //   - Words are run by sudo itself, so that a rule which allows just them will
-//     do. There a watcher on the host looks until sudo has a child.
+//     do. There a watcher on the host looks until sudo has become the command, or
+//     has a child that is the command.
 //
 // The files: dialogue.go holds the talk with sudo, which launch.sh starts;
 // marks.go finds in standard error what is meant for us, input.go gives out the

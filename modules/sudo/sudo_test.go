@@ -26,7 +26,7 @@ import (
 // here, and its words are those of the real one, with which the tests on the
 // farm compare it. $PASSWORD is what it wants, $TRIES how often, $DENY makes it
 // refuse afterwards, $SAYS is what it says instead of anything else, $PROMPT
-// what it asks with. Whoever becomes the user locked is rejected, denied nobody
+// what it asks with; with $CODE it asks for that, too. Whoever becomes the user locked is rejected, denied nobody
 // may become. It becomes the command, or with $FORK runs it as a child.
 // Each line that it takes for a password goes into the file tries.
 const standIn = `#!/bin/sh
@@ -56,7 +56,8 @@ if [ -n "$PASSWORD" ]; then
 		IFS= read -r try || { printf 'sudo: no password was provided\nsudo: a password is required\n' >&2; exit 1; }
 		echo "$try" >>tries
 		n=$((n + 1))
-		[ "$try" != "$PASSWORD" ] || break
+		[ "$try" != "$PASSWORD" ] || [ -n "$CODE" ] || break
+		[ -z "$CODE" ] || continue
 		if [ "$n" -ge "${TRIES:-3}" ]; then
 			echo "sudo: $n incorrect password attempt" >&2
 			exit 1
@@ -176,6 +177,7 @@ func TestRun(t *testing.T) {
 		{name: "wrong", env: []string{"PASSWORD=p"}, pass: "q", cmd: remote.Cmd{Line: "echo"}, err: secret.ErrRejected, outcomes: rejected, tries: "q\n"},
 		{name: "wrong with input", env: []string{"PASSWORD=p"}, pass: "q", cmd: remote.Cmd{Args: []string{"cat"}}, input: "p\np\n", err: secret.ErrRejected, outcomes: rejected, tries: "q\n"},
 		{name: "wrong, only one try", env: []string{"PASSWORD=p", "TRIES=1"}, pass: "q", cmd: remote.Cmd{Args: []string{"echo"}}, err: secret.ErrRejected, outcomes: rejected, tries: "q\n"},
+		{name: "a code as well", env: []string{"PASSWORD=p", "CODE=1"}, pass: "p", cmd: remote.Cmd{Args: []string{"cat"}}, input: "x\n", err: ErrMore, outcomes: []secret.Outcome{secret.Unknown}, tries: "p\n"},
 		{name: "not allowed", env: []string{"DENY=1"}, cmd: remote.Cmd{Line: "echo"}, err: ErrNotAllowed},
 		{name: "password, then not allowed", env: []string{"PASSWORD=p", "DENY=1"}, pass: "p", cmd: remote.Cmd{Args: []string{"echo"}}, err: ErrNotAllowed, outcomes: accepted, tries: "p\n"},
 		{name: "tty", env: []string{"SAYS=sudo: sorry, you must have a tty to run sudo"}, cmd: remote.Cmd{Args: []string{"echo"}}, err: ErrNoTTY},
