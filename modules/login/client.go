@@ -98,6 +98,10 @@ func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 	}
 	e := c.fail(err, s)
 	e.Left, e.Unsure = o.left, !o.sure
+	if errors.Is(err, ErrNotRun) {
+		e.Said = result.LastSaid(10)
+		result = remote.Result{}
+	}
 	return result, e
 }
 

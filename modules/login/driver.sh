@@ -122,6 +122,7 @@ serve() {
 		esac
 	done
 }
+unset TMOUT # which would end read
 exec 3>&1 2>/dev/null
 frame "R$_f $_d $_g"
 serve

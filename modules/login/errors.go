@@ -31,6 +31,8 @@ var (
 	ErrNoPrompt = errors.New("the host says nothing that leads to a shell")
 	// ErrNoShell: what followed the login does not obey as a shell does.
 	ErrNoShell = errors.New("what the login leads to is no shell")
+	// ErrNotRun: the shell could not begin a command.
+	ErrNotRun = errors.New("the shell ended without running the command")
 	// ErrLost: the terminal is gone, or says what nobody can read.
 	ErrLost = errors.New("connection lost")
 	// ErrClosed: the Client was closed by its owner.
@@ -81,7 +83,7 @@ func (e *Error) Kind() string {
 		return "cancelled"
 	case errors.Is(e, ErrLost), errors.Is(e, ErrClosed):
 		return "unreachable"
-	case e.During == duringRun:
+	case e.During == duringRun && !errors.Is(e, ErrNotRun):
 		return "failed"
 	}
 	return "login"

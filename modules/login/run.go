@@ -109,11 +109,14 @@ func (r *run) do(ctx context.Context, script string, otherwise sweeper) (o outco
 			go r.feed()
 		}
 		err = r.wait(ctx)
-	case <-r.ended: // it could not even begin
+	case <-r.ended:
 	case <-r.shell.gone:
 		err = r.shell.err
 	case <-ctx.Done():
 		err = context.Cause(ctx)
+	}
+	if err == nil && !isClosed(r.begun) {
+		return outcome{good: r.settle(ctx), sure: true}, fmt.Errorf("%w (exit status %d)", ErrNotRun, r.code)
 	}
 	if err != nil && !isClosed(r.shell.gone) {
 		return r.stop(ctx, otherwise), err
