@@ -100,7 +100,7 @@ func (w *world) renewal(host, user string, l farm.Login) login.Options {
 
 // sshOptions are what the command line and the site file say over ssh_config.
 func (w *world) sshOptions(l farm.Login) ssh.Options {
-	opts := ssh.Options{User: cmp.Or(w.flags.user, l.User), Port: l.Port}
+	opts := ssh.Options{User: cmp.Or(w.flags.user, l.User), Port: l.Port, Bare: l.Shell != nil && !*l.Shell}
 	for name, value := range l.Options {
 		opts.Set = append(opts.Set, name+"="+value)
 	}

@@ -58,6 +58,10 @@ type Login struct {
 	// Forwards are the tunnels that are open for as long as the login is, beside
 	// those of its own configuration. Only ssh has them.
 	Forwards []Forward
+	// Shell says whether commands are wrapped for a shell, of which almost all that
+	// farmrun does makes use; nil is yes. Without, a host gets the commands of
+	// host:run and host:query as they are, and no others.
+	Shell *bool
 	// Dialogue is what the site knows of the dialogue by which a login without
 	// ssh begins, in whatever form Config.Dial takes it; nil is nothing.
 	Dialogue any
@@ -110,6 +114,10 @@ const DefaultIdle = 256
 
 // ErrUnsupported is returned for what a host's login cannot do.
 var ErrUnsupported = errors.New("this login cannot do that")
+
+// ErrNoShell is wrapped by the error of what needs a shell, on a host whose
+// Login.Shell is false. Nothing was sent to it.
+const ErrNoShell = remote.Refusal("this host takes commands only as they are (shell = false in the site file)")
 
 // Farm is the hosts of a site. Its methods may be called from any goroutine.
 // Close it to log out everywhere.

@@ -66,11 +66,36 @@ func (h *Host) String() string { return h.name }
 // Settings returns what the site says about the host. Do not change its maps.
 func (h *Host) Settings() Settings { return h.settings }
 
+// IsBare tells whether the host takes commands only as they are.
+func (h *Host) IsBare() bool { return h.settings.Shell != nil && !*h.settings.Shell }
+
+// needShell is the error of what cannot be done on a host without a shell.
+func (h *Host) needShell(what string) error {
+	if h.IsBare() {
+		return fmt.Errorf("%s: %w", what, ErrNoShell)
+	}
+	return nil
+}
+
 // Run runs cmd on the host. What the command says is shown live unless it is
 // quiet. In a dry run a command that is no query is printed and not run. See
 // package remote for errors.
 func (h *Host) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
-	return h.RunBy(ctx, cmd, func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error) {
+	if err := h.needShell(cmd.Name()); err != nil {
+		return remote.Result{}, err
+	}
+	return h.runAsIs(ctx, cmd)
+}
+
+// runAsIs is Run for a command in the operator's own words, which a host without
+// a shell takes as well, though not with a directory or an environment.
+func (h *Host) runAsIs(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	if cmd.Dir != "" || len(cmd.Env) > 0 {
+		if err := h.needShell("a directory or an environment for " + cmd.Name()); err != nil {
+			return remote.Result{}, err
+		}
+	}
+	return h.runBy(ctx, cmd, func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error) {
 		return login.Run(ctx, cmd)
 	})
 }
@@ -79,6 +104,14 @@ func (h *Host) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 // the login and runs by it what cmd comes to, such as a sudo that has to be
 // answered. What how writes to the Stdout and Stderr of its cmd is shown.
 func (h *Host) RunBy(ctx context.Context, cmd remote.Cmd,
+	how func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error)) (remote.Result, error) {
+	if err := h.needShell(cmd.Name()); err != nil {
+		return remote.Result{}, err
+	}
+	return h.runBy(ctx, cmd, how)
+}
+
+func (h *Host) runBy(ctx context.Context, cmd remote.Cmd,
 	how func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error)) (remote.Result, error) {
 	if h.farm.config.DryRun && !cmd.Query {
 		h.wouldRun(cmd)

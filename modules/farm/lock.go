@@ -78,6 +78,9 @@ func (l Lock) file() lockfile.Lock { return lockfile.Lock{Runner: runner{l.Host}
 type runner struct{ host *Host }
 
 func (r runner) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	if err := r.host.needShell("a lock"); err != nil {
+		return remote.Result{}, err
+	}
 	a, err := r.host.attempt(ctx)
 	if err != nil {
 		return remote.Result{}, err

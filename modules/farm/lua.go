@@ -102,6 +102,10 @@ type undo struct {
 //     on the host, { "ssh", "-tt", "console", "%h" }, in which %h is the address,
 //     %r the user and %p the port. The same functions work on all of them.
 //     telnet and rlogin send everything in clear, passwords too
+//   - shell (true): false sends the commands of host:run and host:query as they
+//     are, to a host that allows only certain ones, or has no shell. They can have
+//     neither a directory nor an environment. Whatever else needs a command there
+//     is an error of kind "refused", a rollout too. Only ssh has it
 //   - dialogue: what a host that is not reached by ssh says before there is a
 //     shell, where farmrun does not know it: a list of cases, of which the
 //     chapter "Teaching farmrun a new prompt" tells
@@ -120,6 +124,7 @@ type undo struct {
 func (b *binding) site(c *luahost.Call) {
 	type settings struct {
 		Login         lua.LValue
+		Shell         *bool
 		Dialogue      lua.LValue
 		Address, User string
 		Port          int
@@ -141,7 +146,7 @@ func (b *binding) site(c *luahost.Call) {
 		for k, v := range o.Vars {
 			vars[k] = v
 		}
-		login := Login{Address: o.Address, User: o.User, Port: o.Port, Options: o.Options}
+		login := Login{Address: o.Address, User: o.User, Port: o.Port, Options: o.Options, Shell: o.Shell}
 		login.Login, login.Program = takeLogin(c, set, o.Login)
 		if o.Forwards != nil {
 			login.Forwards = []Forward{}

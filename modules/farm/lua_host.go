@@ -171,7 +171,7 @@ func (b *binding) command(c *luahost.Call, how remote.Cmd, timeout time.Duration
 	cmd.Query, cmd.Quiet = how.Query, how.Quiet
 	opts := command.Options(luahost.Options[runOptions](c, 3))
 	opts.Timeout = cmp.Or(opts.Timeout, timeout)
-	command.Run(c, h.name, cmd, opts, h.Run)
+	command.Run(c, h.name, cmd, opts, h.runAsIs)
 }
 
 // askOptions are the options of host:ask and host:tell.

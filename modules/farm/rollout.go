@@ -80,6 +80,11 @@ func (f *Farm) Rollout(ctx context.Context, hosts []*Host, r Rollout, turn func(
 	if err := unique(hosts); err != nil {
 		return err
 	}
+	for _, h := range hosts {
+		if err := h.needShell("a rollout on " + h.name); err != nil {
+			return err
+		}
+	}
 	run, err := f.enter(hosts, r, turn)
 	if err != nil {
 		return err

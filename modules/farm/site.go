@@ -123,6 +123,9 @@ func (s *site) settle(hosts map[string]Settings) error {
 		if err := s.known[name].checkForwards(); err != nil {
 			return fmt.Errorf("%w: forwards of %s: %w", ErrSite, name, err)
 		}
+		if shell := s.known[name].Shell; shell != nil && !*shell && !s.known[name].isSSH() {
+			return fmt.Errorf("%w: shell of %s: only a login by ssh sends commands as they are", ErrSite, name)
+		}
 	}
 	return nil
 }
@@ -131,7 +134,7 @@ func (s *site) settle(hosts map[string]Settings) error {
 func (s Settings) checkForwards() error {
 	for _, f := range s.Forwards {
 		switch {
-		case s.Program != nil || !slices.Contains([]string{"", "ssh", "slogin"}, s.Login.Login):
+		case !s.isSSH():
 			return errors.New("only a login by ssh opens them")
 		case f.Listen < 1 || f.Listen > 65535:
 			return fmt.Errorf("%d is no port to listen on", f.Listen)
@@ -140,6 +143,10 @@ func (s Settings) checkForwards() error {
 		}
 	}
 	return nil
+}
+
+func (s Settings) isSSH() bool {
+	return s.Program == nil && slices.Contains([]string{"", "ssh", "slogin"}, s.Login.Login)
 }
 
 // with returns s with what over says put over it.
@@ -153,6 +160,7 @@ func (s Settings) with(over Settings) Settings {
 			Port:     cmp.Or(over.Port, s.Port),
 			Options:  merge(s.Options, over.Options),
 			Dialogue: s.Dialogue,
+			Shell:    cmp.Or(over.Shell, s.Shell),
 		},
 		Vars: merge(s.Vars, over.Vars),
 	}
