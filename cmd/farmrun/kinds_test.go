@@ -1,0 +1,245 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+
+	"farmrun/testdata/need"
+)
+
+// kindOps does everything that needs a command on a host, each for itself, and
+// prints the result or the kind of the error.
+const kindOps = `
+local farm, cvs, patch, release = require "farm", require "cvs", require "patch", require "release"
+local symlink, _ = require "symlink", require "site"
+local here, h = "HERE", farm.hosts("h")[1]
+local function try(name, f)
+	local ok, v = pcall(f)
+	print("=" .. name .. ": " .. (ok and tostring(v) or v.kind or tostring(v)))
+	if not ok then print("# " .. tostring(v)) end
+end
+try("query", function() return h:query("echo allowed").text end)
+try("probe", function() return h:query("test -e /nonexistent || echo allowed").text end)
+try("run", function() return h:run("echo x >ran && cat ran").text end)
+try("dir", function() return h:query("pwd", { dir = "d" }).text:match("[^/]*/[^/]*$") end)
+try("env", function() return h:query("echo $A", { env = { A = "b" } }).text end)
+try("write", function() h:write("w", "one\n") return "" end)
+try("read", function() return h:read("w") end)
+try("put", function() h:put(here .. "/local", "p") return h:query("cat p").text end)
+try("get", function() h:get("p", here .. "/got") return io.open(here .. "/got"):read("*a") end)
+try("sudo", function() return h:sudo("cat; id -u", { stdin = "in\n" }).text:gsub("\n", " ") end)
+try("sudo words", function() return h:sudo({ "cat" }, { stdin = "in\n" }).text end)
+try("symlink", function() symlink.switch(h, "l", "d") return symlink.read(h, "l") end)
+try("cvs", function() return cvs.checkout(h, { root = here .. "/cvsroot", module = "site", dir = "c" }) end)
+try("release", function() return #release.list(h, "d") end)
+try("patch", function() return patch.apply(h, "--- w\n+++ w\n@@ -1 +1 @@\n-one\n+two\n") end)
+try("rollout", function()
+	farm.rollout("h", { settle = "0s", lock = { host = "h", path = "lock" }, healthy = function(host) host:query("test -d d") end },
+		function(host) host:step("s", function() host:run("echo y >rolled") end) end)
+	return h:query("cat rolled").text
+end)
+`
+
+// kindsOfHosts are hosts that do something else before the command, or instead.
+var kindsOfHosts = []struct {
+	name   string
+	bashrc string // the host's ~/.bashrc
+	force  string // its ForceCommand
+	shell  string // the site's setting
+	want   string // "right", or the kind of every error
+}{
+	{name: "plain", want: "right"},
+	{name: "prints", bashrc: "echo Welcome; echo 3 users >&2; printf 'no newline'", want: "right"},
+	{name: "CDPATH", bashrc: "mkdir -p other/d; export CDPATH=$HOME/other:.", want: "right"},
+	{name: "options", bashrc: "set -eu -o noclobber; export SHELLOPTS IFS=x TMOUT=1 POSIXLY_CORRECT=1 BASH_ENV=/nonexistent ENV=/nonexistent LC_ALL=xx_YY", want: "right"},
+	{name: "functions", bashrc: "cd() { builtin cd \"$@\" && ls; }; export -f cd; alias exec=echo sh=false", want: "right"},
+	{name: "reads input", bashrc: "read x </dev/null; set -x", want: "right"},
+	{name: "exec tcsh -c", bashrc: "[ -n \"$AGAIN\" ] || AGAIN=1 exec tcsh -fc \"$BASH_EXECUTION_STRING\"", want: "right"},
+	{name: "evaluates", force: `cd "$HOME"; eval "$SSH_ORIGINAL_COMMAND"`, want: "right"},
+	{name: "exits", bashrc: "echo bye; exit 0", want: "login"},
+	{name: "exec sh", bashrc: "exec sh", want: "login"},
+	{name: "exec tcsh", bashrc: "exec tcsh -f", want: "login"},
+	{name: "nologin", force: "/usr/sbin/nologin", want: "login"},
+	{name: "forced", force: "echo forced", want: "login"},
+	{name: "forced shell", force: "sh", want: "login"},
+	{name: "repeats", force: `echo "not allowed: $SSH_ORIGINAL_COMMAND"`, want: "login"},
+	{name: "rbash", force: `rbash -c "$SSH_ORIGINAL_COMMAND"`, want: "login"},
+	{name: "list", force: `case $SSH_ORIGINAL_COMMAND in "echo allowed"|"test -e /nonexistent || echo allowed") eval "$SSH_ORIGINAL_COMMAND";; *) echo no; exit 1;; esac`, shell: "shell = false", want: "refused"},
+}
+
+// TestKindsOfHosts has all that farmrun does on hosts be done right on each kind,
+// by OpenSSH's sshd, or be an error before anything is touched.
+func TestKindsOfHosts(t *testing.T) {
+	for _, program := range []string{"/usr/sbin/sshd", "bash", "tcsh", "cvs", "patch", "sudo"} {
+		need.Program(t, program)
+	}
+	right := map[string]string{
+		"query": "allowed", "probe": "allowed", "run": "x", "dir": "h/d", "env": "b", "write": "", "read": "one",
+		"put": "local", "get": "local", "sudo": "in 0", "sudo words": "in", "symlink": "d", "cvs": "1", "release": "0",
+		"patch": "true", "rollout": "y",
+	}
+	for _, k := range kindsOfHosts {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			home := filepath.Join(dir, "h")
+			kindHost(t, dir, home, k.bashrc, k.force)
+			before := kindListing(t, home)
+			kindFile(t, dir, "site.lua", `require("farm").site { hosts = { h = { `+k.shell+" } } }\n")
+			got := kindRun(t, dir)
+			want := map[string]string{}
+			for op, result := range right {
+				want[op] = result
+				if k.want != "right" && !(k.shell != "" && result == "allowed") {
+					want[op] = k.want
+				}
+			}
+			if k.shell != "" {
+				want["run"] = "exit" // the host's own refusal
+			}
+			if want["rollout"] == "login" { // its own words for a host that cannot be asked
+				want["rollout"] = got["rollout"]
+				if got["rollout"] == "y" {
+					t.Error("the rollout went well")
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+			if after := kindListing(t, home); k.want != "right" && after != before {
+				t.Errorf("the host had %s and has %s", before, after)
+			}
+		})
+	}
+}
+
+// kindHost makes the home of a host and has sshd serve it as h.
+func kindHost(t *testing.T, dir, home, bashrc, force string) {
+	t.Helper()
+	for _, d := range []string{"h/d", "home/.ssh"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kindShell(t, dir, "cvs -d $PWD/cvsroot init && mkdir m && cd m && echo a >f && cvs -Q -d $PWD/../cvsroot import -m x site v r")
+	kindShell(t, dir, "ssh-keygen -q -t ed25519 -N '' -f home/.ssh/id_ed25519 && ssh-keygen -q -t ed25519 -N '' -f hostkey && echo -n local >local")
+	kindFile(t, dir, "h/.bashrc", "cd \"$HOME\"\n"+bashrc+"\n")
+	conf := fmt.Sprintf("HostKey %[1]s/hostkey\nAuthorizedKeysFile %[1]s/home/.ssh/id_ed25519.pub\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nSetEnv HOME=%[2]s\n", dir, home)
+	if force != "" {
+		conf += "ForceCommand " + force + "\n"
+	}
+	kindFile(t, dir, "sshd_config", conf)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		serveSSHD(l, filepath.Join(dir, "sshd_config"))
+	}()
+	t.Cleanup(func() { l.Close(); <-served })
+	text, err := os.ReadFile(filepath.Join(dir, "hostkey.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _, _, _, err := ssh.ParseAuthorizedKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kindFile(t, dir, "home/.ssh/known_hosts", knownhosts.Line([]string{l.Addr().String()}, key)+"\n")
+	kindFile(t, dir, "home/.ssh/config", fmt.Sprintf("Host h\n\tHostName 127.0.0.1\n\tPort %d\n", l.Addr().(*net.TCPAddr).Port))
+}
+
+// serveSSHD runs an sshd for each connection until l is closed and all are over.
+func serveSSHD(l net.Listener, conf string) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		f, err := conn.(*net.TCPConn).File()
+		conn.Close()
+		if err != nil {
+			return
+		}
+		sshd := exec.Command("/usr/sbin/sshd", "-i", "-f", conf)
+		sshd.Stdin, sshd.Stdout = f, f
+		if sshd.Start() == nil {
+			defer sshd.Wait()
+		}
+		f.Close()
+	}
+}
+
+// kindRun runs kindOps, and returns the result of each.
+func kindRun(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kindFile(t, dir, "ops.lua", strings.ReplaceAll(kindOps, "HERE", dir))
+	farmrun := filepath.Join(dir, "farmrun")
+	if err := os.Symlink(self, farmrun); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(farmrun, "--site", "site.lua", "ops.lua")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+filepath.Join(dir, "home"), "SSH_AUTH_SOCK=", "XDG_CONFIG_HOME=", "XDG_STATE_HOME=")
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said.String())
+	}
+	t.Logf("%s%s", out, said.String())
+	results := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		if op, result, is := strings.Cut(strings.TrimPrefix(line, "="), ":"); is && line[0] == '=' {
+			results[op] = strings.TrimSpace(result)
+		}
+	}
+	return results
+}
+
+func kindShell(t *testing.T, dir, script string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", script)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+func kindFile(t *testing.T, dir, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// listing returns the names in a directory.
+func kindListing(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
