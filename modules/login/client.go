@@ -2,6 +2,7 @@ package login
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -49,6 +50,9 @@ func newClient(o Options, first arrival) *Client {
 		shells:  map[*shell]bool{},
 		freed:   make(chan struct{}),
 		idle:    make(chan *shell, mostShells),
+	}
+	if first.unasked { // nor will it be for the next terminals
+		c.options.Calm = cmp.Or(o.Quiet, DefaultQuiet)
 	}
 	c.closing, c.close = context.WithCancel(context.Background())
 	c.first = &kept{arrival: first, lent: lend(first.terminal), over: make(chan struct{})}

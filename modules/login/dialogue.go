@@ -54,7 +54,7 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 		if err != nil {
 			return "", d.noMore(ctx, err)
 		}
-		done, err := d.turn(ctx, d.cases[which], groups)
+		done, err := d.turn(ctx, d.cases[which], groups, d.quietFor(which))
 		if err != nil {
 			return "", err
 		}
@@ -67,11 +67,19 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 	return "", fmt.Errorf("%w: it has asked %d times", ErrNoPrompt, mostTurns)
 }
 
+// quietFor is how long nothing may follow the words of a case.
+func (d *dialogue) quietFor(which int) time.Duration {
+	if d.cases[which].Do == Shell && !d.named && d.shown == "" && which >= len(d.Cases) {
+		return cmp.Or(d.Calm, DefaultCalm)
+	}
+	return cmp.Or(d.Quiet, DefaultQuiet)
+}
+
 // turn does what a case says, and tells whether that is the shell.
-func (d *dialogue) turn(ctx context.Context, c Case, groups []string) (done bool, err error) {
+func (d *dialogue) turn(ctx context.Context, c Case, groups []string, silence time.Duration) (done bool, err error) {
 	switch c.Do {
 	case Name, Password, Shell, Current, New, Again:
-		if quiet, err := d.quiet(ctx); !quiet {
+		if quiet, err := d.quiet(ctx, silence); !quiet {
 			return false, err
 		}
 	}
@@ -184,8 +192,8 @@ func (d *dialogue) notice(no string) string {
 
 // quiet tells whether what looks like a question is the end of what is said: a
 // motd that comes in pieces may have the words of one.
-func (d *dialogue) quiet(ctx context.Context) (bool, error) {
-	_, more, err := d.session.Await(ctx, nil, cmp.Or(d.Quiet, DefaultQuiet))
+func (d *dialogue) quiet(ctx context.Context, silence time.Duration) (bool, error) {
+	_, more, err := d.session.Await(ctx, nil, silence)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return strings.TrimSpace(more[0]) == "", nil
 	}

@@ -66,6 +66,7 @@ var hosts = map[string]host{
 	"host key":           {"The authenticity of host can not be established.\nAre you sure you want to continue connecting (yes/no/[fingerprint])? ", "silence"},
 	"no password":        {"login: ", "< web", "$ ", "shell"},
 	"a motd in pieces":   {"login: ", "< web", "Password: ", "* s3cret pw", "forgotten your password:", "... 45ms", " ask ken", "... 1s", "\n", "$ ", "shell"},
+	"a banner in pieces": {"##################", "... 400ms", "######\n", "Server v1.0, loading 100%", "... 1s", "\n", "web1 login: ", "< web", "Password: ", "* s3cret pw", "$ ", "shell"},
 	"two prompts":        {"login: ", "< web", "Password: ", "* s3cret pw", "$ ", "... 45ms", "$ ", "shell"},
 }
 
@@ -202,6 +203,7 @@ func TestDialogue(t *testing.T) {
 		{host: "no password"},
 		{host: "two prompts", outcomes: accepted},
 		{host: "a motd in pieces", outcomes: accepted},
+		{host: "a banner in pieces", outcomes: accepted},
 	} {
 		t.Run(test.host, func(t *testing.T) {
 			hosted(t, hosts[test.host], func(t *testing.T, o login.Options) {

@@ -65,6 +65,11 @@ type Options struct {
 	// Quiet is for how long nothing may follow the words of a question before it
 	// is taken for one, and answered; 0 is DefaultQuiet.
 	Quiet time.Duration
+	// Calm is the same for what looks like a shell's prompt before anything was
+	// asked: a banner may have its last character, and pause, and what is typed
+	// then is taken for a name or a password. 0 is DefaultCalm. A prompt that Cases
+	// know is a shell's after Quiet.
+	Calm time.Duration
 }
 
 const (
@@ -73,6 +78,8 @@ const (
 	// DefaultQuiet is 50 ms. A message that a host prints in pieces may have the
 	// words of a question at the end of one, and each question costs so much.
 	DefaultQuiet = 50 * time.Millisecond
+	// DefaultCalm is 3 seconds.
+	DefaultCalm = 3 * time.Second
 )
 
 // Passwords gives out passwords, and is told what became of them.
@@ -124,6 +131,7 @@ type arrival struct {
 	terminal remote.Terminal
 	prompt   string // what the shell said at last
 	said     string // the last lines of the dialogue, made printable
+	unasked  bool   // the host had neither a name nor a password
 }
 
 // logIn opens a terminal and holds the dialogue: once, but where a password has
@@ -164,7 +172,7 @@ func (o Options) arrive(ctx context.Context, t remote.Terminal) (arrival, error)
 		t.Close()
 		return arrival{}, &Error{On: o.Host, During: duringLogin, Reason: err, Said: said}
 	}
-	return arrival{t, prompt, said}, nil
+	return arrival{t, prompt, said, !d.named && d.shown == ""}, nil
 }
 
 // HasExpired tells whether what a host has said on the way is that the password

@@ -65,7 +65,7 @@ func (q *Questions) Answer(ctx context.Context, question string) (string, error)
 	for !q.session.answered && q.why == nil {
 		which, groups, err := q.session.Await(ctx, q.d.patterns, 0)
 		if err == nil {
-			_, err = q.d.turn(ctx, q.d.cases[which], groups)
+			_, err = q.d.turn(ctx, q.d.cases[which], groups, 0)
 		}
 		q.why = err
 	}

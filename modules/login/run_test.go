@@ -45,7 +45,7 @@ func dialLocal(t testing.TB, shell ...string) *login.Client {
 // options are those for a login by a local program.
 func options(p expect.Program) login.Options {
 	return login.Options{
-		Host: "here", User: "web", Converse: converse,
+		Host: "here", User: "web", Converse: converse, Calm: login.DefaultQuiet,
 		Open: func(_ context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
 			program := p
 			program.Terminal = o

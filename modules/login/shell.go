@@ -7,8 +7,10 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"farmrun/luahost/console"
@@ -46,9 +48,11 @@ type shell struct {
 	slow     time.Duration // how long it took to answer
 
 	frames frames
-	got    chan frame    // what the driver says, for whoever waits for it
-	gone   chan struct{} // closed when nothing more comes
-	err    error         // why; set before gone is closed
+	tail   atomic.Pointer[string] // the output besides frames, before the first
+	ready  atomic.Bool            // there was one
+	got    chan frame             // what the driver says, for whoever waits for it
+	gone   chan struct{}          // closed when nothing more comes
+	err    error                  // why; set before gone is closed
 	once   sync.Once
 	over   chan struct{} // closed by close
 
@@ -101,9 +105,10 @@ func (s *shell) boot(ctx context.Context, nonce string) error {
 		}
 		ready, err := s.next(ctx, obeysWithin)
 		if err == nil && ready.kind == 'A' {
+			s.ready.Store(true)
 			break
 		}
-		if err != errNothing || try == obeysTimes {
+		if err != errNothing || try == obeysTimes || s.asks() {
 			return noShell(err)
 		}
 	}
@@ -122,6 +127,15 @@ func (s *shell) boot(ctx context.Context, nonce string) error {
 	}
 	s.encoding, s.base64s, s.leaders = encoding(codings[0]), codings[1] == string(inBase64), codings[2] == "leaders"
 	return nil
+}
+
+// asks tells whether the output ends in a question of a login: it has taken what
+// was typed for an answer, and must not get it again.
+func (s *shell) asks() bool {
+	text := s.tail.Load()
+	return text != nil && slices.ContainsFunc(usual(), func(c Case) bool {
+		return (c.Do == Name || c.Do == Password) && c.Pattern.MatchString(*text)
+	})
 }
 
 // noShell is err, or ErrNoShell where that says no more than that the answer is
@@ -164,6 +178,10 @@ func (s *shell) listen() {
 		n, err := s.stream.Read(buf)
 		if bad := s.frames.add(buf[:n], s.took); bad != nil {
 			err = bad
+		}
+		if !s.ready.Load() {
+			tail := string(s.frames.noise) + string(s.frames.part)
+			s.tail.Store(&tail)
 		}
 		if err != nil {
 			s.lose(err)
