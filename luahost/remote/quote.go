@@ -29,3 +29,15 @@ func unsafe(r rune) bool {
 	}
 	return !strings.ContainsRune("@%+:,./_-", r)
 }
+
+// WithoutComments returns a script of several lines without those lines that are
+// comments, for it has to go over slow lines.
+func WithoutComments(script string) string {
+	var b strings.Builder
+	for line := range strings.Lines(script) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "#") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}

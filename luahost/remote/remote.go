@@ -40,6 +40,10 @@ type Cmd struct {
 	Dir string            // where to run; "" is the directory the login starts in
 	Env map[string]string // added to the environment; never put a secret here
 
+	// Guard is a script for the POSIX shell that runs the command's own, which is its
+	// $1, and has its exit status; "" runs it as it is. See package fence.
+	Guard string
+
 	Stdin          io.Reader // nil is /dev/null
 	Stdout, Stderr io.Writer // what is said, as it is said, besides what Result keeps; nil is nowhere
 
@@ -98,7 +102,11 @@ func (c Cmd) Script() (string, error) {
 		b.WriteString("exec ")
 	}
 	b.WriteString(body)
-	if script := b.String(); !strings.Contains(script, "\x00") {
+	script := b.String()
+	if c.Guard != "" {
+		script = "set -- " + Quote(script) + "\n" + c.Guard
+	}
+	if !strings.Contains(script, "\x00") {
 		return script, nil
 	}
 	return "", fmt.Errorf("remote: the command has a NUL byte in it")

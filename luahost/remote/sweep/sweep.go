@@ -10,6 +10,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"farmrun/luahost/remote"
 )
 
 // sweeper is the script; see the file.
@@ -30,7 +32,9 @@ func Script(pid int, leader bool) string { return subject(pid, leader) + body() 
 
 // Function returns a shell function of that name that does what Script does, for
 // a shell that may have to do it by itself. Call returns how to call it; it
-// exits.
+// exits. A caller of its own sets P to the process, left to what is known to belong
+// to it, and gentle, unless it is empty, to leave everything as it is where
+// something may not be ended.
 func Function(name string) string { return name + "() {\n" + body() + "}\n" }
 
 // Call returns the script that calls a Function for a process.
@@ -39,21 +43,12 @@ func Call(name string, pid int, leader bool) string { return subject(pid, leader
 // subject says which process it is about.
 func subject(pid int, leader bool) string {
 	if leader {
-		return fmt.Sprintf("P=%d left=\n", pid)
+		return fmt.Sprintf("P=%d left= gentle=\n", pid)
 	}
-	return fmt.Sprintf("P=%[1]d left=%[1]d\n", pid)
+	return fmt.Sprintf("P=%[1]d left=%[1]d gentle=\n", pid)
 }
 
-// body is the script without its comments, for it has to go over slow lines.
-func body() string {
-	var b strings.Builder
-	for line := range strings.Lines(sweeper) {
-		if !strings.HasPrefix(line, "#") {
-			b.WriteString(line)
-		}
-	}
-	return b.String()
-}
+func body() string { return remote.WithoutComments(sweeper) }
 
 // LeftHint says what to do about processes that Left names.
 const LeftHint = "this user may not end them; end them on the host, or give sudo's command a time limit of its own"

@@ -10,7 +10,9 @@
 # in $left, or makes do with the process group where they cannot be listed; put
 # sends them a signal, by sudo to those of other users, and keeps in $foreign those
 # that it may not send it to. What follows is SIGTERM, a wait, SIGKILL, and a list
-# of who is left. P and left are set before.
+# of who is left. P and left are set before. With $gentle, nothing is touched where
+# something of it belongs to another user and may not be ended: it is left to end;
+# and the caller knows that $P has not finished, though it may be gone.
 procs() {
 	if [ -r /proc/self/stat ]; then
 		cat /proc/[0-9]*/stat 2>/dev/null
@@ -72,9 +74,25 @@ dying() {
 	done
 	return 1
 }
-refused= first=1
+list() {
+	for p; do
+		ps -o pid= -o user= -o args= -p "$p" 2>/dev/null || echo "$p ? ?"
+	done
+	finish
+}
+strangers() {
+	for p in $left; do kill -0 "$p" 2>/dev/null || echo "$p"; done
+}
+spare() {
+	[ -n "$(strangers)" ] || return 0
+	look # some of them may just have ended
+	foreign=$(strangers)
+	[ -z "$foreign" ] || sudo -n kill -0 $foreign 2>/dev/null || list $foreign
+}
+refused= first=$([ -n "$gentle" ] || echo 1)
 look
 first=
+[ -z "$gentle" ] || spare
 put TERM
 settle 0.01 0.04 0.06
 for i in 0.01 0.02 0.04; do
@@ -86,7 +104,4 @@ for i in 0.1 0.2 0.4 0.8 1.6; do
 	put KILL
 	settle "$i"
 done
-for p in $left; do
-	ps -o pid= -o user= -o args= -p "$p" 2>/dev/null || echo "$p ? ?"
-done
-finish
+list $left
