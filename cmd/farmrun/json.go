@@ -55,9 +55,12 @@ The kinds, in order:
                the rollout holds the farm's lock; name is its path on the host
   going back, undo began, undo ended, host back, host unknown
                hosts are put back; or what ran on one was ended, and nobody has looked since
+  fenced, unfenced
+               commands of a host's turn run on the machine name, by the login value;
+               nothing of the run is left there
   fact         something is remembered of a host
   said         a host or the script said something
-  run began, run resumed, run ended
+  run began, run resumed, run ended, run abandoned
                the run as a whole, and at its end the exit status
 `
 

@@ -16,6 +16,10 @@ import (
 // ErrInUse is returned for a journal that a run writes which is under way.
 var ErrInUse = errors.New("the run is under way")
 
+// ErrGone is wrapped by the error of a record for a journal that was removed, or put
+// away, while its run is under way: nobody would find the record.
+var ErrGone = errors.New("somebody has removed it while the run is under way")
+
 // WriteError is a record that could not be written: whatever it announces must
 // not begin.
 type WriteError struct {
@@ -36,6 +40,9 @@ func (e *WriteError) Unwrap() error { return e.Err }
 
 // Hint says what to do.
 func (e *WriteError) Hint() string {
+	if errors.Is(e.Err, ErrGone) {
+		return "the run cannot be resumed without it: put it back if you can, and look at the hosts before you start anew"
+	}
 	if errors.Is(e.Err, fs.ErrPermission) {
 		return "let this user write there; nothing begins on a host that is not written down first"
 	}
@@ -49,6 +56,7 @@ type File struct {
 	path  string
 	mask  Mask
 	file  *os.File
+	is    fs.FileInfo // of file
 	clock Clock
 
 	mu   sync.Mutex
@@ -66,6 +74,9 @@ func Create(path string, mask Mask) (*File, error) {
 	err = unix.Flock(int(file.Fd()), unix.LOCK_EX) // InUse may be looking, and is gone in no time
 	if err == nil {
 		err = syncDir(filepath.Dir(path))
+	}
+	if err == nil {
+		f.is, err = file.Stat()
 	}
 	if err != nil {
 		file.Close()
@@ -89,6 +100,9 @@ func Open(path string, mask Mask) (*File, []Record, error) {
 	}
 	if err == nil {
 		err = file.Truncate(f.size)
+	}
+	if err == nil {
+		f.is, err = file.Stat()
 	}
 	if err != nil {
 		file.Close()
@@ -143,12 +157,25 @@ func (f *File) Append(r Record) error {
 	r.Time = f.clock.At(r.Time)
 	line, err := json.Marshal(r)
 	if err == nil {
+		err = f.there()
+	}
+	if err == nil {
 		err = f.write(append(line, '\n'), r.Kind.Announces())
 	}
 	if err != nil {
 		return &WriteError{f.path, err}
 	}
 	return nil
+}
+
+// there fails with ErrGone unless the journal can be found where it was made. Of a
+// file that was removed the system tells its writer nothing.
+func (f *File) there() error {
+	is, err := os.Stat(f.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(is, f.is) {
+		return ErrGone
+	}
+	return err
 }
 
 func (f *File) write(line []byte, sync bool) error {

@@ -250,3 +250,33 @@ func TestTheHintOfAFailedWrite(t *testing.T) {
 		}
 	}
 }
+
+// TestAJournalThatIsRemoved: of a file that nobody can find any more the system tells
+// its writer nothing, and so File has to look.
+func TestAJournalThatIsRemoved(t *testing.T) {
+	for name, remove := range map[string]func(path string) error{
+		"the file":      os.Remove,
+		"its directory": func(path string) error { return os.RemoveAll(filepath.Dir(path)) },
+		"another in its place": func(path string) error {
+			return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "run", "journal")
+			if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			f, err := journal.Create(path, journal.Mask{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if err := errors.Join(f.Append(journal.Record{Kind: journal.RunBegan}), remove(path)); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Append(journal.Record{Kind: journal.Sick}); !errors.Is(err, journal.ErrGone) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

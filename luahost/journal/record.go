@@ -26,6 +26,9 @@ const (
 	RunBegan   Kind = "run began"   // Run says what run it is
 	RunResumed Kind = "run resumed" // Run says who goes on with it
 	RunEnded   Kind = "run ended"   // Error is why it did not end well
+	// RunAbandoned: nobody will resume it; Error names the hosts that have something
+	// of it left.
+	RunAbandoned Kind = "run abandoned"
 
 	LockTaken    Kind = "lock taken"    // (host) Name is the lock's path there
 	LockReleased Kind = "lock released" // (host)
@@ -44,6 +47,8 @@ const (
 	HostDone     Kind = "host done"     // (host) it is through
 	HostFailed   Kind = "host failed"   // (host) Error says why
 	HostUndone   Kind = "host undone"   // (host) it was done, but is not any more, a resumed run has found
+	Fenced       Kind = "fenced"        // (host) commands of its turn are to run on the machine Name, by the login Value
+	Unfenced     Kind = "unfenced"      // (host) nothing of this run is left on the machine Name
 	UndoBegan    Kind = "undo began"    // (host) its steps are taken back
 	UndoEnded    Kind = "undo ended"    // (host) Error is "" if it is as it was before its turn
 	HostBack     Kind = "host back"     // (host) a rollback has taken it back, and it is healthy
@@ -65,7 +70,7 @@ const (
 // with the process they are not.
 func (k Kind) Announces() bool {
 	switch k {
-	case RunBegan, RunResumed, LockTaken, RolloutBegan, TurnBegan, StepBegan, UndoBegan, GoingBack, Fact, RunEnded:
+	case RunBegan, RunResumed, LockTaken, RolloutBegan, TurnBegan, StepBegan, Fenced, UndoBegan, GoingBack, Fact, RunEnded, RunAbandoned:
 		return true
 	}
 	return false

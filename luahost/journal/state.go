@@ -9,14 +9,16 @@ import (
 
 // State is what the records of a run come to.
 type State struct {
-	Run      Run   // who began it
-	Resumed  []Run // who went on with it, in order
-	Ended    bool  // by itself; a run that was killed has not
-	Error    string
-	Last     time.Time // of the last record
-	Locked   bool      // it has a lock, or is about to take it
-	Rollouts []*Rollout
-	Facts    map[string]map[string]string // by host and name; the last counts
+	Run       Run   // who began it
+	Resumed   []Run // who went on with it, in order
+	Ended     bool  // by itself; a run that was killed has not
+	Error     string
+	Last      time.Time // of the last record
+	Locked    bool      // it has a lock, or is about to take it
+	Lock      Record    // if so: Host and Name say where
+	Abandoned bool      // nobody will go on with it
+	Rollouts  []*Rollout
+	Facts     map[string]map[string]string // by host and name; the last counts
 }
 
 // Rollout is where one rollout of a run stands.
@@ -26,8 +28,11 @@ type Rollout struct {
 	Order     []string // the hosts, as they were given
 	Hosts     map[string]*Host
 	GoingBack bool // its hosts are being taken back
-	Ended     bool
-	Error     string // why it did not end well
+	// Fences are the machines on which commands of a host's turn may have run, with
+	// the login, by the host: as long as they are there, something of the run is.
+	Fences map[string]map[string]string
+	Ended  bool
+	Error  string // why it did not end well
 }
 
 // Progress is how far a host has come in a rollout.
@@ -92,7 +97,9 @@ func (s *State) Add(r Record) {
 	case Fact:
 		s.remember(r)
 	case LockTaken, LockReleased:
-		s.Locked = r.Kind == LockTaken
+		s.Locked, s.Lock = r.Kind == LockTaken, r
+	case RunAbandoned:
+		s.Abandoned = true
 	case RolloutBegan:
 		s.begin(r)
 	default:
@@ -116,7 +123,7 @@ func (s *State) remember(r Record) {
 func (s *State) begin(r Record) {
 	rollout := s.Rollout(r.Rollout)
 	if rollout == nil {
-		rollout = &Rollout{Number: r.Rollout, Began: r.Time, Hosts: map[string]*Host{}}
+		rollout = &Rollout{Number: r.Rollout, Began: r.Time, Hosts: map[string]*Host{}, Fences: map[string]map[string]string{}}
 		s.Rollouts = append(s.Rollouts, rollout)
 	}
 	rollout.Order, rollout.Ended, rollout.Error = r.Hosts, false, ""
@@ -143,6 +150,13 @@ func (r *Rollout) note(rec Record) {
 		r.Ended, r.Error = true, rec.Error
 	case GoingBack:
 		r.GoingBack = true
+	case Fenced:
+		if r.Fences[rec.Host] == nil {
+			r.Fences[rec.Host] = map[string]string{}
+		}
+		r.Fences[rec.Host][rec.Name] = rec.Value
+	case Unfenced:
+		delete(r.Fences[rec.Host], rec.Name)
 	}
 	if h := r.Hosts[rec.Host]; h != nil {
 		h.note(rec)
@@ -183,9 +197,9 @@ func (h *Host) note(r Record) {
 }
 
 // Resumable tells whether the run left hosts that it has not done with, or its
-// lock, on a farm that is still there.
+// lock, on a farm that is still there, and was not abandoned.
 func (s *State) Resumable() bool {
-	if s.Run.Practice {
+	if s.Run.Practice || s.Abandoned {
 		return false
 	}
 	return s.Locked || slices.ContainsFunc(s.Rollouts, func(r *Rollout) bool { return len(r.Open()) > 0 })

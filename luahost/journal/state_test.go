@@ -131,3 +131,33 @@ func TestAPracticeFarmIsGone(t *testing.T) {
 		t.Error("resumable without its farm")
 	}
 }
+
+// TestFencesThatAreLeft: as long as nobody says that they are removed, they are there.
+func TestFencesThatAreLeft(t *testing.T) {
+	s := journal.StateOf([]journal.Record{
+		{Kind: journal.RolloutBegan, Rollout: 1, Hosts: []string{"web1"}},
+		{Kind: journal.Fenced, Rollout: 1, Host: "web1", Name: "web1", Value: "web"},
+		{Kind: journal.TurnBegan, Rollout: 1, Host: "web1"},
+		{Kind: journal.Fenced, Rollout: 1, Host: "web1", Name: "lb1", Value: "op"},
+		{Kind: journal.RolloutBegan, Rollout: 1, Hosts: []string{"web1"}},
+		{Kind: journal.Unfenced, Rollout: 1, Host: "web1", Name: "web1"},
+	})
+	want := map[string]map[string]string{"web1": {"lb1": "op"}}
+	if diff := cmp.Diff(want, s.Rollouts[0].Fences); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestARunThatIsAbandoned has hosts left, but nobody is to go on with it.
+func TestARunThatIsAbandoned(t *testing.T) {
+	records := []journal.Record{
+		{Kind: journal.LockTaken, Host: "lb1", Name: "farm.lock"},
+		{Kind: journal.RolloutBegan, Rollout: 1, Hosts: []string{"web1"}},
+	}
+	if s := journal.StateOf(records); !s.Resumable() || s.Lock.Host != "lb1" || s.Lock.Name != "farm.lock" {
+		t.Errorf("before: %+v", s)
+	}
+	if s := journal.StateOf(append(records, journal.Record{Kind: journal.RunAbandoned})); s.Resumable() {
+		t.Error("it can be resumed")
+	}
+}
