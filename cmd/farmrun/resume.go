@@ -110,21 +110,24 @@ func (r resume) find(store runs.Store) (id string, state *journal.State, err err
 
 // lastResumable returns the last run with a rollout, if that can be resumed. An
 // older one has to be named: the run that has come to its end since may be the
-// rollback of it.
+// rollback of it, and one that is under way or cannot be read the one that was meant.
 func lastResumable(store runs.Store) (string, *journal.State, error) {
 	none := "there is no run that was halted or killed"
-	since := false // one that was not
+	since := false // one that was not, or of which that is not known
 	ids, err := store.List()
 	if err != nil {
 		return "", nil, err
 	}
 	for _, id := range slices.Backward(ids) {
 		records, err := store.Records(id)
-		if err != nil || store.InUse(id) {
-			continue
-		}
 		switch state := journal.StateOf(records); {
 		case state.Run.Practice:
+		case (err != nil || store.InUse(id)) && !since:
+			none, since = fmt.Sprintf("%s is under way (process %d)", id, state.Run.PID), true
+			if err != nil {
+				none = fmt.Sprintf("the newest run cannot be read: %v", err)
+			}
+		case err != nil || store.InUse(id):
 		case state.Resumable() && since:
 			return "", nil, &luahost.Error{
 				Kind: luahost.Usage, Message: none, Hint: "farmrun resume " + id + " goes on with an older one",
