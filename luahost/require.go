@@ -48,6 +48,13 @@ func (rt *Runtime) setModules() {
 // require of it.
 func (rt *Runtime) require(c *Call) {
 	name := c.String(1)
+	c.Require(name)
+	c.Push(rt.loaded.RawGetString(name))
+}
+
+// Require does what require(name) does in Lua, or raises its error.
+func (c *Call) Require(name string) {
+	rt := c.rt
 	for rt.loaded.RawGetString(name) == lua.LNil {
 		l := rt.loading[name]
 		if l == nil {
@@ -56,7 +63,6 @@ func (rt *Runtime) require(c *Call) {
 		}
 		awaitLoading(c, l)
 	}
-	c.Push(rt.loaded.RawGetString(name))
 }
 
 // load opens the module or runs the file of that name.

@@ -98,11 +98,41 @@ func (c *chronicle) runAbout() (farm.About, error) {
 	}
 	about := farm.About{Run: c.about}
 	about.ID, about.Token = run.ID, run.About.Token
+	if about.Epoch = 1; c.past == nil {
+		about.Began = run.About.Began
+	} else { // which ends before this farmrun took the run
+		about.Epoch = len(c.past.Resumed) + 2
+	}
 	if !c.practice {
 		about.Resume = "farmrun resume " + run.ID
 	}
 	return about, nil
 }
+
+// over is farm.Config.Over: whether another run has ended and cannot be resumed. Of
+// one that is not of this user, on this machine, nobody knows here.
+func (c *chronicle) over(id, token string) bool { return c.standing(id, token) == over }
+
+// standing tells how a run stands: over, unknown, or in words for the operator.
+func (c *chronicle) standing(id, token string) string {
+	records, err := c.store.Records(id)
+	state := journal.StateOf(records)
+	switch {
+	case err != nil || state.Run.Token != token:
+		return unknown
+	case c.store.InUse(id):
+		return "is running"
+	case state.Resumable():
+		return "can be resumed: farmrun resume " + id + ", or farmrun abandon " + id
+	}
+	return over
+}
+
+// Values of standing besides words for people.
+const (
+	over    = "over"
+	unknown = "unknown"
+)
 
 // recall is farm.Config.Recall: what the newest of the earlier runs remembers.
 func (c *chronicle) recall(host, name string) (string, bool) {

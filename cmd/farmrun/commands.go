@@ -19,16 +19,18 @@ type command struct {
 // commands returns all of them, by their names.
 func commands() map[string]command {
 	return map[string]command{
-		"check":  {checkJob, checkHelp, nil},
-		"demo":   {demoJob, demoHelp, new(demo).set},
-		"help":   {helpJob, "", nil},
-		"init":   {initJob, initHelp, nil},
-		"record": {recordJob, recordHelp, nil},
-		"report": {reportJob, reportHelp, nil},
-		"resume": {resumeJob, resumeHelp, new(resume).set},
-		"runs":   {runsJob, runsHelp, nil},
-		"show":   {showJob, showHelp, new(replay).set},
-		"unlock": {unlockJob, unlockHelp, nil},
+		"abandon": {abandonJob, abandonHelp, nil},
+		"check":   {checkJob, checkHelp, nil},
+		"clean":   {cleanJob, cleanHelp, nil},
+		"demo":    {demoJob, demoHelp, new(demo).set},
+		"help":    {helpJob, "", nil},
+		"init":    {initJob, initHelp, nil},
+		"record":  {recordJob, recordHelp, nil},
+		"report":  {reportJob, reportHelp, nil},
+		"resume":  {resumeJob, resumeHelp, new(resume).set},
+		"runs":    {runsJob, runsHelp, nil},
+		"show":    {showJob, showHelp, new(replay).set},
+		"unlock":  {unlockJob, unlockHelp, nil},
 	}
 }
 
@@ -113,6 +115,21 @@ Goes on with a run that was halted or killed, the newest such if none is named. 
 looks at the hosts that were in the middle first, and leaves alone those that are
 done. It takes the run's own flags and arguments; only --lock-wait can be given
 anew.
+`
+
+const abandonHelp = `Usage: farmrun [flags] abandon RUN
+
+Gives up a run that was halted or killed: ends the commands that it has left
+running, and removes its marks from the hosts, and its lock. It cannot be resumed
+any more. The hosts stay as they are. RUN is as in farmrun runs, or the beginning
+of it.
+`
+
+const cleanHelp = `Usage: farmrun [flags] clean SET...
+
+Removes the marks that dead runs have left on hosts, and ends the commands that
+they have left running there. Of a run that was begun elsewhere it asks you
+whether it is over; a run of yours that can be resumed is left alone.
 `
 
 const unlockHelp = `Usage: farmrun [flags] unlock

@@ -28,6 +28,8 @@ const usage = `Usage:
   farmrun record HOST [FILE.lua]           do something by hand, and have it as a script
   farmrun report [RUN]                     a page of a run for the browser, and where it is
   farmrun resume [--changed] [RUN]         go on with a run that was halted or killed
+  farmrun abandon RUN                      give up a run that was halted or killed
+  farmrun clean SET...                     remove what dead runs have left on hosts
   farmrun unlock                           show who holds the farm's lock, and take it away
   farmrun help NAME                        what a function or a script does: farmrun help farm.each
 

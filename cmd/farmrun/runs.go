@@ -67,6 +67,8 @@ func outcome(s *journal.State, inUse bool) string {
 	switch {
 	case inUse:
 		return "under way"
+	case s.Abandoned:
+		return "was abandoned"
 	case !s.Ended && s.Resumable():
 		return "was killed; can be resumed"
 	case !s.Ended:

@@ -25,6 +25,7 @@ type script struct {
 func (s script) run(ctx context.Context, out *console.Console) (err error) {
 	w := newWorld(s.flags, s.name, out)
 	defer w.close()
+	w.hasSite = s.find.hasSite
 	if s.flags.resume != nil && w.chronicle.err != nil {
 		return w.chronicle.err
 	}

@@ -89,7 +89,6 @@ func TestScript(t *testing.T) {
 // stage is what one script works with.
 type stage struct {
 	dir       string
-	key       ssh.Signer // of all hosts
 	operator  ssh.PublicKey
 	servers   map[string]*server
 	processes map[string]*process
@@ -132,7 +131,7 @@ func setup(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	s.key, s.operator = newSigner(), signer.PublicKey()
+	s.operator = signer.PublicKey()
 	return os.WriteFile(filepath.Join(home, ".ssh", "id_ed25519"), pem.EncodeToMemory(block), 0o600)
 }
 
@@ -189,7 +188,7 @@ func (s *stage) hosts(ts *testscript.TestScript, args []string) error {
 
 // host starts one server and makes it known.
 func (s *stage) host(name, fault, password string) (port int, err error) {
-	home := filepath.Join(s.dir, name)
+	home, key := filepath.Join(s.dir, name), newSigner()
 	if err := os.MkdirAll(home, 0o777); err != nil {
 		return 0, err
 	}
@@ -198,7 +197,7 @@ func (s *stage) host(name, fault, password string) (port int, err error) {
 		return 0, err
 	}
 	h := &server{Server: &sshserver.Server{
-		HostKeys:  []ssh.Signer{s.key},
+		HostKeys:  []ssh.Signer{key},
 		Auth:      sshserver.Auth{Key: sshserver.Keys(s.operator)},
 		Exec:      sshserver.Shell(home, append(os.Environ(), "HOME="+home, "WORK="+s.dir)),
 		Terminals: true,
@@ -209,7 +208,7 @@ func (s *stage) host(name, fault, password string) (port int, err error) {
 			return tried == password
 		}}
 	}
-	shown := s.key.PublicKey()
+	shown := key.PublicKey()
 	switch fault {
 	case "-silent":
 		h.Fault = func(int) sshserver.Fault { return sshserver.SilentAfterAccept }

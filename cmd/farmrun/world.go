@@ -34,6 +34,7 @@ type world struct {
 	watchers  []func(journal.Record) // are told what rollouts do
 	live      *console.Live          // where a rollout stands, on the terminal; nil where that is none
 	json      *jsonLines             // nil unless it is wanted
+	hasSite   func() bool            // whether the script's finder has a site file; nil is no
 	rolledOut bool                   // a rollout has begun; package farm guards it
 }
 
@@ -59,6 +60,8 @@ func newWorld(f flags, script string, out *console.Console) *world {
 		Record:   w.record,
 		About:    w.chronicle.runAbout,
 		Past:     w.chronicle.past,
+		Over:     w.chronicle.over,
+		HasSite:  func() bool { return w.hasSite != nil && w.hasSite() },
 		Recall:   w.chronicle.recall,
 		LockWait: f.lockPatience(),
 		Idle:     f.idle(),

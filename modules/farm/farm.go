@@ -92,6 +92,12 @@ type Config struct {
 	// About says what run this is, when the first rollout begins; nil is one
 	// that cannot be resumed.
 	About func() (About, error)
+	// HasSite tells whether there is a site file, which the script may not have
+	// read: a rollout reads it, for the lock and the fence. nil is none.
+	HasSite func() bool
+	// Over tells of another run, whose mark is on a host, whether it is known to be
+	// over, so that nobody goes on with it; nil knows of none.
+	Over func(id, token string) bool
 	// Past is what the run had done before it was resumed; nil if it was not.
 	// The farm goes on with it.
 	Past *journal.State
@@ -133,6 +139,7 @@ type Farm struct {
 
 	mu    sync.Mutex
 	site  *site
+	late  bool // the site may be defined although hosts have been used
 	hosts map[string]*Host
 	here  *Host         // this machine; nil until it is wanted
 	open  int           // logins

@@ -138,7 +138,12 @@ type lent struct {
 }
 
 func (l lent) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	ended, err := turnOf(ctx).guard(ctx, l.host, &cmd)
+	if err != nil {
+		return remote.Result{}, err
+	}
 	result, err := l.conn.Run(ctx, cmd)
+	err = ended(result, err)
 	if _, tells := l.conn.(mortal); err != nil && ctx.Err() == nil && !tells {
 		l.host.forget(l.attempt) // those that tell are looked at when they are next wanted
 	}

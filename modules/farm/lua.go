@@ -121,6 +121,11 @@ type undo struct {
 // lock = { host = "lb1", path = "farmrun.lock" } is where rollouts on this farm
 // lock each other out, from whatever machine they are started: a file on one of
 // its hosts, which all operators can write. See farm.rollout.
+//
+// fence = "/var/lib/farmrun" is a directory on each host in which rollouts note that
+// they own it, and how their commands ended. It must be there, and the login of each
+// operator must be able to write in it. Without it a rollout uses .farmrun in the
+// login's home, and can be resumed under the same login only.
 func (b *binding) site(c *luahost.Call) {
 	type settings struct {
 		Login         lua.LValue
@@ -139,8 +144,9 @@ func (b *binding) site(c *luahost.Call) {
 		Groups map[string]string
 		Hosts  map[string]settings
 		Lock   struct{ Host, Path string }
+		Fence  string
 	}](c, 1)
-	s := Site{Groups: opts.Groups, Hosts: map[string]Settings{}, Lock: SiteLock(opts.Lock)}
+	s := Site{Groups: opts.Groups, Hosts: map[string]Settings{}, Lock: SiteLock(opts.Lock), Fence: opts.Fence}
 	for set, o := range opts.Hosts {
 		vars := map[string]any{}
 		for k, v := range o.Vars {

@@ -89,7 +89,8 @@ import (
 // looked at and have their turn again from its begin, so steps have to bear being
 // done twice.
 //
-// While the rollout lasts it holds its lock, so that no other begins on this
+// While the rollout lasts it holds its lock, which is that of the site file even if
+// the script does not require that, so that no other begins on this
 // farm, from wherever it is started; farmrun --lock-wait 10m waits for that of
 // another. The lock is given back however the rollout ends, a halt included, so
 // that whoever mends the farm has none to break. Only a farmrun that was killed
@@ -208,6 +209,9 @@ func (b *binding) tellHalt(e *luahost.Error) {
 // haltError words why a rollout halted.
 func haltError(halt *HaltError, err error) *luahost.Error {
 	e := &luahost.Error{Kind: luahost.Halted, Host: halt.Host, Message: "the rollout halted: " + halt.HaltError.Err.Error(), Err: err}
+	if fence, ok := errors.AsType[*FenceError](halt.HaltError.Err); ok {
+		e.Hint = fence.Hint()
+	}
 	var inner *luahost.Error
 	if halt.Host != "" && errors.As(halt.HaltError.Err, &inner) { // of one host, not of several that are sick
 		e.Step, e.Output, e.Where, e.Code = inner.Step, inner.Output, inner.Where, inner.Code
@@ -303,6 +307,9 @@ func shareOfHosts(c *luahost.Call) {
 // lockOf returns the lock that the option of that name is about: a table, a
 // path, or nothing, which is the site's.
 func (b *binding) lockOf(c *luahost.Call, v lua.LValue) Lock {
+	if b.farm.lateSite() {
+		c.Require("site")
+	}
 	l, err := b.farm.SiteLock()
 	if err != nil {
 		c.Raise(err)

@@ -54,8 +54,10 @@ func (f *Farm) record(p part, r journal.Record) error {
 // end. The step must not begin if that fails.
 func (f *Farm) beginStep(ctx context.Context, host, step string) (end func(error), err error) {
 	p, began := partOf(ctx), time.Now()
+	over := turnOf(ctx).begin(step)
 	err = f.record(p, journal.Record{Kind: journal.StepBegan, Time: began, Host: host, Step: step})
 	return func(err error) {
+		over()
 		r := journal.Record{Kind: journal.StepEnded, Host: host, Step: step, Seconds: seconds(time.Since(began))}
 		f.record(p, failed(r, err))
 	}, err

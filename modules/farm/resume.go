@@ -16,6 +16,7 @@ import (
 // About is what run a farm is worked on in.
 type About struct {
 	journal.Run
+	Epoch  int    // counts who had the run, from 1: who began it, and who resumed it
 	Resume string // the command that goes on with the run when it halts; "" if none can
 }
 

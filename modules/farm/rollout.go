@@ -64,6 +64,8 @@ type rollout struct {
 	turn  func(ctx context.Context, h *Host) error
 	hosts map[string]*Host // those watched as well
 	held  *held            // its lock, or the run's; nil if it has none
+
+	fences *fences // nil if nobody could go on with it
 }
 
 // Rollout takes the hosts through turn, one after the other, so that never
@@ -95,6 +97,7 @@ func (f *Farm) Rollout(ctx context.Context, hosts []*Host, r Rollout, turn func(
 			return err
 		}
 	}
+	run.fences = run.newFences()
 	for _, h := range run.hosts {
 		h.use()
 		defer h.release()
@@ -133,6 +136,12 @@ func (f *Farm) leave() {
 // run takes the hosts with these names through their turns, but for those that
 // are done, and records how it ended.
 func (r *rollout) run(ctx context.Context, names []string) error {
+	if err := r.takeOver(ctx); err != nil {
+		return r.notBegun(err)
+	}
+	if err := r.distinct(ctx, names); err != nil {
+		return r.notBegun(err)
+	}
 	if err := r.askDone(ctx); err != nil {
 		return err
 	}
@@ -148,6 +157,7 @@ func (r *rollout) run(ctx context.Context, names []string) error {
 		return err
 	}
 	err := r.takeTurns(ctx)
+	r.fences.clear(ctx)
 	if unwritten := r.record(ended(err)); err == nil {
 		err = unwritten
 	}
@@ -203,10 +213,13 @@ func (r *rollout) pass(ctx context.Context, cfg gate.Config, log *rolloutLog, ho
 		log.event(e)
 	}
 	_, err := r.farm.gate.Run(ctx, cfg, hosts, func(ctx context.Context, name string) error {
-		if err := cmp.Or(log.failure(), r.checkLock(ctx)); err != nil {
+		if err := log.failure(); err != nil {
+			return &halting{err}
+		}
+		if err := r.checkLock(ctx); err != nil {
 			return err
 		}
-		return turn(ctx, r.hosts[name])
+		return r.owned(ctx, r.hosts[name], func(ctx context.Context) error { return turn(ctx, r.hosts[name]) })
 	})
 	return err
 }
@@ -227,7 +240,12 @@ func (r *rollout) config() gate.Config {
 		Within:      r.Within,
 		Wait:        r.Wait,
 		Grace:       r.grace(),
-		Healthy:     func(ctx context.Context, name string) error { return r.askHealth(ctx, r.hosts[name]) },
+		Healthy: func(ctx context.Context, name string) error {
+			if err := r.settled(ctx, name); err != nil {
+				return err
+			}
+			return r.askHealth(ctx, r.hosts[name])
+		},
 
 		HealthTimeout: gate.DefaultHealthTimeout + answersWithin,
 	}

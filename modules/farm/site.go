@@ -21,6 +21,9 @@ type Site struct {
 	// Lock is where rollouts on the site lock each other out, unless a script
 	// says otherwise; without a Path there is no lock.
 	Lock SiteLock
+	// Fence is the directory on each host that says which run owns it, for all
+	// logins; "" is one in each login's home. See package fence.
+	Fence string
 }
 
 // SiteLock is a file on one of the site's hosts; see Lock.
@@ -41,6 +44,7 @@ type site struct {
 	groups map[string]string
 	known  map[string]Settings // every host that the site names
 	lock   SiteLock
+	fence  string
 }
 
 // Define makes s the farm's site: from now on only the hosts that it names are
@@ -63,9 +67,14 @@ func (f *Farm) Define(s Site) error {
 	if err := built.setLock(s.Lock); err != nil {
 		return err
 	}
+	if built.fence = s.Fence; s.Fence != "" {
+		if err := remote.CheckPath(s.Fence); err != nil {
+			return fmt.Errorf("%w: fence: %w", ErrSite, err)
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.hosts) > 0 {
+	if len(f.hosts) > 0 && !f.late {
 		return fmt.Errorf("%w: hosts have been used before the site was defined", ErrSite)
 	}
 	f.site = built
@@ -85,6 +94,18 @@ func (s *site) setLock(l SiteLock) error {
 	}
 	s.lock = l
 	return nil
+}
+
+// lateSite tells whether there is a site file that nobody has read, and lets it define
+// the site although hosts have been used: they stay as they are.
+func (f *Farm) lateSite() bool {
+	if f.config.HasSite == nil || f.defined() || !f.config.HasSite() {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late = true
+	return true
 }
 
 // defined tells whether the farm has a site.

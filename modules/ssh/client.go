@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // Client is a login on one host. Its methods may be called by many goroutines.
@@ -16,6 +18,7 @@ type Client struct {
 	settings *Settings
 	bare     bool
 	banner   string
+	hostKey  string
 	waits    waits
 	conn     *mux
 	wire     *wire
@@ -45,6 +48,21 @@ func (c *Client) User() string { return c.settings.User }
 // Banner returns what the host has said during the login (RFC 4252, 5.4), the last
 // 4 KiB of it, as it is. By it sshd tells that the password has expired.
 func (c *Client) Banner() string { return c.banner }
+
+// HostKey returns the fingerprint of the host's key, which is the same with and
+// without a certificate.
+func (c *Client) HostKey() string { return c.hostKey }
+
+func plainKey(blob []byte) string {
+	key, err := ssh.ParsePublicKey(blob)
+	if err != nil {
+		return ""
+	}
+	if cert, is := key.(*ssh.Certificate); is {
+		key = cert.Key
+	}
+	return ssh.FingerprintSHA256(key)
+}
 
 // RemoteAddr returns the address of the host, or of the proxy on the way.
 func (c *Client) RemoteAddr() net.Addr { return c.wire.RemoteAddr() }
@@ -100,6 +118,7 @@ func newClient(l *login, conn *mux, w *wire) *Client {
 		bare:     l.opts.Bare,
 		waits:    l.dialer.waits.withDefaults(),
 		banner:   l.said,
+		hostKey:  plainKey(l.hostKey),
 		conn:     conn,
 		wire:     w,
 		closing:  make(chan struct{}),

@@ -89,7 +89,7 @@ spare() {
 	foreign=$(strangers)
 	[ -z "$foreign" ] || sudo -n kill -0 $foreign 2>/dev/null || list $foreign
 }
-refused= first=$([ -n "$gentle" ] || echo 1)
+refused='' first=$([ -n "$gentle" ] || echo 1)
 look
 first=
 [ -z "$gentle" ] || spare

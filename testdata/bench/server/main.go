@@ -6,8 +6,9 @@
 //
 // It prints its addresses, as many as PORTS says, and serves until its standard
 // input ends. A command ends well after DELAY, whatever it is; where it would
-// first tell the process id of its shell, the server does. ROUND-TRIP is how long
-// the line is, there and back.
+// first tell the process id of its shell, the server does, and where it is about a
+// fence the answer is that all is well. ROUND-TRIP is how long the line is, there and
+// back.
 package main
 
 import (
@@ -53,8 +54,18 @@ func main() {
 // host is what commands run on.
 type host struct{ delay time.Duration }
 
+// fenced finds what package fence wants, and of which owner.
+var fenced = regexp.MustCompile(`' sh (take|look|clear) (\w+) (\d+) `)
+
 func (h host) run(ctx context.Context, x *sshserver.Exec) int {
 	x.Begin(os.Getpid())
+	if f := fenced.FindStringSubmatch(x.Command); f != nil {
+		fmt.Fprintf(x.Stdout, "boot /\n")
+		if f[1] == "take" {
+			fmt.Fprintf(x.Stdout, "own own.%s.%s run who 2000-09-19T21:04:05Z\n", f[2], f[3])
+		}
+		fmt.Fprintln(x.Stdout, "done")
+	}
 	timer := time.NewTimer(h.delay)
 	defer timer.Stop()
 	select {

@@ -1,0 +1,117 @@
+package farm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/fence"
+)
+
+// SameMachineError is two names for one machine: it would have two turns, side by
+// side even.
+type SameMachineError struct{ Names [2]string }
+
+func (e *SameMachineError) Error() string {
+	return fmt.Sprintf("%s and %s are one machine", e.Names[0], e.Names[1])
+}
+
+// Kind is luahost's word for it.
+func (e *SameMachineError) Kind() string { return "refused" }
+
+// Hint says what to do.
+func (e *SameMachineError) Hint() string {
+	return "leave one of the names out: hosts = \"…!" + e.Names[1] + "\""
+}
+
+// keyed is a Conn that knows the key of its host.
+type keyed interface{ HostKey() string }
+
+// identity is how a host is told from others.
+type identity struct {
+	name string
+	key  string // "" where the login has none
+	fence.Machine
+}
+
+// same tells whether two names are of one machine. A system's start is no proof by
+// itself, for containers share it, and neither is a key, for clones do.
+func (a identity) same(b identity) bool {
+	if strings.HasPrefix(a.Boot, "/") || a.Boot != b.Boot { // no start is known
+		return false
+	}
+	if a.key != "" && b.key != "" {
+		return a.key == b.key
+	}
+	return a.Machine.Name == b.Machine.Name && a.ID == b.ID
+}
+
+// lookAtFenceTime is how long a host may take to log in and tell whose it is.
+const lookAtFenceTime = 10 * time.Second
+
+// distinct fails if two of the rollout's hosts are one machine, or another run owns
+// one of those that are to have a turn, takes. Hosts that cannot be reached are asked when they have
+// their turn.
+func (r *rollout) distinct(ctx context.Context, takes []string) error {
+	if r.fences == nil {
+		return nil
+	}
+	var own []*fenced
+	for name, h := range r.hosts {
+		own = append(own, r.fences.get(name, h))
+	}
+	return r.fences.each(own, func(f *fenced) error {
+		ctx, cancel := context.WithTimeout(ctx, lookAtFenceTime)
+		defer cancel()
+		s, err := f.Look(ctx)
+		if _, ran := errors.AsType[*remote.ExitError](err); ran { // which it would in its turn
+			return f.failed(err)
+		}
+		if err != nil {
+			return nil
+		}
+		if err := f.meet(ctx, s.Machine); err != nil || !slices.Contains(takes, f.machine.name) {
+			return err
+		}
+		return f.mustBeFree(ctx, s)
+	})
+}
+
+// meet fails if the rollout has met the machine under another name.
+func (f *fenced) meet(ctx context.Context, m fence.Machine) error {
+	id := identity{name: f.machine.name, Machine: m}
+	if a, err := f.machine.attempt(ctx); err == nil {
+		if k, ok := a.conn.(keyed); ok {
+			id.key = k.HostKey()
+		}
+	}
+	fs := f.fences
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for name, other := range fs.known {
+		if name != id.name && id.same(other) {
+			return &SameMachineError{[2]string{min(name, id.name), max(name, id.name)}}
+		}
+	}
+	fs.known[id.name] = id
+	return nil
+}
+
+// mustBeFree fails if another run owns the host. One that is known to be over has
+// left its mark when it was killed: that is removed.
+func (f *fenced) mustBeFree(ctx context.Context, s fence.State) error {
+	if s.Owner == nil || s.Owner.Token == f.fences.me.Token {
+		return nil
+	}
+	held := f.failed(&fence.HeldError{Owner: *s.Owner})
+	if over := f.farm().config.Over; over == nil || !over(s.Owner.Run, s.Owner.Token) {
+		return held
+	}
+	return f.farm().removeFence(ctx, f.machine, f.Fence, after(*s.Owner))
+}
+
+func (f *fenced) farm() *Farm { return f.fences.farm }
