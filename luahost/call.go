@@ -132,11 +132,12 @@ func (c *Call) suspend() func() {
 }
 
 // Print shows text as the script's print does, without adding a line end. It
-// gives the lock away meanwhile, since a terminal can be stopped by ^S.
+// gives the lock away meanwhile, since whoever reads it can let it wait, until the
+// thread's deadline.
 func (c *Call) Print(text string) {
 	resume := c.suspend()
 	defer resume()
-	c.rt.print(c.thread.host, text)
+	c.rt.print(c.thread.ctx, c.thread.host, text)
 }
 
 // Raise raises err in Lua, with the script's position, the host and the step.

@@ -166,7 +166,7 @@ func run(t *testing.T, source string) outcome {
 	var events []string
 	rt := luahost.New(t.Context(), luahost.Config{
 		Modules: []luahost.Module{bench(&events)},
-		Print:   func(host, text string) { mu.Lock(); defer mu.Unlock(); said.WriteString(text) },
+		Print:   func(_ context.Context, host, text string) { mu.Lock(); defer mu.Unlock(); said.WriteString(text) },
 		Log:     func(text string) { t.Log(text) },
 		Stretch: time.Second,
 		Timeout: 10 * time.Minute,

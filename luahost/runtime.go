@@ -27,8 +27,8 @@ type Config struct {
 	Args []string
 	// Print receives what print and io.write say; host is "" outside of a
 	// host's function. It may be called by several goroutines at once, and by
-	// each it may wait. nil discards.
-	Print func(host, text string)
+	// each it may wait until ctx is done. nil discards.
+	Print func(ctx context.Context, host, text string)
 	// Log receives what the operator should know and no script can catch:
 	// what could not be closed, the stack of a panic. nil discards.
 	Log func(text string)
@@ -196,8 +196,8 @@ func (rt *Runtime) log(text string) {
 	}
 }
 
-func (rt *Runtime) print(host, text string) {
+func (rt *Runtime) print(ctx context.Context, host, text string) {
 	if rt.config.Print != nil {
-		rt.config.Print(host, text)
+		rt.config.Print(ctx, host, text)
 	}
 }

@@ -65,7 +65,7 @@ func TestPrintDoesNotHold(t *testing.T) {
 	rt := luahost.New(t.Context(), luahost.Config{
 		Modules: []luahost.Module{bench(nil)},
 		Stretch: 20 * time.Millisecond,
-		Print: func(host, text string) {
+		Print: func(_ context.Context, host, text string) {
 			if host == "stuck" {
 				<-stuck
 			} else {
@@ -97,7 +97,7 @@ func TestCancelled(t *testing.T) {
 			var once sync.Once
 			rt := luahost.New(ctx, luahost.Config{
 				Modules: []luahost.Module{bench(nil)},
-				Print:   func(string, string) { once.Do(func() { go cancel(why) }) },
+				Print:   func(context.Context, string, string) { once.Do(func() { go cancel(why) }) },
 			})
 			defer rt.Close()
 			if err := rt.Run(source, "x.lua"); !errors.Is(err, why) {
@@ -109,7 +109,7 @@ func TestCancelled(t *testing.T) {
 
 // TestCallAfterClose: a closed Runtime runs nothing.
 func TestCallAfterClose(t *testing.T) {
-	rt := luahost.New(t.Context(), luahost.Config{Print: func(string, string) { t.Error("ran") }})
+	rt := luahost.New(t.Context(), luahost.Config{Print: func(context.Context, string, string) { t.Error("ran") }})
 	rt.Close()
 	if err := rt.Run(`print "x"`, "x.lua"); err == nil {
 		t.Error("no error")

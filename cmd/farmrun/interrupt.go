@@ -46,7 +46,8 @@ type stopper interface {
 // becomes of a failure is answered by "stop", and any other fails. Outside of a
 // rollout it ends the run.
 //
-// A signal that farmrun was started to ignore, as by nohup(1), does nothing. Call
+// A signal that farmrun was started to ignore, as by nohup(1), does nothing. Neither
+// does SIGPIPE from now on: a run whose output nobody reads any more goes on. Call
 // stop at the end.
 func interruptible(ctx context.Context, f stopper, out *console.Console) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -56,6 +57,7 @@ func interruptible(ctx context.Context, f stopper, out *console.Console) (_ cont
 			signal.Notify(signals, s)
 		}
 	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore, which programs that this one starts would inherit
 	done := make(chan struct{})
 	go func() {
 		i := interrupts{farm: f, out: out, cancel: cancel}
@@ -125,11 +127,13 @@ func (i *interrupts) take(s os.Signal) {
 		i.farm.Decline(stopped())
 		note(i.out, "stopping: no further host is begun; those at work go on to their end (^C again ends them now)")
 	case endNow:
-		note(i.out, "stopping now: what runs on hosts is ended")
 		i.cancel(stopped())
+		i.out.Abandon()
+		note(i.out, "stopping now: what runs on hosts is ended")
 	default:
+		i.out.Abandon()
 		note(i.out, "leaving at once: hosts at work are left as they are")
-		i.out.Hold() // so that all was seen, and nothing is left at the lower end of the screen
+		i.out.Close() // so that all was seen, and nothing is left at the lower end of the screen
 		os.Exit(interrupted)
 	}
 }

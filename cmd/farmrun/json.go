@@ -2,10 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
-	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"farmrun/luahost/console"
@@ -80,11 +79,12 @@ const jsonSaid journal.Kind = "said"
 type jsonLines struct {
 	mask journal.Mask
 
-	mu sync.Mutex
-	to io.Writer
+	emit func(ctx context.Context, line []byte) // see console.Console.Emit
 }
 
-func (j *jsonLines) write(l jsonLine) {
+// write writes a line. It waits for whoever reads it until ctx is done, with nil
+// not at all.
+func (j *jsonLines) write(ctx context.Context, l jsonLine) {
 	if l.Time.IsZero() {
 		l.Time = time.Now()
 	}
@@ -94,24 +94,22 @@ func (j *jsonLines) write(l jsonLine) {
 	if err := e.Encode(l); err != nil {
 		return // there is nothing in it that cannot be written as JSON
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.to.Write(line.Bytes())
+	j.emit(ctx, line.Bytes())
 }
 
 // record writes what a rollout or an each does.
 func (j *jsonLines) record(r journal.Record) {
 	r.Error = withoutPosition(r.Error)
-	j.write(jsonLine{Record: r.Masked(j.mask)})
+	j.write(nil, jsonLine{Record: r.Masked(j.mask)})
 }
 
 // said writes what was said, but for what farmrun tells the operator.
-func (j *jsonLines) said(s console.Saying) {
+func (j *jsonLines) said(ctx context.Context, s console.Saying) {
 	if s.By == console.Farmrun {
 		return
 	}
 	for text := range strings.SplitSeq(strings.TrimSuffix(string(s.Text), "\n"), "\n") {
-		j.write(jsonLine{Record: journal.Record{Kind: jsonSaid, Host: s.Host}, By: speakers[s.By], Text: &text})
+		j.write(ctx, jsonLine{Record: journal.Record{Kind: jsonSaid, Host: s.Host}, By: speakers[s.By], Text: &text})
 	}
 }
 
@@ -140,7 +138,7 @@ func (j *jsonLines) ended(err error) {
 	}
 	l.Record = l.Masked(j.mask)
 	l.Hint = string(j.mask.Said([]byte(l.Hint)))
-	j.write(l)
+	j.write(nil, l)
 }
 
 // speakers are the words for who said something, in --json and in the files

@@ -25,11 +25,18 @@ func run(ctx context.Context, args []string) int {
 		Err: os.Stderr, ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		Plain: plain(), Size: screenSize(), CutsLines: cutsLines(),
 	}
+	out.Start()
 	job, err := parse(args)
 	if err == nil {
 		err = job.run(ctx, out)
 	}
+	if isInterrupt(err) {
+		out.Abandon() // the operator waits for the end, and not for those who read
+	}
 	report(out, err)
+	if lost := out.Close(); lost != nil && err == nil {
+		return hostFailed // a result that is not there is none
+	}
 	return status(err)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -31,7 +32,7 @@ type earlySaying struct {
 const mostEarly = 1 << 20
 
 // hear is told what is said; see console.Console.Listen.
-func (s *sayings) hear(heard console.Saying) {
+func (s *sayings) hear(_ context.Context, heard console.Saying) {
 	if heard.Host == "" {
 		return
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"farmrun/luahost"
 	"farmrun/luahost/console"
@@ -26,6 +28,9 @@ func (s script) run(ctx context.Context, out *console.Console) (err error) {
 	w := newWorld(s.flags, s.name, out)
 	defer w.close()
 	w.hasSite = s.find.hasSite
+	whole, _ := luahost.ParseDuration(s.flags.whole) // 0 where none was given; flags.check has read it
+	end := time.Now().Add(cmp.Or(whole, luahost.DefaultTimeout))
+	defer func() { time.AfterFunc(time.Until(end), out.Abandon) }() // those who read have no longer than the run
 	if s.flags.resume != nil && w.chronicle.err != nil {
 		return w.chronicle.err
 	}
@@ -38,15 +43,14 @@ func (s script) run(ctx context.Context, out *console.Console) (err error) {
 	if s.extra != nil {
 		all = append(all, s.extra(w))
 	}
-	whole, _ := luahost.ParseDuration(s.flags.whole) // 0 where none was given; flags.check has read it
-	memory, _ := parseMemory(s.flags.memory)         // as above
+	memory, _ := parseMemory(s.flags.memory) // as above
 	rt := luahost.New(ctx, luahost.Config{
 		Timeout: whole,
 		Memory:  memory,
 		Modules: all,
 		Find:    w.remembering(s.find),
 		Args:    s.args,
-		Print:   out.Print,
+		Print:   out.PrintUntil,
 		Log:     func(text string) { note(out, "%s", text) },
 	})
 	defer rt.Close()

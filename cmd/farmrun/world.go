@@ -84,8 +84,8 @@ func (w *world) show(script string) {
 		})
 	}
 	if w.flags.json {
-		w.json = &jsonLines{to: w.out.Out, mask: journal.Mask{Said: w.keyring.Mask, Name: w.keyring.Mask}}
-		w.out.Out = nil
+		w.json = &jsonLines{emit: w.out.Emit, mask: journal.Mask{Said: w.keyring.Mask, Name: w.keyring.Mask}}
+		w.out.Silent = true
 		w.out.Listen(w.json.said)
 		w.watchers = append(w.watchers, w.json.record)
 	}

@@ -9,6 +9,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -31,14 +32,18 @@ type Console struct {
 	// CutsLines says that the terminal, where it is made narrower, cuts lines off
 	// that are wider, as xterm does. Others wrap them.
 	CutsLines bool
+	// Silent keeps lines off Out: whoever listens writes there instead, by Emit.
+	Silent bool
 	// Mask blots secrets out of a line; nil leaves all as it is.
 	Mask func(line []byte) []byte
 
-	mu   sync.Mutex
-	held *held // what waits for the screen; nil while nobody has it
-	live *Live // what stands below the lines; nil is nothing
+	mu        sync.Mutex
+	queues    [2]*queue // by Stream, of Start; nil is written at once
+	abandoned bool      // by Abandon
+	held      *held     // what waits for the screen; nil while nobody has it
+	live      *Live     // what stands below the lines; nil is nothing
 
-	listeners atomic.Pointer[[]func(Saying)] // nil as long as there are none
+	listeners atomic.Pointer[[]func(context.Context, Saying)] // nil as long as there are none
 }
 
 // Stream says where a line belongs.
@@ -79,11 +84,12 @@ type Saying struct {
 
 // Listen has f told, too, of what is said from now on, before it is shown. f may
 // be called by several goroutines at once and may use the console. It must not
-// keep the Text.
-func (c *Console) Listen(f func(Saying)) {
+// keep the Text. It may wait until the context is done, and not at all if that is
+// nil.
+func (c *Console) Listen(f func(context.Context, Saying)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	listeners := []func(Saying){f}
+	listeners := []func(context.Context, Saying){f}
 	if before := c.listeners.Load(); before != nil {
 		listeners = append(slices.Clone(*before), f)
 	}
@@ -91,13 +97,13 @@ func (c *Console) Listen(f func(Saying)) {
 }
 
 // tell tells the listeners what is said.
-func (c *Console) tell(host string, by Speaker, text []byte) {
+func (c *Console) tell(ctx context.Context, host string, by Speaker, text []byte) {
 	listeners := c.listeners.Load()
 	if listeners == nil {
 		return
 	}
 	for _, f := range *listeners {
-		f(Saying{host, by, text})
+		f(ctx, Saying{host, by, text})
 	}
 }
 
@@ -111,36 +117,41 @@ const overlap = 1 << 10
 
 // Host returns a writer for what a host says; each line appears, with the
 // host's name before it, when it is complete, and Close shows a last line that
-// has no end. A Writer belongs to one goroutine at a time.
+// has no end. A Writer belongs to one goroutine at a time. Its writes may wait
+// for whoever reads the console, see Start; until when is said by Until.
 func (c *Console) Host(name string, s Stream) *Writer {
 	by := HostOutput
 	if s == Stderr {
 		by = HostComplaint
 	}
-	return &Writer{console: c, host: name, by: by}
+	return &Writer{console: c, host: name, by: by, ctx: context.Background()}
 }
 
 // Note tells the operator something about a host, or, with host "", about the
-// run, on standard error.
+// run, on standard error. It does not wait for whoever reads that.
 func (c *Console) Note(host, format string, args ...any) {
-	c.lines(host, Farmrun, []byte(fmt.Sprintf(format, args...)))
+	c.lines(nil, host, Farmrun, []byte(fmt.Sprintf(format, args...)))
 }
 
 // Print shows what a script prints, on standard output, with the host's name
 // before each line if there is one. Text without a line end gets one only
-// where a host's name stands before it.
-func (c *Console) Print(host, text string) {
+// where a host's name stands before it. It waits for whoever reads it, see
+// Start; PrintUntil waits until ctx is done.
+func (c *Console) Print(host, text string) { c.PrintUntil(context.Background(), host, text) }
+
+// PrintUntil is Print that waits until ctx is done and not longer.
+func (c *Console) PrintUntil(ctx context.Context, host, text string) {
 	if host == "" {
 		masked := c.masked([]byte(text))
-		c.tell(host, Script, masked)
-		c.write(Stdout, c.printable(masked, Stdout))
+		c.tell(ctx, host, Script, masked)
+		c.show(ctx, Stdout, c.printable(masked, Stdout))
 		return
 	}
-	c.lines(host, Script, bytes.TrimSuffix([]byte(text), []byte("\n")))
+	c.lines(ctx, host, Script, bytes.TrimSuffix([]byte(text), []byte("\n")))
 }
 
 // lines writes text, which lacks its last line end, line by line.
-func (c *Console) lines(host string, by Speaker, text []byte) {
+func (c *Console) lines(ctx context.Context, host string, by Speaker, text []byte) {
 	s := by.stream()
 	var out, said []byte
 	heard := c.listeners.Load() != nil
@@ -154,27 +165,44 @@ func (c *Console) lines(host string, by Speaker, text []byte) {
 		out = append(out, '\n')
 	}
 	if heard {
-		c.tell(host, by, said[:len(said)-1])
+		c.tell(ctx, host, by, said[:len(said)-1])
 	}
-	c.write(s, out)
+	c.show(ctx, s, out)
 }
 
-func (c *Console) write(s Stream, text []byte) {
-	w := c.writer(s)
-	if w == nil {
+// Emit writes text to Out as it is, secrets included. It waits until ctx is done
+// and not longer, with nil not at all.
+func (c *Console) Emit(ctx context.Context, text []byte) { c.write(ctx, Stdout, text) }
+
+// show is write for lines that Silent keeps off Out.
+func (c *Console) show(ctx context.Context, s Stream, text []byte) {
+	if s == Stderr || !c.Silent {
+		c.write(ctx, s, text)
+	}
+}
+
+// write shows text. It waits until ctx is done and not longer, with nil not at all.
+func (c *Console) write(ctx context.Context, s Stream, text []byte) {
+	if c.writer(s) == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case !c.terminal(s):
-		w.Write(text)
-	case c.held != nil:
-		c.held.add(w, text)
-	case c.live != nil:
+	screen := c.terminal(s)
+	if screen && c.held != nil {
+		c.held.add(s, text)
+		return
+	}
+	if q := c.queues[s]; q != nil && !q.await(ctx, len(text)) {
+		return
+	}
+	switch { // once more: the mutex was given away
+	case screen && c.held != nil:
+		c.held.add(s, text)
+	case screen && c.live != nil:
 		c.live.write(s, text)
 	default:
-		w.Write(text)
+		c.send(s, text)
 	}
 }
 
@@ -232,7 +260,14 @@ type Writer struct {
 	console *Console
 	host    string
 	by      Speaker
+	ctx     context.Context
 	partial []byte
+}
+
+// Until has w wait for whoever reads the console until ctx is done, and returns w.
+func (w *Writer) Until(ctx context.Context) *Writer {
+	w.ctx = ctx
+	return w
 }
 
 // Write takes what the host says. It never fails.
@@ -240,13 +275,13 @@ func (w *Writer) Write(p []byte) (int, error) {
 	n := len(p)
 	w.partial = append(w.partial, p...)
 	if end := bytes.LastIndexByte(w.partial, '\n'); end >= 0 {
-		w.console.lines(w.host, w.by, w.partial[:end])
+		w.console.lines(w.ctx, w.host, w.by, w.partial[:end])
 		w.partial = append(w.partial[:0], w.partial[end+1:]...)
 	}
 	for len(w.partial) > longest+overlap {
 		w.partial = w.console.masked(w.partial) // before a secret is cut in two
 		end := min(longest, len(w.partial))
-		w.console.lines(w.host, w.by, w.partial[:end])
+		w.console.lines(w.ctx, w.host, w.by, w.partial[:end])
 		w.partial = append(w.partial[:0], w.partial[end:]...)
 	}
 	return n, nil
@@ -255,7 +290,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 // Close shows what came after the last line end.
 func (w *Writer) Close() error {
 	if len(w.partial) > 0 {
-		w.console.lines(w.host, w.by, w.partial)
+		w.console.lines(w.ctx, w.host, w.by, w.partial)
 		w.partial = nil
 	}
 	return nil

@@ -1,8 +1,8 @@
 package console
 
 import (
+	"context"
 	"fmt"
-	"io"
 )
 
 // mostHeld is how much is held back for the screen, in bytes.
@@ -18,7 +18,7 @@ type held struct {
 
 // piece is one write.
 type piece struct {
-	to   io.Writer
+	to   Stream
 	text []byte
 }
 
@@ -27,7 +27,10 @@ type piece struct {
 // another host shall come between. Of more than 1 MiB only the end is shown.
 // What goes to files and pipes is not held back. Several may hold at once;
 // release may be called once. What Live shows is taken away meanwhile.
-func (c *Console) Hold() (release func()) {
+//
+// All that came before is on the screen when it returns, unless ctx is done first
+// or the terminal is stopped.
+func (c *Console) Hold(ctx context.Context) (release func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.held == nil {
@@ -37,11 +40,16 @@ func (c *Console) Hold() (release func()) {
 		}
 	}
 	c.held.holders++
+	for s, q := range c.queues {
+		if q != nil && c.terminal(Stream(s)) {
+			q.drain(ctx, true)
+		}
+	}
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.held.holders--; c.held.holders == 0 {
-			c.held.show(c.Err)
+			c.held.show(c)
 			c.held = nil
 			if c.live != nil {
 				c.live.Redraw()
@@ -50,7 +58,7 @@ func (c *Console) Hold() (release func()) {
 	}
 }
 
-func (h *held) add(to io.Writer, text []byte) {
+func (h *held) add(to Stream, text []byte) {
 	h.pieces = append(h.pieces, piece{to, text})
 	for h.size += len(text); h.size > mostHeld; {
 		n := len(h.pieces[0].text)
@@ -61,12 +69,12 @@ func (h *held) add(to io.Writer, text []byte) {
 	}
 }
 
-// show writes all that was held back, and to note how much was too much.
-func (h *held) show(note io.Writer) {
-	if h.dropped > 0 && note != nil {
-		fmt.Fprintf(note, "farmrun: %d bytes that were said meanwhile are not shown\n", h.dropped)
+// show shows all that was held back, and how much was too much.
+func (h *held) show(c *Console) {
+	if h.dropped > 0 {
+		c.send(Stderr, fmt.Appendf(nil, "farmrun: %d bytes that were said meanwhile are not shown\n", h.dropped))
 	}
 	for _, p := range h.pieces {
-		p.to.Write(p.text)
+		c.send(p.to, p.text)
 	}
 }

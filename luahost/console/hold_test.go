@@ -11,7 +11,7 @@ import (
 func TestHold(t *testing.T) {
 	var screen, file bytes.Buffer
 	c := &console.Console{Out: &file, Err: &screen, ErrTerminal: true, Plain: true}
-	release, again := c.Hold(), c.Hold()
+	release, again := c.Hold(t.Context()), c.Hold(t.Context())
 	c.Note("web1", "one")
 	c.Print("web1", "result")
 	release()
@@ -32,7 +32,7 @@ func TestHold(t *testing.T) {
 func TestHoldIsBounded(t *testing.T) {
 	var screen bytes.Buffer
 	c := &console.Console{Err: &screen, ErrTerminal: true, Plain: true}
-	release := c.Hold()
+	release := c.Hold(t.Context())
 	for range 3000 {
 		c.Note("", "%s", strings.Repeat("x", 1023))
 	}

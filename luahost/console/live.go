@@ -35,8 +35,7 @@ const (
 	// clockTick is how often it is drawn anew though nothing has changed, for
 	// the times in it.
 	clockTick = time.Second
-	// mostPending is how many bytes wait for the next drawing; who has more to
-	// say waits for the terminal.
+	// mostPending is how many bytes wait for the next drawing.
 	mostPending = 256 << 10
 )
 
@@ -110,11 +109,17 @@ func (l *Live) run() {
 	}
 }
 
-// show draws unless somebody holds the screen.
+// show draws unless somebody holds the screen. A terminal that has not taken the
+// last drawing gets no other before it has.
 func (l *Live) show() {
-	l.console.mu.Lock()
-	defer l.console.mu.Unlock()
-	if l.console.held == nil {
+	c := l.console
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch q := c.queues[Stderr]; {
+	case c.held != nil:
+	case q != nil && q.waiting() > 0:
+		l.Redraw() // it is looked at again soon
+	default:
 		l.update()
 	}
 }
@@ -132,11 +137,10 @@ func (l *Live) write(s Stream, text []byte) {
 }
 
 func (l *Live) add(s Stream, text []byte) {
-	to := l.console.writer(s)
-	if n := len(l.pending); n > 0 && l.pending[n-1].to == to {
+	if n := len(l.pending); n > 0 && l.pending[n-1].to == s {
 		l.pending[n-1].text = append(l.pending[n-1].text, text...)
 	} else {
-		l.pending = append(l.pending, piece{to, bytes.Clone(text)})
+		l.pending = append(l.pending, piece{s, bytes.Clone(text)})
 	}
 	l.size += len(text)
 }
@@ -173,18 +177,16 @@ func (l *Live) clear() {
 func (l *Live) scroll(below string, columns int) {
 	text := []byte(l.erase(columns))
 	for _, p := range l.pending {
-		if p.to != l.console.Err {
-			l.console.Err.Write(text)
+		if p.to != Stderr {
+			l.console.send(Stderr, text)
 			text = nil
-			p.to.Write(p.text)
+			l.console.send(p.to, p.text)
 			continue
 		}
 		text = append(text, p.text...)
 	}
 	l.pending, l.size = nil, 0
-	if text = append(text, below...); len(text) > 0 {
-		l.console.Err.Write(text)
-	}
+	l.console.send(Stderr, append(text, below...))
 }
 
 // erase returns what takes the lines off the screen and leaves the cursor where

@@ -200,7 +200,7 @@ func TestLiveHeld(t *testing.T) {
 		l.Redraw()
 		settle()
 		c.Note("", "before")
-		release := c.Hold()
+		release := c.Hold(t.Context())
 		wantPaper(t, p, "before")
 		fmt.Fprint(p, "Password: ")
 		c.Note("", "meanwhile")

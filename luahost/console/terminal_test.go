@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -157,8 +158,10 @@ func TestListen(t *testing.T) {
 	c := console.Console{OutTerminal: true, Mask: func(l []byte) []byte { return bytes.ReplaceAll(l, []byte("s3cret"), []byte("***")) }}
 	c.Note("web1", "nobody listens yet")
 	var told, other []string
-	c.Listen(func(s console.Saying) { told = append(told, fmt.Sprintf("%d %s %q", s.By, s.Host, s.Text)) })
-	c.Listen(func(s console.Saying) { other = append(other, s.Host) })
+	c.Listen(func(_ context.Context, s console.Saying) {
+		told = append(told, fmt.Sprintf("%d %s %q", s.By, s.Host, s.Text))
+	})
+	c.Listen(func(_ context.Context, s console.Saying) { other = append(other, s.Host) })
 	w := c.Host("web1", console.Stdout)
 	fmt.Fprint(w, "one s3")
 	fmt.Fprint(w, "cret\r\n\x1b[2J\nthree")

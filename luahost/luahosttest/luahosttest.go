@@ -13,6 +13,7 @@ package luahosttest
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -116,7 +117,7 @@ func Run(t *testing.T, config luahost.Config, source, path string) (said string,
 	t.Helper()
 	var mu sync.Mutex
 	var b strings.Builder
-	config.Print = func(host, text string) {
+	config.Print = func(_ context.Context, host, text string) {
 		mu.Lock()
 		defer mu.Unlock()
 		if host != "" {

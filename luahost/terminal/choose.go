@@ -21,7 +21,7 @@ type Option struct {
 func (t *Terminal) Choose(ctx context.Context, text string, options []Option) (int, error) {
 	defer deadline.Pause(ctx)()
 	if t.Hold != nil {
-		defer t.Hold()()
+		defer t.Hold(ctx)()
 	}
 	question := text + "\n" + menu(options)
 	for {

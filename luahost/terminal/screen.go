@@ -54,7 +54,7 @@ func (s *Screen) take(ctx context.Context, t *Terminal) (err error) {
 		return err
 	}
 	if t.Hold != nil {
-		s.later(t.Hold())
+		s.later(t.Hold(ctx))
 	}
 	s.later(deadline.Pause(ctx))
 	if err := s.raw(); err != nil {

@@ -111,7 +111,7 @@ func TestTakeNone(t *testing.T) {
 func TestTakeKeepsOthersOff(t *testing.T) {
 	_, tty := screen(t)
 	held := 0
-	tty.Hold = func() func() { held++; return func() { held-- } }
+	tty.Hold = func(context.Context) func() { held++; return func() { held-- } }
 	s := take(t, tty)
 	if held != 1 {
 		t.Error("others may write")

@@ -28,7 +28,7 @@ type Terminal struct {
 	Path string // "" is /dev/tty
 	// Hold keeps others from writing on the screen until release is called; see
 	// console.Console.Hold. nil does nothing.
-	Hold func() (release func())
+	Hold func(ctx context.Context) (release func())
 
 	mu        sync.Mutex
 	turn      chan struct{}                               // has one place: whoever holds it has the terminal
@@ -138,7 +138,7 @@ func (t *Terminal) dialogue(ctx context.Context, question string, hidden bool) (
 	}
 	defer tty.Close()
 	if t.Hold != nil {
-		defer t.Hold()()
+		defer t.Hold(ctx)()
 	}
 	if hidden {
 		restore, err := hide(tty)

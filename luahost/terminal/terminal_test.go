@@ -78,7 +78,7 @@ func TestSecret(t *testing.T) {
 func TestHeldForAQuestion(t *testing.T) {
 	master, tty := screen(t)
 	said := []string{}
-	tty.Hold = func() func() {
+	tty.Hold = func(context.Context) func() {
 		said = append(said, "held")
 		return func() { said = append(said, "released") }
 	}
@@ -241,7 +241,7 @@ func TestChoose(t *testing.T) {
 	} {
 		master, tty := screen(t)
 		held := 0
-		tty.Hold = func() func() { held++; return func() { held-- } }
+		tty.Hold = func(context.Context) func() { held++; return func() { held-- } }
 		done := make(chan string)
 		go func() {
 			r := bufio.NewReader(master)

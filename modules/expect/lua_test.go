@@ -78,7 +78,7 @@ print(m.groups[1])
 			pid := 0
 			rt := luahost.New(ctx, luahost.Config{
 				Modules: []luahost.Module{Module(Config{})}, Timeout: time.Hour,
-				Print: func(_, text string) {
+				Print: func(_ context.Context, _, text string) {
 					pid, _ = strconv.Atoi(strings.TrimSpace(text))
 					time.AfterFunc(100*time.Millisecond, func() { cancel(context.DeadlineExceeded) })
 				},

@@ -122,8 +122,8 @@ func (h *Host) runBy(ctx context.Context, cmd remote.Cmd,
 		return remote.Result{}, err
 	}
 	if !cmd.Quiet {
-		out := h.farm.config.Console.Host(h.name, console.Stdout)
-		complaints := h.farm.config.Console.Host(h.name, console.Stderr)
+		out := h.farm.config.Console.Host(h.name, console.Stdout).Until(ctx)
+		complaints := h.farm.config.Console.Host(h.name, console.Stderr).Until(ctx)
 		defer out.Close()
 		defer complaints.Close()
 		cmd.Stdout, cmd.Stderr = both(out, cmd.Stdout), both(complaints, cmd.Stderr)
