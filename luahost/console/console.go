@@ -40,6 +40,7 @@ type Console struct {
 	mu        sync.Mutex
 	queues    [2]*queue // by Stream, of Start; nil is written at once
 	abandoned bool      // by Abandon
+	closed    bool      // by Close
 	held      *held     // what waits for the screen; nil while nobody has it
 	live      *Live     // what stands below the lines; nil is nothing
 
@@ -197,6 +198,7 @@ func (c *Console) write(ctx context.Context, s Stream, text []byte) {
 		return
 	}
 	switch { // once more: the mutex was given away
+	case c.closed:
 	case screen && c.held != nil:
 		c.held.add(s, text)
 	case screen && c.live != nil:

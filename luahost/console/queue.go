@@ -110,11 +110,15 @@ func (c *Console) Abandon() {
 
 // Close waits until everything is written: as long as it takes the readers to read
 // it, after Abandon until they have taken nothing for a quarter of a second. It
-// returns why Out could not be written, nil if its reader has gone. Nothing may be
-// written afterwards.
+// returns why Out could not be written, nil if its reader has gone. What is written
+// from then on is dropped.
 func (c *Console) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.closed = true
+	if c.held != nil {
+		c.held.show(c)
+	}
 	if c.live != nil {
 		c.live.clear()
 		c.live = nil
