@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	ossignal "os/signal"
 	"sync"
 	"syscall"
 	"time"
@@ -47,6 +48,10 @@ func Start(p Program) (*Terminal, error) {
 	cmd.Env = append(os.Environ(), "TERM="+o.Term)
 	for name, value := range p.Env {
 		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	if ossignal.Ignored(syscall.SIGHUP) { // by nohup(1): the program has to hear of it when its terminal is closed
+		ossignal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+		defer ossignal.Ignore(syscall.SIGHUP)
 	}
 	opened, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: uint16(o.Rows), Cols: uint16(o.Columns)})
 	if err != nil {

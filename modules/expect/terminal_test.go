@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"os"
+	ossignal "os/signal"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -92,5 +94,29 @@ func TestTerminalStuck(t *testing.T) {
 	}()
 	if err := s.Send(ctx, strings.Repeat("line\n", 100000)); !errors.Is(err, ErrStuck) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want that it is stuck", err)
+	}
+}
+
+// TestTerminalNohup: a program hears that its terminal is closed, though nohup(1)
+// has farmrun ignore it.
+func TestTerminalNohup(t *testing.T) {
+	ossignal.Ignore(syscall.SIGHUP)
+	defer ossignal.Reset(syscall.SIGHUP)
+	mark := t.TempDir() + "/heard"
+	terminal := start(t, `trap ": >'`+mark+`'; exit" HUP; stty -echo; echo ready; read x`)
+	for said := ""; !strings.Contains(said, "ready"); {
+		buf := make([]byte, 100)
+		n, err := terminal.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said += string(buf[:n])
+	}
+	terminal.Close()
+	if _, err := os.Stat(mark); err != nil {
+		t.Errorf("it did not hear of it: %v", err)
+	}
+	if !ossignal.Ignored(syscall.SIGHUP) {
+		t.Error("farmrun does not ignore it any more")
 	}
 }
