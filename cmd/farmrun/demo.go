@@ -187,6 +187,7 @@ type idle struct{}
 
 func (idle) Busy() bool         { return false }
 func (idle) Standing() []string { return nil }
+func (idle) Working() []string  { return nil }
 func (idle) Stop()              {}
 func (idle) Asking() bool       { return false }
 func (idle) Decline(error)      {}

@@ -20,6 +20,7 @@ type atWork struct{ *world }
 
 func (w atWork) Busy() bool          { return w.farm.Busy() }
 func (w atWork) Standing() []string  { return w.farm.Standing() }
+func (w atWork) Working() []string   { return w.farm.Working() }
 func (w atWork) Stop()               { w.farm.Stop() }
 func (w atWork) Asking() bool        { return w.operator.Asking() }
 func (w atWork) Decline(cause error) { w.operator.Decline(cause) }
@@ -28,6 +29,7 @@ func (w atWork) Decline(cause error) { w.operator.Decline(cause) }
 type stopper interface {
 	Busy() bool         // there are some
 	Standing() []string // where the hosts of a rollout stand; nothing if none is under way
+	Working() []string  // how far others are that are at work
 	Stop()
 	Asking() bool        // the operator is being asked something
 	Decline(cause error) // what he is being asked fails with cause
@@ -39,7 +41,8 @@ type stopper interface {
 // under way come to its end, its host back on the air, and no other begin; three
 // times ends what runs on the host; four times leaves at once. SIGTERM and SIGHUP,
 // after which nobody is there to press it again, are as ^C twice. Where hosts are
-// at work outside of a rollout, ^C once is as twice; where none is it ends the run.
+// at work outside of a rollout, ^C once tells how far they are and is otherwise as
+// twice; where none is it ends the run.
 //
 // Any of them instead of an answer says that whoever waits for it is not to go on.
 // In a rollout it is as ^C twice, for others may be at work: the question what
@@ -118,13 +121,14 @@ func (i *interrupts) take(s os.Signal) {
 	}
 	switch i.urgency {
 	case tell:
-		for _, line := range standing {
-			note(i.out, "%s", line)
-		}
+		i.tell(standing)
 		note(i.out, "^C again stops when the turn that is under way has come to its end")
 	case finish:
 		i.farm.Stop()
 		i.farm.Decline(stopped())
+		if len(standing) == 0 {
+			i.tell(i.farm.Working())
+		}
 		note(i.out, "stopping: no further host is begun; those at work go on to their end (^C again ends them now)")
 	case endNow:
 		i.cancel(stopped())
@@ -135,5 +139,12 @@ func (i *interrupts) take(s os.Signal) {
 		note(i.out, "leaving at once: hosts at work are left as they are")
 		i.out.Close() // so that all was seen, and nothing is left at the lower end of the screen
 		os.Exit(interrupted)
+	}
+}
+
+// tell tells the operator where the hosts stand.
+func (i *interrupts) tell(lines []string) {
+	for _, line := range lines {
+		note(i.out, "%s", line)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -42,7 +43,15 @@ func (f *Farm) Each(ctx context.Context, hosts []*Host, opts EachOptions, work f
 	}
 	f.busy.Add(1)
 	defer f.busy.Add(-1)
-	e := &each{farm: f, opts: opts, work: work, errs: make([]error, len(hosts))}
+	e := &each{farm: f, opts: opts, work: work, errs: make([]error, len(hosts)), running: map[string]time.Time{}}
+	f.mu.Lock()
+	f.working[e] = true
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.working, e)
+	}()
 	e.part = part{partOf(ctx).rollout, int(f.eachs.Add(1))}
 	if err := f.record(e.part, journal.Record{Kind: journal.EachBegan, Hosts: Names(hosts)}); err != nil {
 		return err
@@ -88,6 +97,41 @@ type each struct {
 	work func(context.Context, *Host) error
 	errs []error     // of each host, in their order
 	over atomic.Bool // because of a host that failed
+
+	mu      sync.Mutex           // guards the rest
+	running map[string]time.Time // the hosts at work, and since when
+	done    int                  // how many have been, those that failed included
+	failed  int
+}
+
+// count notes that a host begins, or has ended with err.
+func (e *each) count(h *Host, begins bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if begins {
+		e.running[h.name] = time.Now()
+		return
+	}
+	delete(e.running, h.name)
+	e.done++
+	if err != nil {
+		e.failed++
+	}
+}
+
+// standing says how far it is.
+func (e *each) standing() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	text := fmt.Sprintf("%d running", len(e.running))
+	if len(e.running) > 0 {
+		var longest time.Duration
+		for _, began := range e.running {
+			longest = max(longest, time.Since(began))
+		}
+		text += fmt.Sprintf(" (%s), for up to %v", nodeset.Fold(slices.Sorted(maps.Keys(e.running))), longest.Round(time.Second))
+	}
+	return fmt.Sprintf("%d done, %s, %d failed, %d not begun", e.done-e.failed, text, e.failed, len(e.errs)-len(e.running)-e.done)
 }
 
 // do does one host's part, or returns a *notBegun.
@@ -116,7 +160,9 @@ func (e *each) perform(ctx context.Context, h *Host) error {
 	if err != nil {
 		return err
 	}
+	e.count(h, true, nil)
 	err = e.work(e.part.context(ctx), h)
+	e.count(h, false, err)
 	r := journal.Record{Kind: journal.PartEnded, Host: h.name, Seconds: seconds(time.Since(began))}
 	e.farm.record(e.part, failed(r, err))
 	return err

@@ -145,8 +145,9 @@ type Farm struct {
 	open  int           // logins
 	stop  chan struct{} // closed by Stop
 
-	rollout *rollout // the one under way, or nil
-	kept    *kept    // the lock that Keep has taken, or nil
+	working map[*each]bool // those under way
+	rollout *rollout       // the one under way, or nil
+	kept    *kept          // the lock that Keep has taken, or nil
 }
 
 // New returns a farm without a site: every host name is good.
@@ -161,7 +162,7 @@ func New(config Config) *Farm {
 	if state == nil {
 		state = &journal.State{}
 	}
-	return &Farm{config: config, state: state, hosts: map[string]*Host{}, stop: make(chan struct{})}
+	return &Farm{config: config, state: state, hosts: map[string]*Host{}, working: map[*each]bool{}, stop: make(chan struct{})}
 }
 
 // Stop lets no further host begin: neither a turn of a rollout nor a part of
@@ -178,6 +179,16 @@ func (f *Farm) Stop() {
 // Busy tells whether an Each or a Rollout is under way, so that there is
 // something that Stop lets come to its end.
 func (f *Farm) Busy() bool { return f.busy.Load() > 0 }
+
+// Working says how far each Each is that is under way, a line each.
+func (f *Farm) Working() (lines []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for e := range f.working {
+		lines = append(lines, e.standing())
+	}
+	return lines
+}
 
 // Standing says where the hosts of the rollout that is under way stand, a line
 // each for the rollout and for those in the middle; nothing if none is.
