@@ -51,7 +51,7 @@ function cutover.roll(hosts, args, change, changed, undo)
     host:step("drain", site.drain, back_in_pool)
     host:step("switch", switch, back)
     host:step("restart", restart)
-    host:step("healthy", health.works)
+    host:step("check health", health.works)
     host:step("enable", site.enable)
   end
 

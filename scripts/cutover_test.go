@@ -80,12 +80,15 @@ func TestCutoverStops(t *testing.T) {
 	farm.Exec(t, "webserv3", "rm", "/home/web/releases/2000-09-19/htdocs/index.html")
 
 	v := visit(t, 50)
-	got := o.fails(3, []string{"webserv3", "healthy", "2 done", "17 not touched"}, "cutover", "--settle", "0s", "2000-09-19")
+	got := o.fails(3, []string{"webserv3: failed: check health", "2 done", "17 not touched"}, "cutover", "--settle", "0s", "2000-09-19")
 	if on := onAir(t); on["releases/2000-09-19"] != 3 || on["releases/initial"] != servers-3 {
 		t.Errorf("after the halt: %v", on)
 	}
 	v.check()
 	t.Log(got.err)
+	if strings.Contains(got.err, "webserv3: healthy") {
+		t.Error("it says of a server that answers 404 that it is healthy")
+	}
 
 	o.ok("rollback", "--settle", "0s", "2000-09-19")
 	if on := onAir(t); on["releases/initial"] != servers {

@@ -110,7 +110,7 @@ func TestCutoverGoesBack(t *testing.T) {
 	farm.Exec(t, "webserv3", "rm", "/home/web/releases/2000-09-19/htdocs/index.html")
 	v := visit(t, 50)
 	o.fails(3, []string{
-		"webserv3: failed: healthy", "taking back what was begun: webserv[1-3]", "all that was begun is as it was before",
+		"webserv3: failed: check health", "taking back what was begun: webserv[1-3]", "all that was begun is as it was before",
 		"0 done, 3 taken back (webserv[1-3]), 0 failed, 0 not touched",
 	}, "cutover", "--rollback", "--hosts", few, "--settle", "0s", "2000-09-19")
 	if on := onAir(t); on["releases/initial"] != servers {
