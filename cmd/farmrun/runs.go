@@ -73,7 +73,7 @@ func outcome(s *journal.State, inUse bool) string {
 		return "was killed; can be resumed"
 	case !s.Ended:
 		return "was killed"
-	case s.Error != "" && s.Resumable():
+	case s.Resumable():
 		return "halted; can be resumed"
 	case s.Error != "":
 		return "failed"

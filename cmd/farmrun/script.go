@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,6 +56,9 @@ func (s script) run(ctx context.Context, out *console.Console) (err error) {
 	})
 	defer rt.Close()
 	err = rt.Run(s.source, s.path)
+	if exit, ok := errors.AsType[*luahost.ExitRequest](err); ok && exit.Code == allWell {
+		err = nil
+	}
 	if err == nil && s.flags.dryRun {
 		note(out, "this was a dry run: nothing was changed on the hosts")
 	}
