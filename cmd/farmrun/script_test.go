@@ -22,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+	"golang.org/x/sys/unix"
 
 	"farmrun/luahost/remote/remotetest"
 	"farmrun/modules/farm/nodeset"
@@ -41,12 +42,16 @@ func TestMain(m *testing.M) {
 //		known_hosts; the home directory of web1 is $WORK/web1, its port $PORT_web1
 //	run STATUS COMMAND [ARG...]
 //		runs a command that ends with that exit status
-//	start [-tty|-screen] NAME COMMAND [ARG...]
+//	start [-tty|-screen|-unread] NAME COMMAND [ARG...]
 //		starts one, with a terminal of its own if wanted, which with -screen
 //		shows all it says; otherwise that goes to NAME.out and NAME.err, and
-//		what the terminal shows always to NAME.tty
-//	says NAME TEXT, types NAME TEXT
-//		waits until it has said TEXT; has the operator type a line, or ^C
+//		what the terminal shows always to NAME.tty. With -unread standard output
+//		is a pipe
+//	full NAME, reads NAME
+//		waits until that pipe is full; reads it from now on
+//	says NAME TEXT [TIMES], types NAME TEXT
+//		waits until it has said TEXT, so many times; has the operator type a
+//		line, or ^C and its like
 //	signal NAME SIGNAL
 //	ended NAME STATUS
 //		waits for its end
@@ -74,6 +79,8 @@ func TestScript(t *testing.T) {
 			"types":  with((*stage).types),
 			"signal": with((*stage).signal),
 			"ended":  with((*stage).ended),
+			"full":   with((*stage).full),
+			"reads":  with((*stage).reads),
 			"fifo":   with((*stage).fifo),
 			"await":  with((*stage).await),
 			"tell":   with((*stage).tell),
@@ -280,6 +287,9 @@ type process struct {
 	said  map[string][]byte // by stream: out, err, tty
 	ended bool
 	tty   *os.File // the far end of its terminal, or nil
+
+	unread, filled *os.File // the ends of its standard output, until somebody reads it, or nil
+	reader         *stream  // to which that goes then
 }
 
 // stream is one of a process's.
@@ -297,10 +307,10 @@ func (s *stream) Write(p []byte) (int, error) {
 	return s.file.Write(p)
 }
 
-// start is start [-tty|-screen] NAME COMMAND [ARG...].
+// start is start [-tty|-screen|-unread] NAME COMMAND [ARG...].
 func (s *stage) start(ts *testscript.TestScript, args []string) error {
-	tty, screen := args[0] == "-tty" || args[0] == "-screen", args[0] == "-screen"
-	if tty {
+	tty, screen, unread := args[0] == "-tty" || args[0] == "-screen", args[0] == "-screen", args[0] == "-unread"
+	if tty || unread {
 		args = args[1:]
 	}
 	p := &process{cmd: exec.Command(lookPath(ts, args[1]), args[2:]...), done: make(chan error, 1), said: map[string][]byte{}}
@@ -330,6 +340,14 @@ func (s *stage) start(ts *testscript.TestScript, args []string) error {
 		}
 		shown.Go(func() { io.Copy(streams[2], p.tty) })
 	}
+	if unread {
+		far, near, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		ts.Defer(func() { far.Close(); near.Close() })
+		p.cmd.Stdout, p.unread, p.filled, p.reader = near, far, near, streams[0]
+	}
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
@@ -338,7 +356,9 @@ func (s *stage) start(ts *testscript.TestScript, args []string) error {
 		err := p.cmd.Wait()
 		shown.Wait() // until nobody has the terminal any more
 		for _, stream := range streams {
-			stream.file.Close()
+			if stream != p.reader {
+				stream.file.Close()
+			}
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -372,14 +392,42 @@ func lookPath(ts *testscript.TestScript, name string) string {
 	return ""
 }
 
-// says is says NAME TEXT.
-func (s *stage) says(ts *testscript.TestScript, args []string) error {
+// full is full NAME.
+func (s *stage) full(_ *testscript.TestScript, args []string) error {
 	p := s.processes[args[0]]
+	fds := []unix.PollFd{{Fd: int32(p.filled.Fd()), Events: unix.POLLOUT}}
+	for {
+		_, err := unix.Poll(fds, 0)
+		if err == nil && fds[0].Revents&unix.POLLOUT == 0 {
+			return nil
+		} // a signal may interrupt it
+		select {
+		case err := <-p.done:
+			return fmt.Errorf("%s ended before: %v", args[0], err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// reads is reads NAME: until the end.
+func (s *stage) reads(_ *testscript.TestScript, args []string) error {
+	p := s.processes[args[0]]
+	p.filled.Close()
+	_, err := io.Copy(p.reader, p.unread)
+	return errors.Join(err, p.reader.file.Close())
+}
+
+// says is says NAME TEXT [TIMES].
+func (s *stage) says(ts *testscript.TestScript, args []string) error {
+	p, times := s.processes[args[0]], 1
+	if len(args) > 2 {
+		times, _ = strconv.Atoi(args[2])
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
 		for _, text := range p.said {
-			if strings.Contains(string(text), args[1]) {
+			if strings.Count(string(text), args[1]) >= times {
 				return nil
 			}
 		}
@@ -390,11 +438,11 @@ func (s *stage) says(ts *testscript.TestScript, args []string) error {
 	}
 }
 
-// types is types NAME TEXT: the operator types a line, or ^C.
+// types is types NAME TEXT: the operator types a line, or ^C and its like.
 func (s *stage) types(_ *testscript.TestScript, args []string) error {
 	keys := args[1] + "\n"
-	if args[1] == "^C" {
-		keys = "\x03"
+	if letter, found := strings.CutPrefix(args[1], "^"); found && len(letter) == 1 {
+		keys = string(letter[0] & 0x1f)
 	}
 	_, err := io.WriteString(s.processes[args[0]].tty, keys)
 	return err

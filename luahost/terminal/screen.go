@@ -19,6 +19,7 @@ import (
 // passes on every key, ^C too, and shows what comes. One goroutine may read
 // while another writes. Close gives the terminal back as it was.
 type Screen struct {
+	ctx     context.Context // of Take
 	tty     *os.File
 	fd      syscall.RawConn
 	modes   modes
@@ -31,13 +32,14 @@ type Screen struct {
 // Take makes the terminal pass on every key as it is typed, and nothing else
 // appear on the screen, until Close. Meanwhile no question is asked, and the
 // deadlines of ctx stand still (package deadline). It waits for a question that
-// is being asked, and fails with ErrNone where there is no terminal.
+// is being asked, and fails with ErrNone where there is no terminal. Once ctx is
+// done nothing waits for a terminal that does not take what is written.
 func (t *Terminal) Take(ctx context.Context) (*Screen, error) {
 	release, err := t.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &Screen{cooked: func() {}, restore: []func(){release}}
+	s := &Screen{ctx: ctx, cooked: func() {}, restore: []func(){release}}
 	if err := s.take(ctx, t); err != nil {
 		s.Close()
 		return nil, err
@@ -50,6 +52,8 @@ func (s *Screen) take(ctx context.Context, t *Terminal) (err error) {
 		return err
 	}
 	s.later(func() { s.tty.Close() })
+	stop := context.AfterFunc(ctx, func() { writeSoon(s.tty) })
+	s.later(func() { stop() })
 	if s.fd, err = s.tty.SyscallConn(); err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func (s *Screen) raw() error {
 		return err
 	}
 	s.cooked = sync.OnceFunc(func() {
-		s.tty.WriteString(s.modes.reset())
+		s.write([]byte(s.modes.reset()))
 		s.control(func(fd int) error { return errors.Join(term.Restore(fd, was), discardInput(fd)) })
 	})
 	s.later(s.cooked)
@@ -103,6 +107,13 @@ func (s *Screen) SetReadDeadline(d time.Time) error { return s.tty.SetReadDeadli
 // Write shows what a program sends to a terminal, escape sequences and all.
 func (s *Screen) Write(p []byte) (int, error) {
 	s.modes.watch(p)
+	return s.write(p)
+}
+
+func (s *Screen) write(p []byte) (int, error) {
+	if s.ctx.Err() != nil {
+		writeSoon(s.tty)
+	}
 	return s.tty.Write(p)
 }
 

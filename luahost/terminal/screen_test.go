@@ -203,3 +203,24 @@ func TestModes(t *testing.T) {
 
 // plain is what ends colours, letters for lines, and codes from the keypad.
 const plain = "\x1b[0m\x1b(B\x0f\x1b>"
+
+// TestTakenStopped: nothing waits for a terminal that takes nothing once the
+// context is done.
+func TestTakenStopped(t *testing.T) {
+	_, tty := screen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := tty.Take(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error)
+	go func() {
+		_, err := s.Write(make([]byte, 1<<20)) // which nobody reads
+		written <- err
+	}()
+	cancel()
+	if err := <-written; err == nil {
+		t.Error("no error")
+	}
+	s.Close()
+}

@@ -66,7 +66,8 @@ func (t *Terminal) declinable(ctx context.Context) (_ context.Context, done func
 	}
 }
 
-// Ask shows question and returns the line that was typed, without its end.
+// Ask shows question and returns the line that was typed then, without its end.
+// Keys that were typed before are thrown away.
 // It fails with ErrNone where nobody can be asked, and with context.Cause(ctx)
 // when ctx is done first, or with what Decline is given.
 func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
@@ -137,9 +138,13 @@ func (t *Terminal) dialogue(ctx context.Context, question string, hidden bool) (
 		return nil, err
 	}
 	defer tty.Close()
+	t.asking.Store(true)
+	defer t.asking.Store(false)
 	if t.Hold != nil {
 		defer t.Hold(ctx)()
 	}
+	stop := context.AfterFunc(ctx, func() { tty.SetDeadline(time.Now()) }) // it may be stopped by ^S
+	defer stop()
 	if hidden {
 		restore, err := hide(tty)
 		if err != nil {
@@ -147,15 +152,31 @@ func (t *Terminal) dialogue(ctx context.Context, question string, hidden bool) (
 		}
 		defer restore()
 	}
-	t.asking.Store(true)
-	defer t.asking.Store(false)
+	discard(tty)
 	fmt.Fprint(tty, question)
 	line, err := readLine(ctx, tty)
 	if err != nil && !hidden {
-		fmt.Fprintln(tty) // what comes next does not stand beside the question
+		newline(tty) // what comes next does not stand beside the question
 	}
 	return line, err
 }
+
+// discard throws away the keys that were typed before the question was there.
+// They are no answer to it.
+func discard(tty *os.File) {
+	if raw, err := tty.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { discardInput(int(fd)) })
+	}
+}
+
+// newline ends a line of the screen, unless that is stopped.
+func newline(tty *os.File) {
+	writeSoon(tty)
+	fmt.Fprintln(tty)
+}
+
+// writeSoon bounds a write that a terminal which is stopped would not take.
+func writeSoon(tty *os.File) { tty.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)) }
 
 // hide turns echo off until the function it returns is called. It leaves the
 // terminal in charge of lines and of ^C.
@@ -172,7 +193,7 @@ func hide(tty *os.File) (restore func(), err error) {
 	}
 	return func() {
 		raw.Control(func(uintptr) { back() })
-		fmt.Fprintln(tty)
+		newline(tty)
 	}, nil
 }
 
@@ -180,10 +201,9 @@ func hide(tty *os.File) (restore func(), err error) {
 const longestLine = 8 << 10
 
 // readLine reads up to the end of a line, byte by byte so that what was typed
-// ahead stays for the next question.
+// after it stays for who reads the terminal next. Once ctx is done the deadline of
+// tty has to be over.
 func readLine(ctx context.Context, tty *os.File) ([]byte, error) {
-	stop := context.AfterFunc(ctx, func() { tty.SetReadDeadline(time.Now()) })
-	defer stop()
 	var line []byte
 	one := make([]byte, 1)
 	for len(line) < longestLine {

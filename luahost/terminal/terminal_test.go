@@ -324,3 +324,42 @@ func TestDecline(t *testing.T) {
 	}
 	<-shown
 }
+
+// TestTypedAhead: keys that were typed before there was a question are no answer
+// to it.
+func TestTypedAhead(t *testing.T) {
+	master, tty := screen(t)
+	r := bufio.NewReader(master)
+	master.WriteString("y\n")
+	readUntil(r, "y") // its echo: it is there
+	done := make(chan bool)
+	go func() {
+		yes, _ := tty.Confirm(t.Context(), "Remove it?")
+		done <- yes
+	}()
+	readUntil(r, "[y/N] ")
+	master.WriteString("n\n")
+	if <-done {
+		t.Error("it took for yes what was typed before")
+	}
+}
+
+// TestStoppedTerminal: a question ends with its context, though the operator has
+// stopped the screen.
+func TestStoppedTerminal(t *testing.T) {
+	_, tty := screen(t)
+	why := errors.New("late")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	asked := make(chan error)
+	go func() {
+		_, err := tty.Ask(ctx, strings.Repeat("long question ", 10000)) // which nobody reads
+		asked <- err
+	}()
+	for !tty.Asking() {
+		runtime.Gosched()
+	}
+	cancel(why)
+	if err := <-asked; !errors.Is(err, why) {
+		t.Errorf("got %v", err)
+	}
+}
