@@ -40,7 +40,10 @@ type world struct {
 
 func newWorld(f flags, script string, out *console.Console) *world {
 	w := &world{flags: f, out: out, operator: &terminal.Terminal{Hold: out.Hold}}
-	w.keyring = &secret.Keyring{Ask: w.askPassword, AskNew: w.askNewPassword}
+	w.keyring = &secret.Keyring{
+		Ask: w.askPassword, AskNew: w.askNewPassword, AskPassphrase: w.askPassphrase, AskOnce: w.askOnce,
+		Group: func(host string) string { return w.farm.PasswordGroup(host) },
+	}
 	out.Mask = w.keyring.Mask
 	w.show(script)
 	w.chronicle = newChronicle(f, script, journal.Mask{Said: w.keyring.MaskPieces, Name: w.keyring.Mask})

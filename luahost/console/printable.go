@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -28,6 +29,17 @@ func Printable(text []byte) []byte {
 		text = text[size:]
 	}
 	return b.Bytes()
+}
+
+// Quoted returns a host's text, made printable, with a bar before each line and
+// a line end behind the last, so that none can be taken for a line of farmrun's.
+// Of no text there are no lines.
+func Quoted(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.Trim(text, "\r\n")) {
+		b.WriteString("    | " + string(Printable([]byte(strings.TrimRight(line, "\r\n")))) + "\n")
+	}
+	return b.String()
 }
 
 func isPrintable(text []byte) bool {

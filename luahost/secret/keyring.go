@@ -38,6 +38,15 @@ type Keyring struct {
 	// AskNew gets one in the place of a password that has expired; HostOf says
 	// on which host. nil fails with ErrNoTerminal.
 	AskNew func(ctx context.Context, account string) (Secret, error)
+	// AskPassphrase gets the passphrase of a key. nil fails with ErrNoTerminal.
+	AskPassphrase func(ctx context.Context, path string) (Secret, error)
+	// AskOnce gets the answer to the question that QuestionOf returns; see
+	// Answer. nil fails with ErrNoTerminal.
+	AskOnce func(ctx context.Context, echo bool) (Secret, error)
+	// Group names the group of a host, whose hosts share their passwords: one
+	// that was given for one group is not tried on the hosts of another. nil is
+	// one group for all.
+	Group func(host string) string
 
 	mu      sync.Mutex
 	entries map[entryKey]*entry
@@ -69,7 +78,13 @@ func (k *Keyring) Take(ctx context.Context, account string) (Secret, Report, err
 	if s, ok := k.Renewed(HostOf(ctx), account); ok {
 		return s, func(Outcome) {}, nil
 	}
-	return k.take(ctx, k.entry(entryKey{account: account}), "password for "+account, account, k.Ask)
+	return k.take(ctx, k.entry(k.key(ctx, account)), "password for "+account, account, k.Ask)
+}
+
+// Passphrase is Take for the passphrase of the key in a file of the operator's.
+// No account has that for its password, whatever the account's name.
+func (k *Keyring) Passphrase(ctx context.Context, path string) (Secret, Report, error) {
+	return k.take(ctx, k.entry(entryKey{kind: ofKey, account: path}), "passphrase for "+path, path, k.AskPassphrase)
 }
 
 // take is Take for the password that is called what.
@@ -96,7 +111,8 @@ func (k *Keyring) take(ctx context.Context, e *entry, what, account string, ask 
 	return s, func(o Outcome) { once.Do(func() { e.report(what, o) }) }, nil
 }
 
-// Put sets the password for account without asking, untried as yet.
+// Put sets the password for account without asking, untried as yet. It is that
+// of hosts without a group.
 func (k *Keyring) Put(account string, s Secret) {
 	k.Hide(s)
 	e := k.entry(entryKey{account: account})
@@ -105,10 +121,30 @@ func (k *Keyring) Put(account string, s Secret) {
 	e.secret, e.known, e.verified, e.failed = s, true, false, nil
 }
 
-// entryKey is whose password an entry is; isNew is the one of TakeNew.
+// entryKey is what an entry is and whose. farmrun alone decides it: no part of
+// it comes from a host.
 type entryKey struct {
-	account string
-	isNew   bool
+	kind    kind
+	account string // or the path of a key
+	group   string // of hosts
+}
+
+// kind is what a secret is for.
+type kind int
+
+const (
+	ofAccount kind = iota
+	ofNew          // the one of TakeNew
+	ofKey
+)
+
+// key is that of an account's password on the host of ctx.
+func (k *Keyring) key(ctx context.Context, account string) entryKey {
+	key := entryKey{account: account}
+	if host := HostOf(ctx); host != "" && k.Group != nil {
+		key.group = k.Group(host)
+	}
+	return key
 }
 
 func (k *Keyring) entry(key entryKey) *entry {

@@ -38,7 +38,9 @@ func (k *Keyring) TakeNew(ctx context.Context, account string) (Secret, Report, 
 	if given := k.given(); given != nil {
 		ask = func(context.Context, string) (Secret, error) { return *given, nil }
 	}
-	s, report, err := k.take(ctx, k.entry(entryKey{account, true}), "new password for "+account, account, ask)
+	key := k.key(ctx, account)
+	key.kind = ofNew
+	s, report, err := k.take(ctx, k.entry(key), "new password for "+account, account, ask)
 	if err != nil {
 		return Secret{}, nil, err
 	}

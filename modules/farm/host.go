@@ -158,6 +158,10 @@ func (l lent) User() string {
 	return ""
 }
 
+// SudoAccount returns whose password the host's sudo asks for, as far as the
+// site says it.
+func (l lent) SudoAccount() string { return l.host.settings.SudoAccount }
+
 func both(a, b io.Writer) io.Writer {
 	if b == nil {
 		return a

@@ -116,6 +116,12 @@ type undo struct {
 //     { listen = 2401, to = "dev:2401" }: the port on the host's 127.0.0.1, and the
 //     address it leads to, as this machine sees it. So cvs on the host gets at a
 //     server without a word about it in a script. Only ssh has them; {} has none
+//   - password_group: a name for the hosts that share their passwords. A password
+//     is asked for once for each group and user, and sent to no host of another
+//     group; all hosts without this setting are one group
+//   - sudo_account: whose password sudo asks for there, where that is not the user
+//     who is logged in, as with rootpw or targetpw in sudoers. A sudo that asks for
+//     the password of any other account gets none
 //   - vars: a table of your own, which scripts find as host.vars
 //
 // lock = { host = "lb1", path = "farmrun.lock" } is where rollouts on this farm
@@ -138,7 +144,9 @@ func (b *binding) site(c *luahost.Call) {
 			Listen int    `lua:"listen,required"`
 			To     string `lua:"to,required"`
 		}
-		Vars map[string]lua.LValue
+		PasswordGroup string
+		SudoAccount   string
+		Vars          map[string]lua.LValue
 	}
 	opts := luahost.Options[struct {
 		Groups map[string]string
@@ -163,7 +171,7 @@ func (b *binding) site(c *luahost.Call) {
 		if o.Dialogue != nil && o.Dialogue != lua.LNil {
 			login.Dialogue = b.takeDialogue(c, o.Dialogue)
 		}
-		s.Hosts[set] = Settings{Login: login, Vars: vars}
+		s.Hosts[set] = Settings{Login: login, PasswordGroup: o.PasswordGroup, SudoAccount: o.SudoAccount, Vars: vars}
 	}
 	if err := b.farm.Define(s); err != nil {
 		c.Raise(&luahost.Error{Kind: luahost.Script, Message: err.Error(), Err: err})

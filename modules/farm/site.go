@@ -33,7 +33,13 @@ type SiteLock struct{ Host, Path string }
 // nothing.
 type Settings struct {
 	Login
-	Vars map[string]any // whatever the site's scripts want to know
+	// PasswordGroup names the hosts that share their passwords: one that was
+	// given for the hosts of a group goes to no other host.
+	PasswordGroup string
+	// SudoAccount is whose password the host's sudo asks for; "" is the user who
+	// is logged in.
+	SudoAccount string
+	Vars        map[string]any // whatever the site's scripts want to know
 }
 
 // ErrSite is wrapped by what is wrong with a site file.
@@ -106,6 +112,17 @@ func (f *Farm) lateSite() bool {
 	defer f.mu.Unlock()
 	f.late = true
 	return true
+}
+
+// PasswordGroup returns the group of a host, whose hosts share their passwords;
+// "" for one of no group.
+func (f *Farm) PasswordGroup(host string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.site == nil {
+		return ""
+	}
+	return f.site.known[host].PasswordGroup
 }
 
 // defined tells whether the farm has a site.
@@ -183,7 +200,9 @@ func (s Settings) with(over Settings) Settings {
 			Dialogue: s.Dialogue,
 			Shell:    cmp.Or(over.Shell, s.Shell),
 		},
-		Vars: merge(s.Vars, over.Vars),
+		PasswordGroup: cmp.Or(over.PasswordGroup, s.PasswordGroup),
+		SudoAccount:   cmp.Or(over.SudoAccount, s.SudoAccount),
+		Vars:          merge(s.Vars, over.Vars),
 	}
 	if over.Login.Login != "" || over.Program != nil {
 		merged.Login.Login, merged.Program = over.Login.Login, over.Program

@@ -248,5 +248,5 @@ func (l *login) ask(ctx context.Context, path string) (secret.Secret, secret.Rep
 		return secret.Secret{}, nil, fmt.Errorf("%s needs a passphrase, and there is nobody to ask", path)
 	}
 	defer l.patience.hold()()
-	return l.dialer.Passwords.Take(ctx, "passphrase for "+path)
+	return l.dialer.Passwords.Passphrase(ctx, path)
 }

@@ -42,6 +42,7 @@ type Settings = sshconfig.Settings
 // them. *secret.Keyring is one.
 type Passwords interface {
 	Take(ctx context.Context, account string) (secret.Secret, secret.Report, error)
+	Passphrase(ctx context.Context, path string) (secret.Secret, secret.Report, error)
 }
 
 // Renewal answers what a host asks in keyboard-interactive (RFC 4256) that has a
@@ -73,8 +74,7 @@ type Dialer struct {
 	// they do not hold for the hosts of a ProxyJump.
 	Set []string
 	// Passwords is asked when a host wants a password, for the account
-	// Options.Account, and when a key does, for "passphrase for PATH". nil has
-	// none.
+	// Options.Account, and for the passphrase of a key. nil has none.
 	Passwords Passwords
 	// Confirm shows the operator the unknown key of a host and asks whether to
 	// trust it; one question at a time. nil refuses.
