@@ -6,6 +6,13 @@ local site, pull = require "site", require "lib.pull"
 -- A release begins with the newest one on the host that is of the same module.
 local source = pull.source("cvs", site.cvs, { "root", "module" })
 
+-- Whose passwords a working copy on a host may ask for.
+local open_tunnel = source.open_tunnel
+function source.open_tunnel(host)
+  for _, root in ipairs { site.cvs.root, site.cvs.write } do cvs.allow(host, root) end
+  return open_tunnel(host)
+end
+
 function source.find(host, date)
   local of, tag = { root = site.cvs.root, module = site.cvs.module }, site.tag(date)
   cvs.check_tag(host, tag, of)

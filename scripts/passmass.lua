@@ -37,8 +37,8 @@ if new then cli.renew(new) end
 
 -- What passwd and its like say. What others say goes in here.
 local asks = {
-  old = "(?i)(current|old|login)( unix)? password: ?$|(?i)password for [^:]*: ?$",
-  new = "(?i)(new|again|retype|verify|confirm)[^\r\n]*: ?$",
+  old = "(?i)[^\r\n]*(current|old|login)( unix)? password: ?$|(?i)password for [^:]*: ?$",
+  new = "(?i)[^\r\n]*(new|again|retype|verify|confirm)[^\r\n]*: ?$",
 }
 local says = {
   done = "(?i)(updated|changed) successfully|successfully (updated|changed)|password (updated|changed)[.\r]",
@@ -54,6 +54,15 @@ local function refused(text)
   error("refused: " .. last, 0)
 end
 
+-- Raises an error if a server asks for the password of somebody else.
+local function mine(host, question)
+  local whose = question:match "[Pp]assword for ([^%s:@]+)" or question:match "([^%s'@]+)[^%s']*'s "
+  whose = whose and whose:gsub("%.$", "") -- passwd ends its line with one
+  if whose and whose ~= host:user() then
+    error(("refused: it asks for the password of %s, not of %s"):format(whose, host:user()), 0)
+  end
+end
+
 local function change(host)
   if farm.dry_run() then return "would change the password of " .. host:user() end
   if host:renewed() then return "changed, for it had expired" end
@@ -62,13 +71,15 @@ local function change(host)
   s:expect(args.prompt)
   s:send(args.program .. "\n")
   s:expect {
-    { asks.old, function()
+    { asks.old, function(m)
+      mine(host, m.text)
       if old then old:reject() end
-      old = cli.password(host:user())
+      old = cli.password(host:user(), host)
       s:send_secret(old)
       return expect.continue
     end },
     { asks.new, function(m)
+      mine(host, m.text)
       if answers == 2 then refused(m.before) end -- it did not like the new one, and asks for another
       if old and answers == 0 then old:accept() end
       answers = answers + 1

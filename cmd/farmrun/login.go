@@ -94,7 +94,7 @@ func (w *world) renewal(host, user string, l farm.Login) login.Options {
 	cases, _ := l.Dialogue.([]login.Case)
 	return login.Options{
 		Host: host, User: user, Cases: cases,
-		Passwords: w.keyring, NewPasswords: w.newPasswords(),
+		Passwords: w.keyring, Answer: w.keyring.Answer, NewPasswords: w.newPasswords(),
 	}
 }
 

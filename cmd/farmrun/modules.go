@@ -38,7 +38,7 @@ func modules(w *world, script string) []luahost.Module {
 func methods(w *world) map[string]luahost.Func {
 	all := map[string]luahost.Func{}
 	maps.Copy(all, files.Methods())
-	maps.Copy(all, sudo.Methods(w.keyring.Take))
+	maps.Copy(all, sudo.Methods(w.keyring.Take, w.keyring.Answer))
 	maps.Copy(all, probe.Methods())
 	maps.Copy(all, expect.Methods(dialogues(w)))
 	return all
@@ -53,6 +53,7 @@ func dialogues(w *world) expect.Config {
 		Mask:   func(to io.Writer) expect.Masker { return w.keyring.Masker(to) },
 
 		Passwords: w.keyring.Take,
+		Answer:    w.keyring.Answer,
 		Sessions:  &w.sessions,
 	}
 }

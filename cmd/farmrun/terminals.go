@@ -78,7 +78,7 @@ func (w *world) terminalLogin(ctx context.Context, host string, l farm.Login, op
 		},
 		Converse:  func(t remote.Terminal) login.Session { return w.converse(host, t) },
 		Cases:     cases,
-		Passwords: w.keyring, NewPasswords: w.newPasswords(),
+		Passwords: w.keyring, Answer: w.keyring.Answer, NewPasswords: w.newPasswords(),
 	})
 	if err != nil {
 		return nil, err

@@ -62,12 +62,18 @@ func (q Question) Check(account string, host ...string) error {
 // farmrun gives it: which one a host gets is not for the host to say.
 type OtherError struct {
 	Asked string // in the host's words
-	Gives string // whose secret farmrun would have given
+	Gives string // whose secret farmrun would have given, "" if nobody's
 }
 
 func (e *OtherError) Error() string {
+	if e.Gives == "" {
+		return fmt.Sprintf("the host asks for the secret of %q, which nothing here has named for it: nothing was sent", e.Asked)
+	}
 	return fmt.Sprintf("the host asks for the secret of %q, but farmrun gives it only the password of %s: nothing was sent", e.Asked, e.Gives)
 }
+
+// Kind is for scripts.
+func (e *OtherError) Kind() string { return "login" }
 
 // asking is the key under which a context holds a host's question.
 type asking struct{}

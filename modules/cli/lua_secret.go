@@ -11,6 +11,7 @@ import (
 type word struct {
 	secret.Secret
 	account string        // whose password it is, if it is one
+	host    string        // for which it is, or ""
 	report  secret.Report // nil if nobody waits to hear what became of it
 	told    bool          // somebody has said that
 }
@@ -28,6 +29,9 @@ func (w *word) tell(o secret.Outcome) {
 		w.report(o)
 	}
 }
+
+// named is a host.
+type named interface{ Name() string }
 
 // secretType is how secrets look in Lua: there is no way to the text.
 var secretType = &luahost.Type[*word]{
@@ -74,21 +78,25 @@ func AskSecret(ctx context.Context, operator Operator, question string, twice bo
 	}
 }
 
-// cli.password(account) -> secret
+// cli.password(account [, host]) -> secret
 //
 // Returns the password of an account: the one with which farmrun logs in, where
 // the name is that of the user (host:user()), and which it asks for if it has
-// not done so before. Until a host has accepted it nobody else gets it, so say
+// not done so before. Say for which host it is, where the site file has a
+// password_group: each group has passwords of its own. Until a host has accepted it nobody else gets it, so say
 // what the host made of it: secret:accept() or secret:reject(). A function that
 // ends without a word lets the next host try; until then farmrun's own logins of
 // that user wait, too.
 func (b *binding) password(c *luahost.Call) {
-	account := c.String(1)
+	account, host := c.String(1), ""
+	if c.Has(2) {
+		host = luahost.Arg[named](c, 2, "a host").Name()
+	}
 	if b.Passwords == nil {
 		c.Fail("there are no passwords")
 	}
 	for _, mine := range luahost.Owned[*word](c) {
-		if mine.account == account && !mine.told {
+		if mine.account == account && mine.host == host && !mine.told {
 			c.Raise(&luahost.Error{
 				Kind:    luahost.Script,
 				Message: c.Name() + ": the script has the password of " + account + " already, and has not said what became of it",
@@ -96,9 +104,9 @@ func (b *binding) password(c *luahost.Call) {
 			})
 		}
 	}
-	w := &word{account: account}
+	w := &word{account: account, host: host}
 	c.Wait("cli.password of "+account, 0, func(ctx context.Context) (err error) {
-		w.Secret, w.report, err = b.Passwords.Take(ctx, account)
+		w.Secret, w.report, err = b.Passwords.Take(secret.OnHost(ctx, host), account)
 		return err
 	})
 	c.Own(w)

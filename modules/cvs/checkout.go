@@ -104,7 +104,7 @@ func (c *Client) Checkout(ctx context.Context, o CheckoutOptions) (Release, erro
 		return Release{}, fmt.Errorf("%s: %w", do, err)
 	}
 	pull := func(act string) (remote.Result, error) {
-		return c.Passwords.try(ctx, c.Root, func(pass io.Reader) (remote.Result, error) {
+		return c.Passwords.try(ctx, c.Host, c.Root, func(pass io.Reader) (remote.Result, error) {
 			return c.finish(ctx, o.cmd(do, act, c.Root, pass), false)
 		})
 	}

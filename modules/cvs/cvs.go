@@ -32,9 +32,14 @@ type Runner interface {
 // between goroutines if the Runner may.
 type Client struct {
 	Runner Runner
+	// Host is its name, for the question about a password, and for which hosts
+	// share one.
+	Host string
 	// Root is the CVSROOT, such as ":pserver:anon@127.0.0.1:2401/cvsroot", with
 	// no password in it. "" is what the working copy says, which will do for
-	// all but Checkout, Rtag, and Tags and FindTag of a module.
+	// all but Checkout, Rtag, and Tags and FindTag of a module; a pserver's
+	// password then goes only to an account that was named before as the Root
+	// for cvs on the same host.
 	Root string
 	// Passwords are for a pserver that wants one; nil has none but those in
 	// ~/.cvspass on the host.
@@ -72,7 +77,7 @@ func (c *Client) run(ctx context.Context, k call) (remote.Result, error) {
 	if c.Root != "" {
 		k.args = append([]string{"-d", c.Root}, k.args...)
 	}
-	res, err := c.Passwords.try(ctx, c.Root, func(pass io.Reader) (remote.Result, error) {
+	res, err := c.Passwords.try(ctx, c.Host, c.Root, func(pass io.Reader) (remote.Result, error) {
 		return c.finish(ctx, k.cmd(c.Root, pass), k.merged)
 	})
 	if out, ok := k.stdout.(*lines); ok && err == nil && out.err() != nil {

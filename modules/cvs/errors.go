@@ -10,6 +10,7 @@ import (
 
 	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/secret"
 )
 
 // What is the matter when cvs failed, as far as its words tell. An *Error wraps
@@ -91,8 +92,9 @@ type Error struct {
 	Said   string // the line in which cvs says so, or its last lines; may be ""
 	Err    error  // the *remote.ExitError, or why the command was ended; may be nil
 
-	account string // what wants a password, if that is the reason
-	spoke   bool   // the server had checked who we are
+	account string             // what wants a password, if that is the reason
+	other   *secret.OtherError // why it got none
+	spoke   bool               // the server had checked who we are
 }
 
 func (e *Error) Error() string {
@@ -106,6 +108,9 @@ func (e *Error) Error() string {
 	if e.Said != "" {
 		parts = append(parts, e.Said)
 	}
+	if e.other != nil {
+		parts = append(parts, e.other.Error())
+	}
 	return strings.Join(parts, ": ")
 }
 
@@ -116,6 +121,9 @@ func (e *Error) Unwrap() []error {
 		if err != nil {
 			all = append(all, err)
 		}
+	}
+	if e.other != nil {
+		all = append(all, e.other)
 	}
 	return all
 }
@@ -130,7 +138,15 @@ func (e *Error) Kind() string {
 }
 
 // Hint says what to do next, or "".
-func (e *Error) Hint() string { return hints[e.Reason] }
+func (e *Error) Hint() string {
+	switch {
+	case e.other == nil:
+		return hints[e.Reason]
+	case e.other.Gives == "":
+		return "name the account in the script, by the option root: the working copy on the host does not decide whose password it gets"
+	}
+	return "the host's cvs does not ask for the account of the root that it was given: look at the cvs on the host"
+}
 
 // A ConflictError is an update that ran, or would run, into conflicts. It wraps
 // ErrConflict.

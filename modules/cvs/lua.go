@@ -15,7 +15,9 @@ import (
 // It runs the cvs of a host. Where a function takes root, that is the CVSROOT
 // as the host sees it, such as ":pserver:anon@127.0.0.1:2401/cvsroot"; a
 // working copy knows its own. The password of a pserver is asked for when the
-// server first wants one, and is never in an argument or a file. What cvs
+// server first wants one, and is never in an argument or a file. It goes to a
+// host only for an account that the script has named there, by root or by
+// cvs.allow, whatever the working copy says. What cvs
 // reports as a success and is none is an error: a conflict, a release that is
 // not complete, a tag that no file has. Every function takes timeout, a minute
 // for those that only look and 30 minutes for the others.
@@ -27,7 +29,7 @@ func Module(passwords *Passwords) luahost.Module {
 		"checkout": b.checkout, "update": b.update, "status": b.status, "diff": b.diff,
 		"tags": b.tags, "find_tag": b.findTag, "check_tag": b.checkTag, "tag": b.tag, "rtag": b.rtag,
 		"add": b.add, "remove": b.remove, "commit": b.commit, "changes": b.changes,
-		"revisions": b.revisions, "move": b.move,
+		"revisions": b.revisions, "move": b.move, "allow": b.allow,
 	}}
 }
 
@@ -41,7 +43,11 @@ type binding struct{ passwords *Passwords }
 
 // client is cvs on the host that is the call's first argument.
 func (b *binding) client(c *luahost.Call, root string) *Client {
-	return &Client{Runner: luahost.Arg[Runner](c, 1, "a host"), Root: root, Passwords: b.passwords}
+	client := &Client{Runner: luahost.Arg[Runner](c, 1, "a host"), Root: root, Passwords: b.passwords}
+	if h, ok := client.Runner.(interface{ Name() string }); ok {
+		client.Host = h.Name()
+	}
+	return client
 }
 
 // cvs.checkout(host, options) -> count
@@ -411,4 +417,20 @@ func (b *binding) move(c *luahost.Call) {
 		return err
 	})
 	c.Push(fetched)
+}
+
+// cvs.allow(host, root)
+//
+// Says that the password of the account in root may go to cvs on the host. It is
+// for working copies, which say themselves whose password their server wants:
+// without root or this, the host would decide which password it gets.
+func (b *binding) allow(c *luahost.Call) {
+	root := c.String(2)
+	client := b.client(c, root)
+	if err := checkRoot(root); err != nil {
+		c.Fail("%v", err)
+	}
+	if b.passwords != nil {
+		b.passwords.name(client.Host, root)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
 )
@@ -17,27 +18,44 @@ import (
 // along. Safe for concurrent use.
 type Passwords struct {
 	// Take is that of a secret.Keyring; the account is such as
-	// "rel@127.0.0.1:/cvsroot", the server and directory as cvs names them.
+	// "rel@127.0.0.1:/cvsroot", the server and directory as cvs names them. ctx
+	// is about the host (secret.OnHost) and its question (secret.Asking).
 	Take func(ctx context.Context, account string) (secret.Secret, secret.Report, error)
 
 	mu     sync.Mutex
-	wanted map[string]string // the account that a CVSROOT was seen to want
+	wanted map[string]bool // the accounts whose password a server was seen to want
+	named  map[place]bool
 }
 
+// place is an account that somebody has named in a CVSROOT for cvs on a host.
+type place struct{ host, account string }
+
 // try runs a cvs command, and once more with a password if the server wants
-// one and p has it. A password that was rejected is not tried again.
-func (p *Passwords) try(ctx context.Context, root string, run func(pass io.Reader) (remote.Result, error)) (remote.Result, error) {
-	account := p.account(root)
-	if account == "" {
+// one and p has it. A password that was rejected is not tried again. Whose
+// password that is the CVSROOT says that we have named, now or before: a host
+// that says that another account's is wanted is sent none.
+func (p *Passwords) try(ctx context.Context, host, root string, run func(pass io.Reader) (remote.Result, error)) (remote.Result, error) {
+	if p == nil || p.Take == nil {
+		return run(nil)
+	}
+	account := p.name(host, root)
+	if !p.wants(account) {
 		res, err := run(nil)
-		var failed *Error
-		if p == nil || p.Take == nil || !errors.As(err, &failed) || failed.account == "" {
+		failed, is := errors.AsType[*Error](err)
+		if !is || failed.account == "" {
 			return res, err
 		}
-		account = failed.account
-		p.want(root, account)
+		if account == "" && p.hasNamed(host, failed.account) {
+			account = failed.account
+		}
+		if failed.account != account {
+			failed.other = &secret.OtherError{Asked: failed.account, Gives: account}
+			return res, err
+		}
+		p.want(account)
+		ctx = secret.Asking(ctx, failed.Said)
 	}
-	pass, report, err := p.Take(ctx, account)
+	pass, report, err := p.Take(secret.OnHost(ctx, host), account)
 	if err != nil {
 		return remote.Result{}, err
 	}
@@ -68,22 +86,53 @@ func outcome(res remote.Result, err error) secret.Outcome {
 	return secret.Unknown
 }
 
-func (p *Passwords) account(root string) string {
-	if p == nil || root == "" {
+// name returns the account that root names, and notes that it was named for cvs
+// on the host; "" if root leaves it to the host.
+func (p *Passwords) name(host, root string) string {
+	account := accountOf(root)
+	if account == "" {
 		return ""
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.wanted[root]
+	if p.named == nil {
+		p.named = map[place]bool{}
+	}
+	p.named[place{host, account}] = true
+	return account
 }
 
-func (p *Passwords) want(root, account string) {
+func (p *Passwords) hasNamed(host, account string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.named[place{host, account}]
+}
+
+func (p *Passwords) wants(account string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wanted[account]
+}
+
+func (p *Passwords) want(account string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.wanted == nil {
-		p.wanted = map[string]string{}
+		p.wanted = map[string]bool{}
 	}
-	p.wanted[root] = account
+	p.wanted[account] = true
+}
+
+var pserver = lazyregexp.New(`^:pserver(?:;[^:]*)?:([^@:/]+)@([^:/@]+):?\d*(/.*)$`)
+
+// accountOf returns the account that a CVSROOT names, in the form in which cvs
+// speaks of it: without the port.
+func accountOf(root string) string {
+	m := pserver().FindStringSubmatch(root)
+	if m == nil {
+		return ""
+	}
+	return m[1] + "@" + m[2] + ":" + m[3]
 }
 
 // scramble returns pass as it stands in a password file, which is how it goes

@@ -2,6 +2,7 @@ package cvs
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -85,6 +86,37 @@ func TestPasswordIsNotAskedForInVain(t *testing.T) {
 	}
 	if asked != nil {
 		t.Errorf("asked for %v", asked)
+	}
+}
+
+// TestHostChoosesSecret: a host whose cvs says that the server wants another
+// account's password is sent none, nor is one whose working copy says so.
+func TestHostChoosesSecret(t *testing.T) {
+	t.Parallel()
+	sh := withCVS(t, `#!/bin/sh
+		echo "cvs [update aborted]: authorization failed: server dev rejected access to /cvsroot for user rel" >&2
+		cat >>stolen
+		exit 1`)
+	var asked []string
+	p := &Passwords{Take: ring("rel pw", &asked).Take}
+	p.name("web2", ":pserver:rel@dev:2401/cvsroot") // on another host
+	for root, gives := range map[string]string{
+		":pserver:anon@dev:2401/cvsroot": "anon@dev:/cvsroot",
+		":pserver:rel@other:/cvsroot":    "rel@other:/cvsroot",
+		":pserver:rel@dev/other":         "rel@dev:/other",
+		":pserver:dev:/cvsroot":          "",
+		"":                               "",
+	} {
+		c := &Client{Runner: sh, Host: "web1", Root: root, Passwords: p}
+		_, err := c.Status(t.Context(), ".")
+		wantError(t, err, ErrAuth)
+		other, is := errors.AsType[*secret.OtherError](err)
+		if !is || other.Asked != "rel@dev:/cvsroot" || other.Gives != gives {
+			t.Errorf("%q: got %v", root, err)
+		}
+	}
+	if stolen, _ := os.ReadFile(filepath.Join(sh.Dir, "stolen")); len(stolen) > 0 || asked != nil {
+		t.Errorf("sent %q, asked for %q", stolen, asked)
 	}
 }
 

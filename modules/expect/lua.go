@@ -25,6 +25,8 @@ type Config struct {
 	Mask func(to io.Writer) Masker
 	// Passwords is asked for those that session:su needs; nil has none.
 	Passwords Take
+	// Answer has the operator answer what su asks besides; nil has nobody.
+	Answer Answer
 	// Sessions get those that scripts have open on hosts; nil does not.
 	Sessions *Sessions
 }
@@ -136,7 +138,7 @@ func (b binding) spawn(c *luahost.Call) {
 	}
 	d := newDialogue(t, size, b.options(o.Keep, o.Strip, o.Echo))
 	d.name, d.timeout, d.take = remote.QuoteAll(args), cmp.Or(o.Timeout, waitTimeout), b.Screen
-	d.passwords, d.dry = b.Passwords, b.DryRun
+	d.passwords, d.answers, d.dry = b.Passwords, b.Answer, b.DryRun
 	c.Own(d)
 	c.Push(sessionType.Value(d))
 }
@@ -174,7 +176,7 @@ func (b binding) session(c *luahost.Call) {
 	})
 	d := newDialogue(t, size, b.options(o.Keep, o.Strip, o.Echo))
 	d.host, d.name, d.timeout, d.take = host.Name(), "the session on "+host.Name(), cmp.Or(o.Timeout, waitTimeout), b.Screen
-	d.passwords, d.dry = b.Passwords, b.DryRun
+	d.passwords, d.answers, d.dry = b.Passwords, b.Answer, b.DryRun
 	if b.Sessions != nil {
 		d.forget = b.Sessions.add(d)
 	}

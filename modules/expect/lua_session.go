@@ -31,8 +31,9 @@ type dialogue struct {
 	always   []choice
 	forget   func() // called by Close; nil does nothing
 
-	passwords Take // for su; Config.Passwords
-	dry       bool // only queries
+	passwords Take   // for su; Config.Passwords
+	answers   Answer // Config.Answer
+	dry       bool   // only queries
 }
 
 func newDialogue(t remote.Terminal, size remote.TerminalOptions, o Options) *dialogue {
@@ -71,6 +72,7 @@ func (c Config) Value(s *Session, terminal remote.Terminal, host string) luahost
 		take:     c.Screen,
 
 		passwords: c.Passwords,
+		answers:   c.Answer,
 		dry:       c.DryRun,
 		host:      host,
 		name:      "the session on " + host,

@@ -8,6 +8,7 @@ import (
 	"farmrun/luahost"
 	"farmrun/luahost/command"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/secret"
 )
 
 // shellOptions are the options of session:run and session:query.
@@ -59,7 +60,8 @@ const suTimeout = 2 * time.Minute
 // Becomes another user ("root") in the session, by su, until that user's shell
 // is left by exit. The password is asked for when su wants one, once for all
 // hosts, and tried on one host first; one that is rejected is an error of kind
-// "login".
+// "login", and so is a su that asks for another user's. What su asks for besides,
+// such as a code, the operator answers for each session.
 func su(c *luahost.Call) {
 	d, name := luahost.Arg[*dialogue](c, 1, "a session"), ""
 	if c.Has(2) {
@@ -68,5 +70,7 @@ func su(c *luahost.Call) {
 	if d.dry {
 		c.Raisef(luahost.Refused, "%s: not in a dry run", c.Name())
 	}
-	d.wait(c, "in", suTimeout, func(ctx context.Context) error { return d.Su(ctx, name, d.passwords) })
+	d.wait(c, "in", suTimeout, func(ctx context.Context) error {
+		return d.Su(secret.OnHost(ctx, d.host), name, d.passwords, d.answers)
+	})
 }

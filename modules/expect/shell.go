@@ -174,17 +174,30 @@ func answerTo(mark string) Pattern { return Compiled(regexp.MustCompile(mark + `
 // secret.Keyring.
 type Take = func(ctx context.Context, account string) (secret.Secret, secret.Report, error)
 
-// suAsks is su's question for a password, in the words of the usual systems.
-var suAsks = lazyregexp.New(`(?i)(?:^|[\r\n])[^\r\n]*password[^\r\n:]*: ?$`)
+// Answer has the operator answer a question, as that of a secret.Keyring.
+type Answer = func(ctx context.Context, question string, echo bool) (secret.Secret, error)
+
+// suAsks is su's question for a password, in the words of the usual systems, or
+// for something besides.
+var suAsks = lazyregexp.New(`(?i)(?:^|[\r\n])[^\r\n]*(?:password|pass ?code|passphrase|one[- ]?time|\b(?:pin|otp|token|code)\b)[^\r\n:]*: ?$`)
 
 // quietFor is how long su is silent when it has nothing more to ask.
 const quietFor = 500 * time.Millisecond
 
+// ErrSuMore is that su has rejected the password or the answer to another
+// question that it asked.
+var ErrSuMore = errors.New("su rejects the password or the other answer that it asked for")
+
+// mostAsked is more than any su asks.
+const mostAsked = 5
+
 // Su becomes another user in the session, by su, and leaves it with a shell of
 // that user; "" is root. take is asked for the password of the user if su asks,
-// once. It fails with an error that wraps secret.ErrRejected when su does not
-// take that, and then the session is as before.
-func (s *Session) Su(ctx context.Context, name string, take Take) error {
+// once, and answer for what it asks besides. A su that asks for the password of
+// anybody else gets nothing: a *secret.OtherError. It fails with an error that
+// wraps secret.ErrRejected when su does not take the password, and then the
+// session is as before.
+func (s *Session) Su(ctx context.Context, name string, take Take, answer Answer) error {
 	name = cmp.Or(name, "root")
 	if _, err := s.ask(ctx, ""); err != nil { // and what was said before is done with
 		return err
@@ -194,24 +207,30 @@ func (s *Session) Su(ctx context.Context, name string, take Take) error {
 		return err
 	}
 	failed := Compiled(regexp.MustCompile(mark + `F;`))
-	m, err := s.suSays(ctx, []Pattern{failed, Compiled(suAsks())})
-	var report secret.Report
-	if err == nil && m.Pattern == 1 {
-		if report, err = s.answer(ctx, name, take); err != nil {
-			return err
+	patterns := []Pattern{failed, Compiled(suAsks())}
+	m, err := s.suSays(ctx, patterns)
+	a := suAnswers{Session: s, name: name, take: take, other: answer}
+	for range mostAsked {
+		if err != nil || m.Pattern != 1 {
+			break
 		}
-		m, err = s.Expect(ctx, Wait{Patterns: []Pattern{failed}, Timeout: patienceOf(ctx), Silence: quietFor})
+		if err := a.answer(ctx, m.Text); err != nil {
+			return settle(a.report, secret.Unknown, err)
+		}
+		m, err = s.Expect(ctx, Wait{Patterns: patterns, Timeout: patienceOf(ctx), Silence: quietFor})
 	}
 	if errors.Is(err, ErrSilence) { // there may be a shell, or su takes its time over a wrong password
 		m, err = s.whose(ctx, failed, name)
 	}
 	switch {
 	case err != nil:
-		return settle(report, secret.Unknown, inShell(err, nil))
+		return settle(a.report, secret.Unknown, inShell(err, nil))
 	case m.Pattern != 0:
-		return settle(report, secret.Accepted, nil)
-	case report != nil:
-		return settle(report, secret.Rejected, fmt.Errorf("su: password for %s: %w", name, secret.ErrRejected))
+		return settle(a.report, secret.Accepted, nil)
+	case a.more:
+		return settle(a.report, secret.Unknown, ErrSuMore)
+	case a.report != nil:
+		return settle(a.report, secret.Rejected, fmt.Errorf("su: password for %s: %w", name, secret.ErrRejected))
 	}
 	return fmt.Errorf("%s", cmp.Or(lastLine(m.Before), "su has failed"))
 }
@@ -254,16 +273,40 @@ func lastLine(text string) string {
 	return strings.TrimSpace(remote.LastLines([]byte(strings.TrimSpace(text)), 1))
 }
 
-// answer gives su the password.
-func (s *Session) answer(ctx context.Context, name string, take Take) (secret.Report, error) {
-	if take == nil {
-		return nil, fmt.Errorf("su: password for %s: %w", name, secret.ErrNoTerminal)
+// suAnswers answers a su.
+type suAnswers struct {
+	*Session
+	name   string
+	take   Take
+	other  Answer
+	report secret.Report // of the password, once su has it
+	more   bool          // su has something besides
+}
+
+// answer gives su the password, once. Whatever else it asks, a second password
+// included, is the operator's: a su that rejects the first one asks no more.
+func (a *suAnswers) answer(ctx context.Context, question string) error {
+	q := secret.ReadQuestion(question)
+	if err := q.Check(a.name); err != nil {
+		return inShell(fmt.Errorf("su: %w", err), a.interrupt(ctx))
 	}
-	word, report, err := take(ctx, name)
+	word, err := secret.Secret{}, error(nil)
+	if a.report != nil || !q.Password {
+		a.more = true
+		if a.other == nil {
+			return inShell(fmt.Errorf("su asks %q: %w", strings.TrimSpace(question), secret.ErrNoTerminal), a.interrupt(ctx))
+		}
+		word, err = a.other(ctx, strings.TrimSpace(question), false)
+	} else {
+		if a.take == nil {
+			return fmt.Errorf("su: password for %s: %w", a.name, secret.ErrNoTerminal)
+		}
+		word, a.report, err = a.take(secret.Asking(ctx, strings.TrimSpace(question)), a.name)
+	}
 	if err != nil {
-		return nil, inShell(err, s.interrupt(ctx))
+		return inShell(err, a.interrupt(ctx))
 	}
-	return report, s.SendSecret(ctx, word.Reveal())
+	return a.SendSecret(ctx, word.Reveal())
 }
 
 func settle(report secret.Report, o secret.Outcome, err error) error {

@@ -29,7 +29,7 @@ func TestSuTakesItsTime(t *testing.T) {
 			var outcomes []secret.Outcome
 			err := s.Su(t.Context(), "", func(context.Context, string) (secret.Secret, secret.Report, error) {
 				return hunter, func(o secret.Outcome) { outcomes = append(outcomes, o) }, nil
-			})
+			}, nil)
 			if accepted := len(outcomes) == 1 && outcomes[0] == secret.Accepted; err != nil || accepted != asks {
 				t.Errorf("asks %t: got %v, %v", asks, outcomes, err)
 			}

@@ -34,6 +34,7 @@ const (
 	New                    // it asks for the new password
 	Again                  // it asks for the new password once more
 	Changed                // it has taken the new password
+	Ask                    // it asks what the operator answers, for this host alone
 	Answer                 // it asks what Send answers
 	Talk                   // it asks something that Talk answers
 )
@@ -43,14 +44,14 @@ func (d Do) Word() string {
 	return map[Do]string{
 		Name: "name", Password: "password", Rejected: "rejected", Expired: "expired",
 		Refused: "refused", Shell: "shell", Continue: "continue",
-		Current: "current", New: "new", Again: "again", Changed: "changed",
+		Current: "current", New: "new", Again: "again", Changed: "changed", Ask: "ask",
 	}[d]
 }
 
 // Words are all that Word returns.
 func Words() []string {
 	var words []string
-	for d := Name; d <= Changed; d++ {
+	for d := Name; d <= Ask; d++ {
 		words = append(words, d.Word())
 	}
 	return words
@@ -85,7 +86,8 @@ var usual = sync.OnceValue(func() []Case {
 			`(?:password|passwd)[^\r\n]* again)[^\r\n:]*: ?$`),
 		usually(New, begins+`(?:[^\r\n]*[^a-z\r\n])?new [^\r\n]{0,20}(?:password|passwd)[^\r\n:]*: ?$`),
 		usually(Current, begins+`(?:[^\r\n]*[^a-z\r\n])?(?:current|old|existing)[) ][^\r\n]{0,20}(?:password|passwd)[^\r\n:]*: ?$`),
-		usually(Password, `(?:password|passcode|passwd)[^\r\n:]*: ?$`),
+		usually(Ask, `[^\r\n]*(?:pass ?code|passphrase|one[- ]?time|\b(?:pin|otp|token|code)\b)[^\r\n:]*: ?$`),
+		usually(Password, `[^\r\n]*(?:password|passwd)[^\r\n:]*: ?$`),
 		usually(Name, begins+`[^\r\n]*(?:login|logon|user ?name|userid|user|account)(?: name)?: ?$`),
 		answered(" ", `--more--[^\r\n]{0,20}$|`+begins+`:$|press (?:the )?(?:space|any key)[^\r\n]*$`),
 		answered("\r", `(?:press|hit|strike) (?:the )?<?(?:return|enter)>?[^\r\n]*$|`+

@@ -27,6 +27,7 @@ type dialogue struct {
 	shown    string        // the question for the password that was answered; "" is none
 	when     time.Time     // since then
 	report   secret.Report // of the password, if its outcome is open
+	more     bool          // the host has asked for something besides, and has the answer
 	renewal  renewal
 }
 
@@ -78,8 +79,14 @@ func (d *dialogue) quietFor(which int) time.Duration {
 // turn does what a case says, and tells whether that is the shell.
 func (d *dialogue) turn(ctx context.Context, c Case, groups []string, silence time.Duration) (done bool, err error) {
 	switch c.Do {
-	case Name, Password, Shell, Current, New, Again:
+	case Name, Password, Shell, Current, New, Again, Ask:
 		if quiet, err := d.quiet(ctx, silence); !quiet {
+			return false, err
+		}
+	}
+	switch c.Do {
+	case Password, Current, New, Again: // a case of the site's may match no more than its end
+		if err := secret.ReadQuestion(groups[0]).Check(d.account(), d.User, d.Host); err != nil {
 			return false, err
 		}
 	}
@@ -88,6 +95,8 @@ func (d *dialogue) turn(ctx context.Context, c Case, groups []string, silence ti
 		return false, d.name(ctx)
 	case Password:
 		return false, d.password(ctx, groups[0])
+	case Ask:
+		return false, d.ask(ctx, groups[0])
 	case Rejected:
 		return false, d.rejected(groups[0])
 	case Expired, Current, New, Again, Changed:
@@ -130,12 +139,42 @@ func (d *dialogue) password(ctx context.Context, question string) error {
 	if d.Passwords == nil {
 		return fmt.Errorf("the host asks for a password: %w", secret.ErrNoTerminal)
 	}
-	word, report, err := d.Passwords.Take(ctx, d.account())
+	word, report, err := d.Passwords.Take(secret.Asking(ctx, question), d.account())
 	if err != nil {
 		return err
 	}
 	d.shown, d.when, d.report = question, time.Now(), report
 	return d.session.SendSecret(ctx, word.Reveal())
+}
+
+// ask has the operator answer what is no question for the password. Whatever the
+// host says then is about both.
+func (d *dialogue) ask(ctx context.Context, question string) error {
+	if d.Answer == nil {
+		return fmt.Errorf("the host asks %q: %w", printable(question), secret.ErrNoTerminal)
+	}
+	answer, err := d.Answer(ctx, question, false)
+	if err != nil {
+		return err
+	}
+	d.more = true
+	return d.session.SendSecret(ctx, answer.Reveal())
+}
+
+// no is what the host's rejection says of the password.
+func (d *dialogue) no() secret.Outcome {
+	if d.more {
+		return secret.Unknown
+	}
+	return secret.Rejected
+}
+
+// rejection is the error for it.
+func (d *dialogue) rejection() error {
+	if d.more {
+		return ErrMore
+	}
+	return fmt.Errorf("password for %s: %w", d.account(), secret.ErrRejected)
 }
 
 // account is whose password it is.
@@ -150,17 +189,19 @@ func (d *dialogue) rejected(said string) error {
 		return nil
 	case d.renewal.wanted && d.report == nil:
 		return fmt.Errorf("%w: %s", ErrNotHere, printable(said))
+	case d.shown == "" && d.more:
+		return d.rejection()
 	case d.shown == "" && d.named:
 		return fmt.Errorf("%w: %s", ErrName, printable(said))
 	case d.shown == "":
 		return fmt.Errorf("%w: %s", ErrRefused, printable(said))
 	}
-	if notice := d.notice(said); notice != "" {
+	if notice := d.notice(said); notice != "" && !d.more {
 		d.settle(secret.Unknown)
 		return fmt.Errorf("%w: %s", ErrNotNow, notice)
 	}
-	d.settle(secret.Rejected)
-	return fmt.Errorf("password for %s: %w", d.account(), secret.ErrRejected)
+	d.settle(d.no())
+	return d.rejection()
 }
 
 // aboutPasswords is what a host may say about a password that it rejects.
@@ -221,13 +262,13 @@ func (d *dialogue) noMore(ctx context.Context, err error) error {
 	}
 	early := ctx.Err() != nil && d.shown != "" && time.Since(d.when) < sureAfter
 	if d.report != nil && (gone || early) {
-		d.settle(secret.Rejected)
+		d.settle(d.no())
 	}
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case gone && d.shown != "":
-		return fmt.Errorf("password for %s: %w: the host has closed the connection", d.account(), secret.ErrRejected)
+		return fmt.Errorf("%w: the host has closed the connection", d.rejection())
 	case gone:
 		return fmt.Errorf("%w: it has closed the connection", ErrRefused)
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -59,8 +59,15 @@ var hosts = map[string]host{
 	"no shell":           {"login: ", "< web", "Password: ", "* s3cret pw", "This account is currently not available.\n"},
 	"closed":             {"Trying 10.0.0.1...\n", "Connection closed by foreign host.\n"},
 	"silent":             {"silence"},
-	"menu":               {"Username: ", "< web", "PASSCODE: ", "* s3cret pw", "1 mail\n2 shell\nSelect a service: ", "< 2", "$ ", "shell"},
-	"menu, not answered": {"Username: ", "< web", "PASSCODE: ", "* s3cret pw", "1 mail\n2 shell\nSelect a service: ", "silence"},
+	"menu":               {"Username: ", "< web", "Password: ", "* s3cret pw", "1 mail\n2 shell\nSelect a service: ", "< 2", "$ ", "shell"},
+	"menu, not answered": {"Username: ", "< web", "Password: ", "* s3cret pw", "1 mail\n2 shell\nSelect a service: ", "silence"},
+	"a code":             {"login: ", "< web", "Password: ", "* s3cret pw", "\nVerification code: ", "* 714233", "$ ", "shell"},
+	"a passcode":         {"login: ", "< web", "Enter PASSCODE: ", "* 714233", "$ ", "shell"},
+	"a wrong code":       {"login: ", "< web", "Password: ", "* s3cret pw", "\nCode: ", "* 714233", "\nLogin incorrect\nlogin: ", "silence"},
+	"a code, taught":     {"login: ", "< web", "Password: ", "* s3cret pw", "\nResponse? ", "* 714233", "$ ", "shell"},
+	"another's":          {"login: ", "< web", "Password for alice: ", "silence"},
+	"another's, as ssh":  {"login: ", "< web", "rel@dev's password: ", "silence"},
+	"a key's passphrase": {"login: ", "< web", "Enter passphrase for key '/home/op/.ssh/id_op': ", "* 714233", "\nLogin incorrect\n"},
 	"pager":              {"login: ", "< web", "Password: ", "* s3cret pw", "1\n2\n3\n--More--(50%)", ".  ", "\nTERM = (vt100) ", "< ", "$ ", "shell"},
 	"access is denied":   {"Username: ", "< web", "Password: ", "* wrong", "\n% Access denied\n", "Username: ", "silence"},
 	"host key":           {"The authenticity of host can not be established.\nAre you sure you want to continue connecting (yes/no/[fingerprint])? ", "silence"},
@@ -197,6 +204,13 @@ func TestDialogue(t *testing.T) {
 		{host: "menu", cases: []login.Case{service}, outcomes: accepted},
 		{host: "menu, not answered", says: "for 3s", reason: login.ErrNoPrompt, outcomes: unknown, silence: 3 * time.Second},
 		{host: "menu", cases: []login.Case{{Pattern: service.Pattern, Do: login.Talk, Talk: choose}}, outcomes: accepted},
+		{host: "a code", outcomes: accepted},
+		{host: "a passcode"},
+		{host: "a wrong code", says: "or the other answer", reason: login.ErrMore, outcomes: unknown},
+		{host: "a code, taught", cases: []login.Case{{Pattern: regexp.MustCompile(`Response\? $`), Do: login.Ask}}, outcomes: accepted},
+		{host: "another's", says: `asks for the secret of "alice"`, reason: anothers},
+		{host: "another's, as ssh", says: `asks for the secret of "rel@dev"`, reason: anothers},
+		{host: "a key's passphrase", says: "or the other answer", reason: login.ErrMore}, // the operator has seen it, as the host's question
 		{host: "pager", outcomes: accepted},
 		{host: "access is denied", word: "wrong", reason: secret.ErrRejected, outcomes: rejected},
 		{host: "host key", says: "are you sure", reason: login.ErrRefused},
@@ -209,10 +223,14 @@ func TestDialogue(t *testing.T) {
 			hosted(t, hosts[test.host], func(t *testing.T, o login.Options) {
 				p := &passwords{word: cmp.Or(test.word, "s3cret pw")}
 				o.Passwords, o.Cases, o.Silence = p, test.cases, test.silence
+				o.Answer = func(context.Context, string, bool) (secret.Secret, error) { return secret.New("714233"), nil }
 				c, err := login.Dial(t.Context(), o)
 				if err == nil {
 					defer c.Close()
 					tryShell(t, c)
+				}
+				if _, is := errors.AsType[*secret.OtherError](err); test.reason == anothers && is {
+					test.reason = err
 				}
 				if !errors.Is(err, test.reason) || err != nil && !strings.Contains(strings.ToLower(err.Error()), test.says) {
 					t.Errorf("got %v\n%s", err, luahost.OutputOf(err))
@@ -227,6 +245,9 @@ func TestDialogue(t *testing.T) {
 		})
 	}
 }
+
+// anothers stands for a *secret.OtherError.
+var anothers = errors.New("the secret of another account")
 
 func choose(ctx context.Context, s login.Session, groups []string) error {
 	if groups[0] != "Select a service: " {

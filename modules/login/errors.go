@@ -27,6 +27,9 @@ var (
 	// ErrNotNow: the host has rejected the login, with a notice that is not about
 	// the password, which may be right.
 	ErrNotNow = errors.New("the host seems to let nobody in now")
+	// ErrMore: it has rejected the login after it had the password, or not even
+	// asked for that, and the operator's answer to another question.
+	ErrMore = errors.New("the host rejects the login: the password or the other answer that it asked for is wrong")
 	// ErrNoPrompt: nothing was said that any case knows.
 	ErrNoPrompt = errors.New("the host says nothing that leads to a shell")
 	// ErrNoShell: what followed the login does not obey as a shell does.

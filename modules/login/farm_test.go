@@ -283,7 +283,7 @@ func TestFarmSu(t *testing.T) {
 			defer s.Close()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			if err := s.Su(ctx, "", keyring("wrong", &asked).Take); !errors.Is(err, secret.ErrRejected) {
+			if err := s.Su(ctx, "", keyring("wrong", &asked).Take, nil); !errors.Is(err, secret.ErrRejected) {
 				t.Errorf("got %v", err)
 			}
 			for _, user := range []string{"web", "root"} {
@@ -292,14 +292,14 @@ func TestFarmSu(t *testing.T) {
 					t.Errorf("%q is logged in, want %s", r.Stdout, user)
 				}
 				if user == "web" {
-					check(t, s.Su(ctx, "", keyring("r00t-pw", &asked).Take))
+					check(t, s.Su(ctx, "", keyring("r00t-pw", &asked).Take, nil))
 				}
 			}
-			check(t, s.Su(ctx, "web", nil)) // root is asked for no password
+			check(t, s.Su(ctx, "web", nil, nil)) // root is asked for no password
 			if r, err := s.Run(ctx, remote.Cmd{Line: "id -un"}); err != nil || string(r.Stdout) != "web\n" {
 				t.Errorf("got %q, %v", r.Stdout, err)
 			}
-			if err := s.Su(ctx, "nobody-there", nil); err == nil || !strings.Contains(err.Error(), "nobody-there") {
+			if err := s.Su(ctx, "nobody-there", nil, nil); err == nil || !strings.Contains(err.Error(), "nobody-there") {
 				t.Errorf("got %v", err)
 			}
 		})

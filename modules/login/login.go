@@ -56,6 +56,9 @@ type Options struct {
 	Cases []Case
 	// Passwords is asked when the host asks for a password; nil has none.
 	Passwords Passwords
+	// Answer has the operator answer what the host asks besides, such as a code,
+	// for this host alone: that of a secret.Keyring. nil has nobody.
+	Answer func(ctx context.Context, question string, echo bool) (secret.Secret, error)
 	// NewPasswords is asked when the host wants the password changed, because it
 	// has expired; nil leaves that to somebody else, and the login fails.
 	NewPasswords NewPasswords

@@ -1,12 +1,14 @@
 package sudo
 
 import (
-	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"sync"
 
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
 )
@@ -33,7 +35,7 @@ type dialogue struct {
 	spared bool // end has ended nothing
 	word   *secret.Secret
 	report secret.Report
-	whose  string        // the account that sudo asked about
+	more   bool          // sudo has asked for more than the password
 	failed error         // why there is no answer, or no second one
 	before []byte        // what sudo said before it asked: a lecture
 	held   []byte        // what may turn out to be sudo's
@@ -44,7 +46,7 @@ type state int
 
 const (
 	silent   state = iota // sudo has not asked, as far as is known
-	asked                 // … and waits for the password
+	asked                 // … and waits for the password, or for more than that
 	answered              // … and has it
 	running               // the command has begun
 	over                  // it has ended
@@ -131,14 +133,13 @@ func (d *dialogue) said(what, about string) {
 		}
 	case what == asks && d.state == silent:
 		d.state, d.before, d.held = asked, d.held, nil
-		d.whose = d.account(about)
-		go d.answer()
-	case what == asks && d.state == answered && len(bytes.TrimSpace(d.held)) == 0:
-		d.settle(secret.Unknown) // a wrong one may be told from a right one only at the end
-		d.giveUp(ErrMore)
+		if err := d.check(about); err != nil {
+			d.giveUp(err)
+			return
+		}
+		go d.answer(func(ctx context.Context) (secret.Secret, secret.Report, error) { return d.password(ctx) })
 	case what == asks && d.state == answered:
-		d.settle(secret.Rejected)
-		d.giveUp(secret.ErrRejected)
+		d.asksAgain()
 	case what == runs && (d.state == silent || d.state == answered):
 		d.state = running
 		close(d.began)
@@ -148,34 +149,78 @@ func (d *dialogue) said(what, about string) {
 	}
 }
 
-// account names the password that sudo wants: whose it says, unless it leaves
-// the "%p" in the prompt as it is.
-func (d *dialogue) account(who string) string {
-	switch {
-	case who != "" && who != "%p":
-		return who
-	case d.o.Account != "":
-		return d.o.Account
+// account is whose password sudo gets.
+func (d *dialogue) account() string { return cmp.Or(d.o.Account, "sudo") }
+
+// check tells why a sudo that asks for somebody's password gets none. One that
+// does not know "%p" in its prompt leaves it as it is.
+func (d *dialogue) check(who string) error {
+	if d.o.Account == "" || who == "%p" {
+		return nil
 	}
-	return "sudo"
+	return secret.Question{Of: who}.Check(d.o.Account)
 }
 
-// answer gives sudo the password.
-func (d *dialogue) answer() {
-	word, report, err := secret.Secret{}, secret.Report(nil), ErrNoPassword
-	if d.o.Take != nil {
-		ctx, cancel := context.WithCancelCause(d.ctx) // the question goes when either does
-		defer cancel(nil)
-		defer context.AfterFunc(d.live, func() { cancel(context.Cause(d.live)) })()
-		word, report, err = d.o.Take(ctx, d.whose)
+// tryAgain is what sudo and sudo-rs say of a wrong password.
+var tryAgain = lazyregexp.New(`(?i)try again|authentication failure`)
+
+// asksAgain is told that sudo asks after it had an answer. It has rejected that
+// only if it says so: its PAM stack may have more than one question, of which
+// our prompt hides the words. The outcome of the password is then open.
+func (d *dialogue) asksAgain() {
+	said := string(d.held)
+	d.before, d.held = append(d.before, d.held...), nil
+	switch {
+	case !tryAgain().MatchString(said):
+		d.state, d.more = asked, true
+		question := strings.TrimSpace(said + "\nsudo asks for something more than the password of " + d.account() + ", such as a code")
+		go d.answer(func(ctx context.Context) (secret.Secret, secret.Report, error) { return d.other(ctx, question) })
+	case d.more:
+		d.giveUp(ErrMoreRejected)
+	default:
+		d.settle(secret.Rejected)
+		d.giveUp(secret.ErrRejected)
 	}
+}
+
+// password takes the password.
+func (d *dialogue) password(ctx context.Context) (secret.Secret, secret.Report, error) {
+	if d.o.Take == nil {
+		return secret.Secret{}, nil, ErrNoPassword
+	}
+	return d.o.Take(ctx, d.account())
+}
+
+// other has the operator answer something else.
+func (d *dialogue) other(ctx context.Context, question string) (secret.Secret, secret.Report, error) {
+	if d.o.Answer == nil {
+		return secret.Secret{}, nil, ErrMore
+	}
+	s, err := d.o.Answer(ctx, question, false)
+	if errors.Is(err, secret.ErrNoTerminal) {
+		err = ErrMore
+	}
+	return s, nil, err
+}
+
+// answer gives sudo what get returns. Only a password has a report.
+func (d *dialogue) answer(get func(context.Context) (secret.Secret, secret.Report, error)) {
+	ctx, cancel := context.WithCancelCause(d.ctx) // the question goes when either does
+	defer cancel(nil)
+	defer context.AfterFunc(d.live, func() { cancel(context.Cause(d.live)) })()
+	word, report, err := get(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case err == nil && d.state != asked: // sudo did not wait so long
-		report(secret.Unknown)
+		if report != nil {
+			report(secret.Unknown)
+		}
 	case err == nil:
-		d.state, d.word, d.report = answered, &word, report
+		d.state = answered
+		if report != nil {
+			d.word, d.report = &word, report
+		}
 		d.in.line(word.Reveal())
 	case d.state == asked && d.live.Err() == nil && d.ctx.Err() == nil:
 		d.giveUp(err)
@@ -218,7 +263,7 @@ func (d *dialogue) finish(res remote.Result, err error) (remote.Result, error) {
 	switch {
 	case d.failed != nil:
 		err = d.refusal(d.failed, sudos)
-	case err != nil && was == answered && d.ctx.Err() != nil:
+	case err != nil && was == answered && !d.more && d.ctx.Err() != nil:
 		// sudo takes its time over a wrong password: not to be tried elsewhere.
 		d.settle(secret.Rejected)
 	case err == nil && was != running:
@@ -237,6 +282,8 @@ func (d *dialogue) finish(res remote.Result, err error) (remote.Result, error) {
 func (d *dialogue) judge(res remote.Result, sudos string, shown bool) error {
 	about, reason := explain(res, sudos)
 	switch {
+	case shown && reason == errWrong && d.more:
+		reason = ErrMoreRejected
 	case shown && reason == errWrong:
 		d.settle(secret.Rejected)
 		reason = secret.ErrRejected
@@ -263,5 +310,5 @@ func (d *dialogue) judge(res remote.Result, sudos string, shown bool) error {
 
 func (d *dialogue) refusal(reason error, sudos string) *Error {
 	sudos = strings.ReplaceAll(sudos, strings.TrimSpace(d.ear.token.preamble()), "")
-	return &Error{Cmd: d.cmd.Name(), Account: d.whose, Reason: reason, Said: sudos}
+	return &Error{Cmd: d.cmd.Name(), Account: d.account(), Reason: reason, Said: sudos}
 }

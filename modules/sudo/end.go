@@ -74,7 +74,7 @@ func (d *dialogue) endRoot(ctx context.Context, pid int, begun func()) {
 	d.mu.Lock()
 	word := d.word
 	d.mu.Unlock()
-	o := Options{User: d.o.User, last: true, begun: begun}
+	o := Options{User: d.o.User, Account: d.o.Account, last: true, begun: begun}
 	if word != nil {
 		o.Take = func(context.Context, string) (secret.Secret, secret.Report, error) {
 			return *word, func(secret.Outcome) {}, nil

@@ -16,10 +16,13 @@ import (
 var (
 	ErrNotAllowed = errors.New("the user may not run this by sudo")
 	ErrNoPassword = errors.New("sudo wants a password, and there is none")
-	ErrMore       = errors.New("sudo asks for something more than the password, such as a code")
 	ErrNoSudo     = errors.New("there is no sudo on the host")
 	ErrNoTTY      = errors.New("sudo wants a terminal")
 	ErrNotRun     = errors.New("sudo did not run it")
+	// ErrMore: sudo asks for something besides the password, and nobody answers.
+	ErrMore = errors.New("sudo asks for something more than the password")
+	// ErrMoreRejected: it does not take the password and the other answer.
+	ErrMoreRejected = errors.New("sudo rejects the password or the other answer that it asked for")
 
 	errWrong = errors.New("wrong password")
 )
@@ -27,7 +30,7 @@ var (
 // Error is a command that sudo did not run. It wraps the reason.
 type Error struct {
 	Cmd     string // what was to be run
-	Account string // whose password sudo asked for; "" if it did not ask
+	Account string // whose password sudo gets
 	Reason  error
 	About   string // what sudo said of the reason, or ""
 	Said    string // all that it said
@@ -64,15 +67,20 @@ func (e *Error) Output() string {
 
 // Hint says what to do next.
 func (e *Error) Hint() string {
+	other, is := errors.AsType[*secret.OtherError](e.Reason)
 	switch {
+	case is && userName().MatchString(other.Asked):
+		return fmt.Sprintf("if sudo there is to ask for that password (rootpw, targetpw or runaspw in sudoers), the site file has to say so: sudo_account = %q", other.Asked)
+	case is:
+		return "this is not how sudo asks: look at the sudo that the host has first in its PATH"
 	case errors.Is(e.Reason, secret.ErrRejected):
 		return fmt.Sprintf("is it the password of %s that sudo wants there? sudo -v on the host tells", e.Account)
 	case e.Reason == ErrNotAllowed && strings.Contains(e.About, "environment"):
 		return "let the rule in sudoers set it (SETENV), or give a line instead of a list of words"
 	case e.Reason == ErrNotAllowed:
 		return "sudo -l on the host tells what is allowed; a rule for a program fits a list of words that begins with its path, a line needs one for /bin/sh"
-	case e.Reason == ErrMore:
-		return "have the operator answer: host:session and s:interact(); or allow the command with NOPASSWD in sudoers"
+	case e.Reason == ErrMoreRejected:
+		return "run it again; sudo -v on the host shows the questions that it asks"
 	case e.Kind() == "login":
 		return "run farmrun on a terminal, where it can ask, or allow the command with NOPASSWD in sudoers"
 	case e.Reason == ErrNoSudo:
@@ -82,6 +90,9 @@ func (e *Error) Hint() string {
 	}
 	return ""
 }
+
+// userName is what the name of a user looks like.
+var userName = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 // refusals are the words of sudo for what it does not do, and those of sudo-rs.
 var refusals = []struct {

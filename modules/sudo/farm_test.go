@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -125,7 +126,7 @@ func TestFarm(t *testing.T) {
 				root(t, "cp /etc/pam.d/sudo /etc/pam.sudo; sed -i '1i "+tc.pam+"' /etc/pam.d/sudo")
 				t.Cleanup(func() { root(t, "mv /etc/pam.sudo /etc/pam.d/sudo") })
 			}
-			o := sudo.Options{User: tc.as, Look: tc.look}
+			o := sudo.Options{User: tc.as, Account: tc.user, Look: tc.look}
 			take, outcomes := keys(tc.pass)
 			if tc.pass != "" {
 				o.Take = take
@@ -172,7 +173,7 @@ func TestFarmOnePassword(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer host.Close()
-		res, err := sudo.Run(t.Context(), host, remote.Cmd{Args: []string{"/usr/bin/id", "-u"}}, sudo.Options{Take: ring.Take})
+		res, err := sudo.Run(t.Context(), host, remote.Cmd{Args: []string{"/usr/bin/id", "-u"}}, sudo.Options{Account: "web", Take: ring.Take})
 		if err != nil || string(res.Stdout) != "0\n" {
 			t.Errorf("%s: got %q, %v", name, res.Stdout, err)
 		}
@@ -189,7 +190,7 @@ func TestFarmTicket(t *testing.T) {
 	defer root(t, "rm -f /run/sudo/ts/web")
 	take, outcomes := keys(farm.Password)
 	for range 2 {
-		res, err := sudo.Run(t.Context(), host, remote.Cmd{Args: []string{"/usr/bin/id", "-u"}, Stdin: strings.NewReader("x\n")}, sudo.Options{Take: take})
+		res, err := sudo.Run(t.Context(), host, remote.Cmd{Args: []string{"/usr/bin/id", "-u"}, Stdin: strings.NewReader("x\n")}, sudo.Options{Account: "web", Take: take})
 		if err != nil || string(res.Stdout) != "0\n" {
 			t.Errorf("got %q, %v", res.Stdout, err)
 		}
@@ -223,7 +224,7 @@ func TestFarmSlowHelper(t *testing.T) {
 	root(t, "sed -i '1i auth optional pam_exec.so quiet /usr/bin/sleep 0.5' /etc/pam.d/sudo")
 	sudoers(t, "web ALL = /usr/bin/cat")
 	take, outcomes := keys(farm.Password)
-	res, err := sudo.Run(t.Context(), host, remote.Cmd{Args: []string{"/usr/bin/cat"}, Stdin: strings.NewReader("a\nb\nc\n")}, sudo.Options{Take: take})
+	res, err := sudo.Run(t.Context(), host, remote.Cmd{Args: []string{"/usr/bin/cat"}, Stdin: strings.NewReader("a\nb\nc\n")}, sudo.Options{Account: "web", Take: take})
 	if err != nil || string(res.Stdout) != "a\nb\nc\n" {
 		t.Errorf("got %q, %v", res.Stdout, err)
 	}
@@ -260,7 +261,7 @@ func TestFarmTriesOnce(t *testing.T) {
 		{"no answer in time", nil, late, context.DeadlineExceeded, 0}, // the last: the time is over then
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := sudo.Run(ctx, host, remote.Cmd{Args: []string{"/usr/bin/id"}, Stdin: tc.stdin}, sudo.Options{Take: tc.take})
+			_, err := sudo.Run(ctx, host, remote.Cmd{Args: []string{"/usr/bin/id"}, Stdin: tc.stdin}, sudo.Options{Account: "web", Take: tc.take})
 			if !errors.Is(err, tc.err) {
 				t.Errorf("got %v", err)
 			}
@@ -303,7 +304,7 @@ func TestFarmDeadline(t *testing.T) {
 			}
 			defer root(t, "pkill -KILL -f '[s]leep 7001' || true")
 			take, outcomes := keys(farm.Password)
-			o := sudo.Options{Take: take}
+			o := sudo.Options{Account: "web", Take: take}
 			if tc.name == "another user" {
 				o.User = "deploy"
 			}
@@ -363,7 +364,7 @@ func TestFarmDeadlineAtTheBegin(t *testing.T) {
 	defer root(t, "pkill -KILL -x sleep || true")
 	take, outcomes := keys(farm.Password)
 	cmd := remote.Cmd{Args: []string{"sh", "-c", "sleep 7002 & sleep 7002"}}
-	if err := runUntil(t, host, cmd, sudo.Options{Take: take}, "sleep 7002", 1); !errors.Is(err, context.DeadlineExceeded) {
+	if err := runUntil(t, host, cmd, sudo.Options{Account: "web", Take: take}, "sleep 7002", 1); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 	if left := left(t, "sleep 7002", ""); left != "" {
@@ -411,7 +412,7 @@ func TestFarmDeadlineBeforeVerdict(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	typed := func() { cancel(context.DeadlineExceeded) }
-	_, err := sudo.Run(ctx, observed{host, typed}, remote.Cmd{Args: []string{"/usr/bin/id"}}, sudo.Options{Take: take})
+	_, err := sudo.Run(ctx, observed{host, typed}, remote.Cmd{Args: []string{"/usr/bin/id"}}, sudo.Options{Account: "web", Take: take})
 	known := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, secret.ErrRejected)
 	if !known {
 		t.Errorf("got %v", err)
@@ -436,6 +437,29 @@ func TestFarmLeavesDaemons(t *testing.T) {
 		pid := strings.TrimSpace(string(res.Stdout))
 		if found := root(t, "ps -o args= -p "+pid+"; kill "+pid); !strings.Contains(found, "sleep 987654") {
 			t.Errorf("within %v: what it left running was ended: %q", limit, found)
+		}
+	}
+}
+
+// A second question of PAM's is the operator's to answer, and leaves the outcome
+// of the password open until sudo has run the command.
+func TestFarmMore(t *testing.T) {
+	host := login(t, "web")
+	sudoers(t, "Defaults timestamp_timeout=0")
+	root(t, `cp -p /etc/pam.d/sudo /etc/pam.d/sudo.before; printf 'auth required pam_unix.so\nauth required pam_stress.so\naccount required pam_unix.so\n' >/etc/pam.d/sudo`)
+	t.Cleanup(func() { root(t, "mv /etc/pam.d/sudo.before /etc/pam.d/sudo") })
+	for pass, want := range map[string]struct {
+		err     error
+		outcome secret.Outcome
+	}{farm.Password: {nil, secret.Accepted}, "wrong": {sudo.ErrMoreRejected, secret.Unknown}} {
+		take, outcomes := keys(pass)
+		asked := 0
+		_, err := sudo.Run(t.Context(), host, remote.Cmd{Args: []string{"/usr/bin/id"}}, sudo.Options{
+			Account: "web", Take: take,
+			Answer: func(context.Context, string, bool) (secret.Secret, error) { asked++; return secret.New("1234"), nil },
+		})
+		if !errors.Is(err, want.err) || want.err == nil && err != nil || asked != 1 || !slices.Equal(*outcomes, []secret.Outcome{want.outcome}) {
+			t.Errorf("password %s: got %v, outcomes %v, asked %d times", pass, err, *outcomes, asked)
 		}
 	}
 }

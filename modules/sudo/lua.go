@@ -18,13 +18,16 @@ type Host interface {
 		how func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error)) (remote.Result, error)
 }
 
-// Methods are the methods of hosts that run commands by sudo. take is that of
-// a secret.Keyring; nil has no passwords.
-func Methods(take Take) map[string]luahost.Func {
-	return map[string]luahost.Func{"sudo": binding{take}.sudo}
+// Methods are the methods of hosts that run commands by sudo. take and answer are
+// those of a secret.Keyring; nil has no passwords.
+func Methods(take Take, answer Answer) map[string]luahost.Func {
+	return map[string]luahost.Func{"sudo": binding{take, answer}.sudo}
 }
 
-type binding struct{ take Take }
+type binding struct {
+	take   Take
+	answer Answer
+}
 
 // options are those of host:sudo.
 type options struct {
@@ -49,10 +52,12 @@ const timeout = 10 * time.Minute
 // for root's shell, so that its pipes and redirections are root's too; sudoers
 // has to allow the shell for that.
 //
-// The password is asked for when sudo wants one, once for all hosts: that of
-// the login serves, if it is the same user's. One host tries it before the
-// others do, and none tries it twice. A password that is rejected is an error of
-// kind "login", and what the user may not do one of kind "refused", whatever check
+// The password is asked for when sudo wants one, once for all hosts: it is that
+// of the user who is logged in, or of the account that the site file has for
+// sudo_account. A sudo that asks for another account's password gets none. One
+// host tries it before the others do, and none tries it twice. What sudo asks for
+// besides, such as a code, the operator answers for each host. A password that is
+// rejected is an error of kind "login", and what the user may not do one of kind "refused", whatever check
 // says. Options are those of host:run, and:
 //
 //   - user ("root"): whom to become
@@ -73,13 +78,17 @@ func (b binding) sudo(c *luahost.Call) {
 	}
 	command.Run(c, host.Name(), cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 		return host.RunBy(ctx, cmd, func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error) {
-			return Run(ctx, login, cmd, Options{User: o.User, Account: user(login), Take: b.take, Look: o.Look})
+			return Run(ctx, login, cmd, Options{User: o.User, Account: account(login), Take: b.take, Answer: b.answer, Look: o.Look})
 		})
 	})
 }
 
-// user returns who is logged in, as far as the login can tell.
-func user(login remote.Runner) string {
+// account returns whose password sudo is to get: the site's word, or else the
+// user who is logged in, as far as the login can tell.
+func account(login remote.Runner) string {
+	if l, ok := login.(interface{ SudoAccount() string }); ok && l.SudoAccount() != "" {
+		return l.SudoAccount()
+	}
 	if l, ok := login.(interface{ User() string }); ok {
 		return l.User()
 	}

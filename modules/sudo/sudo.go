@@ -45,14 +45,20 @@ type Runner interface {
 // Take is that of a secret.Keyring.
 type Take = func(ctx context.Context, account string) (secret.Secret, secret.Report, error)
 
+// Answer is that of a secret.Keyring.
+type Answer = func(ctx context.Context, question string, echo bool) (secret.Secret, error)
+
 // Options of Run. The zero value becomes root and has no password.
 type Options struct {
 	User string // whom to become; "" is root
-	// Account names the password where sudo does not say whose it wants; "" is
-	// "sudo".
+	// Account is whose password sudo gets. One that asks for another account's
+	// gets nothing: the host has no say in which secret it is sent. "" is an
+	// account "sudo" of its own, for a login that does not know its user.
 	Account string
 	// Take is called when sudo asks; nil has no password.
 	Take Take
+	// Answer is called when sudo asks for more than the password; nil has none.
+	Answer Answer
 	// Look runs nothing: it has sudo tell whether it would (sudo -l), which may
 	// cost a password as well. The Error of one that would not is ErrNotAllowed.
 	Look bool

@@ -25,8 +25,9 @@ import (
 // standIn is a sudo for hosts that have none: it knows the flags that are used
 // here, and its words are those of the real one, with which the tests on the
 // farm compare it. $PASSWORD is what it wants, $TRIES how often, $DENY makes it
-// refuse afterwards, $SAYS is what it says instead of anything else, $PROMPT
-// what it asks with; with $CODE it asks for that, too. Whoever becomes the user locked is rejected, denied nobody
+// refuse afterwards, $MORE is what it wants besides the password, $WHO whose
+// password it says that it wants, $SAYS is what it says instead of anything else, $PROMPT
+// what it asks with. Whoever becomes the user locked is rejected, denied nobody
 // may become. It becomes the command, or with $FORK runs it as a child.
 // Each line that it takes for a password goes into the file tries.
 const standIn = `#!/bin/sh
@@ -47,17 +48,22 @@ case $user in
 locked) PASSWORD=another ;;
 denied) DENY=1 ;;
 esac
-prompt=${PROMPT-$(printf %s "$prompt" | sed 's/%p/web/')}
+prompt=${PROMPT-$(printf %s "$prompt" | sed "s|%p|${WHO:-web}|")}
 if [ -n "$PASSWORD" ]; then
 	[ -z "$LECTURE" ] || printf '\nWe trust you.\n\n' >&2
-	n=0
+	n=0 right="$PASSWORD$MORE"
 	while :; do
 		printf %s "$prompt" >&2
 		IFS= read -r try || { printf 'sudo: no password was provided\nsudo: a password is required\n' >&2; exit 1; }
 		echo "$try" >>tries
+		if [ -n "$MORE" ]; then
+			printf %s "$prompt" >&2
+			IFS= read -r code || exit 1
+			echo "$code" >>tries
+			try=$try$code
+		fi
 		n=$((n + 1))
-		[ "$try" != "$PASSWORD" ] || [ -n "$CODE" ] || break
-		[ -z "$CODE" ] || continue
+		[ "$try" != "$right" ] || break
 		if [ "$n" -ge "${TRIES:-3}" ]; then
 			echo "sudo: $n incorrect password attempt" >&2
 			exit 1
@@ -177,7 +183,6 @@ func TestRun(t *testing.T) {
 		{name: "wrong", env: []string{"PASSWORD=p"}, pass: "q", cmd: remote.Cmd{Line: "echo"}, err: secret.ErrRejected, outcomes: rejected, tries: "q\n"},
 		{name: "wrong with input", env: []string{"PASSWORD=p"}, pass: "q", cmd: remote.Cmd{Args: []string{"cat"}}, input: "p\np\n", err: secret.ErrRejected, outcomes: rejected, tries: "q\n"},
 		{name: "wrong, only one try", env: []string{"PASSWORD=p", "TRIES=1"}, pass: "q", cmd: remote.Cmd{Args: []string{"echo"}}, err: secret.ErrRejected, outcomes: rejected, tries: "q\n"},
-		{name: "a code as well", env: []string{"PASSWORD=p", "CODE=1"}, pass: "p", cmd: remote.Cmd{Args: []string{"cat"}}, input: "x\n", err: ErrMore, outcomes: []secret.Outcome{secret.Unknown}, tries: "p\n"},
 		{name: "not allowed", env: []string{"DENY=1"}, cmd: remote.Cmd{Line: "echo"}, err: ErrNotAllowed},
 		{name: "password, then not allowed", env: []string{"PASSWORD=p", "DENY=1"}, pass: "p", cmd: remote.Cmd{Args: []string{"echo"}}, err: ErrNotAllowed, outcomes: accepted, tries: "p\n"},
 		{name: "tty", env: []string{"SAYS=sudo: sorry, you must have a tty to run sudo"}, cmd: remote.Cmd{Args: []string{"echo"}}, err: ErrNoTTY},
@@ -253,16 +258,99 @@ func TestNoPassword(t *testing.T) {
 	}
 }
 
-// The account is whose password sudo says that it wants; where it does not say,
-// it is the one that the caller names.
+// TestHostChoosesSecret: a host that asks for another account's secret in the form
+// of our own prompt is sent nothing, and no secret is taken for it.
+func TestHostChoosesSecret(t *testing.T) {
+	script, err := os.ReadFile("testdata/host-chooses-secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, hint := range map[string]string{
+		"passphrase for /home/op/.ssh/id_op": "look at the sudo that the host has first",
+		"root":                               `sudo_account = "root"`,
+		"rel@127.0.0.1:/cvsroot":             "look at the sudo",
+	} {
+		for name, cmd := range map[string]remote.Cmd{"line": {Line: "id"}, "words": {Args: []string{"id"}}} {
+			t.Run(name+" "+want, func(t *testing.T) {
+				sh := newHost(t)
+				bin, _, _ := strings.Cut(strings.TrimPrefix(sh.Env[0], "PATH="), ":")
+				for file, text := range map[string]string{"sudo": string(script), "want": want} {
+					if err := os.WriteFile(filepath.Join(bin, file), []byte(text), 0o755); err != nil {
+						t.Fatal(err)
+					}
+				}
+				keys := &ring{pass: "of another account"}
+				_, err := Run(t.Context(), sh, cmd, Options{Account: "web", Take: keys.take})
+				other, is := errors.AsType[*secret.OtherError](err)
+				if !is || other.Asked != want || other.Gives != "web" {
+					t.Errorf("got %v", err)
+				}
+				if e, ok := errors.AsType[*Error](err); ok && (e.Kind() != "login" || !strings.Contains(e.Hint(), hint)) {
+					t.Errorf("kind %s, hint %s", e.Kind(), e.Hint())
+				}
+				if stolen, _ := os.ReadFile(filepath.Join(bin, "stolen")); strings.TrimSpace(string(stolen)) != "" || keys.accounts != nil {
+					t.Errorf("sent %q of %q", stolen, keys.accounts)
+				}
+			})
+		}
+	}
+}
+
+// TestAccount: sudo gets the password of the account that the caller names.
 func TestAccount(t *testing.T) {
 	for _, tc := range []struct{ who, account, want string }{
-		{"root", "web", "root"}, {"%p", "web", "web"}, {"", "web", "web"}, {"%p", "", "sudo"},
+		{"web", "web", "web"}, {"root", "root", "root"}, {"%p", "web", "web"}, {"web", "", "sudo"},
 	} {
-		d := &dialogue{o: Options{Account: tc.account}}
-		if got := d.account(tc.who); got != tc.want {
-			t.Errorf("%+v: got %q", tc, got)
+		sh := newHost(t, "PASSWORD=p", "WHO="+tc.who)
+		keys := &ring{pass: "p"}
+		res, err := Run(t.Context(), sh, remote.Cmd{Line: "echo done"}, Options{Account: tc.account, Take: keys.take})
+		if err != nil || string(res.Stdout) != "done\n" || len(keys.accounts) != 1 || keys.accounts[0] != tc.want {
+			t.Errorf("%+v: got %q of %q, %v", tc, res.Stdout, keys.accounts, err)
 		}
+	}
+}
+
+// TestMore: a second question after the password is the operator's to answer, and
+// says nothing about the password.
+func TestMore(t *testing.T) {
+	unknown := []secret.Outcome{secret.Unknown}
+	for name, tc := range map[string]struct {
+		pass, answer string
+		asked        bool
+		err          error
+		outcomes     []secret.Outcome
+		tries        string
+	}{
+		"right":          {"p", "714233", true, nil, accepted, "p\n714233\n"},
+		"wrong code":     {"p", "000000", true, ErrMoreRejected, unknown, "p\n000000\n"},
+		"wrong password": {"q", "714233", true, ErrMoreRejected, unknown, "q\n714233\n"},
+		"nobody to ask":  {"p", "", false, ErrMore, unknown, "p\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sh := newHost(t, "PASSWORD=p", "MORE=714233")
+			keys := &ring{pass: tc.pass}
+			var asked []string
+			o := Options{Account: "web", Take: keys.take}
+			if tc.asked {
+				o.Answer = func(_ context.Context, question string, echo bool) (secret.Secret, error) {
+					asked = append(asked, fmt.Sprint(question, echo))
+					return secret.New(tc.answer), nil
+				}
+			}
+			res, err := Run(t.Context(), sh, remote.Cmd{Args: []string{"cat"}, Stdin: strings.NewReader("in\n")}, o)
+			if !errors.Is(err, tc.err) || tc.err == nil && (err != nil || string(res.Stdout) != "in\n") {
+				t.Errorf("got %q, %v", res.Stdout, err)
+			}
+			if diff := cmp.Diff(tc.outcomes, keys.got()); diff != "" {
+				t.Error("-want +got\n" + diff)
+			}
+			if got := tries(sh); got != tc.tries {
+				t.Errorf("sudo got %q, want %q", got, tc.tries)
+			}
+			if tc.asked != (len(asked) == 1) || tc.asked && !strings.Contains(asked[0], "more than the password of web, such as a codefalse") {
+				t.Errorf("asked %q", asked)
+			}
+		})
 	}
 }
 

@@ -34,4 +34,12 @@ trial.same(trial.on("webserv[1-2]", "cat password"), "n3w\nn3w")
 trial.has(change "bad", "webserv1: refused: password unchanged\nwebserv2: not tried")
 trial.same(trial.on("webserv[1-2]", "cat password"), "n3w\nn3w")
 
+-- A server that asks for the password of somebody else gets none.
+trial.on("webserv[1-2]", [[cat >change <<'X'
+printf "alice's new password: "; read -r new && echo "$new" >password
+X
+]])
+trial.has(change "stolen", "webserv1: refused: it asks for the password of alice, not of ")
+trial.same(trial.on("webserv[1-2]", "cat password"), "n3w\nn3w")
+
 trial.has(trial.ends(2, "passmass"), "HOSTS is missing")
