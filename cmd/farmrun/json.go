@@ -136,8 +136,8 @@ func (j *jsonLines) ended(err error) {
 		l.Host, l.Step, l.Error = e.Host, e.Step, strings.TrimPrefix(e.Error(), e.Host+": ")
 		l.Reason, l.Code, l.Output, l.Hint = string(e.Kind), e.Code, e.Output, e.Hint
 	}
+	l.Hint = string(j.mask.MaskOwn([]byte(l.Hint), l.Output, l.Host, l.Step))
 	l.Record = l.Masked(j.mask)
-	l.Hint = string(j.mask.Said([]byte(l.Hint)))
 	j.write(nil, l)
 }
 

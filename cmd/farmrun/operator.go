@@ -32,7 +32,7 @@ func (o operator) Choose(ctx context.Context, f farm.Failed) (farm.Choice, error
 	for i, c := range f.Choices {
 		options[i] = option(c, f)
 	}
-	text := string(console.Printable(o.keyring.Mask([]byte(failure(f)))))
+	text := string(console.Printable([]byte(o.failure(f))))
 	i, err := o.world.operator.Choose(ctx, text, options)
 	if err != nil {
 		return farm.Stop, err
@@ -57,13 +57,11 @@ func option(c farm.Choice, f farm.Failed) terminal.Option {
 }
 
 // failure is what the operator is shown of a failure.
-func failure(f farm.Failed) string {
-	e := shown(f.Err)
+func (o operator) failure(f farm.Failed) string {
+	e := redacted(o.out, shown(f.Err))
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nfarmrun: %s\n", e.Error())
-	if output := strings.TrimSpace(e.Output); output != "" {
-		fmt.Fprintf(&b, "    | %s\n", strings.ReplaceAll(output, "\n", "\n    | "))
-	}
+	message, more, _ := strings.Cut(e.Error(), "\n")
+	fmt.Fprintf(&b, "\nfarmrun: %s\n%s%s", message, console.Quoted(more), console.Quoted(strings.TrimSpace(e.Output)))
 	if e.Hint != "" {
 		fmt.Fprintf(&b, "farmrun: hint: %s\n", e.Hint)
 	}

@@ -76,7 +76,7 @@ func report(out *console.Console, err error) {
 	if errors.As(err, &several) && several.Total > 1 { // that of one host says all
 		reportGroups(out, several)
 	}
-	e := shown(err)
+	e := redacted(out, shown(err))
 	out.Note("", "farmrun: error: %s", e.Error())
 	reportDetail(out, e)
 	if e.Hint != "" {
@@ -96,11 +96,21 @@ func shown(err error) *luahost.Error {
 	return &copied
 }
 
+// redacted returns e without the secrets that a host's words in it have.
+func redacted(out *console.Console, e *luahost.Error) *luahost.Error {
+	names := []string{e.Host, e.Step}
+	e.Message, e.Hint = out.Redact(e.Message, e.Output, names...), out.Redact(e.Hint, e.Output, names...)
+	if out.Mask != nil {
+		e.Output = string(out.Mask([]byte(e.Output)))
+	}
+	return e
+}
+
 // reportGroups shows what each group of hosts failed with.
 func reportGroups(out *console.Console, several *farm.EachError) {
 	for _, g := range several.Groups() {
 		name := nodeset.Fold(g.Hosts)
-		e := shown(g.Err)
+		e := redacted(out, shown(g.Err))
 		who := g.Hosts[0]
 		if e.Host == who {
 			e.Host = "" // it stands before the line

@@ -123,7 +123,7 @@ func showRun(out *console.Console, id string) error {
 			fmt.Fprintf(w, "resumed\t%s\n", begun(again))
 		}
 		if state.Error != "" {
-			fmt.Fprintf(w, "error\t%s\n", state.Error)
+			fmt.Fprintf(w, "error\t%s\n", oneLine(state.Error))
 		}
 		if state.Resumable() && !inUse {
 			fmt.Fprintf(w, "to go on\tfarmrun resume %s\n", id)
@@ -170,7 +170,12 @@ func hostLine(h *journal.Host) string {
 		text += " in " + h.Ended.Sub(h.Began).Round(100*time.Millisecond).String()
 	}
 	if h.Error != "" {
-		text += ": " + h.Error
+		text += ": " + oneLine(h.Error)
 	}
 	return text
+}
+
+// oneLine makes one printable line of a text that may have a host's in it.
+func oneLine(text string) string {
+	return string(console.Printable([]byte(strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' || r == '\t' }), " "))))
 }

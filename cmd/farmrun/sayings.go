@@ -14,7 +14,7 @@ import (
 // leaves nothing behind, and one that pulls a release before it takes a host off
 // the air tells of that as well.
 type sayings struct {
-	mask func([]byte) []byte // blots out secrets, and pieces of them
+	mask func(text []byte, names ...string) []byte // for secrets that became known after a host had printed them
 
 	mu    sync.Mutex
 	log   *runs.Log // nil until there is one
@@ -56,13 +56,13 @@ func (s *sayings) keepIn(log *runs.Log) {
 	defer s.mu.Unlock()
 	s.log = log
 	for _, e := range s.early {
+		if e.said.By != speakers[console.Farmrun] {
+			e.said.Text = string(s.mask([]byte(e.said.Text)))
+		}
 		s.keep(e.host, e.said)
 	}
 	s.early = nil
 }
 
 // keep writes down what was said. The caller holds s.mu.
-func (s *sayings) keep(host string, said runs.Said) {
-	said.Text = string(s.mask([]byte(said.Text)))
-	s.log.Add(host, said)
-}
+func (s *sayings) keep(host string, said runs.Said) { s.log.Add(host, said) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"farmrun/luahost"
 	"farmrun/luahost/asciicast"
 	"farmrun/luahost/console"
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/recorder"
 	"farmrun/luahost/terminal"
 	"farmrun/modules/cli"
@@ -73,8 +75,16 @@ func (r replay) run(ctx context.Context, out *console.Console) error {
 		}
 	}
 	r.player.Untimed = true
-	r.player.To = &lines{to: out.Out}
-	return r.play(ctx, paths, out.Err, "\n")
+	for _, path := range paths {
+		host := out.Host(name(path), console.Stdout) // whose name stands before each line
+		r.player.To = &unescaped{to: host}
+		err := r.play(ctx, []string{path}, out.Err, "\n")
+		host.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // find returns the files of the recordings.
@@ -132,7 +142,7 @@ func (r replay) toScreen(ctx context.Context, paths []string) error {
 		keys(ctx, screen, paused)
 		stop()
 	}()
-	r.player.To, r.player.Paused = screen, paused
+	r.player.To, r.player.Paused = &unescaped{to: screen, keep: true}, paused
 	err = r.play(ctx, paths, screen, "\r\n")
 	stop()
 	screen.SetReadDeadline(time.Unix(1, 0))
@@ -197,23 +207,34 @@ func (r replay) one(ctx context.Context, file *os.File, titles io.Writer, newlin
 	return err
 }
 
-// lines writes lines as files have them, without the carriage return of
-// terminals.
-type lines struct {
-	to  io.Writer
-	end bool // a carriage return came last
+// unescaped writes the text of a terminal without escape sequences; with keep,
+// without those only that tell the terminal something beside what it shows, such as
+// its title or what is in the clipboard.
+type unescaped struct {
+	to   io.Writer
+	keep bool
+	part []byte // of a sequence
 }
 
-func (l *lines) Write(p []byte) (int, error) {
-	var text []byte
-	for _, b := range p {
-		if l.end && b != '\n' {
-			text = append(text, '\r')
-		}
-		if l.end = b == '\r'; !l.end {
-			text = append(text, b)
-		}
+var (
+	anyEscape  = lazyregexp.New(`\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-OQ-WYZ\x60-~\\])|[\x00-\x08\x0e-\x1a\x7f]`)
+	stringSent = lazyregexp.New(`\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?`)
+	unended    = lazyregexp.New(`\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)$`)
+)
+
+// longestPart is where a sequence that does not end is taken for text.
+const longestPart = 4 << 10
+
+func (u *unescaped) Write(p []byte) (int, error) {
+	text, strip := append(u.part, p...), anyEscape()
+	if u.keep {
+		strip = stringSent()
 	}
-	_, err := l.to.Write(text)
+	u.part = nil
+	if at := unended().FindIndex(text); at != nil && len(text)-at[0] < longestPart {
+		u.part = bytes.Clone(text[at[0]:])
+		text = text[:at[0]]
+	}
+	_, err := u.to.Write(strip.ReplaceAll(text, nil))
 	return len(p), err
 }

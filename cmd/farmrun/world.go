@@ -44,11 +44,11 @@ func newWorld(f flags, script string, out *console.Console) *world {
 		Ask: w.askPassword, AskNew: w.askNewPassword, AskPassphrase: w.askPassphrase, AskOnce: w.askOnce,
 		Group: func(host string) string { return w.farm.PasswordGroup(host) },
 	}
-	out.Mask = w.keyring.Mask
+	out.Mask, out.MaskOwn = w.keyring.Mask, w.keyring.MaskOwn
 	w.show(script)
-	w.chronicle = newChronicle(f, script, journal.Mask{Said: w.keyring.MaskPieces, Name: w.keyring.Mask})
+	w.chronicle = newChronicle(f, script, w.keyring)
 	w.recorder = newRecorder(w)
-	w.said = &sayings{mask: w.keyring.MaskPieces}
+	w.said = &sayings{mask: w.keyring.Mask}
 	if f.command == "" && !f.dryRun { // of which nothing is kept
 		out.Listen(w.said.hear)
 	}
@@ -87,7 +87,7 @@ func (w *world) show(script string) {
 		})
 	}
 	if w.flags.json {
-		w.json = &jsonLines{emit: w.out.Emit, mask: journal.Mask{Said: w.keyring.Mask, Name: w.keyring.Mask}}
+		w.json = &jsonLines{emit: w.out.Emit, mask: w.keyring}
 		w.out.Silent = true
 		w.out.Listen(w.json.said)
 		w.watchers = append(w.watchers, w.json.record)

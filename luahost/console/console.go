@@ -10,6 +10,7 @@ package console
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -26,6 +27,9 @@ type Console struct {
 	OutTerminal, ErrTerminal bool
 	// Plain leaves colours off on terminals too.
 	Plain bool
+	// Raw leaves Out to what hosts say on Stdout, byte for byte: without their names,
+	// and with secrets.
+	Raw bool
 	// Size returns the size of the terminal that Err is; nil is one on which
 	// the cursor cannot be moved, so that nothing is shown by Live.
 	Size func() (rows, columns int)
@@ -34,8 +38,12 @@ type Console struct {
 	CutsLines bool
 	// Silent keeps lines off Out: whoever listens writes there instead, by Emit.
 	Silent bool
-	// Mask blots secrets out of a line; nil leaves all as it is.
-	Mask func(line []byte) []byte
+	// Mask redacts secrets in a text of a host's or a script's, but for names; nil
+	// leaves all as it is. It is not used for what farmrun itself has to say.
+	Mask func(text []byte, names ...string) []byte
+	// MaskOwn does so in a text of farmrun's that may have some of said in it, which
+	// is a host's; nil leaves all as it is.
+	MaskOwn func(text []byte, said string, names ...string) []byte
 
 	mu        sync.Mutex
 	queues    [2]*queue // by Stream, of Start; nil is written at once
@@ -74,7 +82,7 @@ func (s Speaker) stream() Stream {
 	return Stderr
 }
 
-// Saying is lines that were said, secrets blotted out.
+// Saying is lines that were said, secrets redacted.
 type Saying struct {
 	Host string // that it is about, or ""
 	By   Speaker
@@ -130,7 +138,15 @@ func (c *Console) Host(name string, s Stream) *Writer {
 
 // Note tells the operator something about a host, or, with host "", about the
 // run, on standard error. It does not wait for whoever reads that.
+// Secrets are redacted in those of args that are errors: they may have a host's
+// words in them. Of several lines about the run, those but the first get a bar.
 func (c *Console) Note(host, format string, args ...any) {
+	args = slices.Clone(args)
+	for i, a := range args {
+		if err, is := a.(error); is {
+			args[i] = c.RedactError(err, host)
+		}
+	}
 	c.lines(nil, host, Farmrun, []byte(fmt.Sprintf(format, args...)))
 }
 
@@ -145,7 +161,7 @@ func (c *Console) PrintUntil(ctx context.Context, host, text string) {
 	if host == "" {
 		masked := c.masked([]byte(text))
 		c.tell(ctx, host, Script, masked)
-		c.show(ctx, Stdout, c.printable(masked, Stdout))
+		c.show(ctx, Stdout, c.printable(masked, Script))
 		return
 	}
 	c.lines(ctx, host, Script, bytes.TrimSuffix([]byte(text), []byte("\n")))
@@ -157,12 +173,18 @@ func (c *Console) lines(ctx context.Context, host string, by Speaker, text []byt
 	var out, said []byte
 	heard := c.listeners.Load() != nil
 	for line := range bytes.SplitSeq(text, []byte("\n")) {
-		masked := c.masked(bytes.TrimSuffix(line, []byte("\r")))
+		masked := bytes.TrimSuffix(line, []byte("\r"))
+		if by != Farmrun {
+			masked = c.masked(masked)
+		}
 		if heard {
 			said = append(append(said, masked...), '\n')
 		}
+		if host == "" && by == Farmrun && len(out) > 0 { // such as an error's with a host's words in it
+			out = append(out, bar...)
+		}
 		out = append(out, c.prefix(host, s)...)
-		out = append(out, c.printable(masked, s)...)
+		out = append(out, c.printable(masked, by)...)
 		out = append(out, '\n')
 	}
 	if heard {
@@ -242,12 +264,38 @@ func colour(host string) string {
 	return fmt.Sprintf("\x1b[%dm", colours[uint(sum)%uint(len(colours))])
 }
 
-// printable makes visible what could move a terminal's cursor.
-func (c *Console) printable(line []byte, s Stream) []byte {
-	if c.terminal(s) {
+// printable makes visible what could move a terminal's cursor, now or when a file
+// is shown on one later. A script's own text is left as it is elsewhere.
+func (c *Console) printable(line []byte, by Speaker) []byte {
+	switch {
+	case c.terminal(by.stream()):
 		return Printable(line)
+	case by == Script:
+		return line
 	}
-	return line
+	return harmless(line)
+}
+
+// Redact returns text, which is farmrun's with some words of said in it, a host's
+// output, without secrets but for those that are a part of names.
+func (c *Console) Redact(text, said string, names ...string) string {
+	if c.MaskOwn == nil {
+		return text
+	}
+	return string(c.MaskOwn([]byte(text), said, names...))
+}
+
+// RedactError is Redact for an error, which may tell a host's output by a method
+// Output.
+func (c *Console) RedactError(err error, names ...string) string {
+	said := ""
+	if o, ok := errors.AsType[interface {
+		error
+		Output() string
+	}](err); ok {
+		said = o.Output()
+	}
+	return c.Redact(err.Error(), said, names...)
 }
 
 func (c *Console) masked(line []byte) []byte {
@@ -275,6 +323,10 @@ func (w *Writer) Until(ctx context.Context) *Writer {
 // Write takes what the host says. It never fails.
 func (w *Writer) Write(p []byte) (int, error) {
 	n := len(p)
+	if w.console.Raw && w.by == HostOutput {
+		w.console.write(w.ctx, Stdout, p)
+		return n, nil
+	}
 	w.partial = append(w.partial, p...)
 	if end := bytes.LastIndexByte(w.partial, '\n'); end >= 0 {
 		w.console.lines(w.ctx, w.host, w.by, w.partial[:end])

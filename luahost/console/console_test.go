@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 
 func TestHost(t *testing.T) {
 	var out, err bytes.Buffer
-	c := console.Console{Out: &out, Err: &err, Mask: func(l []byte) []byte {
+	c := console.Console{Out: &out, Err: &err, Mask: func(l []byte, _ ...string) []byte {
 		return bytes.ReplaceAll(l, []byte("s3cret"), []byte("(secret)"))
 	}}
 	w := c.Host("web1", console.Stdout)
@@ -57,5 +58,72 @@ func TestPrintable(t *testing.T) {
 		if got := string(console.Printable([]byte(in))); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestForged: whatever a host prints, no line of it can be taken for farmrun's, and
+// none moves the cursor, on a terminal, in a pipe or in an error.
+func TestForged(t *testing.T) {
+	const forged = "x\nfarmrun: 3 done\rfarmrun: 4 done\x1b]52;c;eA==\a\x1b[2J\u2028farmrun: 5 done\x9bA"
+	for _, terminal := range []bool{false, true} {
+		var out bytes.Buffer
+		c := console.Console{Out: &out, Err: &out, OutTerminal: terminal, ErrTerminal: terminal, Plain: true}
+		for _, s := range []console.Stream{console.Stdout, console.Stderr} {
+			w := c.Host("web1", s)
+			w.Write([]byte(forged))
+			w.Close()
+		}
+		c.Note("", "farmrun: error: %s", forged)
+		c.Note("web1", "%v", errors.New(forged))
+		for line := range strings.Lines(out.String()) {
+			if line != "farmrun: error: x\n" && !strings.HasPrefix(line, "web1: ") && !strings.HasPrefix(line, "    | ") || strings.ContainsAny(line, "\r\x1b\a\u2028") || strings.Contains(line, "\x9b") {
+				t.Errorf("terminal %t: %q", terminal, line)
+			}
+		}
+	}
+	if got, want := console.Quoted("\r\n"+forged+"\n"), "    | x\n    | farmrun: 3 done"; !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 2 {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestPipe: letters of other character sets pass, what a terminal obeys does not;
+// the text of a script is its own.
+func TestPipe(t *testing.T) {
+	var out bytes.Buffer
+	c := console.Console{Out: &out}
+	w := c.Host("h", console.Stdout)
+	w.Write([]byte("caf\xe9 \x9b\x1b[m\tend\r\n"))
+	c.Print("", "\x1b[1mown\x1b[m\n")
+	if got, want := out.String(), "h: caf\xe9 \\x9b\\x1b[m\tend\n\x1b[1mown\x1b[m\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestRaw: one host's standard output as it is, and nothing else of it.
+func TestRaw(t *testing.T) {
+	var out, err bytes.Buffer
+	c := console.Console{Out: &out, Err: &err, Raw: true, Mask: func([]byte, ...string) []byte { return nil }}
+	for _, s := range []console.Stream{console.Stdout, console.Stderr} {
+		w := c.Host("h", s)
+		w.Write([]byte("a\x00\xff\r\nno end"))
+		w.Close()
+	}
+	if out.String() != "a\x00\xff\r\nno end" || err.String() != "h: \nh: \n" {
+		t.Errorf("%q, %q", &out, &err)
+	}
+}
+
+// TestOwnWords: what farmrun says is not redacted, but for the errors in it.
+func TestOwnWords(t *testing.T) {
+	var err bytes.Buffer
+	c := console.Console{Err: &err, MaskOwn: func(text []byte, _ string, names ...string) []byte {
+		if len(names) != 1 || names[0] != "web1" {
+			t.Errorf("names: %q", names)
+		}
+		return bytes.ReplaceAll(text, []byte("step"), []byte("(secret)"))
+	}}
+	c.Note("web1", "step %s failed: %v", "step 1", errors.New("it says step"))
+	if got := err.String(); got != "web1: step step 1 failed: it says (secret)\n" {
+		t.Errorf("%q", got)
 	}
 }

@@ -26,7 +26,7 @@ func TestTerminal(t *testing.T) {
 	if got, want := out.String(), "\x1b[35mweb1:\x1b[0m a\\x1b[2Jb\n\x1b[35mweb1:\x1b[0m \\xff\na\\x07\n"; strings.ReplaceAll(got, colourOf(got), "\x1b[35m") != want {
 		t.Error(cmp.Diff(want, got))
 	}
-	if got, want := err.String(), "web1: a\x1b[2Jb\nweb1: \xff\na\x07\n"; got != want {
+	if got, want := err.String(), "web1: a\\x1b[2Jb\nweb1: \xff\na\\x07\n"; got != want {
 		t.Error(cmp.Diff(want, got))
 	}
 	out.Reset()
@@ -128,7 +128,7 @@ func TestPrint(t *testing.T) {
 // broken.
 func TestMaskLongLine(t *testing.T) {
 	var out bytes.Buffer
-	c := console.Console{Out: &out, Mask: func(l []byte) []byte { return bytes.ReplaceAll(l, []byte("s3cret"), []byte("(secret)")) }}
+	c := console.Console{Out: &out, Mask: func(l []byte, _ ...string) []byte { return bytes.ReplaceAll(l, []byte("s3cret"), []byte("(secret)")) }}
 	w := c.Host("web1", console.Stdout)
 	text := strings.Repeat("x", 64<<10-3) + "s3cret" + strings.Repeat("y", 64<<10)
 	fmt.Fprint(w, text)
@@ -137,7 +137,7 @@ func TestMaskLongLine(t *testing.T) {
 	if strings.Contains(joined, "s3cret") || !strings.Contains(joined, "x(secret)y") {
 		t.Error("the secret is shown in two pieces")
 	}
-	c.Mask = func(l []byte) []byte { return bytes.ReplaceAll(l, []byte("s3cret"), nil) }
+	c.Mask = func(l []byte, _ ...string) []byte { return bytes.ReplaceAll(l, []byte("s3cret"), nil) }
 	fmt.Fprint(w, strings.Repeat("s3cret", 20<<10)) // nothing is left of it
 }
 
@@ -155,7 +155,7 @@ func FuzzPrintable(f *testing.F) {
 // TestListen: who listens is told what is said, without secrets, and without
 // what makes it fit for a terminal.
 func TestListen(t *testing.T) {
-	c := console.Console{OutTerminal: true, Mask: func(l []byte) []byte { return bytes.ReplaceAll(l, []byte("s3cret"), []byte("***")) }}
+	c := console.Console{OutTerminal: true, Mask: func(l []byte, _ ...string) []byte { return bytes.ReplaceAll(l, []byte("s3cret"), []byte("***")) }}
 	c.Note("web1", "nobody listens yet")
 	var told, other []string
 	c.Listen(func(_ context.Context, s console.Saying) {

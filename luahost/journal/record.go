@@ -6,7 +6,7 @@
 // before what it announces begins, so that a host without such a record was
 // not touched. The first record is RunBegan and says what the run is.
 //
-//	f, err := journal.Create(path, journal.Mask{Said: keyring.MaskPieces, Name: keyring.Mask})
+//	f, err := journal.Create(path, keyring)
 //	err = f.Append(journal.Record{Kind: journal.StepBegan, Host: "web1", Step: "drain"})
 //
 // Read returns the records of a file, and StateOf what they come to. The
@@ -125,44 +125,24 @@ type Source struct {
 	SHA256 string `json:"sha256"` // in hexadecimal
 }
 
-// Mask blots secrets out of records. The zero value leaves all as it is.
-type Mask struct {
-	// Said is for what hosts have said, of which nobody knows how they have
-	// wrapped a secret; not even a piece of one may be left.
-	Said func([]byte) []byte
-	// Name is for what the site and the script have named and have to find
-	// again, although it may have letters in common with a secret.
-	Name func([]byte) []byte
+// Mask redacts secrets, but for names, which stay as they are. A secret.Keyring is
+// one; nil leaves all as it is.
+type Mask interface {
+	// Mask redacts those in a host's text, MaskOwn those in a text of farmrun's that
+	// may have some of said in it, which is the host's.
+	Mask(text []byte, names ...string) []byte
+	MaskOwn(text []byte, said string, names ...string) []byte
 }
 
-// Masked returns r with mask applied to all its texts.
+// Masked returns r with what hosts have printed redacted. What farmrun, the site
+// and the script have named has to be found again: it stays, although it may have a
+// secret for a part of it.
 func (r Record) Masked(mask Mask) Record {
-	for _, s := range []*string{&r.Error, &r.Output} {
-		*s = masked(mask.Said, *s)
+	if mask == nil {
+		return r
 	}
-	for _, s := range []*string{&r.Host, &r.Step, &r.Name, &r.Value, &r.Reason} {
-		*s = masked(mask.Name, *s)
-	}
-	r.Hosts, r.Done = maskedAll(mask.Name, r.Hosts), maskedAll(mask.Name, r.Done)
-	if r.Run != nil {
-		run := *r.Run
-		run.Command = maskedAll(mask.Name, run.Command)
-		r.Run = &run
-	}
+	names := append([]string{r.Host, r.Step, r.Name}, r.Hosts...)
+	r.Error = string(mask.MaskOwn([]byte(r.Error), r.Output, names...))
+	r.Output = string(mask.Mask([]byte(r.Output), names...))
 	return r
-}
-
-func masked(mask func([]byte) []byte, text string) string {
-	if mask == nil || text == "" {
-		return text
-	}
-	return string(mask([]byte(text)))
-}
-
-func maskedAll(mask func([]byte) []byte, texts []string) []string {
-	all := make([]string, len(texts))
-	for i, t := range texts {
-		all[i] = masked(mask, t)
-	}
-	return all
 }

@@ -4,7 +4,9 @@
 //	r := &recorder.Recorder{Dir: …, Secrets: keyring, Warn: …}
 //	t = r.Record("web1", "host:session", t, size)
 //
-// The first terminal of web1 is recorded in web1.cast, the next in web1+2.cast.
+// The first terminal of web1 is recorded in web1.cast, the next in web1+2.cast. One
+// that says more than a megabyte goes on in the next file, and of what it says in
+// all, the first megabyte and the last three are kept.
 // What a host says goes to the file at once, so that a run that is killed leaves
 // what was said until then; only what may be the beginning of a secret waits for
 // what follows. Nothing that is typed is recorded, but what the host echoes of it.
@@ -39,7 +41,9 @@ type Recorder struct {
 	// nil tells nobody.
 	Warn func(text string)
 
-	warned sync.Once
+	warned  sync.Once
+	mu      sync.Mutex
+	numbers map[string]int // of the newest recording of each name; that of one removed is not used again
 }
 
 // Record returns t such that what is read from it, and how it is resized, is
@@ -92,17 +96,26 @@ func (r *Recorder) warn(name string, err error) {
 const extension = ".cast"
 
 // create makes the file for the next recording of name.
-func create(dir, name string) (*os.File, error) {
+func (r *Recorder) create(dir, name string) (*os.File, error) {
 	base := filepath.Join(dir, fileName(name))
-	for n := 1; ; n++ {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.numbers == nil {
+		r.numbers = map[string]int{}
+	}
+	for n := r.numbers[name] + 1; ; n++ {
 		path := base + extension
 		if n > 1 {
 			path = base + "+" + strconv.Itoa(n) + extension
 		}
 		file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
-		if !errors.Is(err, fs.ErrExist) {
-			return file, err
+		if errors.Is(err, fs.ErrExist) {
+			continue
 		}
+		if err == nil {
+			r.numbers[name] = n
+		}
+		return file, err
 	}
 }
 

@@ -124,12 +124,11 @@ func TestRecord(t *testing.T) {
 		h.says(t, term, " hunt")
 		path := filepath.Join(dir, "web1.cast")
 		synctest.Wait()
-		want := "the ******** of vt100 80x24\n" + `0s o "login: "
-100ms o "hun"
-1s o "********\r\n$ caf"
-1s o "é"
+		want := "the hunter2! of vt100 80x24\n" + `0s o "login: "
+1s o "hun********"
+1s o "\r\n$ café"
 1s r "132x43"
-1s o " ****"
+1s o " "
 `
 		if diff := cmp.Diff(want, read(t, path)); diff != "" {
 			t.Errorf("while it is open: %s", diff)
@@ -141,7 +140,7 @@ func TestRecord(t *testing.T) {
 		if _, err := term.Read(make([]byte, 1)); err == nil {
 			t.Error("it is still open")
 		}
-		if diff := cmp.Diff(want+"1s o \"un\"\n", read(t, path)); diff != "" {
+		if diff := cmp.Diff(want+"1s o \"huntun\"\n", read(t, path)); diff != "" {
 			t.Errorf("in the end: %s", diff)
 		}
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -249,6 +248,43 @@ func TestNoSpace(t *testing.T) {
 				t.Errorf("%q", w.all)
 			}
 		})
+	}
+}
+
+// TestBounded: of a terminal without end the beginning and the last are kept, in
+// files in the order in which it was said.
+func TestBounded(t *testing.T) {
+	r, dir, w := newRecorder(t)
+	h := newHost()
+	defer h.end.Close()
+	term := r.Record("web1", "a session", h, remote.TerminalOptions{})
+	megabyte := strings.Repeat("y\r\n", 1<<18)
+	const said = 12
+	for i := range said {
+		h.says(t, term, fmt.Sprintf("part %d ", i)+megabyte)
+	}
+	term.Close()
+	paths, err := recorder.List(dir, "web1")
+	if err != nil || len(paths) != 4 || w.all != nil {
+		t.Fatal(paths, err, w.all)
+	}
+	size := int64(0)
+	for i, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+		text := read(t, p)
+		for j := range said {
+			begins := strings.Contains(text, fmt.Sprintf("part %d y", j))
+			if i == 0 && begins != (j == 0) || i > 0 && begins && j < said-5 || i == 3 && j == said-1 && !begins {
+				t.Errorf("%s: part %d: %t", filepath.Base(p), j, begins)
+			}
+		}
+	}
+	if size > 10<<20 {
+		t.Errorf("%d bytes are kept", size)
 	}
 }
 

@@ -1,9 +1,11 @@
 package recorder
 
 import (
+	"errors"
 	"os"
+	"slices"
+	"strings"
 	"sync"
-	"time"
 
 	"farmrun/luahost/asciicast"
 	"farmrun/luahost/remote"
@@ -18,32 +20,47 @@ type tape struct {
 
 	mu     sync.Mutex
 	file   *os.File // nil until there is something to record
+	parts  []string // the files so far that are kept, the last of which is file
+	lost   bool     // there were more
+	room   int      // how many bytes may still go to file
 	cast   *asciicast.Writer
 	masker *secret.Masker
-	quiet  *time.Timer // flushes the masker; nil until that holds something
-	over   bool        // closed, or given up
+	over   bool // closed, or given up
 }
-
-// quietFor is how long a host has to be silent until what may be the beginning
-// of a secret is taken for what it is.
-const quietFor = 100 * time.Millisecond
 
 // output records what was read.
 func (t *tape) output(text []byte) {
 	t.do(func() error {
-		if _, err := t.masker.Write(text); err != nil || !t.masker.Holds() {
-			return err
+		if t.room -= len(text); t.room < 0 {
+			if err := t.next(); err != nil {
+				return err
+			}
 		}
-		if t.quiet == nil {
-			t.quiet = time.AfterFunc(quietFor, t.flush)
-		}
-		t.quiet.Reset(quietFor)
-		return nil
+		_, err := t.masker.Write(text) // what may become a secret waits, however slowly it is typed
+		return err
 	})
 }
 
-// flush records what was held back.
-func (t *tape) flush() { t.do(func() error { return t.masker.Flush() }) }
+const (
+	mostOfPart = 1 << 20 // bytes of a terminal in one file
+	mostParts  = 4       // of one terminal: how it began, and the last of it
+)
+
+// next goes on in another file, for there is enough in this one. Of a terminal
+// without end the first part and the last are kept.
+func (t *tape) next() error {
+	err := errors.Join(t.masker.Flush(), t.cast.Close(), t.file.Close())
+	t.file = nil
+	if len(t.parts) == mostParts {
+		t.lost = true
+		err = errors.Join(err, os.Remove(t.parts[1]))
+		t.parts = slices.Delete(t.parts, 1, 2)
+	}
+	if err != nil {
+		return err
+	}
+	return t.begin()
+}
 
 // resize records another size.
 func (t *tape) resize(rows, columns int) {
@@ -99,25 +116,34 @@ func (t *tape) begin() error {
 	if err != nil {
 		return err
 	}
-	if t.file, err = create(dir, t.name); err != nil {
+	if t.file, err = t.recorder.create(dir, t.name); err != nil {
 		return err
 	}
+	t.parts, t.room = append(t.parts, t.file.Name()), mostOfPart
 	t.cast, err = asciicast.NewWriter(t.file, asciicast.Header{
 		Columns: t.size.Columns,
 		Rows:    t.size.Rows,
-		Title:   string(t.recorder.Secrets.MaskPieces([]byte(t.title))),
+		Title:   t.partTitle(),
 		Env:     map[string]string{"TERM": t.size.Term},
 	})
 	t.masker = t.recorder.Secrets.Masker(t.cast)
 	return err
 }
 
+// partTitle says what a file is.
+func (t *tape) partTitle() string {
+	switch {
+	case len(t.parts) == 1:
+		return t.title
+	case t.lost:
+		return strings.TrimSpace(t.title + " (goes on; parts before this one were too much to keep)")
+	}
+	return strings.TrimSpace(t.title + " (goes on)")
+}
+
 // end lets go of the file.
 func (t *tape) end() {
 	t.over = true
-	if t.quiet != nil {
-		t.quiet.Stop()
-	}
 	if t.file != nil {
 		t.file.Close()
 	}

@@ -2,113 +2,245 @@ package secret
 
 import (
 	"bytes"
-	"encoding/binary"
+	"cmp"
 	"slices"
 )
 
-// piece is how many bytes of a secret in a row nobody may see. A password that
-// is shorter is not looked for: masking every "a" would hide nothing and spoil
-// much.
-const piece = 4
+// shortest is how many bytes a secret has at least that is redacted: a secret of
+// one letter or two cannot be told from any text.
+const shortest = 3
 
-// hidden is what has to be masked. It is never changed, only replaced, so that
-// readers need no lock. nil is nothing.
+// hidden finds secrets, in all their forms, in a text that comes byte by byte: an
+// automaton after Aho and Corasick. It is never changed, only replaced, so that
+// readers need no lock. nil finds nothing.
 type hidden struct {
-	secrets [][]byte // the longest first, since one may be part of another
-	pieces  map[[piece]byte]struct{}
-	mask    byte // stands for a masked byte; no piece has it
-	// Most bytes need no look at the map: within and ends say whether a byte is
-	// in a piece and ends one, maybe whether any piece has a sum.
-	within, ends [256]bool
-	maybe        [1 << 12]bool
+	secrets []string
+	classes int         // how many classes of bytes there are
+	class   [256]uint16 // 0 is that of bytes in no secret
+	next    []int32     // by state*classes + class
+	depth   []int32     // by state: how many of the last bytes may begin a secret
+	ends    []int32     // by state: how many of them are the longest secret that ends here; 0 is none
+	longest int         // of all forms
+	mask    byte        // stands for a redacted byte; no form has it
 }
 
-// Hide has s masked from now on. The passwords of accounts are, without it,
+// Hide has s redacted from now on. The passwords of accounts are, without it,
 // also those that were rejected: they may be the right one but for a letter.
 func (k *Keyring) Hide(s Secret) {
-	text := []byte(s.Reveal())
-	if len(text) < piece {
+	text := s.Reveal()
+	if len(text) < shortest {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if h := k.hidden.Load(); !h.knows(text) {
-		k.hidden.Store(h.with(text))
+	var known []string
+	if h := k.hidden.Load(); h != nil {
+		known = h.secrets
+	}
+	if !slices.Contains(known, text) {
+		k.hidden.Store(newHidden(append(slices.Clone(known), text)))
 	}
 }
 
-// Mask returns line with every secret of the ring replaced by "(secret)",
-// where it stands in one piece: for what the operator is to read and a program
-// may have to. Files of a run are written through a Masker.
-func (k *Keyring) Mask(line []byte) []byte {
+// Mask returns text with every secret of the ring replaced by "(secret)", however
+// it is wrapped or escaped. The text is a host's, or has a host's in it, and is
+// whole: a secret that only begins or ends in it is none. names are farmrun's or
+// the site's own, which stay as they are although a secret is a part of one.
+func (k *Keyring) Mask(text []byte, names ...string) []byte {
+	return k.hidden.Load().redact(text, names)
+}
+
+// MaskOwn is Mask for a text of farmrun's that may have a host's words in it. A
+// secret of letters or of digits alone may be one of farmrun's own words: it is
+// redacted only if said, which is the host's output, has it too.
+func (k *Keyring) MaskOwn(text []byte, said string, names ...string) []byte {
 	h := k.hidden.Load()
 	if h == nil {
-		return line
+		return text
 	}
-	for _, s := range h.secrets {
-		line = bytes.ReplaceAll(line, s, []byte(mask))
-	}
-	return line
+	return h.own(said).redact(text, names)
 }
 
-func (h *hidden) knows(text []byte) bool {
-	return h != nil && slices.ContainsFunc(h.secrets, func(s []byte) bool { return bytes.Equal(s, text) })
+// own returns what finds those of the secrets that are no words, or are in said.
+func (h *hidden) own(said string) *hidden {
+	these := slices.DeleteFunc(slices.Clone(h.secrets), func(s string) bool {
+		return isWord(s) && !newHidden([]string{s}).isIn(said)
+	})
+	switch len(these) {
+	case 0:
+		return nil
+	case len(h.secrets):
+		return h
+	}
+	return newHidden(these)
 }
 
-// with returns h and one secret more.
-func (h *hidden) with(text []byte) *hidden {
-	more := &hidden{secrets: [][]byte{text}, pieces: map[[piece]byte]struct{}{}}
-	if h != nil {
-		more.secrets = append(more.secrets, h.secrets...)
-	}
-	slices.SortStableFunc(more.secrets, func(a, b []byte) int { return len(b) - len(a) })
-	for _, s := range more.secrets {
-		shown := bytes.Join(bytes.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }), nil)
-		more.add(shown)
-		more.add(slices.Compact(shown)) // as the view without doubles sees it
-	}
-	more.mask = more.unused()
-	return more
-}
-
-func (h *hidden) add(s []byte) {
-	for ; len(s) >= piece; s = s[1:] {
-		p := [piece]byte(s)
-		h.pieces[p] = struct{}{}
-		h.maybe[sum(p)] = true
-		h.ends[p[piece-1]] = true
-		for _, b := range p {
-			h.within[b] = true
+// isWord tells whether s is letters of ASCII, or digits.
+func isWord(s string) bool {
+	letters, digits := 0, 0
+	for _, b := range []byte(s) {
+		if b|0x20 >= 'a' && b|0x20 <= 'z' {
+			letters++
+		} else if b >= '0' && b <= '9' {
+			digits++
 		}
 	}
+	return letters == len(s) || digits == len(s)
 }
 
-// sum tells most pieces apart.
-func sum(p [piece]byte) uint32 {
-	return binary.LittleEndian.Uint32(p[:]) * 0x9e3779b1 >> 20
-}
-
-// has reports whether the characters of cells are a piece of a secret.
-func (h *hidden) has(cells [piece]cell) bool {
-	var p [piece]byte
-	for i, c := range cells {
-		if !h.within[c.char] {
-			return false
-		}
-		p[i] = c.char
+// isIn tells whether a secret is in text.
+func (h *hidden) isIn(text string) (is bool) {
+	s := newScreen(h)
+	for _, b := range []byte(text) {
+		s.put(b, func([]cell) { is = true })
 	}
-	if !h.maybe[sum(p)] {
+	return is
+}
+
+// redact is Keyring.Mask; nil has no secrets.
+func (h *hidden) redact(text []byte, names []string) []byte {
+	if h == nil || len(text) < shortest {
+		return text
+	}
+	marks := make([]mark, len(text))
+	for _, n := range names {
+		markNames(marks, text, n)
+	}
+	s, found := newScreen(h), false
+	for _, b := range text {
+		s.put(b, func(secret []cell) { found = markSecret(marks, secret) || found })
+	}
+	if !found {
+		return text
+	}
+	var out bytes.Buffer
+	for i, b := range text {
+		switch {
+		case marks[i].begins:
+			out.WriteString(mask)
+		case !marks[i].masked:
+			out.WriteByte(b)
+		}
+	}
+	return out.Bytes()
+}
+
+// mark says of a byte that it belongs to a secret, that a secret begins with it
+// and no other has it, and in which name it is.
+type mark struct {
+	masked, begins bool
+	name           int // the place behind the name; 0 is in none
+}
+
+func markNames(marks []mark, text []byte, name string) {
+	for at := 0; name != ""; {
+		i := bytes.Index(text[at:], []byte(name))
+		if i < 0 {
+			return
+		}
+		for j := range len(name) {
+			marks[at+i+j].name = max(marks[at+i+j].name, at+i+len(name))
+		}
+		at += i + len(name)
+	}
+}
+
+// markSecret marks a secret, unless it is in a name, and tells whether it did.
+func markSecret(marks []mark, secret []cell) bool {
+	first, last := secret[0].from, secret[len(secret)-1].at
+	if int(last) < marks[first].name {
 		return false
 	}
-	_, has := h.pieces[p]
-	return has
+	for _, c := range secret {
+		for _, at := range []int64{c.from, c.at} {
+			m := &marks[at]
+			m.begins = at == first && (!m.masked || m.begins)
+			m.masked = true
+		}
+	}
+	return true
 }
 
-// unused returns a character that is in no secret, so that masking one cannot
-// make another.
+// newHidden returns what finds secrets.
+func newHidden(secrets []string) *hidden {
+	var all [][]byte
+	for _, s := range secrets {
+		all = append(all, forms([]byte(s))...)
+	}
+	h := &hidden{secrets: secrets, classes: 1}
+	for _, f := range all {
+		h.longest = max(h.longest, len(f))
+		for _, b := range f {
+			if h.class[b] == 0 {
+				h.class[b] = uint16(h.classes)
+				h.classes++
+			}
+		}
+	}
+	h.grow()
+	for _, f := range all {
+		h.add(f)
+	}
+	h.link()
+	h.mask = h.unused()
+	return h
+}
+
+// grow adds a state and returns it.
+func (h *hidden) grow() int32 {
+	h.next = append(h.next, make([]int32, h.classes)...)
+	h.depth, h.ends = append(h.depth, 0), append(h.ends, 0)
+	return int32(len(h.depth) - 1)
+}
+
+func (h *hidden) to(state int32, b byte) *int32 {
+	return &h.next[int(state)*h.classes+int(h.class[b])]
+}
+
+// add makes the states of one form; 0 is no state yet.
+func (h *hidden) add(form []byte) {
+	state := int32(0)
+	for i, b := range form {
+		if *h.to(state, b) == 0 {
+			new := h.grow()
+			h.depth[new] = int32(i + 1)
+			*h.to(state, b) = new
+		}
+		state = *h.to(state, b)
+	}
+	h.ends[state] = int32(len(form))
+}
+
+// link says for each state where it leads with each byte: to a longer beginning
+// of a form, or else to where the longest end of it leads that is one.
+func (h *hidden) link() {
+	fail := make([]int32, len(h.depth))
+	var queue []int32
+	for _, child := range h.next[:h.classes] {
+		if child != 0 {
+			queue = append(queue, child)
+		}
+	}
+	for ; len(queue) > 0; queue = queue[1:] {
+		state := queue[0]
+		h.ends[state] = cmp.Or(h.ends[state], h.ends[fail[state]])
+		for c := range h.classes {
+			child, other := &h.next[int(state)*h.classes+c], h.next[int(fail[state])*h.classes+c]
+			if *child == 0 {
+				*child = other
+			} else {
+				fail[*child] = other
+				queue = append(queue, *child)
+			}
+		}
+	}
+}
+
+// unused returns a character that is in no form, so that redacting one secret
+// cannot make another.
 func (h *hidden) unused() byte {
-	for _, b := range []byte("*.#-_=+~%@!$&/:;,?|^<>()[]{}'`\"\\0123456789XxQqZzJjKkWwVvYyHhGgFfBbPpMmUuCcDdLlRrSsNnIiOoAaTtEe") {
-		if !h.within[b] {
+	for _, b := range []byte("*.#-_=+~%@!&/:;,?|^<>()[]{}`0123456789XxQqZzJjKkWwVvYyHhGgFfBbPpMmUuCcDdLlRrSsNnIiOoAaTtEe") {
+		if h.class[b] == 0 {
 			return b
 		}
 	}

@@ -1,11 +1,13 @@
-// Package secret keeps passwords from being seen and from being used more than
-// is safe: a Secret does not print, and a Keyring asks for each password once,
-// when the first host wants it, and lets one host try it before any other does.
+// Package secret keeps passwords from being seen, from being used more than is
+// safe, and from going where they do not belong: a Secret does not print, and a
+// Keyring asks for each password once, when the first host wants it, lets one host
+// try it before any other does, and gives it to the hosts of one group only. Whose
+// secret a host gets is for the caller to say, never for the host: Question.Check
+// compares what it asks for with that.
 //
-// What a host echoes all the same is blotted out on its way: Keyring.Mask does
-// it for a line that the operator reads, and a Masker for what goes into a
-// file of a run, where no piece of a secret may stand either, however the host
-// has wrapped it.
+// What hosts print of a secret all the same is redacted on its way to the operator
+// and into files: Keyring.Mask does it for a text, a Masker for a stream. Whole
+// secrets go, however they are wrapped and escaped, and nothing else.
 package secret
 
 import "fmt"

@@ -1,197 +1,154 @@
 package secret
 
-import "slices"
-
 // screen follows what a terminal is sent and sees it in several ways at once.
-// However the host has wrapped or redrawn an echo, one of the views shows it in
+// However the host has wrapped or redrawn a secret, one of the views shows it in
 // one piece.
 type screen struct {
+	hidden *hidden
 	escape escape
 	views  []view
 	at     int64 // how many bytes there were
 }
 
 // newScreen returns a screen to which nothing was sent.
-func newScreen() *screen {
-	return &screen{views: []view{
-		{literal: true},
+func newScreen(h *hidden) *screen {
+	return &screen{hidden: h, views: []view{
+		{raw: true},
 		{},
 		{unspaced: true},
 		{erased: true},
 		{unspaced: true, erased: true},
-		{erased: true, undoubled: true},
-		{unspaced: true, erased: true, undoubled: true},
+		{raw: true, unescaped: true},
+		{unescaped: true},
 	}}
 }
 
 // view is one way to read what was sent: the characters, without control
 // characters and escape sequences, as they follow one another.
 type view struct {
-	literal  bool // what is in escape sequences counts as characters too
+	raw      bool // all that was sent counts as characters
 	unspaced bool // spaces beside controls do not count: readline wraps by " \r"
 	erased   bool // a backspace takes back the character before it
-	// undoubled: a character that is sent twice counts once, as where both the
-	// host and a program on the way echo.
-	undoubled bool
+	// unescaped: a backslash before punctuation or a space does not count, as shells
+	// and JSON have them.
+	unescaped bool
 
 	cells []cell // the last of the characters
 	bare  bool   // unspaced: since the last character came nothing but controls and spaces
 }
 
-// cell is a character, and how many bytes were sent before it.
+// cell is a character, how many bytes were sent before it, and the state of
+// hidden after it.
 type cell struct {
-	char byte
-	at   int64
+	at    int64
+	from  int64 // where the backslash is that escapes it, or at
+	state int32
+	char  byte
 }
 
-// A view keeps between deepest and twice as many characters: as far back a
-// backspace is followed.
-const deepest = 64
+const (
+	// deepest is as far back as a backspace is followed.
+	deepest = 64
+	// slack is how many characters may be typed and erased again within a secret
+	// without its beginning being seen.
+	slack = 8
+)
 
-// put takes the byte that comes next. If a piece of a secret ends with it,
-// mark, which may be nil, is told which bytes the piece is: those from first to
-// last.
-func (s *screen) put(h *hidden, b byte, mark func(first, last int64)) {
+// put takes the byte that comes next. If a secret ends with it, found gets the
+// secret's cells.
+func (s *screen) put(b byte, found func(secret []cell)) {
 	after, shown := s.escape.next(b)
 	s.escape = after
-	ends := mark != nil && h.ends[b]
 	for i := range s.views {
 		v := &s.views[i]
-		if v.takes(b, shown) {
-			v.push(b, s.at)
-			if !ends {
-				continue
+		switch {
+		case v.raw || shown:
+			if n := v.push(s.hidden, b, s.at); n > 0 {
+				found(v.cells[max(0, len(v.cells)-n):])
 			}
-			if p, is := v.ended(h); is {
-				v.mark(p, mark)
-			}
-		} else if !shown {
+		default:
 			v.control(b)
 		}
 	}
 	s.at++
 }
 
-// completes reports whether b would complete a piece of a secret.
-func (s *screen) completes(h *hidden, b byte) bool {
-	if !h.ends[b] {
-		return false
-	}
-	_, shown := s.escape.next(b)
+// learn has the screen look for more secrets, of which a part may have come.
+func (s *screen) learn(h *hidden) {
+	s.hidden = h
 	for i := range s.views {
-		if v := &s.views[i]; v.takes(b, shown) && v.completes(h, b) {
-			return true
+		state := int32(0)
+		for j := range s.views[i].cells {
+			c := &s.views[i].cells[j]
+			state = *h.to(state, c.char)
+			c.state = state
 		}
 	}
-	return false
 }
 
-// begun returns the first byte of what may become a piece of a secret; when
-// there is none, the number of bytes that there were.
-func (s *screen) begun(h *hidden) int64 {
+// begun returns the first byte of what may become a secret; when there is none,
+// the number of bytes that there were.
+func (s *screen) begun() int64 {
 	first := s.at
 	for i := range s.views {
-		first = min(first, s.views[i].begun(h, first))
+		first = s.views[i].begun(s.hidden, first)
 	}
 	return first
 }
 
-// takes reports whether b counts as a character.
-func (v *view) takes(b byte, shown bool) bool {
-	if v.literal {
-		return !isControl(b)
+// begun returns where the last characters begin that may be the beginning of a
+// secret, or none. Some of the last may yet be erased.
+func (v *view) begun(h *hidden, none int64) int64 {
+	back := 1
+	if v.erased {
+		back = slack
 	}
-	return shown
+	for i := len(v.cells) - 1; i >= 0 && back > 0; i, back = i-1, back-1 {
+		if n := int(h.depth[v.cells[i].state]); n > 0 {
+			none = min(none, v.cells[max(0, i+1-n)].from)
+		}
+		if v.unspaced && v.cells[i].char == ' ' { // which may be no character after all
+			back++
+		}
+		if v.unescaped && v.cells[i].char == '\\' && i == len(v.cells)-1 { // nor this
+			none = min(none, v.cells[i].from)
+			back++
+		}
+	}
+	return none
 }
 
-// before returns the characters that b follows: a wrap's spaces are no longer
-// among them.
-func (v *view) before(b byte) []cell {
-	if v.unspaced && v.bare && b != ' ' {
-		return trimmed(v.cells, ' ')
-	}
-	return v.cells
-}
-
-// trimmed returns cells without those at the end that have char.
-func trimmed(cells []cell, char byte) []cell {
-	for len(cells) > 0 && cells[len(cells)-1].char == char {
+// trimmed returns cells without the spaces at the end.
+func trimmed(cells []cell) []cell {
+	for len(cells) > 0 && cells[len(cells)-1].char == ' ' {
 		cells = cells[:len(cells)-1]
 	}
 	return cells
 }
 
-// last returns as many of the last characters of cells as there is room for, or
-// as there are. Of several that count once it is the first.
-func (v *view) last(cells []cell, room []cell) []cell {
-	n := len(room)
-	for i := len(cells) - 1; i >= 0; i-- {
-		again := v.undoubled && n < len(room) && cells[i].char == room[n].char
-		if !again && n == 0 {
-			break
-		}
-		if !again {
-			n--
-		}
-		room[n] = cells[i]
+// push takes a character, and returns how long the longest secret is that ends
+// with it, or 0.
+func (v *view) push(h *hidden, b byte, at int64) int {
+	if v.unspaced && v.bare && b != ' ' {
+		v.cells = trimmed(v.cells) // a wrap's
 	}
-	return room[n:]
-}
-
-// completes reports whether the last characters and b are a piece of a secret.
-func (v *view) completes(h *hidden, b byte) bool {
-	cells := v.before(b)
-	if v.undoubled {
-		cells = trimmed(cells, b)
-	}
-	var room [piece]cell
-	room[piece-1].char = b
-	return len(v.last(cells, room[:piece-1])) == piece-1 && h.has(room)
-}
-
-// ended returns the last characters if they are a piece of a secret.
-func (v *view) ended(h *hidden) (p [piece]cell, is bool) {
-	is = len(v.last(v.cells, p[:])) == piece && h.has(p)
-	return p, is
-}
-
-// mark marks the piece p. Where a character may have been sent twice, that is
-// all there is from its beginning to the last character.
-func (v *view) mark(p [piece]cell, mark func(first, last int64)) {
-	if v.undoubled {
-		mark(p[0].at, v.cells[len(v.cells)-1].at)
-		return
-	}
-	for _, c := range p {
-		mark(c.at, c.at)
-	}
-}
-
-// begun returns where the last characters begin that may be the beginning of a
-// piece, or none.
-func (v *view) begun(h *hidden, none int64) int64 {
-	cells := v.cells
-	if v.unspaced {
-		cells = trimmed(cells, ' ')
-	}
-	var room [piece - 1]cell
-	last := v.last(cells, room[:])
-	for len(last) > 0 && slices.ContainsFunc(last, func(c cell) bool { return !h.within[c.char] }) {
-		last = last[1:]
-	}
-	if len(last) == 0 {
-		return none
-	}
-	return last[0].at
-}
-
-func (v *view) push(b byte, at int64) {
-	v.cells = v.before(b)
-	if len(v.cells) == 2*deepest {
-		v.cells = v.cells[:copy(v.cells, v.cells[deepest:])]
-	}
-	v.cells = append(v.cells, cell{b, at})
 	v.bare = v.bare && b == ' '
+	from := at
+	if v.unescaped && len(v.cells) > 0 && isPunct(b) {
+		if last := v.cells[len(v.cells)-1]; last.char == '\\' && last.from == last.at {
+			from, v.cells = last.at, v.cells[:len(v.cells)-1]
+		}
+	}
+	if keep := max(deepest, h.longest); len(v.cells) >= 2*keep {
+		v.cells = v.cells[:copy(v.cells, v.cells[len(v.cells)-keep:])]
+	}
+	state := int32(0)
+	if len(v.cells) > 0 {
+		state = v.cells[len(v.cells)-1].state
+	}
+	state = *h.to(state, b)
+	v.cells = append(v.cells, cell{at, from, state, b})
+	return int(h.ends[state])
 }
 
 // control takes a byte that is no character.
@@ -199,10 +156,15 @@ func (v *view) control(b byte) {
 	v.bare = true
 	switch {
 	case b != '\b' && v.unspaced:
-		v.cells = trimmed(v.cells, ' ')
+		v.cells = trimmed(v.cells)
 	case b == '\b' && v.erased && len(v.cells) > 0:
 		v.cells = v.cells[:len(v.cells)-1]
 	}
+}
+
+// isPunct tells whether b is a space or punctuation of ASCII.
+func isPunct(b byte) bool {
+	return b >= ' ' && b < 0x7f && (b < '0' || b > '9') && (b|0x20 < 'a' || b|0x20 > 'z')
 }
 
 func isControl(b byte) bool { return b < ' ' || b == 0x7f }

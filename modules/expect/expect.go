@@ -105,8 +105,8 @@ type Options struct {
 	// then no part of what it said. EchoUnknown asks the stream, if that is an
 	// Echoer.
 	Echo Echo
-	// Mask makes what blots secrets out of what is said, once SendSecret was
-	// called and for the operator's screen; nil leaves them there.
+	// Mask makes what redacts secrets for an operator who has the session; a
+	// script gets everything as it is. nil redacts nothing.
 	Mask func(to io.Writer) Masker
 }
 
@@ -300,13 +300,12 @@ func (s *Session) Send(ctx context.Context, text string) error {
 }
 
 // SendSecret is Send for what nobody may see, and Enter, which is "\r" to those
-// that read from no terminal, in.rlogind for one. Wherever the other end says it
-// again, it is masked, if there is an Options.Mask that knows the secret.
+// that read from no terminal, in.rlogind for one. Where the other end prints it
+// again, a script gets that as it is.
 func (s *Session) SendSecret(ctx context.Context, secret string) error {
 	if strings.ContainsFunc(secret, unicode.IsControl) {
 		return errors.New("the secret has a control character in it, which a terminal would obey")
 	}
-	s.in.mask()
 	return s.Send(ctx, secret+"\r")
 }
 

@@ -36,7 +36,6 @@ type filter struct {
 	escape escapes
 	echoes []echo // that have yet to come
 	held   []byte // the beginning of the first of them, perhaps
-	mask   *mask  // blots out secrets; nil while none was sent
 }
 
 // echo is one that has yet to come.
@@ -82,16 +81,8 @@ func terminalEcho(text string) []byte {
 	return b.Bytes()
 }
 
-// pass appends to out what of raw is said, and may be seen.
+// pass appends to out what of raw is said.
 func (f *filter) pass(out, raw []byte) []byte {
-	if f.mask == nil {
-		return f.unechoed(out, raw)
-	}
-	return f.mask.pass(out, f.unechoed(nil, raw))
-}
-
-// unechoed appends to out what of raw is said.
-func (f *filter) unechoed(out, raw []byte) []byte {
 	if f.strip {
 		raw = f.escape.remove(raw)
 	}
@@ -150,16 +141,13 @@ func (e *echo) cut(text []byte) (said, rest []byte, state echoState) {
 }
 
 // holds tells whether something is held back.
-func (f *filter) holds() bool { return len(f.held) > 0 || f.mask != nil && f.mask.holds() }
+func (f *filter) holds() bool { return len(f.held) > 0 }
 
 // release appends what was held back to out, and waits for no echo any more.
 func (f *filter) release(out []byte) []byte {
 	held := f.held
 	f.held, f.echoes = nil, nil
-	if f.mask == nil {
-		return append(out, held...)
-	}
-	return f.mask.flush(f.mask.pass(out, held))
+	return append(out, held...)
 }
 
 // escapes takes the escape sequences out of a text that comes in pieces

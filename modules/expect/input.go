@@ -54,7 +54,7 @@ type input struct {
 	fresh   int          // how much was stored since news was last called
 	tapped  bool         // what is read goes to tap, as it is, and not to the matcher
 	tap     bytes.Buffer // what drawn has yet to take
-	tapMask *mask        // blots secrets out of it; nil leaves them there
+	tapMask *mask        // redacts secrets in it; nil leaves them there
 	ended   error        // ErrEnd when the stream has, and all that it said is stored
 }
 
@@ -344,15 +344,6 @@ func (in *input) hasEnded() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.ended != nil
-}
-
-// mask has secrets blotted out from now on.
-func (in *input) mask() {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.masker != nil && in.filter.mask == nil {
-		in.filter.mask = newMask(in.masker)
-	}
 }
 
 func signal(c chan struct{}) {

@@ -5,11 +5,10 @@ import (
 	"io"
 )
 
-// mask blots secrets out of a text that comes in pieces.
+// mask redacts secrets in a text that comes in pieces.
 type mask struct {
 	masker Masker
 	passed bytes.Buffer
-	held   int // how many bytes the masker holds back
 }
 
 func newMask(masker func(to io.Writer) Masker) *mask {
@@ -21,7 +20,6 @@ func newMask(masker func(to io.Writer) Masker) *mask {
 // pass appends to out what may be seen of text and what came before.
 func (m *mask) pass(out, text []byte) []byte {
 	m.masker.Write(text) // a buffer never fails
-	m.held += len(text)
 	return m.take(out)
 }
 
@@ -32,11 +30,7 @@ func (m *mask) flush(out []byte) []byte {
 }
 
 func (m *mask) take(out []byte) []byte {
-	m.held -= m.passed.Len()
 	out = append(out, m.passed.Bytes()...)
 	m.passed.Reset()
 	return out
 }
-
-// holds tells whether something is held back.
-func (m *mask) holds() bool { return m.held > 0 }

@@ -17,11 +17,16 @@ func (in *input) openTap() (said []byte, stored int) {
 	}
 	in.pour(nil) // what was held back
 	in.listenIn(0)
-	return in.said.last(), in.waiting.Len()
+	said = in.said.last()
+	if in.tapMask != nil {
+		past := newMask(in.masker)
+		said = past.flush(past.pass(nil, said))
+	}
+	return said, in.waiting.Len()
 }
 
-// pour adds to the tap. Nothing of a secret but its first three characters is
-// in it, since these cannot be held back where somebody types. The caller holds
+// pour adds to the tap. Of a secret that comes character by character only the
+// last is redacted, since they cannot be held back where somebody types. The caller holds
 // in.mu.
 func (in *input) pour(raw []byte) {
 	in.tap.Write(in.filter.release(nil))

@@ -264,7 +264,8 @@ func (b *binding) beginStep(c *luahost.Call, h *Host, name string) (end func(err
 // since a terminal can be stopped.
 func (b *binding) note(c *luahost.Call, h *Host, text string) {
 	c.Wait(c.Name(), 0, func(context.Context) error {
-		b.farm.config.Console.Note(h.name, "%s", text)
+		console := b.farm.config.Console
+		console.Note(h.name, "%s", console.Redact(text, text, h.name)) // a script may say what a host has printed
 		return nil
 	})
 }

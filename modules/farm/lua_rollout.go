@@ -203,7 +203,7 @@ func (b *binding) rolloutFailed(c *luahost.Call, err error) {
 // tellHalt tells the operator how a rollout has left the hosts, where the run
 // ends without the error.
 func (b *binding) tellHalt(e *luahost.Error) {
-	b.farm.config.Console.Note("", "farmrun: %s: %s", e.Message, e.Hint)
+	b.farm.config.Console.Note("", "farmrun: %s: %s", b.farm.config.Console.Redact(e.Message, e.Output, e.Host), e.Hint)
 }
 
 // haltError words why a rollout halted.

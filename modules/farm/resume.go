@@ -54,6 +54,11 @@ func (r *rollout) tell(host, format string, args ...any) {
 	r.farm.config.Console.Note(host, format, args...)
 }
 
+// redacted returns the text of an error about h, without secrets.
+func (r *rollout) redacted(h *Host, err error) string {
+	return r.farm.config.Console.RedactError(alone(gate.Event{Host: h.name, Err: err}), h.name)
+}
+
 // askDone asks the hosts that are done whether they still are, and has those that
 // are not begin anew.
 func (r *rollout) askDone(ctx context.Context) error {
@@ -114,7 +119,7 @@ func (r *rollout) lookAt(ctx context.Context, names []string) {
 		r.tell(h.name, "was %s", wasDoing(was))
 		found, err := r.inspect(ctx, h)
 		if err != nil {
-			found = "nothing could be found out: " + alone(gate.Event{Host: h.name, Err: err})
+			found = "nothing could be found out: " + r.redacted(h, err)
 		}
 		r.tell(h.name, "now: %s", found)
 	}
@@ -137,7 +142,7 @@ func (r *rollout) inspect(ctx context.Context, h *Host) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, gate.DefaultHealthTimeout)
 	defer cancel()
 	if err := r.Healthy(ctx, h); err != nil {
-		return "not healthy: " + alone(gate.Event{Host: h.name, Err: err}), nil
+		return "not healthy: " + r.redacted(h, err), nil
 	}
 	return "healthy", nil
 }

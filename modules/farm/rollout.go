@@ -397,6 +397,16 @@ func (l *rolloutLog) event(e gate.Event) {
 	}
 }
 
-// alone returns what e's error says without the host's name, which stands
-// before the line anyway.
-func alone(e gate.Event) string { return strings.TrimPrefix(e.Err.Error(), e.Host+": ") }
+// alone returns e's error without the host's name, which stands before the line
+// anyway. It is an error, so that the console redacts the host's words in it.
+func alone(e gate.Event) error { return aloneError{e.Err, e.Host} }
+
+type aloneError struct {
+	error
+	host string
+}
+
+func (e aloneError) Error() string { return strings.TrimPrefix(e.error.Error(), e.host+": ") }
+
+// Unwrap returns the error with the name.
+func (e aloneError) Unwrap() error { return e.error }

@@ -137,7 +137,10 @@ func (d *dialogue) said(what, about string) {
 			d.giveUp(err)
 			return
 		}
-		go d.answer(func(ctx context.Context) (secret.Secret, secret.Report, error) { return d.password(ctx) })
+		lecture := string(d.before)
+		go d.answer(func(ctx context.Context) (secret.Secret, secret.Report, error) {
+			return d.password(secret.Asking(ctx, lecture))
+		})
 	case what == asks && d.state == answered:
 		d.asksAgain()
 	case what == runs && (d.state == silent || d.state == answered):
