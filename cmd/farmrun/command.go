@@ -25,7 +25,7 @@ func commandJob(f flags, sets []string) (job, error) {
 	}
 	order := luahost.Module{Name: "command", Values: map[string]any{
 		"line": f.command, "sets": sets, "dir": luahost.OrNil(f.dir), "timeout": luahost.OrNil(f.timeout),
-		"keep_going": f.keep, "serial": f.serial, "parallel": luahost.OrNil(f.parallel), "site": find.hasSite(),
+		"keep_going": f.keep, "serial": f.serial, "parallel": luahost.OrNil(f.parallel), "site": find.hasSite(), "raw": f.raw,
 	}}
 	return script{flags: f, name: "-c", source: commandSource, path: commandPath, find: find, extra: func(*world) luahost.Module { return order }}, nil
 }

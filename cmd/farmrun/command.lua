@@ -3,7 +3,10 @@
 local farm, command = require "farm", require "command"
 if command.site then require "site" end
 
-farm.each(farm.hosts(command.sets), {
+local hosts = farm.hosts(command.sets)
+if command.raw and #hosts ~= 1 then require "cli".usage_error("--raw takes one host, not " .. #hosts) end
+
+farm.each(hosts, {
   timeout    = "24h", -- the command has its own
   parallel   = command.serial and 1 or command.parallel,
   on_failure = command.serial and not command.keep_going and "stop" or nil,

@@ -65,6 +65,8 @@ type flags struct {
 	options  []string
 	plain    bool
 	json     bool
+	raw      bool
+	askFor   string // --password-command
 	help     bool
 	version  bool
 
@@ -94,6 +96,8 @@ func (f *flags) set() *pflag.FlagSet {
 	set.StringArrayVarP(&f.options, "option", "o", nil, "an ssh_config option for all hosts: -o Port=2222")
 	set.BoolVarP(&f.yes, "yes", "y", false, "answer yes to what a script asks to confirm, and stop where a step fails")
 	set.BoolVar(&f.json, "json", false, "what happens as JSON, an object a line: farmrun help json")
+	set.BoolVar(&f.raw, "raw", false, "with -c: one host's standard output, byte for byte, and not to a terminal")
+	set.StringVar(&f.askFor, "password-command", "", "take passwords from this command instead of asking: farmrun help passwords")
 	set.BoolVar(&f.plain, "plain", false, "on a terminal, too, a line for each event and no colours")
 	set.BoolVarP(&f.help, "help", "h", false, "show this help")
 	set.BoolVar(&f.version, "version", false, "show the version")
@@ -179,10 +183,13 @@ func (f flags) check(set *pflag.FlagSet) error {
 	if set.Changed("lua") && strings.TrimSpace(f.line) == "" {
 		return usageError("the Lua of -e is empty")
 	}
-	for _, name := range []string{"dir", "keep-going", "serial", "parallel", "timeout"} {
+	for _, name := range []string{"dir", "keep-going", "serial", "parallel", "timeout", "raw"} {
 		if set.Changed(name) && f.command == "" {
 			return usageError("--%s goes with -c", name)
 		}
+	}
+	if f.raw && f.json {
+		return usageError("--raw and --json do not go together")
 	}
 	if f.serial && f.parallel > 1 {
 		return usageError("--serial and --parallel do not go together")

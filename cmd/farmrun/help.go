@@ -36,6 +36,8 @@ func helpJob(f flags, args []string) (job, error) {
 		return nil, usageError("farmrun help takes one name")
 	case args[0] == "json":
 		return say(jsonHelp), nil
+	case args[0] == "passwords":
+		return say(passwordsHelp), nil
 	}
 	if c, ok := commands()[args[0]]; ok {
 		return say(c.text(f)), nil

@@ -2,8 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"os/exec"
 	"strings"
+	"time"
 
 	"farmrun/luahost/console"
 	"farmrun/luahost/secret"
@@ -13,6 +18,9 @@ import (
 
 // askPassword is secret.Keyring.Ask.
 func (w *world) askPassword(ctx context.Context, account string) (secret.Secret, error) {
+	if w.flags.askFor != "" {
+		return w.commanded(ctx, "password", account)
+	}
 	question := fmt.Sprintf("Password for %s: ", account)
 	if host := secret.HostOf(ctx); host != "" {
 		question = w.asks(ctx, host, account) + question
@@ -36,6 +44,9 @@ func (w *world) asks(ctx context.Context, host, account string) string {
 
 // askPassphrase is secret.Keyring.AskPassphrase.
 func (w *world) askPassphrase(ctx context.Context, path string) (secret.Secret, error) {
+	if w.flags.askFor != "" {
+		return w.commanded(ctx, "passphrase", path)
+	}
 	return w.operator.Secret(ctx, "Passphrase for "+path+": ")
 }
 
@@ -48,6 +59,61 @@ func (w *world) askOnce(ctx context.Context, echo bool) (secret.Secret, error) {
 	}
 	answer, err := w.operator.Ask(ctx, question)
 	return secret.New(answer), err
+}
+
+// passwordsHelp is what "farmrun help passwords" says.
+const passwordsHelp = `farmrun asks for a password on the terminal when a host first wants it, once for
+each user and for each password_group of the site file. Where there is no
+terminal, or to take passwords from a store, name a command:
+
+  farmrun --password-command 'pass show "farm/$FARMRUN_ACCOUNT"' cutover 2000-09-19
+
+/bin/sh runs it on this machine, once for each secret, and the first line that it
+prints is the secret. It finds in its environment
+
+  FARMRUN_SECRET   "password", or "passphrase" for that of a key
+  FARMRUN_ACCOUNT  the user, a CVS account such as rel@dev:/cvsroot, or the path
+                   of the key
+  FARMRUN_HOST     the host that asks first, if one does
+  FARMRUN_GROUP    its password_group, or ""
+
+farmrun chooses the account, never the host. A command that fails, or prints
+nothing, is an error of kind "login". What a host asks besides its password, such
+as a code, needs a terminal.
+`
+
+// mostOfSecret is more than any password is long.
+const mostOfSecret = 64 << 10
+
+// commanded gets a secret from --password-command. Its environment has no secret
+// in it, and neither have its arguments.
+func (w *world) commanded(ctx context.Context, kind, account string) (secret.Secret, error) {
+	defer w.out.Hold()() // it may ask on the terminal itself
+	host := secret.HostOf(ctx)
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", w.flags.askFor)
+	cmd.Env = append(os.Environ(), "FARMRUN_SECRET="+kind, "FARMRUN_ACCOUNT="+account,
+		"FARMRUN_HOST="+host, "FARMRUN_GROUP="+w.keyring.Group(host))
+	cmd.Stderr, cmd.WaitDelay = os.Stderr, time.Second
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return secret.Secret{}, err
+	}
+	text, err := io.ReadAll(io.LimitReader(out, mostOfSecret))
+	err = errors.Join(err, cmd.Wait())
+	line, _, _ := strings.Cut(string(text), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	switch {
+	case ctx.Err() != nil:
+		return secret.Secret{}, context.Cause(ctx)
+	case err != nil:
+		return secret.Secret{}, fmt.Errorf("--password-command: %w", err)
+	case line == "":
+		return secret.Secret{}, errors.New("--password-command printed nothing")
+	}
+	return secret.New(line), nil
 }
 
 // askNewPassword is secret.Keyring.AskNew.

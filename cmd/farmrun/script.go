@@ -26,6 +26,10 @@ type script struct {
 
 // run makes the farm, runs the script, and logs out everywhere.
 func (s script) run(ctx context.Context, out *console.Console) (err error) {
+	if s.flags.raw && out.OutTerminal {
+		return usageError("--raw does not write to a terminal, which would obey what the host prints: send it to a file or a pipe")
+	}
+	out.Raw = s.flags.raw
 	w := newWorld(s.flags, s.name, out)
 	defer w.close()
 	w.hasSite = s.find.hasSite

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"farmrun/luahost/asciicast"
 	"farmrun/testdata/need"
 )
 
@@ -153,6 +154,30 @@ func TestInABrowser(t *testing.T) {
 			}
 			if strings.Join(l.Button, "; ") != "Play, 1.0s; Stop; Play, 1.0s" {
 				t.Errorf("its button: %q", l.Button)
+			}
+		})
+	}
+}
+
+// TestRecordingsOfHostsThatTrickle: what a browser has to do for a recording grows
+// with its length, whatever moves the cursor in it.
+func TestRecordingsOfHostsThatTrickle(t *testing.T) {
+	for name, test := range map[string]struct{ said, shown string }{
+		"backspaces":       {strings.Repeat("a", 30_000) + strings.Repeat("\b", 30_000) + "b\n", "b" + strings.Repeat("a", 29_999) + "\n"},
+		"carriage returns": {strings.Repeat("a", 100_000) + strings.Repeat("\rb", 15_000) + "\n", "b" + strings.Repeat("a", 99_999) + "\n"},
+		"corrected":        {"lx\bs\b\bcd\n", "cd\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			source := sample()
+			source.Recordings = func(host string) []Recording {
+				if host != "web2" {
+					return nil
+				}
+				return []Recording{{Name: host, Events: []asciicast.Event{{Kind: asciicast.Output, Text: test.said}}}}
+			}
+			if l := lookAt(t, write(t, source), 1200); l.Played != test.shown {
+				t.Errorf("it shows %d bytes, not %d: %.100q", len(l.Played), len(test.shown), l.Played)
 			}
 		})
 	}
