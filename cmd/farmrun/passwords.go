@@ -88,7 +88,7 @@ const mostOfSecret = 64 << 10
 // commanded gets a secret from --password-command. Its environment has no secret
 // in it, and neither have its arguments.
 func (w *world) commanded(ctx context.Context, kind, account string) (secret.Secret, error) {
-	defer w.out.Hold()() // it may ask on the terminal itself
+	defer w.out.Hold(ctx)() // it may ask on the terminal itself
 	host := secret.HostOf(ctx)
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", w.flags.askFor)
 	cmd.Env = append(os.Environ(), "FARMRUN_SECRET="+kind, "FARMRUN_ACCOUNT="+account,

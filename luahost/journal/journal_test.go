@@ -272,7 +272,7 @@ func TestAJournalThatIsRemoved(t *testing.T) {
 			if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			f, err := journal.Create(path, journal.Mask{})
+			f, err := journal.Create(path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
