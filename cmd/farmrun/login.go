@@ -104,8 +104,8 @@ func (w *world) sshOptions(l farm.Login) ssh.Options {
 	for name, value := range l.Options {
 		opts.Set = append(opts.Set, name+"="+value)
 	}
-	if l.Address != "" {
-		opts.Set = append(opts.Set, "HostName="+l.Address)
+	if l.Address != "" { // which has no tokens, but an IPv6 address may have a zone
+		opts.Set = append(opts.Set, "HostName="+strings.ReplaceAll(l.Address, "%", "%%"))
 	}
 	return opts
 }

@@ -16,15 +16,15 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
 // isNameByte tells whether c may be in the name of a host or group. A colon
-// may because of IPv6 addresses.
+// may because of IPv6 addresses, and a "%" because of their zones.
 func isNameByte(c byte) bool {
-	return isLetter(c) || isDigit(c) || strings.IndexByte("._-:", c) >= 0
+	return isLetter(c) || isDigit(c) || strings.IndexByte("._-:%", c) >= 0
 }
 
 // invalid says why name cannot be a host's; "" if it can. A host's name goes to
 // ssh as a word, into file names and onto the terminal, so it has to be plain:
 // letters, digits, "_", "-" and dots that part them, beginning with none of the
-// latter two; or an IP address.
+// latter two; or an IP address, an IPv6 one with its zone.
 func invalid(name string) string {
 	if name == "" {
 		return "it is empty"
@@ -42,6 +42,9 @@ func invalid(name string) string {
 			return "a ':' is only in IPv6 addresses; the port is said in the site file, or in ssh's configuration"
 		}
 		return ""
+	}
+	if strings.Contains(name, "%") {
+		return "a '%' is only in IPv6 addresses, before the zone"
 	}
 	return invalidLabels(name)
 }
