@@ -6,7 +6,8 @@
 //	settings, err := config.Settings(ctx, "webserv1", sshconfig.Override{})
 //
 // It follows ssh_config(5): Host, Match and Include, the first value wins,
-// some options gather values, tokens such as %h and ${VAR} are expanded. What
+// some options gather values, tokens such as %h and ${VAR} are expanded. To
+// Match a host looks as in "ssh HOST": a shell, with no command. What
 // ssh would refuse is refused, with the file and the line. Options that only
 // matter to a terminal or to features that farmrun has not are read over.
 package sshconfig
@@ -17,6 +18,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -49,7 +51,9 @@ type Config struct {
 	user   string
 	local  string // the name of this machine
 	lookup func(ctx context.Context, host string) ([]string, error)
-	execs  sync.Map // of Match exec: the command -> *verdict
+	// addresses returns those of this machine; it is asked once.
+	addresses func() ([]netip.Addr, error)
+	execs     sync.Map // of Match exec: the command -> *verdict
 }
 
 // file is one configuration file, cut into blocks.
@@ -103,7 +107,7 @@ func (e *Error) Error() string {
 // Load reads and parses the files. Its errors are those of ssh: an *Error
 // names the file and the line.
 func Load(from Sources) (*Config, error) {
-	c := &Config{home: from.Home, user: from.User, lookup: net.DefaultResolver.LookupHost}
+	c := &Config{home: from.Home, user: from.User, lookup: net.DefaultResolver.LookupHost, addresses: sync.OnceValues(ownAddresses)}
 	if err := c.whereWeAre(); err != nil {
 		return nil, err
 	}
@@ -208,11 +212,13 @@ type evaluation struct {
 	host      string // the name that Host lines see
 	final     bool
 	wantFinal bool
+	login     string              // the user that the caller named, in whose name no token is expanded
 	got       map[string][]string // the first value of an option, or all of those that gather
 }
 
 func (e *evaluation) override(over Override) error {
 	if over.User != "" {
+		e.login = over.User
 		e.got["user"] = []string{over.User}
 	}
 	if over.Port != 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"farmrun/testdata/need"
 )
 
 func load(t testing.TB, text string) *Config {
@@ -70,6 +73,98 @@ func TestWritableByOthers(t *testing.T) {
 	}
 	if _, err := Load(Sources{Home: home}); err == nil || !strings.Contains(err.Error(), "Bad owner or permissions") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestGroupMayWrite has an included file that its group may write to, which ssh
+// lets pass if the group is the user's own, at least on Debian.
+func TestGroupMayWrite(t *testing.T) {
+	need.Program(t, "ssh") // to compare with
+	need.Root(t)           // to give a file away
+	for _, gid := range []int{0, 1, 100} {
+		home := t.TempDir()
+		write(t, home, "config", "Include DIR/more\n")
+		write(t, home, "more", "Port 7\n")
+		more := filepath.Join(home, "more")
+		for _, err := range []error{os.Chown(more, 0, gid), os.Chmod(more, 0o664)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, want := sshG(t, "-F", filepath.Join(home, "config"), "h")
+		_, err := Load(Sources{File: filepath.Join(home, "config")})
+		if (err == nil) != (want == nil) {
+			t.Errorf("group %d: got %v, ssh has %v", gid, err, want)
+		}
+		if err != nil && !strings.Contains(err.Error(), "chmod go-w "+more) {
+			t.Errorf("group %d: %v has no remedy", gid, err)
+		}
+	}
+}
+
+// TestMatchOfOpenSSH10 has the conditions that OpenSSH 9.2 does not know yet.
+func TestMatchOfOpenSSH10(t *testing.T) {
+	for _, x := range []struct {
+		match, config string
+		holds         bool
+	}{
+		{match: "tagged prod", config: "Tag prod\n", holds: true},
+		{match: "tagged pr*,!prod", config: "Tag prod\n"},
+		{match: "tagged prod", config: "Tag dev\nTag prod\n"},
+		{match: `tagged ""`, holds: true},
+		{match: "tagged *"},
+		{match: "!tagged prod", holds: true},
+		{match: "localnetwork 192.0.2.0/24", holds: true},
+		{match: "localnetwork 10.0.0.0/8,2001:db8::/32", holds: true},
+		{match: "localnetwork 192.0.2.7", holds: true},
+		{match: "localnetwork 192.0.2.8"},
+		{match: "version OpenSSH_1?.*", holds: true},
+		{match: "version OpenSSH_9.*"},
+		{match: "sessiontype shell", holds: true},
+		{match: "sessiontype exec,subsystem"},
+		{match: "sessiontype none", config: "SessionType none\n", holds: true},
+		{match: "command rsync*"},
+		{match: `command ""`, holds: true},
+		{match: "command *"},
+	} {
+		c := load(t, x.config+"Match "+x.match+" # a comment\n Port 7\n")
+		c.addresses = func() ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7")}, nil
+		}
+		s, err := c.Settings(context.Background(), "h", Override{})
+		if err != nil || (s.Port == 7) != x.holds {
+			t.Errorf("Match %s: %v, %v", x.match, s.Port, err)
+		}
+	}
+	for _, match := range []string{"tagged", "command # none", "localnetwork 192.0.2.1/24", "localnetwork here", "version"} {
+		name := filepath.Join(t.TempDir(), "config")
+		write(t, filepath.Dir(name), "config", "Match "+match+"\n")
+		if _, err := Load(Sources{File: name}); err == nil {
+			t.Errorf("Match %s is no error", match)
+		}
+	}
+}
+
+// TestTokensInNames has tokens in User, as OpenSSH 10 has them, and in ProxyJump.
+func TestTokensInNames(t *testing.T) {
+	t.Setenv("TEAM", "blue")
+	c := load(t, "Host a\n User %n-${TEAM}\n ProxyJump %r@%n-gw:22,%h-gw\nHost b\n HostName b.example\n ProxyJump fe80::1%%lo\nHost bad\n User %r\nHost worse\n ProxyJump %k-gw\n")
+	for host, want := range map[string]string{
+		"a": "a-blue a-blue@a-gw:22,a-gw", "b": "me [fe80::1%lo]", "x%n@b": "x%n [fe80::1%lo]",
+		"bad": "User of bad: unknown key %r", "worse": "ProxyJump of worse: unknown key %k",
+	} {
+		s, err := c.Settings(context.Background(), host, Override{})
+		hops := make([]string, len(s.ProxyJump))
+		for i, h := range s.ProxyJump {
+			hops[i] = h.String()
+		}
+		got := s.User + " " + strings.Join(hops, ",")
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", host, got, want)
+		}
 	}
 }
 

@@ -48,7 +48,9 @@ var checks = map[string]func(*line) error{
 	"revokedhostkeys":              word,
 	"serveralivecountmax":          number,
 	"serveraliveinterval":          duration,
+	"sessiontype":                  oneOf("none", "subsystem", "default"),
 	"stricthostkeychecking":        oneOf("true", "false", "yes", "no", "ask", "off", "accept-new"),
+	"tag":                          word,
 	"user":                         word,
 	"userknownhostsfile":           files,
 
@@ -76,8 +78,8 @@ var checks = map[string]func(*line) error{
 	"protocolkeepalives": nil, "pubkeyacceptedalgorithms": nil, "pubkeyacceptedkeytypes": nil,
 	"refuseconnection": nil, "rekeylimit": nil, "remotecommand": nil, "requesttty": nil,
 	"requiredrsasize": nil, "rsaminsize": nil, "securitykeyprovider": nil, "sendenv": nil,
-	"sessiontype": nil, "setenv": nil, "setuptimeout": nil, "stdinnull": nil,
-	"streamlocalbindmask": nil, "syslogfacility": nil, "tag": nil, "tunnel": nil,
+	"setenv": nil, "setuptimeout": nil, "stdinnull": nil,
+	"streamlocalbindmask": nil, "syslogfacility": nil, "tunnel": nil,
 	"tunneldevice": nil, "updatehostkeys": nil, "verifyhostkeydns": nil,
 	"versionaddendum": nil, "warnweakcrypto": nil, "xauthlocation": nil,
 }

@@ -2,8 +2,11 @@ package sshconfig
 
 import (
 	"context"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +42,14 @@ func parseMatch(l *line) ([]criterion, error) {
 		case "host", "originalhost", "user", "localuser", "exec":
 			if c.arg, rest = cutOld(rest); c.arg == "" || c.arg[0] == '#' {
 				return nil, l.errorf("Missing Match criteria for %s", c.name)
+			}
+		case "command", "localnetwork", "sessiontype", "tagged", "version":
+			left := rest
+			if c.arg, rest = cutOld(rest); left == "" || left[0] == '#' {
+				return nil, l.errorf("Missing Match criteria for %s", c.name)
+			}
+			if c.name == "localnetwork" && !areNetworks(c.arg) {
+				return nil, l.errorf("Invalid network list %q", c.arg)
 			}
 		default:
 			return nil, l.errorf("Unsupported Match attribute %s", word)
@@ -110,9 +121,87 @@ func (e *evaluation) fulfils(c criterion, so bool) (bool, error) {
 			return false, c.line.errorf("%v", err)
 		}
 		return e.config.succeeds(e.ctx, command)
+	case "command":
+		return matchOptional("", c.arg), nil
+	case "sessiontype":
+		return matchList(e.sessionType(), c.arg, false) > 0, nil
+	case "tagged":
+		return matchOptional(e.first("tag", ""), c.arg), nil
+	case "version":
+		return matchList(release, c.arg, false) > 0, nil
+	case "localnetwork":
+		return e.onNetwork(c.arg)
 	}
 	host, err := e.hostName()
 	return matchList(strings.ToLower(host), c.arg, true) > 0, err
+}
+
+// release is the version of ssh whose configuration is understood here.
+const release = "OpenSSH_10.0p2"
+
+// sessionType is the kind of session that ssh would open without a command.
+func (e *evaluation) sessionType() string {
+	if kind := strings.ToLower(e.first("sessiontype", "default")); kind != "default" {
+		return kind
+	}
+	return "shell"
+}
+
+// matchOptional matches something that need not be there: an empty list of
+// patterns stands for nothing.
+func matchOptional(s, list string) bool {
+	if s == "" {
+		return list == ""
+	}
+	return matchList(s, list, false) > 0
+}
+
+// areNetworks tells whether list has networks as ssh reads them: each with no
+// bit set beyond its length.
+func areNetworks(list string) bool {
+	for text := range strings.SplitSeq(list, ",") {
+		if n, err := network(text); err != nil || n != n.Masked() {
+			return false
+		}
+	}
+	return true
+}
+
+func network(text string) (netip.Prefix, error) {
+	if strings.Contains(text, "/") {
+		return netip.ParsePrefix(text)
+	}
+	addr, err := netip.ParseAddr(text)
+	return netip.PrefixFrom(addr, addr.BitLen()), err
+}
+
+// onNetwork tells whether this machine has an address in one of the networks.
+func (e *evaluation) onNetwork(list string) (bool, error) {
+	addrs, err := e.config.addresses()
+	for text := range strings.SplitSeq(list, ",") {
+		n, _ := network(text)
+		if slices.ContainsFunc(addrs, n.Contains) {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// ownAddresses returns the addresses of the network interfaces that are up.
+func ownAddresses() (addrs []netip.Addr, err error) {
+	interfaces, err := net.Interfaces()
+	for _, i := range interfaces {
+		if i.Flags&net.FlagUp == 0 {
+			continue
+		}
+		prefixes, _ := i.Addrs()
+		for _, p := range prefixes {
+			if n, err := netip.ParsePrefix(p.String()); err == nil {
+				addrs = append(addrs, n.Addr())
+			}
+		}
+	}
+	return addrs, err
 }
 
 // verdict is what a command of Match exec said. It is asked once: a farm's

@@ -51,8 +51,11 @@ func checkOwner(name string) error {
 	if err != nil {
 		return err
 	}
-	if !ownerIsTrusted(info) || info.Mode().Perm()&0o022 != 0 {
-		return &Error{File: name, Text: "Bad owner or permissions"}
+	switch mode := info.Mode().Perm(); {
+	case !ownerIsTrusted(info):
+		return &Error{File: name, Text: "Bad owner or permissions: it belongs to another user"}
+	case mode&0o002 != 0, mode&0o020 != 0 && !groupIsOwn(info):
+		return &Error{File: name, Text: fmt.Sprintf("Bad owner or permissions: others may write to it (mode %04o); take that away with: chmod go-w %s", mode, name)}
 	}
 	return nil
 }

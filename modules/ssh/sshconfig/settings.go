@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,7 +66,7 @@ func (s Settings) IsSet(option string) bool { return s.got[slotOf(option)] != ni
 func (s Settings) Path(text string) (string, error) { return s.tokens.path(text) }
 
 // Command returns ProxyCommand with its tokens expanded.
-func (s Settings) Command() (string, error) { return s.tokens.percent(s.ProxyCommand, "hnpr") }
+func (s Settings) Command() (string, error) { return s.tokens.percent(s.ProxyCommand, proxyTokens) }
 
 // Addr returns HostName and Port as net.Dial takes them.
 func (s Settings) Addr() string { return net.JoinHostPort(s.HostName, strconv.Itoa(s.Port)) }
@@ -208,7 +209,7 @@ func (e *evaluation) hostName() (string, error) {
 	if err != nil {
 		return "", &Error{Text: fmt.Sprintf("HostName of %s: %v", e.asked, err)}
 	}
-	if net.ParseIP(name) == nil {
+	if _, err := netip.ParseAddr(name); err != nil {
 		name = strings.ToLower(name)
 	}
 	return name, nil
@@ -242,12 +243,30 @@ func (e *evaluation) tokens() (*tokens, error) {
 	return t, nil
 }
 
+// expandUser expands the tokens in User (OpenSSH 10), but for those that have the
+// user in them.
+func (e *evaluation) expandUser(t *tokens) (err error) {
+	if e.login != "" {
+		return nil
+	}
+	if t.user, err = t.percent(t.user, "Ldhijklnpu"); err == nil {
+		t.user, err = dollar(t.user)
+	}
+	if err != nil {
+		return &Error{Text: fmt.Sprintf("User of %s: %v", e.asked, err)}
+	}
+	return nil
+}
+
 func (e *evaluation) portNumber() int { return portNumber(e.first("port", "22")) }
 
 // settings makes Settings of what was gathered.
 func (e *evaluation) settings() (Settings, error) {
 	t, err := e.tokens()
 	if err != nil {
+		return Settings{}, err
+	}
+	if err := e.expandUser(t); err != nil {
 		return Settings{}, err
 	}
 	s := Settings{
@@ -389,7 +408,11 @@ func (e *evaluation) proxy(s *Settings) error {
 		return nil
 	}
 	for text := range strings.SplitSeq(proxy[1], ",") {
-		hop, err := ParseHop(text)
+		text, err := s.tokens.percent(text, proxyTokens)
+		hop := Hop{}
+		if err == nil {
+			hop, err = ParseHop(text)
+		}
 		if err != nil {
 			return &Error{Text: fmt.Sprintf("ProxyJump of %s: %v", e.asked, err)}
 		}

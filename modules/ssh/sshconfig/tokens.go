@@ -22,6 +22,9 @@ type tokens struct {
 // anywhere are the tokens that hold wherever paths are written.
 const anywhere = "CLdhijklnpru"
 
+// proxyTokens are those of ProxyCommand and ProxyJump.
+const proxyTokens = "hnpr"
+
 // percent expands the tokens of text that are among allowed.
 func (t *tokens) percent(text, allowed string) (string, error) {
 	var b strings.Builder
