@@ -63,7 +63,7 @@ func (s script) run(ctx context.Context, out *console.Console) (err error) {
 	if exit, ok := errors.AsType[*luahost.ExitRequest](err); ok && exit.Code == allWell {
 		err = nil
 	}
-	if err == nil && s.flags.dryRun {
+	if err == nil && s.flags.dryRun && !s.find.example { // no help
 		note(out, "this was a dry run: nothing was changed on the hosts")
 	}
 	return err

@@ -64,7 +64,7 @@ func (r *run) timeUp(why error) *Error {
 //
 // What is left then is named in the error.
 func (r *run) stop(why error, began time.Time) error {
-	if r.hasEnded() {
+	if r.hasEnded() && r.passing.Load() == 0 {
 		return r.leave()
 	}
 	left, sure := r.linger(began)

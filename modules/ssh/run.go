@@ -103,6 +103,8 @@ type run struct {
 	failed   error         // why it could not
 	given    atomic.Bool   // up: do not start the command any more
 	copied   chan struct{} // closed when all output is read
+	passing  atomic.Int32  // how many writers of output are at work
+	heard    atomic.Int64  // when output was last passed on, in ns after asked
 	ending   atomic.Bool   // the sweep is at work
 	drain    chan struct{} // closed when what has piled up meanwhile may be read
 
@@ -160,7 +162,10 @@ func (r *run) copyOut(to io.Writer, from io.Reader) {
 	buf := make([]byte, least)
 	for patience := 8 * most; ; {
 		n, err := from.Read(buf)
+		r.passing.Add(1)
 		to.Write(buf[:n])
+		r.heard.Store(int64(time.Since(r.asked)))
+		r.passing.Add(-1)
 		if err != nil {
 			return
 		}
@@ -197,6 +202,10 @@ func (r *run) wait() error {
 				held = time.After(r.client.waits.held)
 			}
 		case <-held:
+			if left := r.client.waits.held - r.silence(); left > 0 { // a slow line still brings some
+				held = time.After(left)
+				continue
+			}
 			return r.leave()
 		case <-r.ctx.Done():
 			return r.stop(context.Cause(r.ctx), time.Now())
@@ -228,7 +237,18 @@ func (r *run) leave() error {
 	r.stdout.shut(r.client.waits.moment)
 	r.stderr.shut(r.client.waits.moment)
 	go ssh.DiscardRequests(r.requests)
+	if !isDone(r.begun) {
+		return r.notRun()
+	}
 	return nil
+}
+
+// silence is for how long the command has printed nothing, although somebody reads.
+func (r *run) silence() time.Duration {
+	if r.passing.Load() > 0 { // a writer of the caller's may block
+		return 0
+	}
+	return time.Since(r.asked) - time.Duration(r.heard.Load())
 }
 
 // note takes how the command ended from the host's requests (RFC 4254, 6.10).

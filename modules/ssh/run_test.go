@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,7 @@ func TestHeldOpen(t *testing.T) {
 				if h.Command == "exec /bin/sh -s" {
 					t.Error("it is swept")
 				}
+				h.Begin(os.Getpid())
 				h.Held = ctx.Done()
 				return 0
 			}})

@@ -177,10 +177,11 @@ func quick(_ context.Context, x *sshserver.Exec) int {
 
 // keyring has one password and counts how often it was asked for.
 func keyring(password string, asked *int) *secret.Keyring {
-	return &secret.Keyring{Ask: func(context.Context, string) (secret.Secret, error) {
+	ask := func(context.Context, string) (secret.Secret, error) {
 		*asked++
 		return secret.New(password), nil
-	}}
+	}
+	return &secret.Keyring{Ask: ask, AskPassphrase: ask}
 }
 
 func pemText(b *pem.Block) []byte { return pem.EncodeToMemory(b) }

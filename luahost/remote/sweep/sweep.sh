@@ -6,7 +6,8 @@
 # line "PID USER COMMAND" for each process that is left, and "done".
 #
 # procs lists all processes, as Linux has them or as "pid ppid pgid sid"; ours
-# picks those that belong to $P, and that were seen to before; look keeps them
+# picks those that belong to $P, and that were seen to before, parents before their
+# children, or a shell would go on to its next command; look keeps them
 # in $left, or makes do with the process group where they cannot be listed; put
 # sends them a signal, by sudo to those of other users, and keeps in $foreign those
 # that it may not send it to. What follows is SIGTERM, a wait, SIGKILL, and a list
@@ -37,7 +38,11 @@ ours() {
 					in_[p] = 1; more = 1
 				}
 			} while (more)
-			for (p in in_) printf " %s", p
+			for (p in in_) {
+				for (q = parent[p]; q in in_ && depth[p] < 99; q = parent[q]) depth[p]++
+				if (depth[p] > deepest) deepest = depth[p]
+			}
+			for (d = 0; d <= deepest; d++) for (p in in_) if (depth[p] + 0 == d) printf " %s", p
 		}' 2>/dev/null
 }
 nap() { sleep "$1" 2>/dev/null || sleep 1; }
