@@ -36,7 +36,7 @@ var Differences = []Difference{
 	{"Metamethods", "`__newindex` is called for a key that is nil or NaN, too. `__unm` gets its operand once. " +
 		"All but `__index` and `__newindex` have to be functions, or are as if they were not there. `__mode` has no effect."},
 	{"Large tables", "Where a constructor has more than 50 items, `x + f()` in it takes the value that a local variable `x` had before `f`."},
-	{"Errors", "In an expression over several lines, other than a call, the error may name another of the lines."},
+	{"Errors", "In a statement over several lines, other than a call, the error may name another of the lines."},
 	{"Global variables", "Reading one that is not set is an error, and so is setting one within a function: write `local`."},
 	{"Limits", "Lua functions nest 20,000 deep at most, and 200 where a module, `pcall`, `table.sort` or a coroutine stands between. " +
 		"A script whose values need more than 1 GiB of memory is ended, with all its hosts' functions, whatever it catches. An undo " +

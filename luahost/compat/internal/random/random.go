@@ -483,7 +483,7 @@ func (w *writer) expr() string {
 	case 19, 20:
 		return w.call()
 	case 21:
-		return w.pick("-"+w.number(), "not "+w.small(), w.small()+" == "+w.small(), w.small()+" ~= "+w.small(), "#"+w.pick("'abc'", "{1, 2, 3}", "nil", "true", "num(g1)"))
+		return w.pick("- "+w.number(), "not "+w.small(), w.small()+" == "+w.small(), w.small()+" ~= "+w.small(), "#"+w.pick("'abc'", "{1, 2, 3}", "nil", "true", "num(g1)"))
 	case 22:
 		return w.table()
 	case 23:
