@@ -100,7 +100,7 @@ func (j *jsonLines) write(ctx context.Context, l jsonLine) {
 // record writes what a rollout or an each does.
 func (j *jsonLines) record(r journal.Record) {
 	r.Error = withoutPosition(r.Error)
-	j.write(nil, jsonLine{Record: r.Masked(j.mask)})
+	j.write(console.AtOnce, jsonLine{Record: r.Masked(j.mask)})
 }
 
 // said writes what was said, but for what farmrun tells the operator.
@@ -138,7 +138,7 @@ func (j *jsonLines) ended(err error) {
 	}
 	l.Hint = string(j.mask.MaskOwn([]byte(l.Hint), l.Output, l.Host, l.Step))
 	l.Record = l.Masked(j.mask)
-	j.write(nil, l)
+	j.write(console.AtOnce, l)
 }
 
 // speakers are the words for who said something, in --json and in the files

@@ -147,7 +147,7 @@ func (c *Console) Note(host, format string, args ...any) {
 			args[i] = c.RedactError(err, host)
 		}
 	}
-	c.lines(nil, host, Farmrun, []byte(fmt.Sprintf(format, args...)))
+	c.lines(AtOnce, host, Farmrun, []byte(fmt.Sprintf(format, args...)))
 }
 
 // Print shows what a script prints, on standard output, with the host's name
@@ -194,7 +194,7 @@ func (c *Console) lines(ctx context.Context, host string, by Speaker, text []byt
 }
 
 // Emit writes text to Out as it is, secrets included. It waits until ctx is done
-// and not longer, with nil not at all.
+// and not longer, AtOnce not at all.
 func (c *Console) Emit(ctx context.Context, text []byte) { c.write(ctx, Stdout, text) }
 
 // show is write for lines that Silent keeps off Out.
@@ -204,7 +204,12 @@ func (c *Console) show(ctx context.Context, s Stream, text []byte) {
 	}
 }
 
-// write shows text. It waits until ctx is done and not longer, with nil not at all.
+// AtOnce is for what does not wait for whoever reads the console: see Start.
+var AtOnce = context.WithValue(context.Background(), atOnce{}, nil)
+
+type atOnce struct{}
+
+// write shows text. It waits until ctx is done and not longer, AtOnce not at all.
 func (c *Console) write(ctx context.Context, s Stream, text []byte) {
 	if c.writer(s) == nil {
 		return

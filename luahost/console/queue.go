@@ -243,14 +243,14 @@ func (q *queue) hasMoved() {
 }
 
 // await waits until n more bytes fit, and tells whether they do; they are lost if
-// not. Who has no context does not wait. It gives the mutex away meanwhile.
+// not. AtOnce does not wait. It gives the mutex away meanwhile.
 func (q *queue) await(ctx context.Context, n int) bool {
 	most := mostQueued
-	if ctx == nil {
+	if ctx == AtOnce {
 		most = mostNoted
 	}
 	for q.waiting() >= most {
-		if ctx == nil || !q.awaitMove(ctx, q.terminal) {
+		if ctx == AtOnce || !q.awaitMove(ctx, q.terminal) {
 			q.lost += n
 			return false
 		}

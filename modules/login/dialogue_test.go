@@ -208,8 +208,8 @@ func TestDialogue(t *testing.T) {
 		{host: "a passcode"},
 		{host: "a wrong code", says: "or the other answer", reason: login.ErrMore, outcomes: unknown},
 		{host: "a code, taught", cases: []login.Case{{Pattern: regexp.MustCompile(`Response\? $`), Do: login.Ask}}, outcomes: accepted},
-		{host: "another's", says: `asks for the secret of "alice"`, reason: anothers},
-		{host: "another's, as ssh", says: `asks for the secret of "rel@dev"`, reason: anothers},
+		{host: "another's", says: `asks for the secret of "alice"`, reason: errAnothers},
+		{host: "another's, as ssh", says: `asks for the secret of "rel@dev"`, reason: errAnothers},
 		{host: "a key's passphrase", says: "or the other answer", reason: login.ErrMore}, // the operator has seen it, as the host's question
 		{host: "pager", outcomes: accepted},
 		{host: "access is denied", word: "wrong", reason: secret.ErrRejected, outcomes: rejected},
@@ -229,7 +229,7 @@ func TestDialogue(t *testing.T) {
 					defer c.Close()
 					tryShell(t, c)
 				}
-				if _, is := errors.AsType[*secret.OtherError](err); test.reason == anothers && is {
+				if _, is := errors.AsType[*secret.OtherError](err); test.reason == errAnothers && is {
 					test.reason = err
 				}
 				if !errors.Is(err, test.reason) || err != nil && !strings.Contains(strings.ToLower(err.Error()), test.says) {
@@ -246,8 +246,8 @@ func TestDialogue(t *testing.T) {
 	}
 }
 
-// anothers stands for a *secret.OtherError.
-var anothers = errors.New("the secret of another account")
+// errAnothers stands for a *secret.OtherError.
+var errAnothers = errors.New("the secret of another account")
 
 func choose(ctx context.Context, s login.Session, groups []string) error {
 	if groups[0] != "Select a service: " {

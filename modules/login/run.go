@@ -22,8 +22,10 @@ type run struct {
 	stdout, stderr sink
 	begun          chan struct{} // closed when pid is set
 	pid            int
-	ended          chan struct{} // closed when the status and all output are there
-	exited         chan struct{} // closed when code is set
+	ended          chan struct{}             // closed when the status and all output are there
+	exited         chan struct{}             // closed when code is set
+	passing        atomic.Bool               // output is being passed on, which a writer of the caller's may block
+	last           atomic.Pointer[time.Time] // when that was last done
 	code           int
 	open           int // which of O, E and X have yet to come to their end
 
@@ -155,13 +157,17 @@ func (r *run) wait(ctx context.Context) error {
 			held, exited = time.After(heldWithin), nil
 			continue
 		case <-held:
+			if left := r.patient(); left > 0 {
+				held = time.After(left)
+				continue
+			}
 		case <-r.ended:
 		case <-r.shell.gone:
 		case <-ctx.Done():
 		}
 		break
 	}
-	over := isClosed(r.exited) || isClosed(r.ended)
+	over := isClosed(r.ended) || isClosed(r.exited) && !isClosed(r.shell.gone) // or output may be missing
 	switch bad := r.failed.Load(); {
 	case over && bad != nil:
 		return *bad
@@ -173,6 +179,18 @@ func (r *run) wait(ctx context.Context) error {
 		return r.shell.err
 	}
 	return context.Cause(ctx)
+}
+
+// patient is how much longer the output of a command that has ended is waited for:
+// a slow line, or somebody who reads slowly, is not one that holds it open.
+func (r *run) patient() time.Duration {
+	if r.passing.Load() {
+		return heldWithin
+	}
+	if last := r.last.Load(); last != nil {
+		return heldWithin - time.Since(*last)
+	}
+	return 0
 }
 
 // took takes what the driver says of the command.
@@ -215,7 +233,10 @@ func (r *run) output(to *sink, body []byte) {
 		r.closed()
 		return
 	}
+	r.passing.Store(true)
 	to.write(r.decode(body))
+	r.last.Store(new(time.Now()))
+	r.passing.Store(false)
 }
 
 // heard takes what the sweep says; an empty piece is its end.

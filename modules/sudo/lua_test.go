@@ -17,7 +17,7 @@ func (h host) Name() string { return "here" }
 
 func (h host) RunBy(ctx context.Context, cmd remote.Cmd,
 	how func(ctx context.Context, login remote.Runner, cmd remote.Cmd) (remote.Result, error)) (remote.Result, error) {
-	return how(ctx, login{h.Shell}, cmd)
+	return how(ctx, login(h), cmd)
 }
 
 // login is a login that knows its user.
