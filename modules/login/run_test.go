@@ -270,7 +270,7 @@ func TestCloseEndsCommands(t *testing.T) {
 // TestLost has the terminal hang up in the middle of a command.
 func TestLost(t *testing.T) {
 	c := dialLocal(t, "sh")
-	_, err := run(t, c, remote.Cmd{Line: "kill -KILL $(ps -o sid= -p $PPID)"})
+	_, err := run(t, c, remote.Cmd{Line: "kill -KILL $(ps -o sid= -p $PPID); exec sleep 1000"})
 	if !errors.Is(err, login.ErrLost) {
 		t.Errorf("got %v, want ErrLost", err)
 	}
