@@ -123,8 +123,8 @@ func befall(t *testing.T, o *operator, f turnFault, step string) {
 	}
 	text := strings.Replace(string(site), "function site.healthy(host)\n", lie, 1)
 	text = strings.Replace(text, `timeout = "2m"`, `timeout = "5s"`, 1) // of a restart
-	o.write("site.lua", strings.Replace(text, "return site\n", hold+"return site\n", 1))
-	o.write("hold", step)
+	o.write("site.lua", text)
+	holdBefore(o, step)
 	goOn := fifo(t, filepath.Join(o.dir, "go-on"))
 	reset(t)
 	t.Cleanup(func() { reset(t) })
@@ -190,6 +190,12 @@ function site.drain(host) wait_before("drain", host) drain(host) wait_before("sw
 function site.restart(host) wait_before("restart", host) restart(host) wait_before("healthy", host) end
 function site.enable(host) wait_before("enable", host) enable(host) end
 `
+
+// holdBefore has the second server's turn wait before a step.
+func holdBefore(o *operator, step string) {
+	o.write("site.lua", strings.Replace(o.read("site.lua"), "return site\n", hold+"return site\n", 1))
+	o.write("hold", step)
+}
 
 // fifo makes a place to wait at; who waits is let go when the test ends.
 func fifo(t *testing.T, path string) *os.File {

@@ -33,8 +33,13 @@ func TestKilled(t *testing.T) {
 			reset(t)
 			t.Cleanup(func() { reset(t) })
 			o.ok("cvs-pull-snapshot", "--hosts", few, "2000-09-19")
+			holdBefore(o, step)
+			goOn := fifo(t, filepath.Join(o.dir, "go-on"))
 			v := visit(t, 50)
-			kill := reaction{"webserv2: " + step, func(_ io.Writer, p *os.Process) { p.Kill() }}
+			kill := reaction{"webserv2: waits before " + step, func(_ io.Writer, p *os.Process) {
+				p.Kill()
+				io.WriteString(goOn, "\n")
+			}}
 			killed := o.runWhen([]reaction{kill}, "cutover", "--hosts", few, "--settle", "0s", "2000-09-19")
 			if killed.code != -1 {
 				t.Errorf("exit status %d:\n%s", killed.code, killed.err)

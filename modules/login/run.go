@@ -367,9 +367,13 @@ func (r *run) stop(ctx context.Context, otherwise sweeper) outcome {
 func (r *run) end(ctx context.Context, otherwise sweeper) outcome {
 	select {
 	case <-r.begun:
-		left, done := r.sweep(ctx)
+		left, done, told := r.sweep(ctx)
 		if !done {
-			left, done = otherwise(ctx, sweep.Script(r.pid, r.shell.leaders))
+			script := sweep.Script
+			if told {
+				script = sweep.Rest
+			}
+			left, done = otherwise(ctx, script(r.pid, r.shell.leaders))
 		}
 		if !done || len(left) > 0 {
 			return outcome{sure: done, left: left}
@@ -393,22 +397,23 @@ func (r *run) end(ctx context.Context, otherwise sweeper) outcome {
 func (s *shell) patience() time.Duration { return heedWithin + 2*s.slow }
 
 // sweep has the driver sweep while the command runs.
-func (r *run) sweep(ctx context.Context) (left []sweep.Process, done bool) {
+func (r *run) sweep(ctx context.Context) (left []sweep.Process, done, told bool) {
 	heed, cancel := context.WithTimeout(ctx, r.shell.patience())
 	defer cancel()
 	if !r.starve(heed) || r.shell.send(heed, append(scriptOrders(sweep.Call(sweepName, r.pid, r.shell.leaders)), "k\n"...)) != nil {
-		return nil, false
+		return nil, false, false
 	}
 	select {
 	case <-r.sweeping:
 	case <-heed.Done():
-		return nil, false
+		return nil, false, true
 	}
 	select {
 	case <-r.swept:
-		return sweep.Parse(&r.sweepSaid)
+		left, done = sweep.Parse(&r.sweepSaid)
+		return left, done, true
 	case <-ctx.Done():
-		return nil, false
+		return nil, false, true
 	}
 }
 

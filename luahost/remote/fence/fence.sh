@@ -119,7 +119,7 @@ end() {
 		[ -n "$pid" ] || continue
 		out=
 		if [ "$is" != no ]; then
-			out=$(P=$pid left='' gentle=yes && { [ "$is" = gone ] || left=$pid; } && sweep </dev/null 2>/dev/null)
+			out=$(P=$pid left='' gentle=yes swept='' && { [ "$is" = gone ] || left=$pid; } && sweep </dev/null 2>/dev/null)
 		fi
 		case $out in
 		*[0-9]*)

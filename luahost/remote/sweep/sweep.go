@@ -28,7 +28,11 @@ var sweeper string
 // leader says that the process leads its session or its group; if it does not
 // then, its number has gone to another, which is left alone. Without leader the
 // caller has to be sure of it.
-func Script(pid int, leader bool) string { return subject(pid, leader) + body() }
+func Script(pid int, leader bool) string { return subject(pid, leader) + "swept=\n" + body() }
+
+// Rest is Script for a process that another may have ended, before it came to what
+// belongs to that.
+func Rest(pid int, leader bool) string { return subject(pid, leader) + "swept=yes\n" + body() }
 
 // Function returns a shell function of that name that does what Script does, for
 // a shell that may have to do it by itself. Call returns how to call it; it
@@ -38,7 +42,9 @@ func Script(pid int, leader bool) string { return subject(pid, leader) + body() 
 func Function(name string) string { return name + "() {\n" + body() + "}\n" }
 
 // Call returns the script that calls a Function for a process.
-func Call(name string, pid int, leader bool) string { return subject(pid, leader) + name + "\n" }
+func Call(name string, pid int, leader bool) string {
+	return subject(pid, leader) + "swept=\n" + name + "\n"
+}
 
 // subject says which process it is about.
 func subject(pid int, leader bool) string {

@@ -13,7 +13,8 @@
 # that it may not send it to. What follows is SIGTERM, a wait, SIGKILL, and a list
 # of who is left. P and left are set before. With $gentle, nothing is touched where
 # something of it belongs to another user and may not be ended: it is left to end;
-# and the caller knows that $P has not finished, though it may be gone.
+# and the caller knows that $P has not finished, though it may be gone. With $swept
+# it may be gone since it has been ended.
 procs() {
 	if [ -r /proc/self/stat ]; then
 		cat /proc/[0-9]*/stat 2>/dev/null
@@ -94,7 +95,7 @@ spare() {
 	foreign=$(strangers)
 	[ -z "$foreign" ] || sudo -n kill -0 $foreign 2>/dev/null || list $foreign
 }
-refused='' first=$([ -n "$gentle" ] || echo 1)
+refused='' first=$([ -n "$gentle$swept" ] || echo 1)
 look
 first=
 [ -z "$gentle" ] || spare
