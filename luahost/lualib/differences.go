@@ -23,7 +23,7 @@ var Differences = []Difference{
 		"200 repetitions is too complex, and a zero byte is a character like any other."},
 	{"`string.format`, `rep`, `gsub`, `table.concat`, `file:read`, `load`, `print`", "They refuse to make a string or a line of more than 64 MiB."},
 	{"`math.random`", "Each run begins with another seed, and a seed gives other numbers than C's."},
-	{"`math.sin`, `exp`, `pow` and the like", "The last of 17 digits may differ, and so may the sign that `tostring` shows of a NaN."},
+	{"`math.sin`, `exp`, `pow`, `x ^ y` and the like", "The last of 17 digits may differ, and so may the sign that `tostring` shows of a NaN."},
 	{"`#`, `table.getn`, `unpack`", "Of a table with holes they may take another length; lua5.1 promises none."},
 	{"`pairs`, `next`", "Keys come in the order in which they were set. `next` accepts a key that the table never had."},
 	{"`collectgarbage`", "It counts all memory that farmrun uses. `collect` alone has an effect."},
