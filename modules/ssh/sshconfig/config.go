@@ -9,7 +9,8 @@
 // some options gather values, tokens such as %h and ${VAR} are expanded. To
 // Match a host looks as in "ssh HOST": a shell, with no command. What
 // ssh would refuse is refused, with the file and the line. Options that only
-// matter to a terminal or to features that farmrun has not are read over.
+// matter to a terminal or to features that farmrun has not are read over;
+// [Settings.Unsupported] and [Settings.Refusal] tell of those that matter.
 package sshconfig
 
 import (
@@ -296,6 +297,8 @@ func (e *evaluation) take(l *line) error {
 	}
 	slot := slotOf(l.key)
 	switch {
+	case slot == "sendenv":
+		e.got[slot] = append(e.got[slot], l.args...)
 	case gathers(slot):
 		value := l.args[0]
 		if slot == "remoteforward" {
@@ -307,6 +310,8 @@ func (e *evaluation) take(l *line) error {
 	case e.got[slot] != nil || unsets(slot, l.args):
 	case slot == "proxy":
 		e.got[slot] = []string{l.key, l.rest}
+	case slot == "knownhostscommand":
+		e.got[slot] = []string{l.rest}
 	default:
 		e.got[slot] = l.args
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +35,7 @@ type Settings struct {
 
 	UserKnownHostsFiles   []string
 	GlobalKnownHostsFiles []string
+	KnownHostsCommand     string // "" is none; see KnownHostsArgs
 	RevokedHostKeys       string // "" is none
 	HostKeyAlias          string
 	HashKnownHosts        bool
@@ -45,8 +48,16 @@ type Settings struct {
 	PreferredAuthentications     []string // nil is ssh's order
 	NumberOfPasswordPrompts      int
 
+	CheckHostIP                      bool
+	NoHostAuthenticationForLocalhost bool
+
 	// The lists of algorithms as they were written; "" is the default.
 	HostKeyAlgorithms, Ciphers, MACs, KexAlgorithms string
+	PubkeyAcceptedAlgorithms, CASignatureAlgorithms string
+	RequiredRSASize                                 int // in bits
+
+	Env          []string // "NAME=value", for each session: of SendEnv and SetEnv
+	ForwardAgent string   // the socket, or as IdentityAgent; "none" is not to
 
 	ConnectTimeout      time.Duration // 0 is unset
 	ServerAliveInterval time.Duration // 0 is unset or off, see IsSet
@@ -67,6 +78,27 @@ func (s Settings) Path(text string) (string, error) { return s.tokens.path(text)
 
 // Command returns ProxyCommand with its tokens expanded.
 func (s Settings) Command() (string, error) { return s.tokens.percent(s.ProxyCommand, proxyTokens) }
+
+// KnownHostsArgs returns KnownHostsCommand as a program with its arguments, in
+// which the tokens are expanded, those of about among them: H I K f t.
+func (s Settings) KnownHostsArgs(about map[byte]string) ([]string, error) {
+	args, ok := splitWords(s.KnownHostsCommand)
+	if !ok || len(args) == 0 || !filepath.IsAbs(args[0]) {
+		return nil, fmt.Errorf("%q does not begin with the path of a program", s.KnownHostsCommand)
+	}
+	t := *s.tokens
+	t.about = about
+	for i := 1; i < len(args); i++ {
+		text, err := t.percent(args[i], anywhere+"HIKft")
+		if err == nil {
+			args[i], err = dollar(text)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return args, nil
+}
 
 // Addr returns HostName and Port as net.Dial takes them.
 func (s Settings) Addr() string { return net.JoinHostPort(s.HostName, strconv.Itoa(s.Port)) }
@@ -291,6 +323,15 @@ func (e *evaluation) settings() (Settings, error) {
 		KbdInteractiveAuthentication: e.flag("kbdinteractiveauthentication", true),
 		NumberOfPasswordPrompts:      e.number("numberofpasswordprompts", 3),
 
+		CheckHostIP:                      e.flag("checkhostip", false),
+		NoHostAuthenticationForLocalhost: e.flag("nohostauthenticationforlocalhost", false),
+
+		PubkeyAcceptedAlgorithms: e.first("pubkeyacceptedalgorithms", ""),
+		CASignatureAlgorithms:    e.first("casignaturealgorithms", ""),
+		RequiredRSASize:          e.number("requiredrsasize", 1024),
+
+		Env: e.environment(os.Environ()),
+
 		HostKeyAlgorithms: e.first("hostkeyalgorithms", ""),
 		Ciphers:           e.first("ciphers", ""),
 		MACs:              e.first("macs", ""),
@@ -302,6 +343,9 @@ func (e *evaluation) settings() (Settings, error) {
 
 		tokens: t,
 		got:    e.got,
+	}
+	if command := e.first("knownhostscommand", "none"); !strings.EqualFold(command, "none") {
+		s.KnownHostsCommand = command
 	}
 	if order := e.first("preferredauthentications", ""); order != "" {
 		s.PreferredAuthentications = strings.Split(order, ",")
@@ -345,16 +389,18 @@ func (e *evaluation) paths(s *Settings) (err error) {
 			return err
 		}
 	}
-	if s.IdentityAgent = e.first("identityagent", ""); s.IdentityAgent != "" && !strings.HasPrefix(s.IdentityAgent, "$") {
-		if s.IdentityAgent, err = s.tokens.path(s.IdentityAgent); err != nil {
-			return err
-		}
-	} else if strings.HasPrefix(s.IdentityAgent, "${") {
-		if s.IdentityAgent, err = dollar(s.IdentityAgent); err != nil {
-			return err
-		}
+	if s.IdentityAgent, err = s.tokens.socket(e.first("identityagent", "")); err != nil {
+		return err
 	}
-	return nil
+	switch to := e.first("forwardagent", "no"); strings.ToLower(to) {
+	case "no", "false":
+		s.ForwardAgent = "none"
+	case "yes", "true":
+		s.ForwardAgent = s.IdentityAgent
+	default:
+		s.ForwardAgent, err = s.tokens.socket(to)
+	}
+	return err
 }
 
 // forwards fills in the RemoteForwards.

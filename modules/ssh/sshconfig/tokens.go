@@ -17,6 +17,7 @@ type tokens struct {
 	config             *Config
 	asked, host, alias string
 	port, user, jump   string
+	about              map[byte]string // further tokens, of the host key
 }
 
 // anywhere are the tokens that hold wherever paths are written.
@@ -51,6 +52,9 @@ func (t *tokens) percent(text, allowed string) (string, error) {
 }
 
 func (t *tokens) value(key byte) string {
+	if text, ok := t.about[key]; ok {
+		return text
+	}
 	switch key {
 	case 'C':
 		sum := sha1.Sum([]byte(t.config.local + t.host + t.port + t.user + t.jump))
@@ -87,6 +91,18 @@ func (t *tokens) path(text string) (string, error) {
 		return "", err
 	}
 	return dollar(text)
+}
+
+// socket expands the name of an agent's socket, which may be the name of a
+// variable that has it.
+func (t *tokens) socket(text string) (string, error) {
+	switch {
+	case strings.HasPrefix(text, "${"):
+		return dollar(text)
+	case text == "" || text[0] == '$':
+		return text, nil
+	}
+	return t.path(text)
 }
 
 // dollar expands each ${VAR}; a variable that is not set is an error.
