@@ -2,9 +2,11 @@ package ssh
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -28,10 +30,10 @@ type agentConn struct {
 	closed bool
 }
 
-// agentSigners returns the keys of the agent. An agent that does not answer
-// within the time of the login is done without.
-func (l *login) agentSigners() []ssh.Signer {
-	path := agentSocket(l.settings)
+// agentKeys returns the keys of the agent. An agent that does not answer within
+// the time of the login is done without.
+func (l *login) agentKeys() []*candidate {
+	path := agentSocket(l.settings.IdentityAgent)
 	if path == "" {
 		return nil
 	}
@@ -49,16 +51,20 @@ func (l *login) agentSigners() []ssh.Signer {
 	if a.err != nil {
 		l.note("the agent at %s: %v", path, a.err)
 	}
-	signers := make([]ssh.Signer, len(a.signers))
+	keys := make([]*candidate, len(a.signers))
 	for i, s := range a.signers {
-		signers[i] = &agentSigner{s, l.ctx}
+		name := "in the agent"
+		if k, is := s.PublicKey().(*agent.Key); is && k.Comment != "" {
+			name = k.Comment + ", " + name
+		}
+		keys[i] = &candidate{signer: &agentSigner{s, l, name}, from: name}
 	}
-	return signers
+	return keys
 }
 
-// agentSocket returns where the agent is; "" is nowhere.
-func agentSocket(s *Settings) string {
-	switch path := s.IdentityAgent; {
+// agentSocket returns where the agent is that IdentityAgent names; "" is nowhere.
+func agentSocket(path string) string {
+	switch {
 	case path == "none":
 		return ""
 	case path == "" || path == "SSH_AUTH_SOCK":
@@ -126,14 +132,28 @@ func (a *agentConn) close() {
 // agentSigner is a key of an agent, which does not hold a login up for ever.
 type agentSigner struct {
 	ssh.Signer
-	ctx context.Context
+	login *login
+	name  string
 }
 
 func (s *agentSigner) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
 	return s.SignWithAlgorithm(rand, data, "")
 }
 
+// SignWithAlgorithm waits for the agent. A security key has to be touched, for
+// one host after the other: the operator is told for which.
 func (s *agentSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	l := s.login
+	if strings.HasPrefix(s.PublicKey().Type(), "sk-") {
+		resume := l.patience.hold()
+		err := l.dialer.touch.enter(l.ctx, 1)
+		l.auth.waited += resume()
+		if err != nil {
+			return nil, err
+		}
+		defer l.dialer.touch.leave()
+		l.dialer.warn(l.settings.Host, fmt.Sprintf("confirm the login with the security key (%s): touch it if it blinks", s.name))
+	}
 	type answer struct {
 		sig *ssh.Signature
 		err error
@@ -150,8 +170,11 @@ func (s *agentSigner) SignWithAlgorithm(rand io.Reader, data []byte, algorithm s
 	}()
 	select {
 	case a := <-got:
+		if a.err != nil {
+			l.note("%s (%s): %v", describe(s.PublicKey()), s.name, a.err)
+		}
 		return a.sig, a.err
-	case <-s.ctx.Done():
-		return nil, context.Cause(s.ctx)
+	case <-l.ctx.Done():
+		return nil, context.Cause(l.ctx)
 	}
 }

@@ -66,6 +66,10 @@ var (
 	hostKeys  = slices.Concat(supported.HostKeys, insecure.HostKeys)
 )
 
+// hostKeyOrder is OpenSSH's: a host with several keys shows both the same one.
+var hostKeyOrder = matching("ssh-ed25519-cert-v01@*,ecdsa-*-cert-v01@*,rsa-sha2-512-cert-v01@*,rsa-sha2-256-cert-v01@*,"+
+	"ssh-ed25519,ecdsa-*,rsa-sha2-512,rsa-sha2-256", supported.HostKeys)
+
 // setAlgorithms puts the configured lists into config.
 func (l *login) setAlgorithms(config *ssh.Config) (err error) {
 	s := l.settings
@@ -83,39 +87,67 @@ func (l *login) setAlgorithms(config *ssh.Config) (err error) {
 	return err
 }
 
-// hostKeyAlgorithms returns what kinds of host key to ask for: those first of
-// which one is known, so that a host with several shows that one.
+// hostKeyAlgorithms returns what kinds of host key to ask for, in OpenSSH's order:
+// those of which a key is known come first, unless the configuration has an
+// order of its own or one is known of the best kind.
 func (l *login) hostKeyAlgorithms() ([]string, error) {
-	list, err := pick("HostKeyAlgorithms", l.settings.HostKeyAlgorithms, supported.HostKeys, hostKeys)
-	if err != nil {
+	spec := l.settings.HostKeyAlgorithms
+	list, err := pick("HostKeyAlgorithms", spec, hostKeyOrder, hostKeys)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if list == nil {
-		list = supported.HostKeys
+	case list == nil:
+		list = hostKeyOrder
+	case !strings.ContainsAny(spec[:1], "+-"):
+		return list, nil
 	}
 	types, cert := l.types, false
 	if types == nil {
-		if types, cert, err = l.dialer.known.Types(keyFiles(l.settings), keyName(l.settings)); err != nil {
-			return nil, l.keyError(err, "")
+		if err := l.askCommand(nil); err != nil {
+			return nil, err
 		}
+		types, cert = l.dialer.known.Types(keyFiles(l.settings), keyName(l.settings), l.printed...)
 	}
-	if len(types) == 0 && !cert {
+	if slices.Contains(types, plainType(list[0])) {
 		return list, nil
 	}
-	first := make([]string, 0, 2*len(list))
-	if cert {
-		first = append(first, matching("*-cert-v01@*", list)...)
+	isKnown := func(a string) bool {
+		return cert && isCertAlgorithm(a) || slices.Contains(types, plainType(a))
 	}
-	for _, t := range types {
-		first = append(first, signatures(t, list)...)
-	}
-	return unique(append(first, list...)), nil
+	return slices.Concat(filter(list, isKnown), filter(list, func(a string) bool { return !isKnown(a) })), nil
 }
 
-// signatures returns the algorithms of list that a plain key of type t signs by.
-func signatures(t string, list []string) []string {
-	if t == ssh.KeyAlgoRSA {
-		return matching(ssh.KeyAlgoRSASHA512+","+ssh.KeyAlgoRSASHA256+","+ssh.KeyAlgoRSA, list)
+func filter(list []string, keep func(string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return !keep(s) })
+}
+
+// certSuffix ends the names of the algorithms of certificates.
+const certSuffix = "-cert-v01@openssh.com"
+
+func isCertAlgorithm(a string) bool { return strings.HasSuffix(a, certSuffix) }
+
+// keyAlgorithms are those by which a user's key may sign.
+var keyAlgorithms = withCerts(supported.PublicKeyAuths)
+
+// withCerts returns the algorithms and those of their certificates.
+func withCerts(plain []string) []string {
+	list := slices.Clone(plain)
+	for _, a := range plain {
+		list = append(list, strings.TrimSuffix(a, "@openssh.com")+certSuffix)
 	}
-	return matching(t, list)
+	return list
+}
+
+// plainType returns the type of the key that signs by the algorithm a, or that
+// its certificates are for.
+func plainType(a string) string {
+	if plain, is := strings.CutSuffix(a, certSuffix); is {
+		if a = plain; strings.HasPrefix(a, "sk-") {
+			a += "@openssh.com"
+		}
+	}
+	if strings.HasPrefix(a, "rsa-sha2-") {
+		return ssh.KeyAlgoRSA
+	}
+	return a
 }

@@ -35,6 +35,7 @@ func TestKeepalive(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				say := make(chan struct{}, 100)
 				w := newWire(talker{say: say})
+				w.greet.over = true
 				stop := make(chan struct{})
 				go func() { // x/crypto reads all the time
 					for {

@@ -15,34 +15,47 @@ import (
 
 // attempt is how far one login has come with its ways to log in.
 type attempt struct {
-	tried    []string      // methods that are used up
+	tried    []string      // methods that are used up, since the host last accepted one
+	keys     []*candidate  // still to try; nil is not looked for yet
+	used     []*candidate  // keys that the host has accepted
+	now      *candidate    // the key that is tried
+	method   string        // the method that is tried
 	report   secret.Report // of the password that was shown last, if its outcome is open
-	partial  int           // how many methods the host had accepted when it was shown
+	partial  int           // how many methods the host has accepted
 	rejected bool          // the host has rejected the password: it does not see it again
+	spent    bool          // neither does it where it has rejected something beside it
 	changing bool          // the host wants another password
-	waited   time.Duration // for the password
+	more     bool          // the host has asked something else after the password
+	waited   time.Duration // for the operator
 	notes    []string      // why some way was not open
 }
 
-// settle tells the keyring what became of the password that was shown last.
+// settle tells the keyring what became of the password that was shown last. One
+// that was not all that the host asked for may be right although it fails.
 func (a *attempt) settle(o secret.Outcome) {
 	if a.report == nil {
 		return
 	}
+	if a.more && o == secret.Rejected {
+		a.spent, o = true, secret.Unknown
+	}
+	a.rejected = a.rejected || o == secret.Rejected
 	a.report(o)
 	a.report = nil
-	a.rejected = a.rejected || o == secret.Rejected
 }
 
 // finish is told how the handshake ended: nil is well. sshd says of a wrong
 // password that it was one too many.
-func (a *attempt) finish(err error) {
-	switch {
+func (l *login) finish(err error) {
+	switch a := &l.auth; {
 	case err == nil:
+		l.outcome("accepted")
 		a.settle(secret.Accepted)
 	case tooMany(err):
+		l.outcome("rejected, and the host ends the login")
 		a.settle(secret.Rejected)
 	default:
+		l.outcome("no answer")
 		a.settle(secret.Unknown)
 	}
 }
@@ -56,20 +69,28 @@ func tooMany(err error) bool {
 var usual = []string{"publickey", "keyboard-interactive", "password"}
 
 // next picks the method to log in by, when x/crypto asks for one: at the start,
-// after a failure, and after a success that the host thinks is not enough.
+// after a failure, and after a success that the host thinks is not enough. After
+// that all methods are open again, and so are all keys but those it has accepted.
 func (l *login) next(at *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	a := &l.auth
 	if err := l.wire.failed(); err != nil { // x/crypto takes a broken connection for a failed method
 		a.settle(secret.Unknown)
 		return nil, err
 	}
-	if len(at.PartialSuccessMethods) > a.partial {
+	accepted := len(at.PartialSuccessMethods) > a.partial
+	if accepted {
+		l.outcome("accepted, and the host wants more")
 		a.settle(secret.Accepted)
+		a.partial, a.tried, a.keys, a.more = len(at.PartialSuccessMethods), nil, nil, false
+		if a.now != nil {
+			a.used = append(a.used, a.now)
+		}
 	} else {
+		l.outcome("rejected")
 		a.settle(secret.Rejected)
 	}
-	l.endRenewal(len(at.PartialSuccessMethods) > a.partial)
-	a.partial = len(at.PartialSuccessMethods)
+	a.now = nil
+	l.endRenewal(accepted)
 	if l.refused != nil {
 		return nil, l.refused
 	}
@@ -81,13 +102,12 @@ func (l *login) next(at *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 		if !slices.Contains(at.AllowedMethods, name) || slices.Contains(a.tried, name) {
 			continue
 		}
-		a.tried = append(a.tried, name)
-		method, err := l.method(name)
-		if err != nil {
-			l.refused = err
-			return nil, err
+		method := l.method(name)
+		if name != "publickey" || method == nil {
+			a.tried = append(a.tried, name)
 		}
 		if method != nil {
+			a.method = name
 			return method, nil
 		}
 	}
@@ -99,38 +119,61 @@ func (l *login) next(at *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 }
 
 // method returns the way in that name stands for, nil if it is not open.
-func (l *login) method(name string) (ssh.AuthMethod, error) {
+func (l *login) method(name string) ssh.AuthMethod {
 	s := l.settings
 	switch {
 	case name == "publickey" && s.PubkeyAuthentication:
-		signers, err := l.signers()
-		if err != nil || len(signers) == 0 {
-			return nil, err
-		}
-		return ssh.PublicKeys(signers...), nil
+		return l.nextKey()
 	case name == "keyboard-interactive" && s.KbdInteractiveAuthentication && l.mayAsk():
-		return ssh.KeyboardInteractive(l.answer), nil
+		return ssh.KeyboardInteractive(l.answer)
 	case name == "password" && s.PasswordAuthentication && l.mayAsk():
-		return ssh.PasswordCallback(l.password), nil
+		return ssh.PasswordCallback(func() (string, error) { return l.password("") })
 	}
-	return nil, nil
+	return nil
+}
+
+// outcome tells what became of the method that was tried.
+func (l *login) outcome(text string) {
+	a := &l.auth
+	if a.method == "" {
+		return
+	}
+	what := a.method
+	if a.now != nil {
+		what += " " + a.now.String()
+	}
+	l.trace("%s: %s", what, text)
+	a.method = ""
+}
+
+// trace tells whoever follows logins closely how this one goes.
+func (l *login) trace(format string, args ...any) {
+	if l.dialer.Trace != nil {
+		l.dialer.Trace(l.settings.Host, fmt.Sprintf(format, args...))
+	}
 }
 
 // mayAsk tells whether there is a password to show, as far as is known.
 func (l *login) mayAsk() bool {
-	return l.dialer.Passwords != nil && !l.auth.rejected && !l.settings.BatchMode && l.settings.NumberOfPasswordPrompts > 0
+	return l.dialer.Passwords != nil && !l.auth.rejected && !l.auth.spent && !l.settings.BatchMode && l.settings.NumberOfPasswordPrompts > 0
 }
 
-// password takes the password. Whatever becomes of it is reported by next, when
-// x/crypto asks for another method, or by finish.
-func (l *login) password() (string, error) {
-	account := l.opts.Account
-	if account == "" || l.jump {
-		account = l.settings.User
+// account is the name under which the password is known.
+func (l *login) account() string {
+	if l.opts.Account == "" || l.jump {
+		return l.settings.User
 	}
+	return l.opts.Account
+}
+
+// password takes the password, for a question of the host's if it has one.
+// Whatever becomes of it is reported by next, when x/crypto asks for another
+// method, or by finish.
+func (l *login) password(question string) (string, error) {
+	l.tellNotes()
 	resume := l.patience.hold()
-	word, report, err := l.dialer.Passwords.Take(secret.OnHost(l.ctx, l.settings.Host), account)
-	l.auth.waited = resume()
+	word, report, err := l.dialer.Passwords.Take(secret.Asking(secret.OnHost(l.ctx, l.settings.Host), question), l.account())
+	l.auth.waited += resume()
 	if err != nil {
 		if l.ctx.Err() == nil {
 			l.refused = l.loginError(err)
@@ -141,37 +184,62 @@ func (l *login) password() (string, error) {
 	return word.Reveal(), nil
 }
 
-// answer answers the questions of keyboard-interactive (RFC 4256): the first
-// that hides what is typed gets the password, and what has an expired one
-// changed is the Renewal's. A host that has nothing to ask gets nothing; one
-// that asks for more cannot be helped.
-func (l *login) answer(_, instruction string, questions []string, echos []bool) ([]string, error) {
+// answer answers the questions of keyboard-interactive (RFC 4256). The first for
+// a password gets it, and those that have an expired one changed are the
+// Renewal's; any other is the operator's. Of a host that asks nothing, the
+// operator sees its words.
+func (l *login) answer(name, instruction string, questions []string, echos []bool) ([]string, error) {
+	if len(questions) == 0 {
+		l.dialer.warn(l.settings.Host, strings.TrimSpace(name+"\n"+instruction))
+	}
 	answers := make([]string, 0, len(questions))
 	for i, q := range questions {
-		if r := l.renewing(); r != nil && !echos[i] && r.Concerns(instruction+"\n"+q) {
-			word, err := l.renew(r, instruction+"\n"+q)
-			if err != nil {
-				return nil, err
-			}
-			answers = append(answers, word)
-			continue
-		}
-		if echos[i] || l.auth.report != nil || l.auth.rejected || l.auth.changing {
-			l.auth.settle(secret.Unknown)
-			l.refused = &Error{
-				Host: l.settings.Host, Stage: StageLogin, Kind: ErrAuth,
-				Err:  fmt.Errorf("the host asks %q, which nobody can answer here", strings.TrimSpace(instruction+" "+strings.TrimSpace(q))),
-				Hint: fmt.Sprintf("log in by hand once: ssh %s", l.settings.Host),
-			}
-			return nil, l.refused
-		}
-		word, err := l.password()
+		word, err := l.answerOne(instruction+"\n"+q, echos[i])
 		if err != nil {
 			return nil, err
 		}
 		answers = append(answers, word)
 	}
 	return answers, nil
+}
+
+func (l *login) answerOne(question string, echo bool) (string, error) {
+	if r := l.renewing(); r != nil && !echo && r.Concerns(question) {
+		return l.renew(r, question)
+	}
+	q := secret.ReadQuestion(question)
+	if echo || !q.Password || l.auth.report != nil || l.auth.changing {
+		return l.askOperator(question, echo)
+	}
+	if err := q.Check(l.account(), l.settings.Host, l.settings.HostName); err != nil {
+		l.refused = l.loginError(err)
+		return "", l.refused
+	}
+	return l.password(question)
+}
+
+// askOperator has the operator answer, for this host alone.
+func (l *login) askOperator(question string, echo bool) (string, error) {
+	l.auth.more = true
+	l.tellNotes()
+	resume := l.patience.hold()
+	word, err := l.dialer.Passwords.Answer(secret.OnHost(l.ctx, l.settings.Host), question, echo)
+	l.auth.waited += resume()
+	if err == nil {
+		return word.Reveal(), nil
+	}
+	l.auth.settle(secret.Unknown)
+	if l.ctx.Err() == nil {
+		if errors.Is(err, secret.ErrNoTerminal) {
+			err = secret.ErrNoTerminal // the rest of it says once more what the host asks
+		}
+		l.refused = &Error{
+			Host: l.settings.Host, Stage: StageLogin, Kind: ErrAuth,
+			Err:  fmt.Errorf("the host asks %q, and there is no answer: %w", strings.Join(strings.Fields(question), " "), err),
+			Hint: fmt.Sprintf("run farmrun on a terminal, or let %s in without that question", l.settings.Host),
+		}
+	}
+	return "", err
 }
 
 // renewing returns the Renewal of this login, nil if it has none.
@@ -220,26 +288,52 @@ func (l *login) loginError(err error) error {
 func (l *login) noWayIn(at *ssh.ClientAuthContext) error {
 	e := &Error{Host: l.settings.Host, Stage: StageLogin, Kind: ErrAuth}
 	tried := slices.DeleteFunc(slices.Clone(at.TriedMethods), func(m string) bool { return m == "none" })
-	text := fmt.Sprintf("%s is not let in; the host takes %s, tried: %s",
-		l.settings.User, strings.Join(at.AllowedMethods, ", "), strings.Join(unique(tried), ", "))
-	if len(tried) == 0 {
-		text = fmt.Sprintf("%s is not let in; the host takes %s, and there was nothing to try", l.settings.User, strings.Join(at.AllowedMethods, ", "))
+	text := l.settings.User + " is not let in; "
+	if len(at.PartialSuccessMethods) > 0 {
+		text += fmt.Sprintf("%s was accepted, but ", strings.Join(at.PartialSuccessMethods, ", "))
+	}
+	text += "the host takes " + strings.Join(at.AllowedMethods, ", ")
+	switch {
+	case len(tried) > 0:
+		text += ", tried: " + strings.Join(unique(tried), ", ")
+	case len(at.PartialSuccessMethods) > 0:
+		text += " as well, and there was nothing more to try"
+	default:
+		text += ", and there was nothing to try"
 	}
 	for _, note := range l.auth.notes {
 		text += "; " + note
 	}
+	if names := l.settings.LoginOptions(); names != nil {
+		text += "; farmrun does not support " + strings.Join(names, ", ")
+	}
 	e.Err = errors.New(text)
 	if l.auth.rejected {
 		e.Err = fmt.Errorf("%w; %s", secret.ErrRejected, text)
-	} else if slices.Contains(at.AllowedMethods, "publickey") && len(at.AllowedMethods) == 1 && len(tried) == 0 {
+	} else if slices.Equal(at.AllowedMethods, []string{"publickey"}) && len(tried) == 0 && len(l.auth.used) == 0 {
 		e.Hint = "is ssh-agent running, and does it have the key? ssh-add -l tells"
 	}
 	return e
 }
 
-// note keeps something for the error if the login fails.
+// note keeps something for the error if the login fails, and for the operator if
+// there is a question instead.
 func (l *login) note(format string, args ...any) {
-	l.auth.notes = append(l.auth.notes, fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(l.auth.notes, text) {
+		l.auth.notes = append(l.auth.notes, text)
+		l.trace("%s", text)
+	}
+}
+
+// tellNotes shows why some way in was not open, once for all hosts: whoever is
+// asked for a password should know why no key served.
+func (l *login) tellNotes() {
+	for _, note := range l.auth.notes {
+		if _, told := l.dialer.told.LoadOrStore(note, true); !told {
+			l.dialer.warn(l.settings.Host, note)
+		}
+	}
 }
 
 // ask takes the passphrase for a key.

@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 // Client is a login on one host. Its methods may be called by many goroutines.
@@ -17,12 +19,14 @@ type Client struct {
 	host     string
 	settings *Settings
 	bare     bool
-	banner   string
-	hostKey  string
-	waits    waits
-	conn     *mux
-	wire     *wire
-	release  func() // gives up the connection to the jump host; may be nil
+	// lendsAgent is that the host may use the operator's agent (ForwardAgent).
+	lendsAgent bool
+	banner     string
+	hostKey    string
+	waits      waits
+	conn       *mux
+	wire       *wire
+	release    func() // gives up the connection to the jump host; may be nil
 
 	alive  *keepalive
 	spares spares
@@ -131,7 +135,21 @@ func newClient(l *login, conn *mux, w *wire) *Client {
 		dead:     func() { c.end(errSilent) },
 	}
 	c.alive.start()
+	c.lendAgent(l)
 	return c
+}
+
+// lendAgent lets the host use the operator's agent, where ForwardAgent says so.
+func (c *Client) lendAgent(l *login) {
+	path := agentSocket(c.settings.ForwardAgent)
+	if path == "" || l.jump {
+		return
+	}
+	if err := agent.ForwardToRemote(c.conn.forwarder(), path); err != nil {
+		l.dialer.warn(c.host, fmt.Sprintf("ForwardAgent: there is no agent to lend: %v", err))
+		return
+	}
+	c.lendsAgent = true
 }
 
 // end closes the connection for a reason that Err then tells.

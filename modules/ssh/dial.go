@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"farmrun/modules/ssh/hostkeys"
 )
 
 var (
@@ -16,9 +20,11 @@ var (
 )
 
 // Dial connects to host and logs in. It returns when that is done or has
-// failed, or when ctx or ConnectTimeout is over; where none is configured, when
-// the host has said nothing for 15 s, or after a minute. The time that an
-// operator takes to answer a question is not counted. Its errors are of type
+// failed, or when ctx is over. As in ssh, ConnectTimeout ends with the exchange
+// of keys; where none is configured, that has to be done when the host has said
+// nothing for 15 s, or after a minute. Then the login may take two minutes, for
+// which sshd waits. The time that an operator takes to answer a question is not
+// counted. Its errors are of type
 // *Error, but for those of the configuration. The caller closes the Client.
 func (d *Dialer) Dial(ctx context.Context, host string, opts Options) (*Client, error) {
 	s, err := d.Settings(ctx, host, opts)
@@ -30,18 +36,55 @@ func (d *Dialer) Dial(ctx context.Context, host string, opts Options) (*Client, 
 
 // dial logs in, and once more where a second try can do better: the host hung
 // up while it had to wait for somebody's password, it is known by a key of
-// another type than the one it showed, or it has another password now.
+// another type than the one it showed, or it has another password now. A host
+// that hangs up before it says anything may have too many logins at once
+// (MaxStartups of sshd): it is tried again, later and by fewer at a time.
 func (d *Dialer) dial(ctx context.Context, s Settings, opts Options, jump bool) (*Client, error) {
 	if err := ctx.Err(); err != nil {
 		kind, err := ended(ctx)
 		return nil, &Error{Host: s.Host, Stage: StageConnect, Kind: kind, Err: err}
 	}
-	first := &login{dialer: d, settings: &s, opts: opts, jump: jump}
-	client, err := first.do(ctx)
-	if err == nil || !first.again {
-		return client, err
+	if err := s.Refusal(); err != nil {
+		return nil, &Error{Host: s.Host, Stage: StageConnect, Kind: ErrUnreachable, Err: err}
 	}
-	return (&login{dialer: d, settings: &s, opts: opts, jump: jump, types: first.types}).do(ctx)
+	d.tellUnsupported(&s)
+	var types []string
+	pauses := d.waits.withDefaults().load
+	for second := false; ; {
+		l := &login{dialer: d, settings: &s, opts: opts, jump: jump, types: types}
+		leave, err := d.crowds.enter(ctx, fmt.Sprint(s.Addr(), s.ProxyJump, s.ProxyCommand)) // a jump host may be another machine of that address
+		if err != nil {
+			kind, err := ended(ctx)
+			return nil, &Error{Host: s.Host, Stage: StageConnect, Kind: kind, Err: err}
+		}
+		client, err := l.do(ctx)
+		leave(l.dropped)
+		switch {
+		case err != nil && l.dropped && len(pauses) > 0:
+			l.trace("%v; it is tried again", err)
+			select {
+			case <-time.After(pauses[0]/2 + rand.N(pauses[0])):
+			case <-ctx.Done():
+				return nil, err
+			}
+			pauses = pauses[1:]
+		case err != nil && l.again && !second:
+			second, types = true, l.types
+		default:
+			return client, err
+		}
+	}
+}
+
+// tellUnsupported warns, once for each host, of options that ssh would heed.
+func (d *Dialer) tellUnsupported(s *Settings) {
+	names := s.Unsupported()
+	if names == nil {
+		return
+	}
+	if _, told := d.told.LoadOrStore("unsupported for "+s.Host, true); !told {
+		d.warn(s.Host, "its ssh_config has options that farmrun does not support: "+strings.Join(names, ", "))
+	}
 }
 
 // login is one try to log in to one host.
@@ -56,10 +99,12 @@ type login struct {
 	refused  error    // what the callbacks said, for x/crypto may hide it
 	types    []string // of the host's known keys, where a first try found them
 	again    bool     // a second try may succeed
+	dropped  bool     // the host hung up before it said its version
 	banners  int      // bytes of them
 	said     string   // the last of them
 	wire     *wire
-	hostKey  []byte // the key that was trusted
+	hostKey  []byte            // the key that was trusted
+	printed  []*hostkeys.Lines // by KnownHostsCommand
 
 	auth    attempt
 	renewal Renewal // nil if nothing was asked that one might answer
@@ -103,7 +148,7 @@ func (l *login) takeTurn() error {
 // letGo gives up what only the login itself needed: x/crypto holds on to it as
 // long as there is the connection. After a failure it may still be in use.
 func (l *login) letGo() {
-	l.patience, l.ctx, l.auth, l.renewal, l.opts = nil, nil, attempt{}, nil, Options{}
+	l.patience, l.ctx, l.auth, l.renewal, l.opts, l.printed = nil, nil, attempt{}, nil, Options{}, nil
 }
 
 // handshake makes a Client of a connection.
@@ -114,7 +159,7 @@ func (l *login) handshake(w *wire) (*Client, error) {
 	}
 	stop := context.AfterFunc(l.ctx, func() { w.Close() })
 	conn, channels, requests, err := ssh.NewClientConn(w, l.settings.Addr(), config)
-	l.auth.finish(err)
+	l.finish(err)
 	l.endRenewal(err == nil)
 	stop()
 	if err == nil && l.ctx.Err() != nil {

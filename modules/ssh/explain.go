@@ -15,7 +15,10 @@ import (
 // fail makes an *Error of what NewClientConn or a connect returned.
 func (l *login) fail(w *wire, err error) error {
 	var done *Error
-	if errors.As(err, &done) && done.Host != l.settings.Host { // of a jump host: it says all there is to say
+	if errors.As(err, &done) { // which says all there is to say
+		if done.Host == l.settings.Host {
+			return done
+		}
 		kind := done.Kind
 		if kind == ErrForwardRefused {
 			kind = ErrUnreachable
@@ -50,14 +53,26 @@ func (l *login) explainTimeout(e *Error, w *wire) {
 		return
 	}
 	switch {
+	case l.stage == StageLogin:
+		e.Err = fmt.Errorf("%s did not end the login within %v", l.settings.Addr(), l.patience.most)
 	case w == nil:
 		e.Err = fmt.Errorf("no answer from %s within %v", l.settings.Addr(), l.patience.most)
+	case wantsTerminal(w.Conn):
+		e.Err = errors.New("its ProxyCommand wants the terminal, which farmrun needs for itself")
+		e.Hint = fmt.Sprintf("have the command take its answer from elsewhere: ssh -G %s | grep -i proxycommand shows it", l.settings.Host)
 	case w.heard.Load() == 0:
 		e.Err = fmt.Errorf("%s accepts the connection and then says nothing, for %v", l.settings.Addr(), l.patience.most)
 	default:
 		e.Err = fmt.Errorf("%s did not get on within %v", l.settings.Addr(), l.patience.most)
 	}
 	e.Kind = ErrTimeout
+}
+
+// wantsTerminal tells whether the connection goes through a command that was
+// stopped when it read from the terminal.
+func wantsTerminal(c net.Conn) bool {
+	command, is := c.(*commandConn)
+	return is && command.stopped.Load()
 }
 
 // explainConnect takes the part of a dial error that tells something, and says
@@ -83,7 +98,11 @@ func (l *login) explainHandshake(e *Error, w *wire, err error) {
 		if w.heard.Load() != 0 {
 			e.Err = fmt.Errorf("%s closed the connection before the login", l.settings.Addr())
 		}
-	case strings.Contains(err.Error(), "overflow reading version string"):
+		if said := w.greet.said; said != "" && !w.greet.over {
+			e.Err = fmt.Errorf("%w: %q", e.Err, said)
+		}
+		l.dropped = !w.greet.over
+	case errors.Is(err, errNoSSH), strings.Contains(err.Error(), "overflow reading version string"):
 		e.Err = fmt.Errorf("what answers at %s does not speak ssh", l.settings.Addr())
 	default:
 		e.Err = tidy(err)

@@ -16,3 +16,6 @@ func (d *Dialer) Connect(dial func(ctx context.Context, network, addr string) (n
 func (d *Dialer) Patient() {
 	d.waits = waits{grace: time.Hour, end: time.Hour, sweep: time.Hour, lost: time.Hour, moment: time.Hour, close: time.Hour}
 }
+
+// LoginWithin has the logins of d take no longer, once the keys are agreed on.
+func (d *Dialer) LoginWithin(most time.Duration) { d.waits.login = most }

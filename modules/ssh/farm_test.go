@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -114,6 +115,64 @@ func TestFarmTwoFactors(t *testing.T) {
 	expect(t, err, ssh.StageLogin, ssh.ErrAuth, "rejected")
 	if asked != 2 {
 		t.Errorf("asked %d times, want twice", asked)
+	}
+}
+
+// TestFarmTwoKeys has a host that wants two keys, as ssh gets in as well.
+func TestFarmTwoKeys(t *testing.T) {
+	d := onFarm(t, "")
+	farm.Fault(t, "sshd", "webserv2", "AuthenticationMethods publickey,publickey")
+	dir := filepath.Join(farm.Home(), ".ssh")
+	asked, traced := 0, ""
+	d.Passwords = keyring(farm.Passphrase, &asked)
+	d.Trace = func(_, text string) { traced += text + "\n" }
+	d.Set = append([]string{"IdentityFile=" + dir + "/id_ed25519", "IdentityFile=" + dir + "/id_locked"}, d.Set...)
+	dialFarm(t, d, "webserv2", "")
+	besideFarm(t, "webserv2", farm.Passphrase, d.Set...)
+	for _, want := range []string{dir + "/id_ed25519): accepted, and the host wants more", dir + "/id_locked): accepted\n"} {
+		if !strings.Contains(traced, want) {
+			t.Errorf("%q is not in\n%s", want, traced)
+		}
+	}
+	one := onFarm(t, "")
+	one.Set = append([]string{"IdentityFile=" + dir + "/id_ed25519", "IdentitiesOnly=yes"}, one.Set...)
+	_, err := one.Dial(context.Background(), "webserv2", ssh.Options{})
+	expect(t, err, ssh.StageLogin, ssh.ErrAuth, "publickey was accepted, but the host takes publickey as well, and there was nothing more to try")
+}
+
+// besideFarm logs in by ssh, which is given one answer to all questions.
+func besideFarm(t *testing.T, host, answer string, set ...string) {
+	t.Helper()
+	ask := filepath.Join(t.TempDir(), "ask")
+	check(t, os.WriteFile(ask, []byte("#!/bin/sh\nprintf '%s\\n' \"$ANSWER\"\n"), 0o700))
+	args := []string{"-F", farm.Config("")}
+	for _, o := range append(set, "BatchMode=no") {
+		args = append(args, "-o", o)
+	}
+	cmd := exec.Command("ssh", append(args, host, "true")...)
+	cmd.Env = append(os.Environ(), "SSH_ASKPASS="+ask, "SSH_ASKPASS_REQUIRE=force", "ANSWER="+answer)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("ssh: %v: %s", err, out)
+	}
+}
+
+// TestFarmMaxStartups has more logins at a time than a host lets begin.
+func TestFarmMaxStartups(t *testing.T) {
+	d := onFarm(t, "")
+	farm.Fault(t, "sshd", "webserv2", "MaxStartups 2")
+	errs := make(chan error)
+	const logins = 12
+	for range logins {
+		go func() {
+			c, err := d.Dial(context.Background(), "webserv2", ssh.Options{})
+			if err == nil {
+				c.Close()
+			}
+			errs <- err
+		}()
+	}
+	for range logins {
+		check(t, <-errs)
 	}
 }
 
@@ -262,6 +321,7 @@ func TestFarmFaults(t *testing.T) {
 				patience = 60
 			}
 			d := onFarm(t, "", fmt.Sprint("ConnectTimeout=", patience))
+			d.LoginWithin(time.Duration(patience) * time.Second)
 			farm.Fault(t, x.fault, "webserv4", x.args...)
 			_, err := d.Dial(context.Background(), "webserv4", ssh.Options{})
 			t.Log(err)

@@ -2,12 +2,16 @@ package ssh
 
 import (
 	"bytes"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -47,21 +51,30 @@ func (l *login) checkHostKey(_ string, remote net.Addr, key ssh.PublicKey) error
 		return l.refused
 	}
 	l.stage, l.hostKey = StageLogin, key.Marshal()
+	l.patience.begin(l.dialer.waits.withDefaults().login)
+	l.trace("host key %s", describe(key))
 	return nil
 }
 
 func (l *login) trust(remote net.Addr, key ssh.PublicKey) error {
+	if l.settings.NoHostAuthenticationForLocalhost && l.settings.HostKeyAlias == "" && isLoopback(remote) {
+		return nil
+	}
+	if bits := rsaBits(key); bits > 0 && bits < l.settings.RequiredRSASize {
+		return l.keyError(fmt.Errorf("%s has only %d bits (RequiredRSASize)", describe(key), bits), "")
+	}
 	if err := l.notRevoked(key); err != nil {
+		return err
+	}
+	if err := l.askCommand(key); err != nil {
 		return err
 	}
 	cert, isCert := key.(*ssh.Certificate)
 	if !isCert {
 		return l.trustPlain(remote, key)
 	}
-	status, places, err := l.lookUp(key)
-	if err != nil {
-		return l.keyError(err, "")
-	}
+	status, places := l.lookUp(key)
+	var err error
 	switch status {
 	case hostkeys.Revoked:
 		return l.keyError(fmt.Errorf("%s is revoked in %s", describe(key), places[0]), "")
@@ -84,6 +97,15 @@ func (l *login) checkCert(cert *ssh.Certificate) error {
 	if cert.CertType != ssh.HostCert {
 		return fmt.Errorf("the certificate is none for a host")
 	}
+	if spec := l.settings.CASignatureAlgorithms; spec != "" {
+		accepted, err := pick("CASignatureAlgorithms", spec, supported.PublicKeyAuths, slices.Concat(supported.PublicKeyAuths, insecure.PublicKeyAuths))
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(accepted, cert.Signature.Format) {
+			return fmt.Errorf("it is signed by %s, which CASignatureAlgorithms does not allow", cert.Signature.Format)
+		}
+	}
 	name := l.settings.HostName
 	if l.settings.HostKeyAlias != "" {
 		name = l.settings.HostKeyAlias
@@ -94,27 +116,52 @@ func (l *login) checkCert(cert *ssh.Certificate) error {
 // lookUp finds the key in the known_hosts files. Where a port is part of the
 // name and nothing is known under it, the key is also good if it is known for
 // the name alone.
-func (l *login) lookUp(key ssh.PublicKey) (hostkeys.Status, []hostkeys.Place, error) {
+func (l *login) lookUp(key ssh.PublicKey) (hostkeys.Status, []hostkeys.Place) {
 	s := l.settings
 	files := keyFiles(s)
-	status, places, err := l.dialer.known.Check(files, keyName(s), key)
-	if err == nil && status == hostkeys.Unknown && s.HostKeyAlias == "" && s.Port != 22 {
-		bare, at, err := l.dialer.known.Check(files, s.HostName, key)
-		if err == nil && (bare == hostkeys.Known || bare == hostkeys.Revoked) {
-			return bare, at, nil
+	status, places := l.dialer.known.Check(files, keyName(s), key, l.printed...)
+	if status == hostkeys.Unknown && s.HostKeyAlias == "" && s.Port != 22 {
+		bare, at := l.dialer.known.Check(files, s.HostName, key, l.printed...)
+		if bare == hostkeys.Known || bare == hostkeys.Revoked {
+			return bare, at
 		}
 	}
-	return status, places, err
+	return status, places
+}
+
+// askCommand has KnownHostsCommand print the host's keys: key is the one that
+// the host has shown, nil before that.
+func (l *login) askCommand(key ssh.PublicKey) error {
+	s := l.settings
+	if s.KnownHostsCommand == "" {
+		return nil
+	}
+	about := map[byte]string{'H': s.HostName, 'I': "ORDER", 'K': "NONE", 'f': "NONE", 't': "NONE"}
+	if key != nil {
+		about['H'], about['I'] = keyName(s), "HOSTNAME"
+		about['t'], about['f'] = key.Type(), ssh.FingerprintSHA256(key)
+		about['K'] = base64.StdEncoding.EncodeToString(key.Marshal())
+	}
+	args, err := s.KnownHostsArgs(about)
+	if err != nil {
+		return l.keyError(fmt.Errorf("KnownHostsCommand: %w", err), "")
+	}
+	cmd := exec.CommandContext(l.ctx, args[0], args[1:]...)
+	cmd.WaitDelay = time.Second
+	said := tail{most: 500}
+	cmd.Stderr = &said
+	text, err := cmd.Output()
+	if err != nil {
+		return l.keyError(fmt.Errorf("KnownHostsCommand: %w %s", err, said.String()), "")
+	}
+	l.printed = []*hostkeys.Lines{hostkeys.Parse("KnownHostsCommand", text)}
+	return nil
 }
 
 func (l *login) trustPlain(remote net.Addr, key ssh.PublicKey) error {
-	status, places, err := l.lookUp(key)
-	if err != nil {
-		return l.keyError(err, "")
-	}
-	switch status {
+	switch status, places := l.lookUp(key); status {
 	case hostkeys.Known:
-		return nil
+		return l.checkAddress(remote, key)
 	case hostkeys.Revoked:
 		return l.keyError(fmt.Errorf("%s is revoked in %s", describe(key), places[0]), "")
 	case hostkeys.Changed:
@@ -123,12 +170,37 @@ func (l *login) trustPlain(remote net.Addr, key ssh.PublicKey) error {
 	return l.trustUnknown(remote, key)
 }
 
+// checkAddress looks the known key of a host up under its address as well, where
+// CheckHostIP asks for that: the name may lead to another machine than it did.
+func (l *login) checkAddress(remote net.Addr, key ssh.PublicKey) error {
+	s := l.settings
+	tcp, is := remote.(*net.TCPAddr)
+	if !s.CheckHostIP || !is || s.HostKeyAlias != "" || s.ProxyCommand != "" || len(s.ProxyJump) > 0 {
+		return nil
+	}
+	at := *s
+	at.HostName = tcp.AddrPort().Addr().Unmap().String()
+	switch status, places := l.dialer.known.Check(keyFiles(s), keyName(&at), key); {
+	case status == hostkeys.Revoked, status == hostkeys.Changed && s.StrictHostKeyChecking == "yes":
+		return l.keyError(fmt.Errorf("%s is not the key of %s in %s (CheckHostIP)", describe(key), keyName(&at), places[0]), "")
+	case status == hostkeys.Changed:
+		l.dialer.warn(s.Host, fmt.Sprintf("its key is not that of %s in %s", keyName(&at), places[0]))
+	}
+	return nil
+}
+
+// isLoopback tells whether a host is this machine, for ssh.
+func isLoopback(remote net.Addr) bool {
+	tcp, is := remote.(*net.TCPAddr)
+	return is && tcp.IP.IsLoopback()
+}
+
 // changed refuses a key that is not the known one, unless the host may have
 // the known one as well: then a second try asks for it.
 func (l *login) changed(key ssh.PublicKey, places []hostkeys.Place) error {
 	if l.types == nil {
-		known, err := l.dialer.known.TypesOf(keyFiles(l.settings), keyName(l.settings))
-		if err == nil && !slices.Contains(known, key.Type()) {
+		known := l.dialer.known.TypesOf(keyFiles(l.settings), keyName(l.settings), l.printed...)
+		if !slices.Contains(known, key.Type()) {
 			l.types, l.again = known, true
 		}
 	}
@@ -150,8 +222,17 @@ func (l *login) trustUnknown(remote net.Addr, key ssh.PublicKey) error {
 		}
 	}
 	return l.keyError(
-		fmt.Errorf("the key is unknown: %s", describe(key)),
+		l.unknown(key),
 		fmt.Sprintf("compare it with the host's own, then say yes to: ssh -p %d %s@%s", l.settings.Port, l.settings.User, l.settings.Host))
+}
+
+// unknown says that the key is not known, and which files may know it.
+func (l *login) unknown(key ssh.PublicKey) error {
+	text := "the key is unknown: " + describe(key)
+	for _, why := range l.dialer.known.Unread(keyFiles(l.settings)) {
+		text += fmt.Sprintf("; %v", why)
+	}
+	return errors.New(text)
 }
 
 // askAbout asks the operator, one host at a time. While a host waited for its
@@ -162,7 +243,7 @@ func (l *login) askAbout(remote net.Addr, key ssh.PublicKey) error {
 		return err
 	}
 	defer l.dialer.asking.leave()
-	if status, _, err := l.lookUp(key); err == nil && status == hostkeys.Known {
+	if status, _ := l.lookUp(key); status == hostkeys.Known {
 		return nil
 	}
 	name := keyName(l.settings)
@@ -171,7 +252,7 @@ func (l *login) askAbout(remote net.Addr, key ssh.PublicKey) error {
 	}
 	yes, err := l.dialer.Confirm(l.ctx, fmt.Sprintf("%s is unknown. Its key is %s.\nTrust it from now on?", name, describe(key)))
 	if err != nil {
-		return l.keyError(fmt.Errorf("the key is unknown: %s; %w", describe(key), err), "")
+		return l.keyError(fmt.Errorf("%w; %w", l.unknown(key), err), "")
 	}
 	if !yes {
 		return l.keyError(fmt.Errorf("the key is unknown and was not accepted: %s", describe(key)), "")

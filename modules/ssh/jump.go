@@ -1,8 +1,8 @@
 package ssh
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"farmrun/modules/ssh/sshconfig"
@@ -194,10 +195,7 @@ func (l *login) throughCommand() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.settings.IsSet("proxyusefdpass") {
-		return nil, errors.New("ProxyUseFdpass is not supported")
-	}
-	cmd := exec.Command("/bin/sh", "-c", "exec "+command)
+	cmd := exec.Command(cmp.Or(os.Getenv("SHELL"), "/bin/sh"), "-c", "exec "+command)
 	ownGroup(cmd)
 	c := &commandConn{cmd: cmd, said: tail{most: 500}, words: l.dialer.waits.withDefaults().words}
 	cmd.Stderr = &c.said
@@ -222,6 +220,8 @@ type commandConn struct {
 	out  io.ReadCloser
 	said tail
 	once sync.Once
+	// stopped is that the command was, when it was ended.
+	stopped atomic.Bool
 
 	words time.Duration // see waits
 }
@@ -265,6 +265,7 @@ func (c *commandConn) Close() error {
 // finish waits for the command to end, and makes it.
 func (c *commandConn) finish(grace time.Duration) {
 	c.once.Do(func() {
+		c.stopped.Store(isStopped(c.cmd.Process.Pid))
 		c.in.Close()
 		end := time.AfterFunc(grace, func() { endGroup(c.cmd) })
 		c.cmd.Process.Wait()

@@ -140,7 +140,9 @@ func TestHostKeyOfLater(t *testing.T) {
 	l := &login{
 		dialer:   &Dialer{},
 		settings: &Settings{Host: "web1", HostName: "web1", Port: 22, StrictHostKeyChecking: "no"},
+		patience: newPatience(t.Context(), 0),
 	}
+	defer l.patience.end()
 	at := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 22}
 	if err := l.checkHostKey("", at, first); err != nil {
 		t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 var errImpatient = fmt.Errorf("%w: %w", ErrTimeout, os.ErrDeadlineExceeded)
 
 // patience is the time limit of a login. It stands still while an operator is
-// asked. A ConnectTimeout is for the whole of it, as in ssh. Where there is
-// none, only silence counts, up to a point: if ten thousand hosts are dialled
-// at once, it is this machine that is slow and not the host.
+// asked. A ConnectTimeout is for all until the keys are agreed on, as in ssh.
+// Where there is none, only silence counts, up to a point: if ten thousand hosts
+// are dialled at once, it is this machine that is slow and not the host.
 type patience struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -47,6 +47,16 @@ func (p *patience) watch(w *wire) {
 	defer p.mu.Unlock()
 	if p.quiet {
 		p.wire = w
+	}
+}
+
+// begin starts the time for the login itself: somebody may have to find a phone.
+func (p *patience) begin(most time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.most, p.quiet, p.wire = most, false, nil
+	if p.held == 0 {
+		p.timer.Reset(most)
 	}
 }
 

@@ -3,6 +3,8 @@
 package ssh
 
 import (
+	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,6 +16,14 @@ func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: t
 
 // endGroup ends a command and its children.
 func endGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+
+// isStopped tells whether a process is stopped, as one is that is not in the
+// foreground and reads from the terminal. Without /proc it is not known.
+func isStopped(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, after, _ := bytes.Cut(stat, []byte(") "))
+	return err == nil && bytes.HasPrefix(after, []byte("T"))
+}
 
 // isMine tells whether a file belongs to this user.
 func isMine(info fs.FileInfo) bool {

@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,10 +40,10 @@ func (c *Client) openSession() (session, error) {
 		if ok {
 			return s, nil
 		}
-		ch, requests, err := c.conn.OpenChannel("session", nil)
+		s, err := c.newSession()
 		switch {
 		case err == nil || !refused(err):
-			return session{ch, requests}, err
+			return s, err
 		case c.spares.begunSince(begun):
 		case c.isBusy() || tries == placeTries:
 			return session{}, err
@@ -51,6 +52,23 @@ func (c *Client) openSession() (session, error) {
 			time.Sleep(c.waits.place)
 		}
 	}
+}
+
+// newSession opens a session with the environment and the agent that the
+// configuration gives it. The host is not asked whether it takes them, as by ssh.
+func (c *Client) newSession() (session, error) {
+	ch, requests, err := c.conn.OpenChannel("session", nil)
+	if err != nil {
+		return session{}, err
+	}
+	if c.lendsAgent {
+		ch.SendRequest("auth-agent-req@openssh.com", false, nil)
+	}
+	for _, v := range c.settings.Env {
+		name, value, _ := strings.Cut(v, "=")
+		ch.SendRequest("env", false, ssh.Marshal(struct{ Name, Value string }{name, value}))
+	}
+	return session{ch, requests}, nil
 }
 
 // take returns the spare, if there is one or is about to be, and how many were
@@ -92,18 +110,18 @@ func (c *Client) prepare() {
 // when the host closes the spare, and with the connection.
 func (c *Client) keepSpare(next chan session) {
 	defer close(next)
-	ch, requests, err := c.conn.OpenChannel("session", nil)
+	s, err := c.newSession()
 	if err != nil {
 		c.spares.lost(next, refused(err))
 		return
 	}
 	for {
 		select {
-		case next <- session{ch, requests}:
+		case next <- s:
 			return
-		case r, open := <-requests:
+		case r, open := <-s.requests:
 			if !open {
-				ch.Close()
+				s.Close()
 				c.spares.lost(next, false)
 				return
 			}

@@ -16,12 +16,12 @@
 // rejected it.
 //
 // Its files, in the order of a connection's life: dial.go and jump.go connect,
-// with patience.go as the clock; hostkey.go, algorithms.go, auth.go, keys.go and
-// agent.go log in; client.go, wire.go, mux.go and keepalive.go are the
-// connection; run.go, begin.go, spare.go and output.go a command's life, kill.go
-// its end and waits.go the times that bound them; terminal.go has interactive sessions,
-// forward.go and hostconn.go connections through the host, and timed.go the
-// deadlines of both; errors.go and explain.go describe failures.
+// with patience.go as the clock and crowd.go for busy hosts; hostkey.go,
+// algorithms.go, auth.go, keys.go and agent.go log in; client.go, wire.go, mux.go
+// and keepalive.go are the connection; run.go, spare.go and output.go a command's
+// life, begin.go its marks, kill.go its end and waits.go the times that bound them; terminal.go has
+// interactive sessions, forward.go and hostconn.go connections through the host,
+// and timed.go the deadlines of both; errors.go and explain.go describe failures.
 package ssh
 
 import (
@@ -43,6 +43,9 @@ type Settings = sshconfig.Settings
 type Passwords interface {
 	Take(ctx context.Context, account string) (secret.Secret, secret.Report, error)
 	Passphrase(ctx context.Context, path string) (secret.Secret, secret.Report, error)
+	// Answer asks the operator a question of the host of ctx that is not for a
+	// password; echo is that the answer may be seen.
+	Answer(ctx context.Context, question string, echo bool) (secret.Secret, error)
 }
 
 // Renewal answers what a host asks in keyboard-interactive (RFC 4256) that has a
@@ -82,6 +85,9 @@ type Dialer struct {
 	// Warn takes what the operator should see of host: its banner, an added
 	// key. nil drops it. It may be called by several goroutines.
 	Warn func(host, text string)
+	// Trace takes which keys and methods a login on host tries, and the outcome
+	// of each. nil drops it. It may be called by several goroutines.
+	Trace func(host, text string)
 	// AtOnce is how many hosts may be logging in at the same time; 0 is
 	// DefaultAtOnce. The others have to wait once they are connected, which
 	// does not count as time of theirs.
@@ -99,7 +105,10 @@ type Dialer struct {
 	agents agents
 	jumps  jumps
 	asking gate
+	touch  gate // of a security key
 	logins gate
+	crowds crowds
+	told   sync.Map // what was shown that concerns all hosts
 }
 
 // Options are what the caller knows better than the configuration. The zero
@@ -176,7 +185,7 @@ func (g *gate) enter(ctx context.Context, few int) error {
 
 func (g *gate) leave() { <-g.slot }
 
-// defaultConnectTimeout is for how long a host may be silent during a login,
+// defaultConnectTimeout is for how long a host may be silent before the login,
 // where the configuration has no ConnectTimeout.
 const defaultConnectTimeout = 15 * time.Second
 

@@ -19,6 +19,12 @@ type waits struct {
 	// held is how long after the end of a command its output is waited for, which
 	// something that it started may hold open for ever.
 	held time.Duration
+	// login is how long a login may take once the keys are agreed on: sshd's own
+	// LoginGraceTime.
+	login time.Duration
+	// load are the pauses, on average, before a host is tried again that may have
+	// too many logins at once.
+	load []time.Duration
 	// close is how long Close waits for commands to end.
 	close time.Duration
 	// words is how long a ProxyCommand that has closed its output may take to say why.
@@ -31,13 +37,18 @@ type waits struct {
 
 // withDefaults returns w with a default for each time that is 0.
 func (w waits) withDefaults() waits {
+	if w.load == nil {
+		w.load = []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
+	}
 	return waits{
+		load:   w.load,
 		grace:  cmp.Or(w.grace, 150*time.Millisecond),
 		end:    cmp.Or(w.end, 400*time.Millisecond),
 		sweep:  cmp.Or(w.sweep, 3*time.Second),
 		lost:   cmp.Or(w.lost, 5*time.Second),
 		moment: cmp.Or(w.moment, 50*time.Millisecond),
 		held:   cmp.Or(w.held, 5*time.Second),
+		login:  cmp.Or(w.login, 2*time.Minute),
 		close:  cmp.Or(w.close, 2*time.Second),
 		words:  cmp.Or(w.words, 2*time.Second),
 		place:  cmp.Or(w.place, 20*time.Millisecond),

@@ -27,8 +27,12 @@ import (
 type world struct {
 	t    *testing.T
 	net  memnet.Net
-	home string
-	key  xssh.Signer // the operator's, in ~/.ssh/id_ed25519
+	real bool // it is this machine's network, where ssh itself is as well
+	// askpass answers the questions of ssh, and prepare has a Dialer's answered.
+	askpass string
+	prepare func(*ssh.Dialer)
+	home    string
+	key     xssh.Signer // the operator's, in ~/.ssh/id_ed25519
 }
 
 func newWorld(t *testing.T) *world {
@@ -85,9 +89,18 @@ func (w *world) read(name string) string {
 // its port. It adds the keys that s lacks; by default, a command is a process.
 func (w *world) serve(name string, s *sshserver.Server) int {
 	w.t.Helper()
-	l, err := w.net.Listen("tcp", "127.0.0.1:0")
+	return w.serveOn(w.listen(), name, s)
+}
+
+func (w *world) listen() net.Listener {
+	w.t.Helper()
+	listen := w.net.Listen
+	if w.real {
+		listen = net.Listen
+	}
+	l, err := listen("tcp", "127.0.0.1:0")
 	check(w.t, err)
-	return w.serveOn(l, name, s)
+	return l
 }
 
 func (w *world) serveOn(l net.Listener, name string, s *sshserver.Server) int {
@@ -119,7 +132,9 @@ func (w *world) dialer() *ssh.Dialer {
 	d := &ssh.Dialer{Home: w.home, ConfigFile: w.path(".ssh/config"), Set: []string{
 		"StrictHostKeyChecking=accept-new", "UserKnownHostsFile=" + w.path(".ssh/known_hosts"), "GlobalKnownHostsFile=none",
 	}}
-	d.Connect(w.net.DialContext)
+	if !w.real {
+		d.Connect(w.net.DialContext)
+	}
 	return d
 }
 

@@ -56,11 +56,21 @@ type DB struct {
 	files map[string]*file
 }
 
+// Lines are lines of the known_hosts format that are in no file of a DB.
+type Lines struct{ file *file }
+
+// Parse reads lines that source has printed. A Place calls them by that name.
+func Parse(source string, text []byte) *Lines {
+	f := newFile()
+	f.parse(source, text)
+	return &Lines{f}
+}
+
 // file is one known_hosts file. What is added to the file goes into its index
 // as well, under the plain name even where the line is hashed.
 type file struct {
 	load sync.Once
-	err  error
+	err  error // it is there and cannot be read, so nothing in it is known
 
 	mu       sync.RWMutex
 	exact    map[string][]*entry
@@ -91,8 +101,9 @@ const (
 // Check says what files make of key for name, which is a host name in lower
 // case, "[host]:port" where the port is not 22. A certificate is Known if it is
 // signed by an authority for name; whether it is good for name and today is
-// the caller's to check. places are the lines that decided.
-func (db *DB) Check(files []string, name string, key ssh.PublicKey) (Status, []Place, error) {
+// the caller's to check. places are the lines that decided. A file that cannot
+// be read counts as empty, as for ssh; Unread has it.
+func (db *DB) Check(files []string, name string, key ssh.PublicKey, more ...*Lines) (Status, []Place) {
 	blobs := []string{string(key.Marshal())}
 	cert, isCert := key.(*ssh.Certificate)
 	want, wanted := plain, blobs[0]
@@ -100,35 +111,51 @@ func (db *DB) Check(files []string, name string, key ssh.PublicKey) (Status, []P
 		want, wanted = authority, string(cert.SignatureKey.Marshal())
 		blobs = []string{wanted, string(cert.Key.Marshal())}
 	}
-	found, err := db.find(files, name, blobs)
-	if err != nil {
-		return Unknown, nil, err
-	}
+	all := db.all(files, more)
+	found := find(all, name, blobs)
 	for _, e := range found {
 		if e.marker == revoked && slices.Contains(blobs, e.blob) {
-			return Revoked, []Place{e.place}, nil
+			return Revoked, []Place{e.place}
 		}
 	}
 	for _, e := range found {
 		if e.marker == want && e.blob == wanted {
-			return Known, []Place{e.place}, nil
+			return Known, []Place{e.place}
 		}
 	}
 	if isCert {
-		return Unknown, nil, nil
+		return Unknown, nil
 	}
-	return db.others(files, name, found)
+	return others(all, name, found)
+}
+
+// Unread returns why those of files are not read that are there.
+func (db *DB) Unread(files []string) (why []error) {
+	for _, path := range files {
+		if err := db.file(path).err; err != nil {
+			why = append(why, err)
+		}
+	}
+	return why
+}
+
+// all returns the indexes of the files, and more.
+func (db *DB) all(files []string, more []*Lines) []*file {
+	list := make([]*file, 0, len(files)+len(more))
+	for _, path := range files {
+		list = append(list, db.file(path))
+	}
+	for _, m := range more {
+		list = append(list, m.file)
+	}
+	return list
 }
 
 // find returns the lines for name, of the hashed ones only those with one of
 // the keys.
-func (db *DB) find(files []string, name string, blobs []string) ([]*entry, error) {
+func find(files []*file, name string, blobs []string) []*entry {
 	var found []*entry
-	for _, path := range files {
-		f, err := db.file(path)
-		if err != nil {
-			return nil, err
-		}
+	for _, f := range files {
 		f.mu.RLock()
 		found = append(found, f.named(name)...)
 		for _, blob := range blobs {
@@ -140,17 +167,13 @@ func (db *DB) find(files []string, name string, blobs []string) ([]*entry, error
 		}
 		f.mu.RUnlock()
 	}
-	return found, nil
+	return found
 }
 
 // others tells a changed key from that of an unknown host: are there other
 // keys for name?
-func (db *DB) others(files []string, name string, found []*entry) (Status, []Place, error) {
-	for _, path := range files {
-		f, err := db.file(path)
-		if err != nil {
-			return Unknown, nil, err
-		}
+func others(files []*file, name string, found []*entry) (Status, []Place) {
+	for _, f := range files {
 		f.mu.RLock()
 		for _, e := range f.hashed {
 			if e.marker == plain && e.hashes(name) {
@@ -166,22 +189,18 @@ func (db *DB) others(files []string, name string, found []*entry) (Status, []Pla
 		}
 	}
 	if places == nil {
-		return Unknown, nil, nil
+		return Unknown, nil
 	}
-	return Changed, places, nil
+	return Changed, places
 }
 
 // Types returns the types of the keys that are known for name, "ssh-ed25519"
 // for example, and whether an authority is. If hashed names would have to be
 // tried for that, it returns the types of all hashed lines instead, the most
 // frequent first: those that the host may have.
-func (db *DB) Types(files []string, name string) (types []string, cert bool, err error) {
+func (db *DB) Types(files []string, name string, more ...*Lines) (types []string, cert bool) {
 	hashed := map[string]int{}
-	for _, path := range files {
-		f, err := db.file(path)
-		if err != nil {
-			return nil, false, err
-		}
+	for _, f := range db.all(files, more) {
 		f.mu.RLock()
 		for _, e := range f.named(name) {
 			switch e.marker {
@@ -197,22 +216,18 @@ func (db *DB) Types(files []string, name string) (types []string, cert bool, err
 		f.mu.RUnlock()
 	}
 	if types != nil || cert || len(hashed) == 0 {
-		return types, cert, nil
+		return types, cert
 	}
 	for t := range hashed {
 		types = append(types, t)
 	}
 	slices.SortFunc(types, func(a, b string) int { return hashed[b] - hashed[a] })
-	return types, false, nil
+	return types, false
 }
 
 // TypesOf returns the types of the keys at name with every hashed line tried.
-func (db *DB) TypesOf(files []string, name string) (types []string, err error) {
-	for _, path := range files {
-		f, err := db.file(path)
-		if err != nil {
-			return nil, err
-		}
+func (db *DB) TypesOf(files []string, name string, more ...*Lines) (types []string) {
+	for _, f := range db.all(files, more) {
 		f.mu.RLock()
 		for _, e := range slices.Concat(f.named(name), f.hashed) {
 			if e.marker == plain && (e.hash == nil || e.hashes(name)) {
@@ -221,19 +236,20 @@ func (db *DB) TypesOf(files []string, name string) (types []string, err error) {
 		}
 		f.mu.RUnlock()
 	}
-	return types, nil
+	return types
 }
 
 // Add appends name and key to the file, hashed if wanted; several may do that
 // at once, ssh among them, for a line is one write. The file and its directory
 // are made if need be.
 func (db *DB) Add(path, name string, key ssh.PublicKey, hash bool) error {
-	f, err := db.file(path)
-	if err != nil {
-		return err
+	f := db.file(path)
+	if f.err != nil {
+		return f.err
 	}
 	names := name
 	if hash {
+		var err error
 		if names, err = hashName(name); err != nil {
 			return err
 		}
@@ -270,13 +286,15 @@ func appendLine(path, text string) error {
 	return f.Close()
 }
 
+func newFile() *file { return &file{exact: map[string][]*entry{}, byKey: map[string][]*entry{}} }
+
 // file returns the index of the file at path, which it reads the first time. A
 // file that is not there is empty.
-func (db *DB) file(path string) (*file, error) {
+func (db *DB) file(path string) *file {
 	db.mu.Lock()
 	f := db.files[path]
 	if f == nil {
-		f = &file{exact: map[string][]*entry{}, byKey: map[string][]*entry{}}
+		f = newFile()
 		if db.files == nil {
 			db.files = map[string]*file{}
 		}
@@ -290,7 +308,7 @@ func (db *DB) file(path string) (*file, error) {
 		}
 		f.parse(path, text)
 	})
-	return f, f.err
+	return f
 }
 
 // parse indexes the lines. One that cannot be read is passed over, as ssh does.
