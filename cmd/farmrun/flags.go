@@ -64,6 +64,7 @@ type flags struct {
 	ssh      string // -F
 	options  []string
 	plain    bool
+	verbose  bool
 	json     bool
 	raw      bool
 	askFor   string // --password-command
@@ -98,6 +99,7 @@ func (f *flags) set() *pflag.FlagSet {
 	set.BoolVar(&f.json, "json", false, "what happens as JSON, an object a line: farmrun help json")
 	set.BoolVar(&f.raw, "raw", false, "with -c: one host's standard output, byte for byte, and not to a terminal")
 	set.StringVar(&f.askFor, "password-command", "", "take passwords from this command instead of asking: farmrun help passwords")
+	set.BoolVarP(&f.verbose, "verbose", "v", false, "show which keys and methods each ssh login tries, and the outcome")
 	set.BoolVar(&f.plain, "plain", false, "on a terminal, too, a line for each event and no colours")
 	set.BoolVarP(&f.help, "help", "h", false, "show this help")
 	set.BoolVar(&f.version, "version", false, "show the version")

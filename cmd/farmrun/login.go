@@ -46,13 +46,17 @@ func (m ownMachine) Terminal(_ context.Context, o remote.TerminalOptions) (remot
 }
 
 func newDialer(w *world) *ssh.Dialer {
-	return &ssh.Dialer{
+	d := &ssh.Dialer{
 		ConfigFile: w.flags.ssh,
 		Set:        w.flags.options,
 		Passwords:  w.keyring,
 		Confirm:    w.operator.Confirm,
 		Warn:       func(host, text string) { w.out.Note(host, "%s", w.out.Redact(text, text, host)) },
 	}
+	if w.flags.verbose {
+		d.Trace = d.Warn
+	}
+	return d
 }
 
 // login logs in to a host as the site file says.
