@@ -57,8 +57,8 @@ func endlessScripts(t testing.TB) map[string][]luahosttest.Section {
 	return scripts
 }
 
-// deadline is what each script has. How soon after it a script ends is measured
-// by BenchmarkEndless.
+// deadline is the time that each script has. How soon after it a script ends is
+// measured by BenchmarkEndless.
 const deadline = 40 * time.Millisecond
 
 func endless(t *testing.T, topic, source string) {

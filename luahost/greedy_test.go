@@ -1,6 +1,7 @@
 //go:build !race
 
-// The race detector would count for what a script takes, and makes these far slower.
+// The race detector's memory would count as the script's, and it would make these
+// tests far slower.
 
 package luahost_test
 

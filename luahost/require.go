@@ -52,7 +52,7 @@ func (rt *Runtime) require(c *Call) {
 	c.Push(rt.loaded.RawGetString(name))
 }
 
-// Require does what require(name) does in Lua, or raises its error.
+// Require does the same as require(name) in Lua, or raises its error.
 func (c *Call) Require(name string) {
 	rt := c.rt
 	for rt.loaded.RawGetString(name) == lua.LNil {

@@ -92,8 +92,8 @@ func (t *thread) unlock() {
 }
 
 // CloseWithin is how long all that a host's function opened may take to close,
-// together with what the functions within it opened if they end with it. A turn's
-// grace has to be longer.
+// together with all that the functions within it opened if they end with it. A
+// turn's grace has to be longer.
 const CloseWithin = 4 * time.Second
 
 const (
@@ -101,7 +101,7 @@ const (
 	closeRest       = time.Second      // of that time is for the rest, all at once
 )
 
-// close closes what the thread opened, without the lock: last first, one after
+// close closes all that the thread opened, without the lock: last first, one after
 // the other, and the rest at once when the time for it is nearly over.
 func (t *thread) close() {
 	t.cancel(errors.New("the function has ended"))

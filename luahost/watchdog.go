@@ -86,8 +86,8 @@ func (w *watchdog) pause() time.Duration {
 
 // see counts how long the owner has run since the last look, without the time that
 // measuring the memory takes. When the machine has more to do than it can, the owner
-// waits for its turn as everybody does, and is not blamed for it: what this process
-// has not worked, the owner has not.
+// waits for its turn as everybody does, and is not blamed for it: while this process
+// has not worked, neither has the owner.
 func (w *watchdog) see() {
 	now, spent := time.Now(), processorTime()
 	switch {

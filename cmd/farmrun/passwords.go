@@ -61,7 +61,7 @@ func (w *world) askOnce(ctx context.Context, echo bool) (secret.Secret, error) {
 	return secret.New(answer), err
 }
 
-// passwordsHelp is what "farmrun help passwords" says.
+// passwordsHelp is the text of "farmrun help passwords".
 const passwordsHelp = `farmrun asks for a password on the terminal when a host first wants it, once for
 each user and for each password_group of the site file. Where there is no
 terminal, or to take passwords from a store, name a command:

@@ -44,8 +44,8 @@ func TestMain(m *testing.M) {
 //		runs a command that ends with that exit status
 //	start [-tty|-screen|-unread] NAME COMMAND [ARG...]
 //		starts one, with a terminal of its own if wanted, which with -screen
-//		shows all it says; otherwise that goes to NAME.out and NAME.err, and
-//		what the terminal shows always to NAME.tty. With -unread standard output
+//		shows all its output; otherwise that goes to NAME.out and NAME.err. The
+//		terminal's text always goes to NAME.tty. With -unread standard output
 //		is a pipe
 //	full NAME, reads NAME
 //		waits until that pipe is full; reads it from now on
@@ -58,7 +58,7 @@ func TestMain(m *testing.M) {
 //	tmux NAME ROWSxCOLUMNS COMMAND [ARG...]
 //		starts a command in a terminal that draws
 //	screen NAME FILE
-//		waits until that shows what is in the file, with 0s for every time
+//		waits until that shows the text of the file, with 0s for every time
 //	resize NAME ROWSxCOLUMNS
 //	fifo NAME, await NAME, tell NAME
 //		a place to wait for a command on a host (which writes a line to it), or

@@ -207,9 +207,9 @@ func (r replay) one(ctx context.Context, file *os.File, titles io.Writer, newlin
 	return err
 }
 
-// unescaped writes the text of a terminal without escape sequences; with keep,
-// without those only that tell the terminal something beside what it shows, such as
-// its title or what is in the clipboard.
+// unescaped writes the text of a terminal without escape sequences. With keep, it
+// leaves out only those that set something other than the screen, such as the title
+// or the clipboard.
 type unescaped struct {
 	to   io.Writer
 	keep bool

@@ -8,8 +8,8 @@ import (
 
 // assign rewrites an assignment. gopher-lua compiles the last value straight
 // into its target, before the others were read, and reads a key that is a local
-// variable before the value. What "and" and "or" choose may never reach a local
-// variable.
+// variable before the value. A value that "and" or "or" chooses may never reach a
+// local variable.
 func (r *repairer) assign(s *ast.AssignStmt) ast.Stmt {
 	for i, target := range s.Lhs {
 		s.Lhs[i] = r.expr(target)

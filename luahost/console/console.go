@@ -27,8 +27,8 @@ type Console struct {
 	OutTerminal, ErrTerminal bool
 	// Plain leaves colours off on terminals too.
 	Plain bool
-	// Raw leaves Out to what hosts say on Stdout, byte for byte: without their names,
-	// and with secrets.
+	// Raw leaves Out to the hosts' standard output, byte for byte: without their
+	// names, and with secrets.
 	Raw bool
 	// Size returns the size of the terminal that Err is; nil is one on which
 	// the cursor cannot be moved, so that nothing is shown by Live.
@@ -39,7 +39,7 @@ type Console struct {
 	// Silent keeps lines off Out: whoever listens writes there instead, by Emit.
 	Silent bool
 	// Mask redacts secrets in a text of a host's or a script's, but for names; nil
-	// leaves all as it is. It is not used for what farmrun itself has to say.
+	// leaves all as it is. It is not used for farmrun's own text.
 	Mask func(text []byte, names ...string) []byte
 	// MaskOwn does so in a text of farmrun's that may have some of said in it, which
 	// is a host's; nil leaves all as it is.
@@ -204,7 +204,7 @@ func (c *Console) show(ctx context.Context, s Stream, text []byte) {
 	}
 }
 
-// AtOnce is for what does not wait for whoever reads the console: see Start.
+// AtOnce is for lines that do not wait for the console's reader: see Start.
 var AtOnce = context.WithValue(context.Background(), atOnce{}, nil)
 
 type atOnce struct{}
@@ -269,8 +269,8 @@ func colour(host string) string {
 	return fmt.Sprintf("\x1b[%dm", colours[uint(sum)%uint(len(colours))])
 }
 
-// printable makes visible what could move a terminal's cursor, now or when a file
-// is shown on one later. A script's own text is left as it is elsewhere.
+// printable makes bytes visible that could move a terminal's cursor, now or when a
+// file is shown on one later. A script's own text is left as it is elsewhere.
 func (c *Console) printable(line []byte, by Speaker) []byte {
 	switch {
 	case c.terminal(by.stream()):

@@ -86,8 +86,8 @@ func TestForged(t *testing.T) {
 	}
 }
 
-// TestPipe: letters of other character sets pass, what a terminal obeys does not;
-// the text of a script is its own.
+// TestPipe: letters of other character sets pass, bytes that a terminal obeys do
+// not; the text of a script is left as it is.
 func TestPipe(t *testing.T) {
 	var out bytes.Buffer
 	c := console.Console{Out: &out}
@@ -113,7 +113,7 @@ func TestRaw(t *testing.T) {
 	}
 }
 
-// TestOwnWords: what farmrun says is not redacted, but for the errors in it.
+// TestOwnWords: farmrun's own text is not redacted, but for the errors in it.
 func TestOwnWords(t *testing.T) {
 	var err bytes.Buffer
 	c := console.Console{Err: &err, MaskOwn: func(text []byte, _ string, names ...string) []byte {

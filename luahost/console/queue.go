@@ -57,13 +57,13 @@ type queue struct {
 // a host or a script, waits alone and not longer than the context that it printed
 // with; the rest is dropped. On a terminal it is dropped as well once that has
 // taken nothing for two seconds, as after ^S: the operator has stopped the screen
-// and not the hosts. Farmrun's own lines and what Live draws wait for nobody, and
+// and not the hosts. Farmrun's own lines and Live's drawing wait for nobody, and
 // the lines that do not fit (16 MiB) are dropped. The console mentions how many
 // bytes were dropped.
 //
-// Nothing is made of a reader that has gone (EPIPE; EIO of a terminal): what it
-// would have read is dropped, and the listeners hear all of it. The process has
-// to catch SIGPIPE for that.
+// Nothing is made of a reader that has gone (EPIPE; EIO of a terminal): the output
+// for it is dropped, and the listeners hear all of it. The process has to catch
+// SIGPIPE for that.
 func (c *Console) Start() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,7 +96,7 @@ func sameFile(a, b io.Writer) bool {
 	return err1 == nil && err2 == nil && os.SameFile(first, second)
 }
 
-// Abandon has nobody wait for a reader any more. What does not fit is dropped.
+// Abandon has nobody wait for a reader any more. Text that does not fit is dropped.
 func (c *Console) Abandon() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,8 +110,8 @@ func (c *Console) Abandon() {
 
 // Close waits until everything is written: as long as it takes the readers to read
 // it, after Abandon until they have taken nothing for a quarter of a second. It
-// returns why Out could not be written, nil if its reader has gone. What is written
-// from then on is dropped.
+// returns why Out could not be written, nil if its reader has gone. Text that is
+// written from then on is dropped.
 func (c *Console) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -82,8 +82,8 @@ func (h *history) processes(ctx context.Context) bool {
 	return false
 }
 
-// check notes what must not have happened: a host that was in service has left
-// it beyond the budget, or the rollout has not done its work.
+// check notes each fault: a host that was in service has left it beyond the
+// budget, or the rollout has not done its work.
 func (h *history) check(finished bool) {
 	if !finished {
 		h.faults = append(h.faults, "the rollout never ends")
@@ -246,8 +246,8 @@ func (p *process) turn(ctx context.Context, host string) error {
 	return nil
 }
 
-// TestHistories runs whole rollouts on virtual hosts: lines hang and lose what
-// was sent, steps fail, farmrun is killed, halts and is resumed, also while it
+// TestHistories runs whole rollouts on virtual hosts: lines hang and lose
+// messages, steps fail, farmrun is killed, halts and is resumed, also while it
 // lives. Whatever happens, no host leaves service beyond the budget.
 func TestHistories(t *testing.T) {
 	n := *histories
@@ -261,8 +261,8 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// TestHistoriesWithoutAFence sees that the simulation has not gone blind: what a
-// killed process had sent arrives beside its successor's turns.
+// TestHistoriesWithoutAFence sees that the simulation has not gone blind: the
+// requests of a killed process arrive beside its successor's turns.
 func TestHistoriesWithoutAFence(t *testing.T) {
 	for seed := range uint64(500) {
 		for _, fault := range simulate(t, seed, false).faults {

@@ -149,7 +149,7 @@ func TestOneRunWritesAJournal(t *testing.T) {
 	}
 }
 
-// TestNothingThatIsSaidHidesASecret: what hosts print is redacted, and nothing
+// TestNothingThatIsSaidHidesASecret: the hosts' output is redacted, and nothing
 // that farmrun, the site or the script has named.
 func TestNothingThatIsSaidHidesASecret(t *testing.T) {
 	ring := &secret.Keyring{}

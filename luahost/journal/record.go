@@ -134,9 +134,9 @@ type Mask interface {
 	MaskOwn(text []byte, said string, names ...string) []byte
 }
 
-// Masked returns r with what hosts have printed redacted. What farmrun, the site
-// and the script have named has to be found again: it stays, although it may have a
-// secret for a part of it.
+// Masked returns r with the hosts' output redacted. The names that farmrun, the site
+// and the script have given have to be found again: they stay, even if a secret is
+// a part of one.
 func (r Record) Masked(mask Mask) Record {
 	if mask == nil {
 		return r

@@ -1,18 +1,18 @@
-// Package recorder keeps what is said in terminals: each gets a file of its own
-// in the run's directory, in the asciicast format, from its first byte on.
+// Package recorder keeps the output of terminals: each gets a file of its own in
+// the run's directory, in the asciicast format, from its first byte on.
 //
 //	r := &recorder.Recorder{Dir: …, Secrets: keyring, Warn: …}
 //	t = r.Record("web1", "host:session", t, size)
 //
 // The first terminal of web1 is recorded in web1.cast, the next in web1+2.cast. One
-// that says more than a megabyte goes on in the next file, and of what it says in
-// all, the first megabyte and the last three are kept.
-// What a host says goes to the file at once, so that a run that is killed leaves
-// what was said until then; only what may be the beginning of a secret waits for
-// what follows. Nothing that is typed is recorded, but what the host echoes of it.
+// with more than a megabyte of output goes on in the next file, and of the whole
+// output the first megabyte and the last three are kept.
+// A host's output goes to the file at once, so that a run that is killed leaves all
+// of it until then; only a possible beginning of a secret waits for the bytes that
+// follow. Keys that are typed are not recorded, but for the host's echo of them.
 //
-// Recording never stands in the way of what is recorded: when a file cannot be
-// written, there is one warning and the terminal goes on.
+// Recording never stands in the terminal's way: when a file cannot be written,
+// there is one warning and the terminal goes on.
 package recorder
 
 import (

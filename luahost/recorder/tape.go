@@ -130,7 +130,7 @@ func (t *tape) begin() error {
 	return err
 }
 
-// partTitle says what a file is.
+// partTitle returns the title of a file.
 func (t *tape) partTitle() string {
 	switch {
 	case len(t.parts) == 1:

@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// ErrTooMuch is what the reading of a host's answer fails with if that is longer
-// than any honest one.
+// ErrTooMuch is the error of reading a host's answer that is longer than any honest
+// one.
 var ErrTooMuch = errors.New("the host's answer is too long to be read")
 
-// MostLines is how many lines of an answer are read. What is made of a line can
-// take some hundred bytes, however short the line is.
+// MostLines is how many lines of an answer are read. A parsed line can take some
+// hundred bytes, however short the line is.
 const MostLines = 100_000
 
 // CheckAnswer is for an answer that is parsed: it fails with ErrTooMuch if the

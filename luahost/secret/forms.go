@@ -61,7 +61,7 @@ func jsonOf(text string, html bool) string {
 	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(b.String(), "\n"), `"`), `"`)
 }
 
-// asciiOf returns text with what is not ASCII written as UTF-16 by format.
+// asciiOf returns text with characters beyond ASCII written as UTF-16 by format.
 func asciiOf(text, format string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -77,7 +77,7 @@ func asciiOf(text, format string) string {
 	return b.String()
 }
 
-// octal returns text with what is not ASCII in octal, byte by byte.
+// octal returns text with characters beyond ASCII in octal, byte by byte.
 func octal(text string) string {
 	var b strings.Builder
 	for _, c := range []byte(text) {

@@ -61,7 +61,7 @@ func (k *Keyring) MaskOwn(text []byte, said string, names ...string) []byte {
 	return h.own(said).redact(text, names)
 }
 
-// own returns what finds those of the secrets that are no words, or are in said.
+// own returns a finder of those secrets that are no words, or are in said.
 func (h *hidden) own(said string) *hidden {
 	these := slices.DeleteFunc(slices.Clone(h.secrets), func(s string) bool {
 		return isWord(s) && !newHidden([]string{s}).isIn(said)
@@ -161,7 +161,7 @@ func markSecret(marks []mark, secret []cell) bool {
 	return true
 }
 
-// newHidden returns what finds secrets.
+// newHidden returns a finder of secrets.
 func newHidden(secrets []string) *hidden {
 	var all [][]byte
 	for _, s := range secrets {

@@ -121,15 +121,15 @@ func (k *Keyring) Put(account string, s Secret) {
 	e.secret, e.known, e.verified, e.failed = s, true, false, nil
 }
 
-// entryKey is what an entry is and whose. farmrun alone decides it: no part of
-// it comes from a host.
+// entryKey names an entry by its kind and its owner. farmrun alone decides it: no
+// part of it comes from a host.
 type entryKey struct {
 	kind    kind
 	account string // or the path of a key
 	group   string // of hosts
 }
 
-// kind is what a secret is for.
+// kind is the purpose of a secret.
 type kind int
 
 const (

@@ -8,16 +8,16 @@ import (
 // Masker is a writer through which bytes pass from a terminal, or from any
 // other source of a host's, into a file of a run. Every character of a secret is
 // replaced by an asterisk, or, where a secret has asterisks, by another character
-// that no secret has: in the bytes as they are, in what a terminal would show of
-// them, without control characters and escape sequences, with backspaces obeyed
-// (64 characters back) and with the spaces left out that wrap a line, and in the
-// forms into which JSON and shells escape it. Nothing else is changed, and what
-// comes out has as many bytes as what went in, in the same places, so that what
-// moves the cursor still fits.
+// that no secret has: in the bytes as they are, in the text that a terminal would
+// show of them, without control characters and escape sequences, with backspaces
+// obeyed (64 characters back) and with the spaces left out that wrap a line, and in
+// the forms into which JSON and shells escape it. Nothing else is changed. The
+// output has as many bytes as the input, in the same places, so that movements of
+// the cursor still fit.
 //
-// It does not matter in which portions the bytes come. What may become a secret
-// is held back until it is known; Flush passes it on. A secret that the Keyring
-// learns is redacted from then on. One of fewer than three bytes is not.
+// It does not matter in which portions the bytes come. A possible beginning of a
+// secret is held back until more is known; Flush passes it on. A secret that the
+// Keyring learns is redacted from then on. One of fewer than three bytes is not.
 //
 // A Masker belongs to one goroutine at a time.
 type Masker struct {
@@ -66,12 +66,12 @@ func (m *Masker) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush passes on what is held back. Call it when the source falls silent and
-// at its end; what comes afterwards is redacted as if Flush had not been called,
-// only that what was passed on stays.
+// Flush passes on the bytes that are held back. Call it when the source falls
+// silent and at its end. Later bytes are redacted as if Flush had not been called,
+// only that the bytes it passed on stay.
 func (m *Masker) Flush() error { return m.release(len(m.held)) }
 
-// mark redacts what is still held back of a secret.
+// mark redacts the bytes of a secret that are still held back.
 func (m *Masker) mark(secret []cell) {
 	begin := m.screen.at + 1 - int64(len(m.held))
 	for _, c := range secret {

@@ -189,7 +189,7 @@ func TestMaskerFails(t *testing.T) {
 	}
 }
 
-// pieces are what the texts of the property test are made of, besides secrets.
+// pieces are the parts of the property test's texts, besides secrets.
 var pieces = []string{
 	"\r\n", "\r", " \r", "\b", " \b", "\x1b[m", "\x1b[1;31m", "\x1b[2;1H", "\x1b]0;t\a", "\x1b(B", "\x00", " ", "a", "b", "é",
 	"aa", "ab", "x", "*", "\n    ", "\x1b[", "\x1b", "\x7f", "\xff", `\`, `"`, "'", "%", "$", "/",
@@ -197,7 +197,7 @@ var pieces = []string{
 
 // TestMaskAgainstOracle has random texts of hosts, cut at random places, redacted:
 // in whole texts, exactly the secrets that a plain search finds; in those that come
-// in portions, nothing else, and in what comes out the search finds none.
+// in portions, nothing else, and in the output the search finds none.
 func TestMaskAgainstOracle(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
@@ -292,8 +292,8 @@ func shellWord(s string, how int) string {
 }
 
 // oracle says which bytes of text belong to a secret: it reads the text in each
-// way from the beginning and compares, after each character, what it has with all
-// forms of all secrets.
+// way from the beginning and compares, after each character, the text so far with
+// all forms of all secrets.
 func oracle(secrets []string, text string) []bool {
 	found := make([]bool, len(text))
 	var forms []string
@@ -360,7 +360,7 @@ func withoutSpaces(read []char) []char {
 	return read
 }
 
-// control sequences as ECMA-48 has them, each with what ends it too early.
+// control sequences as ECMA-48 has them, each with the bytes that end it too early.
 var sequence = regexp.MustCompile(strings.ReplaceAll(`^\x1b(C*[\]PX^_][^\x07\x18\x1a\x1b]*(\x07|\x1b\\)?|C*\[[^\x18\x1a\x1b@-~\x{80}-\x{ff}]*[@-~\x{80}-\x{ff}]?|([ -/]|C)*[0-~\x{80}-\x{ff}]?)`, "C", `[\x00-\x17\x19\x1c-\x1f\x7f]`))
 
 // shownBytes says which bytes of text a terminal shows.

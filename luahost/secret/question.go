@@ -10,7 +10,7 @@ import (
 	"farmrun/luahost/lazyregexp"
 )
 
-// Question is what a host asks, as far as its last line tells.
+// Question is a host's question, as far as its last line tells.
 type Question struct {
 	// Password is that it asks for a password: no code, PIN, push or passphrase.
 	Password bool
@@ -33,8 +33,8 @@ var (
 	nobody = []string{"the", "this", "your", "user", "account", "key", "login", "host", "system", "server", "router", "device", "access"}
 )
 
-// ReadQuestion reads what a host asks. Text may have more lines before it, and
-// may be as raw as it came.
+// ReadQuestion reads a host's question. Text may have more lines before it, and may
+// be as raw as it came.
 func ReadQuestion(text string) Question {
 	text = strings.TrimSpace(text)
 	line := text[strings.LastIndexAny(text, "\r\n")+1:]

@@ -50,8 +50,8 @@ func TestQuestionCheck(t *testing.T) {
 	}
 }
 
-// TestAnswer: what a host asks besides its password is asked each time, in its
-// own words, and not kept.
+// TestAnswer: a host's questions besides that for its password are asked each time,
+// in its own words, and the answers are not kept.
 func TestAnswer(t *testing.T) {
 	var asked []string
 	k := &secret.Keyring{AskOnce: func(ctx context.Context, echo bool) (secret.Secret, error) {

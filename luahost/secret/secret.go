@@ -3,9 +3,9 @@
 // Keyring asks for each password once, when the first host wants it, lets one host
 // try it before any other does, and gives it to the hosts of one group only. Whose
 // secret a host gets is for the caller to say, never for the host: Question.Check
-// compares what it asks for with that.
+// compares the host's question with that.
 //
-// What hosts print of a secret all the same is redacted on its way to the operator
+// A secret that a host prints all the same is redacted on its way to the operator
 // and into files: Keyring.Mask does it for a text, a Masker for a stream. Whole
 // secrets go, however they are wrapped and escaped, and nothing else.
 package secret

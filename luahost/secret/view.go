@@ -86,8 +86,8 @@ func (s *screen) learn(h *hidden) {
 	}
 }
 
-// begun returns the first byte of what may become a secret; when there is none,
-// the number of bytes that there were.
+// begun returns the first byte of a possible secret; when there is none, the number
+// of bytes that there were.
 func (s *screen) begun() int64 {
 	first := s.at
 	for i := range s.views {

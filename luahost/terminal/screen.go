@@ -33,7 +33,7 @@ type Screen struct {
 // appear on the screen, until Close. Meanwhile no question is asked, and the
 // deadlines of ctx stand still (package deadline). It waits for a question that
 // is being asked, and fails with ErrNone where there is no terminal. Once ctx is
-// done nothing waits for a terminal that does not take what is written.
+// done nothing waits for a terminal that does not take its output.
 func (t *Terminal) Take(ctx context.Context) (*Screen, error) {
 	release, err := t.lock(ctx)
 	if err != nil {

@@ -129,8 +129,8 @@ func (p *Process) Mark(ctx context.Context, host string) error {
 	return p.Call(ctx, host, "mark", 0, func(h *Host) error { h.epoch = p.Epoch; return nil })
 }
 
-// Call has the host named do what takes so long and then has that effect. The
-// request travels, and so does the answer; either may be lost.
+// Call has the host named do some work that takes so long and then has that effect.
+// The request travels, and so does the answer; either may be lost.
 func (p *Process) Call(ctx context.Context, host, call string, takes time.Duration, effect func(*Host) error) error {
 	f, h := p.farm, p.farm.host(host)
 	d := f.Dice(p.Number, host, call, h.calls.Add(1))

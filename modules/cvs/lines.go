@@ -8,7 +8,7 @@ import (
 
 // lines is a writer that gives each line it gets to each, without its end. A
 // line without an end comes with flush. Lines are cut at longest, and after
-// mostLines there are no more: what is kept of them has to be bounded.
+// mostLines there are no more: the part of them that is kept has to be bounded.
 type lines struct {
 	each func(line string)
 	part []byte

@@ -17,10 +17,10 @@ import (
 // working copy knows its own. The password of a pserver is asked for when the
 // server first wants one, and is never in an argument or a file. It goes to a
 // host only for an account that the script has named there, by root or by
-// cvs.allow, whatever the working copy says. What cvs
-// reports as a success and is none is an error: a conflict, a release that is
-// not complete, a tag that no file has. Every function takes timeout, a minute
-// for those that only look and 30 minutes for the others.
+// cvs.allow, whatever the working copy says. A failure that cvs reports as a
+// success is an error: a conflict, a release that is not complete, a tag that
+// no file has. Every function takes timeout, a minute for those that only look
+// and 30 minutes for the others.
 //
 // passwords are for pservers; nil has none.
 func Module(passwords *Passwords) luahost.Module {

@@ -105,8 +105,8 @@ type Options struct {
 	// then no part of what it said. EchoUnknown asks the stream, if that is an
 	// Echoer.
 	Echo Echo
-	// Mask makes what redacts secrets for an operator who has the session; a
-	// script gets everything as it is. nil redacts nothing.
+	// Mask makes the writer that redacts secrets for an operator who has the
+	// session; a script gets everything as it is. nil redacts nothing.
 	Mask func(to io.Writer) Masker
 }
 

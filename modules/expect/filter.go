@@ -81,7 +81,7 @@ func terminalEcho(text string) []byte {
 	return b.Bytes()
 }
 
-// pass appends to out what of raw is said.
+// pass appends raw to out, without echoes and, with strip, escape sequences.
 func (f *filter) pass(out, raw []byte) []byte {
 	if f.strip {
 		raw = f.escape.remove(raw)

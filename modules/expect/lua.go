@@ -25,7 +25,7 @@ type Config struct {
 	Mask func(to io.Writer) Masker
 	// Passwords is asked for those that session:su needs; nil has none.
 	Passwords Take
-	// Answer has the operator answer what su asks besides; nil has nobody.
+	// Answer has the operator answer su's other questions; nil has nobody.
 	Answer Answer
 	// Sessions get those that scripts have open on hosts; nil does not.
 	Sessions *Sessions

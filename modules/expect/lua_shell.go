@@ -60,8 +60,8 @@ const suTimeout = 2 * time.Minute
 // Becomes another user ("root") in the session, by su, until that user's shell
 // is left by exit. The password is asked for when su wants one, once for all
 // hosts, and tried on one host first; one that is rejected is an error of kind
-// "login", and so is a su that asks for another user's. What su asks for besides,
-// such as a code, the operator answers for each session.
+// "login", and so is a su that asks for another user's. The operator answers su's
+// other questions, such as one for a code, for each session.
 func su(c *luahost.Call) {
 	d, name := luahost.Arg[*dialogue](c, 1, "a session"), ""
 	if c.Has(2) {

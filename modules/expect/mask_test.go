@@ -17,8 +17,8 @@ func masked(t *testing.T) Options {
 	return Options{Mask: func(to io.Writer) Masker { return ring.Masker(to) }}
 }
 
-// TestScriptSeesAll: what a script matches and gets is what the other end has
-// printed, whatever it has in common with a secret.
+// TestScriptSeesAll: a script matches and gets the other end's output as it is,
+// whatever it has in common with a secret.
 func TestScriptSeesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()

@@ -193,8 +193,8 @@ const mostAsked = 5
 
 // Su becomes another user in the session, by su, and leaves it with a shell of
 // that user; "" is root. take is asked for the password of the user if su asks,
-// once, and answer for what it asks besides. A su that asks for the password of
-// anybody else gets nothing: a *secret.OtherError. It fails with an error that
+// once, and answer is given its other questions. A su that asks for the password
+// of anybody else gets nothing: a *secret.OtherError. It fails with an error that
 // wraps secret.ErrRejected when su does not take the password, and then the
 // session is as before.
 func (s *Session) Su(ctx context.Context, name string, take Take, answer Answer) error {

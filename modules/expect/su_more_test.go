@@ -16,7 +16,7 @@ import (
 )
 
 // TestSuAsks: a su that asks for the secret of another account is sent nothing;
-// what it asks besides the password the operator answers.
+// the operator answers su's questions besides that for the password.
 func TestSuAsks(t *testing.T) {
 	for name, tc := range map[string]struct {
 		questions []string // and last the shell's prompt or the failure

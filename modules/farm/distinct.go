@@ -23,7 +23,7 @@ func (e *SameMachineError) Error() string {
 // Kind is luahost's word for it.
 func (e *SameMachineError) Kind() string { return "refused" }
 
-// Hint says what to do.
+// Hint returns the advice to the operator.
 func (e *SameMachineError) Hint() string {
 	return "leave one of the names out: hosts = \"…!" + e.Names[1] + "\""
 }

@@ -121,7 +121,7 @@ const DefaultIdle = 256
 // ErrUnsupported is returned for what a host's login cannot do.
 var ErrUnsupported = errors.New("this login cannot do that")
 
-// ErrNoShell is wrapped by the error of what needs a shell, on a host whose
+// ErrNoShell is wrapped by the error of a call that needs a shell, on a host whose
 // Login.Shell is false. Nothing was sent to it.
 const ErrNoShell = remote.Refusal("this host takes commands only as they are (shell = false in the site file)")
 

@@ -154,7 +154,7 @@ func (e *FenceError) Unwrap() error { return &halting{e.Err} }
 // Kind is luahost's word for it.
 func (e *FenceError) Kind() string { return "refused" }
 
-// Hint says what to do.
+// Hint returns the advice to the operator.
 func (e *FenceError) Hint() string {
 	if held, ok := errors.AsType[*fence.HeldError](e.Err); ok {
 		run := held.Owner.Run

@@ -40,7 +40,7 @@ func TestHealthySays(t *testing.T) {
 	}
 }
 
-// TestUndoStops at the first that fails: what comes before it is left as it is.
+// TestUndoStops at the first that fails: the steps before it are left as they are.
 func TestUndoStops(t *testing.T) {
 	said, log, err := run(t, `
 		require("farm").rollout("web1", { on_failure = "undo", healthy = function() end }, function(h)

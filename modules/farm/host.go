@@ -69,7 +69,7 @@ func (h *Host) Settings() Settings { return h.settings }
 // IsBare tells whether the host takes commands only as they are.
 func (h *Host) IsBare() bool { return h.settings.Shell != nil && !*h.settings.Shell }
 
-// needShell is the error of what cannot be done on a host without a shell.
+// needShell is the error of a call that cannot be done on a host without a shell.
 func (h *Host) needShell(what string) error {
 	if h.IsBare() {
 		return fmt.Errorf("%s: %w", what, ErrNoShell)

@@ -213,11 +213,11 @@ func (b *binding) tell(c *luahost.Call) {
 // host:step(name, work [, undo])
 //
 // Does a named piece of the host's turn: calls work(host). The name stands in
-// what is shown and in errors. undo(host) takes the step back when the turn
+// the output and in errors. undo(host) takes the step back when the turn
 // fails and the rollout's on_failure is "undo"; it is called for a step that
 // failed as well, since that may be half done. An undo that fails is the last: those
-// of the steps before are not called. On a terminal the operator is asked what to do
-// about a step that fails, and may have it done again.
+// of the steps before are not called. On a terminal the operator decides about a
+// step that fails, and may have it done again.
 func (b *binding) step(c *luahost.Call) {
 	h, name, work := luahost.Arg[*Host](c, 1, "a host"), c.String(2), c.Function(3)
 	if c.Has(4) {

@@ -115,7 +115,7 @@ func (b *binding) rollout(c *luahost.Call) {
 }
 
 // healthy asks the script whether a host is healthy. Only nothing returned, or
-// true, is yes: what a search that finds nothing returns is no.
+// true, is yes: the nil of a search that finds nothing is no.
 func (b *binding) healthy(ctx context.Context, rt *luahost.Runtime, fn *lua.LFunction, h *Host) error {
 	answer, err := rt.CallAll(ctx, luahost.Task{Host: h.name}, fn, b.host.Value(h))
 	if err != nil || len(answer) == 0 || answer[0] == lua.LTrue {

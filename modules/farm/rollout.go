@@ -301,7 +301,7 @@ func (r *rollout) takeTurn(all, ctx context.Context, h *Host) error {
 const commandEnds = 10 * time.Second
 
 // grace is how long a turn whose time is up has to return: long enough to end its
-// command, to close what it opened, and for its undo.
+// command, to close all that it opened, and for its undo.
 func (r *rollout) grace() time.Duration {
 	grace := commandEnds + luahost.CloseWithin + time.Second
 	if r.Undo != nil {

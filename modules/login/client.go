@@ -203,8 +203,8 @@ func (c *Client) place(most int) bool {
 	return true
 }
 
-// free returns what is closed when the next place comes free, and how many shells
-// are gone until now.
+// free returns a channel that is closed when the next place comes free, and how many
+// shells are gone until now.
 func (c *Client) free() (freed <-chan struct{}, gone int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -147,7 +147,7 @@ func (d *dialogue) password(ctx context.Context, question string) error {
 	return d.session.SendSecret(ctx, word.Reveal())
 }
 
-// ask has the operator answer what is no question for the password. Whatever the
+// ask has the operator answer a question that is not for the password. Whatever the
 // host says then is about both.
 func (d *dialogue) ask(ctx context.Context, question string) error {
 	if d.Answer == nil {
@@ -161,7 +161,7 @@ func (d *dialogue) ask(ctx context.Context, question string) error {
 	return d.session.SendSecret(ctx, answer.Reveal())
 }
 
-// no is what the host's rejection says of the password.
+// no is the outcome for the password when the host rejects the login.
 func (d *dialogue) no() secret.Outcome {
 	if d.more {
 		return secret.Unknown

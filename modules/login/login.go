@@ -56,8 +56,8 @@ type Options struct {
 	Cases []Case
 	// Passwords is asked when the host asks for a password; nil has none.
 	Passwords Passwords
-	// Answer has the operator answer what the host asks besides, such as a code,
-	// for this host alone: that of a secret.Keyring. nil has nobody.
+	// Answer has the operator answer the host's other questions, such as one for a
+	// code, for this host alone: that of a secret.Keyring. nil has nobody.
 	Answer func(ctx context.Context, question string, echo bool) (secret.Secret, error)
 	// NewPasswords is asked when the host wants the password changed, because it
 	// has expired; nil leaves that to somebody else, and the login fails.
@@ -68,10 +68,10 @@ type Options struct {
 	// Quiet is for how long nothing may follow the words of a question before it
 	// is taken for one, and answered; 0 is DefaultQuiet.
 	Quiet time.Duration
-	// Calm is the same for what looks like a shell's prompt before anything was
-	// asked: a banner may have its last character, and pause, and what is typed
-	// then is taken for a name or a password. 0 is DefaultCalm. A prompt that Cases
-	// know is a shell's after Quiet.
+	// Calm is the same for text that looks like a shell's prompt before anything was
+	// asked: a banner may have its last character, and pause, and a command that is
+	// typed then is taken for a name or a password. 0 is DefaultCalm. A prompt that
+	// Cases know is a shell's after Quiet.
 	Calm time.Duration
 }
 

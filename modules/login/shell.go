@@ -129,8 +129,8 @@ func (s *shell) boot(ctx context.Context, nonce string) error {
 	return nil
 }
 
-// asks tells whether the output ends in a question of a login: it has taken what
-// was typed for an answer, and must not get it again.
+// asks tells whether the output ends in a question of a login: it has taken the
+// line typed for an answer, and must not get it again.
 func (s *shell) asks() bool {
 	text := s.tail.Load()
 	return text != nil && slices.ContainsFunc(usual(), func(c Case) bool {

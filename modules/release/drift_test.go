@@ -34,8 +34,8 @@ func FuzzCompare(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, comm string) { compare(comm) })
 }
 
-// TestAnEndlessAnswer is not read: what is made of short lines takes many times
-// their memory.
+// TestAnEndlessAnswer is not read: short lines take many times their memory once
+// they are parsed.
 func TestAnEndlessAnswer(t *testing.T) {
 	for name, answer := range map[string]string{
 		"long":       strings.Repeat("x", mostSaid+1),

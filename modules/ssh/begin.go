@@ -25,7 +25,7 @@ func newOpening() opening {
 	return opening{out: nonce + ":1:", err: nonce + ":2:"}
 }
 
-// line returns what the login shell is given for a script. It becomes a POSIX
+// line returns the login shell's command line for a script. It becomes a POSIX
 // shell at once, for it may be csh. The marks end with the process id of that
 // shell: whoever has to end the command needs it, and no host that repeats the
 // line can print it. The script comes to a shell of its own, since one with a
@@ -55,7 +55,7 @@ func quote(word string) string {
 
 var quoter = strings.NewReplacer(`'`, `'\''`, `!`, `'\!'`, `\`, `'\\'`)
 
-// marker passes on what a command prints on one of its outputs, after its mark.
+// marker passes on one of a command's outputs, after its mark.
 type marker struct {
 	to    *stream
 	mark  string        // "" is found
@@ -157,7 +157,7 @@ func (r *run) notRun() *Error {
 
 const notRunHint = "do its startup files exit or start another shell? a host that takes only certain commands needs shell = false in the site file"
 
-// noise is the end of what the host printed before the marks.
+// noise is the end of the host's output before the marks.
 func (r *run) noise() string {
 	said := append(r.err.noise.Bytes(), r.out.noise.Bytes()...)
 	return remote.LastLines(bytes.TrimSpace(said), 10)

@@ -25,7 +25,7 @@ var (
 	ErrTimeout = errors.New("timed out")
 	// ErrClosed: the Client was closed by its owner.
 	ErrClosed = errors.New("connection closed")
-	// ErrNotRun: what the host ran ended without having begun the command.
+	// ErrNotRun: the program that the host ran ended without having begun the command.
 	ErrNotRun = errors.New("not run")
 	// ErrForwardRefused: the host did not open the port that was asked for,
 	// because it is taken or because its sshd forbids it.

@@ -341,7 +341,7 @@ func (c *Client) fail(stage string, err error) *Error {
 	return e
 }
 
-// commandLine returns what the login shell is given, and readies the markers for
+// commandLine returns the login shell's command line, and readies the markers for
 // the output.
 func (r *run) commandLine() (string, error) {
 	if r.client.bare {

@@ -164,7 +164,7 @@ func (d *dialogue) check(who string) error {
 	return secret.Question{Of: who}.Check(d.o.Account)
 }
 
-// tryAgain is what sudo and sudo-rs say of a wrong password.
+// tryAgain matches the words of sudo and sudo-rs for a wrong password.
 var tryAgain = lazyregexp.New(`(?i)try again|authentication failure`)
 
 // asksAgain is told that sudo asks after it had an answer. It has rejected that
@@ -206,7 +206,7 @@ func (d *dialogue) other(ctx context.Context, question string) (secret.Secret, s
 	return s, nil, err
 }
 
-// answer gives sudo what get returns. Only a password has a report.
+// answer gives sudo the answer of get. Only a password has a report.
 func (d *dialogue) answer(get func(context.Context) (secret.Secret, secret.Report, error)) {
 	ctx, cancel := context.WithCancelCause(d.ctx) // the question goes when either does
 	defer cancel(nil)
@@ -231,7 +231,8 @@ func (d *dialogue) answer(get func(context.Context) (secret.Secret, secret.Repor
 }
 
 // endedByItself tells whether nothing was ended when the time was over: then the
-// status that the runner has is the command's own, and what it left running stays.
+// status that the runner has is the command's own, and processes that the command
+// left running stay.
 func (d *dialogue) endedByItself() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2046,SC2086 # lists of numbers
 #
-# Ends what descends from the process $P or is in its session or group: all
-# that a sudo has begun. root's shell reads this, when the time is over. If $P, the
-# sudo, has ended, so has its command, and what that left running stays.
+# Ends the descendants of the process $P and its session and group: all that a
+# sudo has begun. root's shell reads this, when the time is over. If $P, the sudo,
+# has ended, so has its command, and processes that this left running stay.
 below() {
 	for p in $(cat "/proc/$1"/task/*/children || pgrep -P "$1"); do
 		echo "$p"

@@ -91,7 +91,7 @@ func (e *Error) Hint() string {
 	return ""
 }
 
-// userName is what the name of a user looks like.
+// userName matches the name of a user.
 var userName = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 // refusals are the words of sudo for what it does not do, and those of sudo-rs.

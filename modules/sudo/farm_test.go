@@ -423,8 +423,8 @@ func TestFarmDeadlineBeforeVerdict(t *testing.T) {
 	t.Log(err)
 }
 
-// TestFarmLeavesDaemons has a restart come to its end, and what it started hold its
-// output open: that is no part of it, also when the time of the restart is over.
+// TestFarmLeavesDaemons has a restart come to its end, and its daemon hold its output
+// open: that is no part of it, also when the time of the restart is over.
 func TestFarmLeavesDaemons(t *testing.T) {
 	host := login(t, "deploy")
 	for _, limit := range []time.Duration{2 * time.Second, time.Minute} {

@@ -47,18 +47,18 @@ const timeout = 10 * time.Minute
 // host:sudo(command [, options]) -> result
 //
 // Runs a command as root, by the host's sudo. It is like host:run. A list of
-// words is what sudo itself runs, so that a rule in sudoers that allows just
-// that program will do: host:sudo{"/etc/init.d/httpd", "restart"}. A line is
-// for root's shell, so that its pipes and redirections are root's too; sudoers
-// has to allow the shell for that.
+// words is run by sudo itself, so that a rule in sudoers that allows just that
+// program will do: host:sudo{"/etc/init.d/httpd", "restart"}. A line is for
+// root's shell, so that its pipes and redirections are root's too; sudoers has
+// to allow the shell for that.
 //
 // The password is asked for when sudo wants one, once for all hosts: it is that
 // of the user who is logged in, or of the account that the site file has for
 // sudo_account. A sudo that asks for another account's password gets none. One
-// host tries it before the others do, and none tries it twice. What sudo asks for
-// besides, such as a code, the operator answers for each host. A password that is
-// rejected is an error of kind "login", and what the user may not do one of kind "refused", whatever check
-// says. Options are those of host:run, and:
+// host tries it before the others do, and none tries it twice. The operator answers
+// sudo's other questions, such as one for a code, for each host. A password that is
+// rejected is an error of kind "login", and a command that the user may not run one
+// of kind "refused", whatever check says. Options are those of host:run, and:
 //
 //   - user ("root"): whom to become
 //   - look (false): run nothing, only ask sudo whether it would, so that a

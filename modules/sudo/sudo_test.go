@@ -24,10 +24,10 @@ import (
 
 // standIn is a sudo for hosts that have none: it knows the flags that are used
 // here, and its words are those of the real one, with which the tests on the
-// farm compare it. $PASSWORD is what it wants, $TRIES how often, $DENY makes it
-// refuse afterwards, $MORE is what it wants besides the password, $WHO whose
-// password it says that it wants, $SAYS is what it says instead of anything else, $PROMPT
-// what it asks with. Whoever becomes the user locked is rejected, denied nobody
+// farm compare it. $PASSWORD is the password that it wants, $TRIES how often, $DENY
+// makes it refuse afterwards, $MORE is the code that it wants besides, $WHO whose
+// password it says that it wants, $SAYS is its output instead of anything else,
+// $PROMPT its prompt. Whoever becomes the user locked is rejected, denied nobody
 // may become. It becomes the command, or with $FORK runs it as a child.
 // Each line that it takes for a password goes into the file tries.
 const standIn = `#!/bin/sh

@@ -91,8 +91,8 @@ func (s *Screen) Tmux(args ...string) (string, error) {
 	return string(out), nil
 }
 
-// Await waits until there is true of what is shown. In the error is what is shown
-// instead.
+// Await waits until there is true of the text that is shown. The error has the text
+// that is shown instead.
 func (s *Screen) Await(there func(shown string) bool) error {
 	late := time.After(patience)
 	for {

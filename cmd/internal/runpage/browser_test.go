@@ -159,8 +159,8 @@ func TestInABrowser(t *testing.T) {
 	}
 }
 
-// TestRecordingsOfHostsThatTrickle: what a browser has to do for a recording grows
-// with its length, whatever moves the cursor in it.
+// TestRecordingsOfHostsThatTrickle: a browser's work for a recording grows with its
+// length, whatever moves the cursor in it.
 func TestRecordingsOfHostsThatTrickle(t *testing.T) {
 	for name, test := range map[string]struct{ said, shown string }{
 		"backspaces":       {strings.Repeat("a", 30_000) + strings.Repeat("\b", 30_000) + "b\n", "b" + strings.Repeat("a", 29_999) + "\n"},

@@ -126,7 +126,7 @@ func (e *RunningError) Error() string {
 // Kind is luahost's word for it.
 func (*RunningError) Kind() string { return "refused" }
 
-// Hint says what to do.
+// Hint returns the advice to the operator.
 func (e *RunningError) Hint() string { return "wait until it has ended, or end it on the host" }
 
 //go:embed stamp.sh

@@ -41,7 +41,7 @@ func wrap(s *remotetest.Shell, shell string) {
 	s.Wrap = []string{"sh", "-c", `shift; exec ` + shell + ` "$@"`, "sh"}
 }
 
-// noProc takes /proc away, and leaves a ps that knows what POSIX has and no more.
+// noProc takes /proc away, and leaves a ps that knows only the fields of POSIX.
 func noProc(t *testing.T, s *remotetest.Shell) {
 	need.Root(t)
 	bin := t.TempDir()
@@ -189,7 +189,7 @@ func fileSizes(t *testing.T, s *remotetest.Shell) string {
 	return strings.Join(slices.Compact(sizes), " ")
 }
 
-// TestFormerOwner: what has not begun does not begin any more, and says so.
+// TestFormerOwner: a command that has not begun does not begin any more, and says so.
 func TestFormerOwner(t *testing.T) {
 	onMachines(t, func(t *testing.T, s *remotetest.Shell) {
 		f := on(s)
@@ -412,8 +412,8 @@ func TestAnotherProcess(t *testing.T) {
 	}
 }
 
-// TestNotOurs: what may not be ended is left as it is and waited for, and then named.
-// Here it is a command of root's, and the one that goes on is nobody.
+// TestNotOurs: a command that may not be ended is left as it is and waited for, and
+// then named. Here it is root's, and the user who goes on is nobody.
 func TestNotOurs(t *testing.T) {
 	need.Root(t)
 	s := remotetest.New(t)

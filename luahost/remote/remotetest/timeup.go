@@ -12,8 +12,8 @@ import (
 
 // TimeUp returns r as a Runner and a context whose time is up, as by a deadline,
 // once a command has said text on standard error; where text is empty, half a
-// second after a command was begun, for who waits for what never comes has no
-// other sign.
+// second after a command was begun, for a caller that waits in vain has no other
+// sign.
 func TimeUp(ctx context.Context, r remote.Runner, text string) (context.Context, remote.Runner) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	return ctx, &timed{r, text, func() { cancel(context.DeadlineExceeded) }}

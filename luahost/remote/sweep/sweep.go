@@ -30,15 +30,15 @@ var sweeper string
 // caller has to be sure of it.
 func Script(pid int, leader bool) string { return subject(pid, leader) + "swept=\n" + body() }
 
-// Rest is Script for a process that another may have ended, before it came to what
-// belongs to that.
+// Rest is Script for a process that another may have ended, before it came to the
+// processes that belong to that.
 func Rest(pid int, leader bool) string { return subject(pid, leader) + "swept=yes\n" + body() }
 
-// Function returns a shell function of that name that does what Script does, for
+// Function returns a shell function of that name that does the work of Script, for
 // a shell that may have to do it by itself. Call returns how to call it; it
-// exits. A caller of its own sets P to the process, left to what is known to belong
-// to it, and gentle, unless it is empty, to leave everything as it is where
-// something may not be ended.
+// exits. A caller of its own sets P to the process, left to the processes that are
+// known to belong to it, and gentle, unless it is empty, to leave everything as it
+// is where something may not be ended.
 func Function(name string) string { return name + "() {\n" + body() + "}\n" }
 
 // Call returns the script that calls a Function for a process.

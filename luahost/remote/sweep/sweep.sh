@@ -1,17 +1,17 @@
 # shellcheck shell=sh disable=SC2046,SC2086,SC2154 # lists of numbers
 #
-# Ends the process $P and whatever belongs to it: what is in its session or its
-# process group, or descends from it. If $P has ended by itself, nothing is ended:
-# what a finished command has left running, a daemon, is no part of it. It prints a
-# line "PID USER COMMAND" for each process that is left, and "done".
+# Ends the process $P and whatever belongs to it: the processes in its session or
+# its process group, and its descendants. If $P has ended by itself, nothing is
+# ended: a daemon that a finished command has left running is no part of it. It
+# prints a line "PID USER COMMAND" for each process that is left, and "done".
 #
 # procs lists all processes, as Linux has them or as "pid ppid pgid sid"; ours
 # picks those that belong to $P, and that were seen to before, parents before their
 # children, or a shell would go on to its next command; look keeps them
 # in $left, or makes do with the process group where they cannot be listed; put
 # sends them a signal, by sudo to those of other users, and keeps in $foreign those
-# that it may not send it to. What follows is SIGTERM, a wait, SIGKILL, and a list
-# of who is left. P and left are set before. With $gentle, nothing is touched where
+# that it may not send it to. Then come SIGTERM, a wait, SIGKILL, and a list of
+# who is left. P and left are set before. With $gentle, nothing is touched where
 # something of it belongs to another user and may not be ended: it is left to end;
 # and the caller knows that $P has not finished, though it may be gone. With $swept
 # it may be gone since it has been ended.

@@ -50,7 +50,7 @@ func testScript(t *testing.T, leader bool) {
 	}
 }
 
-// TestFinished leaves alone what a process left running that has ended by itself.
+// TestFinished: the daemon of a process that has ended by itself is left alone.
 func TestFinished(t *testing.T) {
 	for _, leader := range []bool{true, false} {
 		mark := remotetest.Mark()

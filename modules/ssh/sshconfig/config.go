@@ -1,6 +1,6 @@
 // Package sshconfig reads the configuration of OpenSSH's client, so that a
 // host is reached here as it would be by ssh(1). [Load] parses the files once;
-// [Config.Settings] then says, for one host, what ssh -G would say:
+// [Config.Settings] then says, for one host, the same as ssh -G would:
 //
 //	config, err := sshconfig.Load(sshconfig.Sources{})
 //	settings, err := config.Settings(ctx, "webserv1", sshconfig.Override{})

@@ -55,7 +55,7 @@ func main() {
 // host is what commands run on.
 type host struct{ delay time.Duration }
 
-// fenced finds what package fence wants, and of which owner.
+// fenced finds the request of package fence, and its owner.
 var fenced = regexp.MustCompile(`' sh (take|look|clear) (\w+) (\d+) `)
 
 func (h host) run(ctx context.Context, x *sshserver.Exec) int {
