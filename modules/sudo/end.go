@@ -26,8 +26,10 @@ type patience struct {
 	aside time.Duration // for which that may go on, behind the runner's back too
 }
 
-// usually is the patience of Options that have none.
-var usually = patience{idle: 400 * time.Millisecond, busy: 1500 * time.Millisecond, aside: 5 * time.Second}
+// usually is the patience of Options that have none. A runner that is told too early
+// has sudo end before root's shell can look at it, which then takes the command for
+// finished and leaves its children alone.
+var usually = patience{idle: 3 * time.Second, busy: 3 * time.Second, aside: 10 * time.Second}
 
 // end ends sudo and what it runs as far as the runner could not do it, which
 // comes next.
