@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"os"
 	"time"
 
 	"farmrun/luahost"
@@ -34,14 +33,7 @@ func abandon(ctx context.Context, out *console.Console, f flags, id string) erro
 		return err
 	}
 	r := resume{flags: f, id: id}
-	id, state, err := r.find(store)
-	if err != nil {
-		return err
-	}
-	if err := os.Chdir(state.Run.Dir); err != nil {
-		return usageError("%s was begun in %s: %v", id, state.Run.Dir, err)
-	}
-	s, err := r.script(state)
+	id, state, s, err := r.reopen(store)
 	if err != nil {
 		return err
 	}

@@ -54,20 +54,26 @@ func resumeJob(f flags, args []string) (job, error) {
 	return r, nil
 }
 
+// reopen finds the run and its script, and goes to the directory where it was begun.
+func (r resume) reopen(store runs.Store) (id string, state *journal.State, s script, err error) {
+	id, state, err = r.find(store)
+	if err != nil {
+		return id, state, s, err
+	}
+	if err := os.Chdir(state.Run.Dir); err != nil {
+		return id, state, s, usageError("%s was begun in %s: %v", id, state.Run.Dir, err)
+	}
+	s, err = r.script(state)
+	return id, state, s, err
+}
+
 // run goes on with the run, in the directory where it was begun.
 func (r resume) run(ctx context.Context, out *console.Console) error {
 	store, err := runStore()
 	if err != nil {
 		return err
 	}
-	id, state, err := r.find(store)
-	if err != nil {
-		return err
-	}
-	if err := os.Chdir(state.Run.Dir); err != nil {
-		return usageError("%s was begun in %s: %v", id, state.Run.Dir, err)
-	}
-	s, err := r.script(state)
+	id, state, s, err := r.reopen(store)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ var sweeper string
 // leader says that the process leads its session or its group; if it does not
 // then, its number has gone to another, which is left alone. Without leader the
 // caller has to be sure of it.
-func Script(pid int, leader bool) string { return subject(pid, leader) + "swept=\n" + body() }
+func Script(pid int, leader bool) string { return subject(pid, leader) + body() }
 
 // Rest is Script for a process that another may have ended, before it came to the
 // processes that belong to that.
@@ -42,16 +42,14 @@ func Rest(pid int, leader bool) string { return subject(pid, leader) + "swept=ye
 func Function(name string) string { return name + "() {\n" + body() + "}\n" }
 
 // Call returns the script that calls a Function for a process.
-func Call(name string, pid int, leader bool) string {
-	return subject(pid, leader) + "swept=\n" + name + "\n"
-}
+func Call(name string, pid int, leader bool) string { return subject(pid, leader) + name + "\n" }
 
 // subject says which process it is about.
 func subject(pid int, leader bool) string {
 	if leader {
-		return fmt.Sprintf("P=%d left= gentle=\n", pid)
+		return fmt.Sprintf("P=%d left= gentle= swept=\n", pid)
 	}
-	return fmt.Sprintf("P=%[1]d left=%[1]d gentle=\n", pid)
+	return fmt.Sprintf("P=%[1]d left=%[1]d gentle= swept=\n", pid)
 }
 
 func body() string { return remote.WithoutComments(sweeper) }
