@@ -18,10 +18,14 @@ func Sort(names []string) {
 	}
 }
 
+// place stands for a number in a frame: a byte that no name has, before all that
+// names have.
+const place = "\x00"
+
 // shape is a name taken apart into what surrounds its numbers and the numbers.
 type shape struct {
 	name    string
-	frame   string   // the name with a "%" for each number
+	frame   string   // the name with a place for each number
 	numbers []string // as written, so at most maxDigits digits each
 }
 
@@ -40,7 +44,7 @@ func shapeOf(name string) shape {
 		case n > maxDigits: // no number that a range could hold
 			frame.WriteString(name[at:end])
 		default:
-			frame.WriteByte('%')
+			frame.WriteString(place)
 			s.numbers = append(s.numbers, name[at:end])
 		}
 		at = end
@@ -135,7 +139,7 @@ func (b box) keyWithout(d int) string {
 func (b box) write(frame string) string {
 	var out strings.Builder
 	for _, numbers := range b {
-		before, after, _ := strings.Cut(frame, "%")
+		before, after, _ := strings.Cut(frame, place)
 		out.WriteString(before)
 		out.WriteString(writeNumbers(numbers))
 		frame = after
