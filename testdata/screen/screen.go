@@ -111,19 +111,37 @@ func (s *Screen) Await(there func(shown string) bool) error {
 	}
 }
 
-// Resize gives the window another size. The program stands still meanwhile: tmux
-// wraps its lines anew some time before it tells anybody, and a terminal cannot be
-// asked on which side of that a drawing came.
+// change waits until something on the screen has changed from now on.
+func (s *Screen) change() error {
+	before, err := s.Tmux("capture-pane", "-p")
+	if err != nil {
+		return err
+	}
+	return s.Await(func(shown string) bool { return shown != before })
+}
+
+// Resize gives the window another size, right after something on it has changed: for
+// a program that draws now and then, its next drawing is a while off. The program
+// stands still meanwhile: tmux wraps its lines anew some time before it tells anybody,
+// and a terminal cannot be asked on which side of that a drawing came.
 func (s *Screen) Resize(rows, columns int) error {
 	pane, err := s.Tmux("display-message", "-p", "#{pane_pid} #{pane_tty}")
 	if err != nil {
 		return err
 	}
 	shell, tty, _ := strings.Cut(strings.TrimSpace(pane), " ")
+	if err := s.change(); err != nil {
+		return err
+	}
 	if err := exec.Command("pkill", "-STOP", "-P", shell).Run(); err != nil {
 		return fmt.Errorf("stopping the program: %w", err)
 	}
 	defer exec.Command("pkill", "-CONT", "-P", shell).Run()
+	for range 2 { // what the program has written meanwhile, tmux reads before the second
+		if _, err := s.Tmux("display-message", "-p"); err != nil {
+			return err
+		}
+	}
 	if _, err := s.Tmux("resize-window", "-x", strconv.Itoa(columns), "-y", strconv.Itoa(rows)); err != nil {
 		return err
 	}
