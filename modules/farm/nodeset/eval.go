@@ -35,7 +35,7 @@ func (e *evaluation) eval(set string) (hosts, error) {
 		s.space()
 		var operand hosts
 		if operand, err = e.operand(s); err == nil {
-			combine(op, sum, operand)
+			sum = combine(op, sum, operand)
 		}
 	}
 	return sum, err
@@ -43,12 +43,18 @@ func (e *evaluation) eval(set string) (hosts, error) {
 
 func isOperator(c byte) bool { return strings.IndexByte(",!&^", c) >= 0 }
 
-// combine makes a op b of a.
-func combine(op byte, a, b hosts) {
+// combine returns a op b, for which it may change both. A large set that others are
+// taken from one after the other is not walked for each.
+func combine(op byte, a, b hosts) hosts {
 	switch op {
 	case '!':
-		maps.DeleteFunc(a, func(name string, _ struct{}) bool { return b.has(name) })
+		for name := range b {
+			delete(a, name)
+		}
 	case '&':
+		if len(a) > len(b) {
+			a, b = b, a
+		}
 		maps.DeleteFunc(a, func(name string, _ struct{}) bool { return !b.has(name) })
 	case '^':
 		for name := range b {
@@ -61,6 +67,7 @@ func combine(op byte, a, b hosts) {
 	default:
 		maps.Copy(a, b)
 	}
+	return a
 }
 
 func (h hosts) has(name string) bool {

@@ -77,6 +77,7 @@ type file struct {
 	patterns []*entry
 	hashed   []*entry
 	byKey    map[string][]*entry // the hashed ones
+	types    map[string]int      // how many of the hashed ones have a key of a type
 	lines    int
 }
 
@@ -210,8 +211,8 @@ func (db *DB) Types(files []string, name string, more ...*Lines) (types []string
 				cert = true
 			}
 		}
-		for blob, entries := range f.byKey {
-			hashed[typeOf(blob)] += len(entries)
+		for t, n := range f.types {
+			hashed[t] += n
 		}
 		f.mu.RUnlock()
 	}
@@ -286,7 +287,9 @@ func appendLine(path, text string) error {
 	return f.Close()
 }
 
-func newFile() *file { return &file{exact: map[string][]*entry{}, byKey: map[string][]*entry{}} }
+func newFile() *file {
+	return &file{exact: map[string][]*entry{}, byKey: map[string][]*entry{}, types: map[string]int{}}
+}
 
 // file returns the index of the file at path, which it reads the first time. A
 // file that is not there is empty.
@@ -345,6 +348,7 @@ func (f *file) index(e *entry, names, asWritten string) {
 		if e.unhash(asWritten) {
 			f.hashed = append(f.hashed, e)
 			f.byKey[e.blob] = append(f.byKey[e.blob], e)
+			f.types[e.keyType()]++
 		}
 		return
 	}
