@@ -19,23 +19,25 @@
 -- who else is drained: that is most of what is long.
 local cli, farm = require "cli", require "farm"
 
--- The columns of "show stat" that matter, by the names in its first line.
+local function split(line)
+  local fields = {}
+  for field in (line .. ","):gmatch "([^,]*)," do fields[#fields + 1] = field end
+  return fields
+end
+
+-- The servers of a backend in "show stat", whose first line names the columns; the
+-- first column is the backend.
 local function read_stat(text, backend)
-  local columns, servers = nil, {}
-  for line in text:gmatch("[^\r\n]+") do
-    local fields = {}
-    for field in (line .. ","):gmatch("([^,]*),") do fields[#fields + 1] = field end
-    if not columns then
-      fields[1] = fields[1]:gsub("^# ", "")
-      columns = fields
-    else
-      local row = {}
-      for i, name in ipairs(columns) do row[name] = fields[i] end
-      if row.pxname == backend and row.svname ~= "BACKEND" and row.svname ~= "FRONTEND" then
-        servers[row.svname] = { status = row.status, sessions = tonumber(row.scur) or 0 }
-      end
+  local names, servers = {}, {}
+  for i, name in ipairs(split(text:match "^# ([^\r\n]*)" or "")) do names[name] = i end
+  local prefix = backend .. ","
+  for line in text:gmatch "[^\r\n]+" do
+    if line:sub(1, #prefix) == prefix then
+      local row = split(line)
+      servers[row[names.svname]] = { status = row[names.status], sessions = tonumber(row[names.scur]) or 0 }
     end
   end
+  servers.BACKEND, servers.FRONTEND = nil, nil
   return servers
 end
 
@@ -46,8 +48,9 @@ return function(config)
 
   local function name_of(host) return host.vars.server or host.name end
 
-  local function show_stat() return balancer:ask(config.socket, "show stat\n") end
-  local recent = require "lib.recent"(show_stat)
+  -- Read once for all who want to know it at about the same time.
+  local function all_servers() return read_stat(balancer:ask(config.socket, "show stat\n"), config.backend) end
+  local recent = require "lib.recent"(all_servers)
 
   -- HAProxy answers success with an empty line and errors with text.
   local function tell(host, what, value)
@@ -56,8 +59,8 @@ return function(config)
     if answer ~= "" then error(("haproxy on %s: %s"):format(balancer.name, answer), 0) end
   end
 
-  local function read(host, text)
-    local server = read_stat(text, config.backend)[name_of(host)]
+  local function read(host, servers)
+    local server = servers[name_of(host)]
     if not server then
       error(("haproxy on %s has no server %s/%s"):format(balancer.name, config.backend, name_of(host)), 0)
     end
@@ -65,7 +68,7 @@ return function(config)
   end
 
   -- Returns the server's status ("UP", "DRAIN", "MAINT", "DOWN") and its sessions.
-  function pool.state(host) return read(host, show_stat()) end
+  function pool.state(host) return read(host, all_servers()) end
 
   -- Raises an error unless the server gets new sessions.
   function pool.check(host)
@@ -90,7 +93,7 @@ return function(config)
   -- see those that this run was not given to look after; HAProxy does.
   local function check_others(host)
     local others, servers = {}, 0
-    for name, server in pairs(read_stat(show_stat(), config.backend)) do
+    for name, server in pairs(all_servers()) do
       local out = server.status == "DRAIN" or config.maintenance and server.status:find "^MAINT"
       if out and name ~= name_of(host) then others[#others + 1] = name end
       servers = servers + 1

@@ -86,7 +86,12 @@ return function(config)
   end
 
   local recent = require "lib.recent"(function()
-    return talk(function(s) return command(s, words.show) end)
+    local servers = {}
+    for line in talk(function(s) return command(s, words.show) end):gmatch "[^\r\n]+" do
+      local server, sessions, state = line:match(words.line)
+      if server then servers[server] = { state = state, sessions = tonumber(sessions) } end
+    end
+    return servers
   end)
 
   -- Tells it to change something.
@@ -105,11 +110,9 @@ return function(config)
   -- Returns the server's state ("IS" is in service) and its sessions, as they were
   -- a moment ago at most.
   function pool.state(host)
-    for line in recent.get():gmatch "[^\r\n]+" do
-      local server, sessions, state = line:match(words.line)
-      if server == name_of(host) then return state, tonumber(sessions) end
-    end
-    error(("%s has no server %s"):format(config.address, name_of(host)), 0)
+    local server = recent.get()[name_of(host)]
+    if not server then error(("%s has no server %s"):format(config.address, name_of(host)), 0) end
+    return server.state, server.sessions
   end
 
   -- Raises an error unless the server gets new sessions.
