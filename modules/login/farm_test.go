@@ -44,7 +44,7 @@ func keyring(word string, asked *int) *secret.Keyring {
 func dialFarm(t *testing.T, protocol, host, user string, passwords login.Passwords) (*login.Client, error) {
 	t.Helper()
 	farm.Need(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	c, err := login.Dial(ctx, login.Options{
 		Host: host, User: user, Converse: converse, Passwords: passwords,
@@ -281,7 +281,7 @@ func TestFarmSu(t *testing.T) {
 			check(t, err)
 			s := expect.New(terminal, expect.Options{})
 			defer s.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			if err := s.Su(ctx, "", keyring("wrong", &asked).Take, nil); !errors.Is(err, secret.ErrRejected) {
 				t.Errorf("got %v", err)

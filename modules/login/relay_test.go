@@ -95,7 +95,7 @@ func TestDialContextUnix(t *testing.T) {
 	}
 	conn.Close()
 	<-gone
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	if _, err := c.DialContext(ctx, "unix", path+"-not"); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("got %v", err)

@@ -61,7 +61,7 @@ func converse(t remote.Terminal) login.Session {
 // run runs a command that ends by itself, in its time on a busy machine too.
 func run(t *testing.T, c *login.Client, cmd remote.Cmd) (remote.Result, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	return c.Run(ctx, cmd)
 }

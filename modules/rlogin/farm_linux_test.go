@@ -23,7 +23,7 @@ func dialFarm(t *testing.T, o Options) (*Conn, *remotetest.Typist) {
 	t.Helper()
 	farm.Need(t)
 	remotetest.NoLeaks(t)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	c, err := Dial(ctx, "tcp", "webserv1:513", o)
 	check(t, err)
@@ -156,7 +156,7 @@ func TestFarmMany(t *testing.T) {
 	failed := make(chan error, 40)
 	for range cap(failed) {
 		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 			defer cancel()
 			c, err := Dial(ctx, "tcp", "webserv1:513", Options{User: "web"})
 			if err == nil {

@@ -105,7 +105,7 @@ func testTerminalFailures(t *testing.T, w *world) {
 		t.Errorf("without a terminal: %v", err)
 	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	_, err = w.dial(d, "silent").Terminal(ctx, remote.TerminalOptions{})
 	expect(t, err, ssh.StageRun, ssh.ErrTimeout, "")

@@ -131,7 +131,7 @@ func TestFarm(t *testing.T) {
 			if tc.pass != "" {
 				o.Take = take
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			res, err := sudo.Run(ctx, host, tc.cmd, o)
 			if !errors.Is(err, tc.err) || tc.err == nil && err != nil {

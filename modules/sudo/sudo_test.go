@@ -205,7 +205,7 @@ func TestRun(t *testing.T) {
 			if tc.input != "" {
 				tc.cmd.Stdin = strings.NewReader(tc.input)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			res, err := Run(ctx, sh, tc.cmd, Options{User: tc.user, Take: keys.take})
 			if !errors.Is(err, tc.err) || tc.err == nil && err != nil {

@@ -31,7 +31,7 @@ func check(t testing.TB, err error) {
 func dial(t *testing.T, d rude.Device) *telnet.Conn {
 	t.Helper()
 	remotetest.NoLeaks(t)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	c, err := telnet.Dial(ctx, "tcp", d.Start(t), remote.TerminalOptions{})
 	check(t, err)

@@ -25,7 +25,7 @@ func logIn(t *testing.T, o remote.TerminalOptions) (*telnet.Conn, *remotetest.Ty
 	t.Helper()
 	farm.Need(t)
 	remotetest.NoLeaks(t)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	c, err := telnet.Dial(ctx, "tcp", "webserv1:23", o)
 	check(t, err)

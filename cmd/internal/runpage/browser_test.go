@@ -90,7 +90,7 @@ func lookAt(t *testing.T, page string, width int, more ...string) look {
 	if err := os.WriteFile(path, []byte(frame), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	args := append([]string{
 		"--headless=new", "--no-sandbox", "--disable-gpu", "--user-data-dir=" + filepath.Join(dir, "profile"),
