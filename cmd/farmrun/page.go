@@ -52,6 +52,10 @@ func writePage(store runs.Store, id string) (path string, err error) {
 	}
 	dir := store.Path(id)
 	path = filepath.Join(dir, pageName)
+	kept, err := recorder.List(dir)
+	if err != nil {
+		return "", err
+	}
 	source := runpage.Source{
 		Records:  records,
 		Now:      time.Now(),
@@ -60,7 +64,7 @@ func writePage(store runs.Store, id string) (path string, err error) {
 			said, _ := runs.ReadLog(dir, host, n) // a page without it is better than none
 			return said
 		},
-		Recordings: func(host string) []runpage.Recording { return recordings(dir, host) },
+		Recordings: func(host string) []runpage.Recording { return recordings(kept.Of(host)) },
 	}
 	return path, writeFile(path, func(w io.Writer) error { return runpage.Write(w, source) })
 }
@@ -86,10 +90,8 @@ func writeFile(path string, write func(io.Writer) error) error {
 // mostEvents is how much of a recording is read for a page.
 const mostEvents = 20000
 
-// recordings returns the recordings of a host, as far as they can be read.
-func recordings(dir, host string) []runpage.Recording {
-	paths, _ := recorder.List(dir, host) // the page has the rest
-	var all []runpage.Recording
+// recordings returns those of the recordings that can be read.
+func recordings(paths []string) (all []runpage.Recording) {
 	for _, path := range paths {
 		if r, err := readRecording(path); err == nil {
 			all = append(all, r)

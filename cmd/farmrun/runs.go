@@ -129,8 +129,8 @@ func showRun(out *console.Console, id string) error {
 			fmt.Fprintf(w, "to go on\tfarmrun resume %s\n", id)
 		}
 		fmt.Fprintf(w, "kept in\t%s\n", store.Path(id))
-		if kept, _ := recorder.List(store.Path(id), ""); len(kept) > 0 {
-			fmt.Fprintf(w, "sessions\t%s (farmrun show %s HOST replays them)\n", strings.Join(names(kept), ", "), id)
+		if kept, err := recorder.List(store.Path(id)); err == nil && len(kept.All()) > 0 {
+			fmt.Fprintf(w, "sessions\t%s (farmrun show %s HOST replays them)\n", strings.Join(names(kept.All()), ", "), id)
 		}
 		for _, r := range state.Rollouts {
 			showRollout(w, r)

@@ -97,16 +97,15 @@ func (r replay) find() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	paths, err := recorder.List(store.Path(id), r.host)
-	if err != nil || len(paths) > 0 {
-		return paths, err
-	}
-	there, err := recorder.List(store.Path(id), "")
+	kept, err := recorder.List(store.Path(id))
 	if err != nil {
 		return nil, err
 	}
+	if paths := kept.Of(r.host); len(paths) > 0 {
+		return paths, nil
+	}
 	none := &luahost.Error{Kind: luahost.Usage, Message: fmt.Sprintf("%s: no session on %s was recorded", id, r.host)}
-	if len(there) > 0 {
+	if there := kept.All(); len(there) > 0 {
 		none.Hint = "there are recordings of " + strings.Join(names(there), ", ")
 	}
 	return nil, none

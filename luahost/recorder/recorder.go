@@ -16,6 +16,7 @@
 package recorder
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -133,32 +134,54 @@ func fileName(name string) string {
 	return safe[:min(len(safe), 200)]
 }
 
-// List returns the paths of the recordings in dir that are of name, in the order
-// in which they were begun; of every name, if that is "". A name may have the
-// number of one recording: "web1+2".
-func List(dir, name string) ([]string, error) {
+// Listing has the recordings that were in a directory when it was read. It may be
+// shared.
+type Listing struct {
+	dir string
+	all []recording            // by name, and in the order in which they were begun
+	of  map[string][]recording // by name
+}
+
+// List reads a directory, once for all names that are looked for in it.
+func List(dir string) (*Listing, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	var found []recording
+	l := &Listing{dir: dir, of: map[string][]recording{}}
 	for _, e := range entries {
-		rec, is := parse(e.Name())
-		if is && (name == "" || rec.name == fileName(name) || rec.file == name+extension) {
-			found = append(found, rec)
+		if rec, is := parse(e.Name()); is {
+			l.all = append(l.all, rec)
 		}
 	}
-	slices.SortFunc(found, func(a, b recording) int {
-		if a.name != b.name {
-			return strings.Compare(a.name, b.name)
-		}
-		return a.number - b.number
+	slices.SortFunc(l.all, func(a, b recording) int {
+		return cmp.Or(strings.Compare(a.name, b.name), a.number-b.number)
 	})
-	var paths []string
-	for _, rec := range found {
-		paths = append(paths, filepath.Join(dir, rec.file))
+	for _, rec := range l.all {
+		l.of[rec.name] = append(l.of[rec.name], rec)
 	}
-	return paths, nil
+	return l, nil
+}
+
+// All returns the paths of all recordings, by name and in the order in which they were
+// begun.
+func (l *Listing) All() []string { return l.paths(l.all) }
+
+// Of returns the paths of the recordings of a name, in the order in which they were
+// begun. A name may have the number of one recording: "web1+2".
+func (l *Listing) Of(name string) []string {
+	if found := l.of[fileName(name)]; found != nil {
+		return l.paths(found)
+	}
+	one, _ := parse(name + extension)
+	return l.paths(slices.DeleteFunc(slices.Clone(l.of[one.name]), func(r recording) bool { return r.file != one.file }))
+}
+
+func (l *Listing) paths(of []recording) (paths []string) {
+	for _, rec := range of {
+		paths = append(paths, filepath.Join(l.dir, rec.file))
+	}
+	return paths
 }
 
 // recording is the file of one.

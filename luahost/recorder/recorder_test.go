@@ -173,6 +173,10 @@ func TestNames(t *testing.T) {
 		term.Close()
 		h.end.Close()
 	}
+	kept, err := recorder.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, want := range map[string]string{
 		"web1":      "web1.cast web1+2.cast web1+3.cast",
 		"web1+2":    "web1+2.cast",
@@ -181,9 +185,9 @@ func TestNames(t *testing.T) {
 		"a+b":       "a_b.cast",
 		"":          "10.99.0.2.cast _.cast _.._.._etc_passwd.cast _.hidden.cast a_b.cast web1.cast web1+2.cast web1+3.cast web2.cast " + strings.Repeat("x", 200) + ".cast",
 	} {
-		paths, err := recorder.List(dir, name)
-		if err != nil {
-			t.Error(err)
+		paths := kept.All()
+		if name != "" {
+			paths = kept.Of(name)
 		}
 		for i, p := range paths {
 			paths[i] = filepath.Base(p)
@@ -192,9 +196,19 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q: got %s, want %s", name, got, want)
 		}
 	}
-	if _, err := recorder.List(filepath.Join(dir, "none"), ""); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := recorder.List(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
+}
+
+// of returns the recordings of a name that are in a directory.
+func of(t *testing.T, dir, name string) []string {
+	t.Helper()
+	kept, err := recorder.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kept.Of(name)
 }
 
 // TestManyAtOnce: terminals that begin at the same time get files of their own.
@@ -211,7 +225,7 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	paths, _ := recorder.List(dir, "web1")
+	paths := of(t, dir, "web1")
 	if len(paths) != 20 {
 		t.Error(paths)
 	}
@@ -264,9 +278,9 @@ func TestBounded(t *testing.T) {
 		h.says(t, term, fmt.Sprintf("part %d ", i)+megabyte)
 	}
 	term.Close()
-	paths, err := recorder.List(dir, "web1")
-	if err != nil || len(paths) != 4 || w.all != nil {
-		t.Fatal(paths, err, w.all)
+	paths := of(t, dir, "web1")
+	if len(paths) != 4 || w.all != nil {
+		t.Fatal(paths, w.all)
 	}
 	size := int64(0)
 	for i, p := range paths {
