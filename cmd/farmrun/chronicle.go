@@ -26,9 +26,9 @@ type chronicle struct {
 	mu      sync.Mutex
 	about   journal.Run // set with run
 	sources []journal.Source
-	run     *runs.Run      // nil until it is asked for
-	err     error          // why there is none
-	earlier *journal.State // what the runs before this one remember; nil until it is asked for
+	run     *runs.Run                    // nil until it is asked for
+	err     error                        // why there is none
+	earlier map[string]map[string]string // what the runs before this one remember; nil until it is asked for
 
 	past *journal.State // what the run had done before it was resumed; nil if it was not
 }
@@ -115,8 +115,7 @@ func (c *chronicle) over(id, token string) bool { return c.standing(id, token) =
 
 // standing tells how a run stands: over, unknown, or in words for the operator.
 func (c *chronicle) standing(id, token string) string {
-	records, err := c.store.Records(id)
-	state := journal.StateOf(records)
+	state, err := c.store.State(id)
 	switch {
 	case err != nil || state.Run.Token != token:
 		return unknown
@@ -141,7 +140,7 @@ func (c *chronicle) recall(host, name string) (string, bool) {
 	if c.earlier == nil {
 		c.earlier = c.store.Facts()
 	}
-	value, ok := c.earlier.Facts[host][name]
+	value, ok := c.earlier[host][name]
 	return value, ok
 }
 

@@ -92,9 +92,11 @@ func (r resume) run(ctx context.Context, out *console.Console) error {
 // find returns the run to resume.
 func (r resume) find(store runs.Store) (id string, state *journal.State, err error) {
 	if r.id == "" {
-		return lastResumable(store)
+		id, err = lastResumable(store)
+	} else {
+		id, err = findRun(store, r.id)
 	}
-	if id, err = findRun(store, r.id); err != nil {
+	if err != nil {
 		return "", nil, err
 	}
 	records, err := store.Records(id)
@@ -117,16 +119,16 @@ func (r resume) find(store runs.Store) (id string, state *journal.State, err err
 // lastResumable returns the last run with a rollout, if that can be resumed. An
 // older one has to be named: the run that has come to its end since may be the
 // rollback of it, and one that is under way or cannot be read the one that was meant.
-func lastResumable(store runs.Store) (string, *journal.State, error) {
+func lastResumable(store runs.Store) (string, error) {
 	none := "there is no run that was halted or killed"
 	since := false // one that was not, or of which that is not known
 	ids, err := store.List()
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	for _, id := range slices.Backward(ids) {
-		records, err := store.Records(id)
-		switch state := journal.StateOf(records); {
+		state, err := store.State(id)
+		switch {
 		case state.Run.Practice:
 		case (err != nil || store.InUse(id)) && !since:
 			none, since = fmt.Sprintf("%s is under way (process %d)", id, state.Run.PID), true
@@ -135,17 +137,17 @@ func lastResumable(store runs.Store) (string, *journal.State, error) {
 			}
 		case err != nil || store.InUse(id):
 		case state.Resumable() && since:
-			return "", nil, &luahost.Error{
+			return "", &luahost.Error{
 				Kind: luahost.Usage, Message: none, Hint: "farmrun resume " + id + " goes on with an older one",
 			}
 		case state.Resumable():
-			return id, state, nil
+			return id, nil
 		case len(state.Rollouts) > 0 && !since:
 			none += fmt.Sprintf(" since %s (%s)", id, outcome(state, false))
 			since = true
 		}
 	}
-	return "", nil, usageError("%s", none)
+	return "", usageError("%s", none)
 }
 
 // script returns the script that the run was of, as it would be called again.

@@ -37,12 +37,11 @@ func listRuns(out *console.Console) error {
 	}
 	return table(out, func(w io.Writer) {
 		for _, id := range ids {
-			records, err := store.Records(id)
+			state, err := store.State(id)
 			if err != nil {
 				fmt.Fprintf(w, "%s\t%v\t\n", id, err)
 				continue
 			}
-			state := journal.StateOf(records)
 			fmt.Fprintf(w, "%s\t%s\t%s\n", id, outcome(state, store.InUse(id)), standing(state))
 		}
 	})

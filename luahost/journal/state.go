@@ -51,11 +51,11 @@ const (
 // Host is where a host stands in a rollout.
 type Host struct {
 	Progress Progress
-	Step     string    // the last step that began; "" if none did
-	StepDone bool      // that step did its work
-	Began    time.Time // its turn; zero if it has had none
-	Ended    time.Time // when it was done, had failed or was back; zero before
-	Error    string    // what it failed of
+	Step     string    `json:",omitzero"` // the last step that began; "" if none did
+	StepDone bool      `json:",omitzero"` // that step did its work
+	Began    time.Time `json:",omitzero"` // its turn; zero if it has had none
+	Ended    time.Time `json:",omitzero"` // when it was done, had failed or was back; zero before
+	Error    string    `json:",omitzero"` // what it failed of
 }
 
 // Standing says in words how far the host has come: "in the middle, step

@@ -1,10 +1,6 @@
 package runs
 
-import (
-	"os"
-
-	"farmrun/luahost/journal"
-)
+import "os"
 
 // prune forgets the oldest runs that have ended and cannot be resumed, but for
 // the newest Keep of them. What goes wrong is for another time.
@@ -28,6 +24,6 @@ func (s Store) isOver(id string) bool {
 	if s.InUse(id) {
 		return false
 	}
-	records, err := s.Records(id)
-	return err == nil && !journal.StateOf(records).Resumable()
+	state, err := s.State(id)
+	return err == nil && !state.Resumable()
 }

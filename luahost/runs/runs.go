@@ -1,8 +1,10 @@
 // Package runs keeps a directory for each run of farmrun that has to be
-// remembered, with its journal and the recordings of its sessions:
+// remembered, with its journal, the recordings of its sessions, and a short form of the
+// journal for who looks through many:
 //
 //	~/.local/state/farmrun/runs/2000-09-19T21-04-05Z-cutover/journal
 //	                                                         webserv1.cast
+//	                                                         state.json
 //
 // The directory's name is the run's id. Ids sort in the order in which the runs
 // were made: a run whose clock was set back is given the second after that of
@@ -18,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -215,17 +218,19 @@ func (s Store) Resume(id string) (*Run, []journal.Record, error) {
 // List returns the ids of all runs, oldest first.
 func (s Store) List() ([]string, error) { return s.ids() }
 
-// Facts returns a state with what all runs together remember; of several values
+// Facts returns what all runs together remember, by host and name; of several values
 // that of the newest run counts. A run that cannot be read is passed over.
-func (s Store) Facts() *journal.State {
-	all := &journal.State{}
+func (s Store) Facts() map[string]map[string]string {
+	all := map[string]map[string]string{}
 	ids, _ := s.ids()
 	for _, id := range ids {
-		records, _ := s.Records(id)
-		for _, r := range records {
-			if r.Kind == journal.Fact {
-				all.Add(r)
+		state, _ := s.State(id)
+		for host, facts := range state.Facts {
+			if all[host] == nil {
+				all[host] = facts
+				continue
 			}
+			maps.Copy(all[host], facts)
 		}
 	}
 	return all
