@@ -12,5 +12,6 @@ farm.each(hosts, {
   on_failure = command.serial and not command.keep_going and "stop" or nil,
   first      = not command.serial and not command.keep_going,
 }, function(host)
-  host:run(command.line, { dir = command.dir, timeout = command.timeout })
+  -- All of it is shown as it comes; an error needs the end.
+  host:run(command.line, { dir = command.dir, timeout = command.timeout, keep = 16384 })
 end)
