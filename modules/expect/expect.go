@@ -176,6 +176,9 @@ type Wait struct {
 	// Began is from when Timeout counts, for a wait that goes on; the zero
 	// time is now.
 	Began time.Time
+	// Older is told what has to be forgotten before a pattern matches, in order. nil has
+	// it counted, as Match.Cut.
+	Older io.Writer
 }
 
 // Match is how a wait ended well.
@@ -184,6 +187,7 @@ type Match struct {
 	Before  string // what was said since the last match
 	Text    string // what matched
 	Groups  []string
+	Cut     int // how many bytes before Before were forgotten: see Options.Keep
 }
 
 // Expect waits until a pattern matches what was said since the last match.
@@ -203,7 +207,7 @@ func (s *Session) Expect(ctx context.Context, w Wait) (Match, error) {
 	}
 	m, err := s.wait(ctx, w)
 	if err != nil {
-		return Match{Pattern: -1, Before: s.in.unmatched()}, s.fail(w, err)
+		return Match{Pattern: -1, Before: s.in.unmatched(), Cut: s.in.cutBefore(false)}, s.fail(w, err)
 	}
 	return m, nil
 }
@@ -236,6 +240,8 @@ func (s *Session) Await(ctx context.Context, patterns []*regexp.Regexp, within t
 func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 	s.in.take()
 	defer s.in.leave()
+	s.in.olderTo(w.Older)
+	defer s.in.olderTo(nil)
 	defer context.AfterFunc(ctx, s.in.end.pass)()
 	p := newPatience(w)
 	for first := true; ; first = false {
@@ -266,7 +272,8 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 }
 
 // Send sends text as if it was typed; a line ends with "\n" or "\r". It returns
-// when all of it is with the terminal. It fails with an *Error of ErrEnd when the
+// when all of it is with the terminal. Meanwhile the other end can say as much as it
+// likes, such as the echo; of what nobody waits for, the beginning is forgotten. It fails with an *Error of ErrEnd when the
 // other end is gone, and with ErrClosed. A Send that ctx ends leaves the Session such
 // that further ones fail with ErrStuck.
 func (s *Session) Send(ctx context.Context, text string) error {
@@ -281,9 +288,10 @@ func (s *Session) Send(ctx context.Context, text string) error {
 		return ErrClosed
 	case s.stuck:
 		return ErrStuck
-	case !s.in.sent(text, s.echoes()):
+	case !s.in.beginSend(text, s.echoes()):
 		return s.nobody()
 	}
+	defer s.in.endSend()
 	stop := context.AfterFunc(ctx, func() { s.stream.SetWriteDeadline(longAgo) })
 	defer stop()
 	_, err := io.WriteString(s.stream, text)

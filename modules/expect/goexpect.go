@@ -86,6 +86,7 @@ func (g *goexpect) find(patterns []Pattern) (Match, bool) {
 	before := said[:len(said)-len(groups[0])]
 	return Match{
 		Pattern: which,
+		Cut:     g.in.cutBefore(true),
 		Before:  before,
 		Text:    groups[0],
 		Groups:  groups[1:],
@@ -99,7 +100,7 @@ func (g *goexpect) findText(patterns []Pattern) (Match, bool) {
 	for i, p := range patterns {
 		if before, ok := g.in.before(p.text); ok {
 			g.drop(len(before) + len(p.text))
-			return Match{Pattern: i, Before: before, Text: p.text}, true
+			return Match{Pattern: i, Cut: g.in.cutBefore(true), Before: before, Text: p.text}, true
 		}
 	}
 	return Match{}, false
@@ -109,10 +110,14 @@ func (g *goexpect) findText(patterns []Pattern) (Match, bool) {
 var always = regexp.MustCompile(``)
 
 // forget drops the oldest of what is too much.
-func (g *goexpect) forget() {
-	if n := g.in.tooMuch(); n > 0 {
-		g.drop(n)
-	}
+func (g *goexpect) forget() { g.discard(g.in.forgotten()) }
+
+// discard takes off goexpect what it has of the first n bytes, which are not stored any
+// more.
+func (g *goexpect) discard(n int) {
+	has := min(n, g.has)
+	io.CopyN(io.Discard, g.e, int64(has))
+	g.has -= has
 }
 
 // fill gives goexpect what is stored and it does not have.
@@ -123,12 +128,9 @@ func (g *goexpect) fill() {
 	}
 }
 
-// drop takes the first n bytes of what is stored off, and off goexpect what it
-// has of them.
+// drop takes the first n bytes of what is stored off.
 func (g *goexpect) drop(n int) {
-	has := min(n, g.has)
-	io.CopyN(io.Discard, g.e, int64(has))
-	g.has -= has
+	g.discard(n)
 	g.in.took(n)
 }
 

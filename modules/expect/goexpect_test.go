@@ -27,12 +27,12 @@ func TestTextAndRegexp(t *testing.T) {
 		patterns [2]string
 		want     []Match
 	}{
-		{"what follows is for the next", []string{"a$ b$ c"}, [2]string{"$ ", "never"}, []Match{{0, "a", "$ ", nil}, {0, "b", "$ ", nil}}},
-		{"in pieces", []string{"log", "in", ": x"}, [2]string{"never", "login: "}, []Match{{1, "", "login: ", nil}}},
-		{"the first pattern wins", []string{"one two"}, [2]string{"two", "one"}, []Match{{0, "one ", "two", nil}}},
-		{"what means something to a regular expression", []string{"(a)* [x]"}, [2]string{"[x]", "(b*)"}, []Match{{0, "(a)* ", "[x]", nil}}},
-		{"the empty text", []string{"x"}, [2]string{"never", ""}, []Match{{1, "", "", nil}}},
-		{"more than is kept", []string{"0123456789", "0123456789", "0123456789!"}, [2]string{"!", "never"}, []Match{{0, "3456789", "!", nil}}},
+		{"what follows is for the next", []string{"a$ b$ c"}, [2]string{"$ ", "never"}, []Match{{0, "a", "$ ", nil, 0}, {0, "b", "$ ", nil, 0}}},
+		{"in pieces", []string{"log", "in", ": x"}, [2]string{"never", "login: "}, []Match{{1, "", "login: ", nil, 0}}},
+		{"the first pattern wins", []string{"one two"}, [2]string{"two", "one"}, []Match{{0, "one ", "two", nil, 0}}},
+		{"what means something to a regular expression", []string{"(a)* [x]"}, [2]string{"[x]", "(b*)"}, []Match{{0, "(a)* ", "[x]", nil, 0}}},
+		{"the empty text", []string{"x"}, [2]string{"never", ""}, []Match{{1, "", "", nil, 0}}},
+		{"more than is kept", []string{"0123456789", "0123456789", "0123456789!"}, [2]string{"!", "never"}, []Match{{0, "3456789", "!", nil, 23}}},
 	} {
 		for name, kind := range kinds {
 			t.Run(c.name+"/"+name, func(t *testing.T) {

@@ -47,9 +47,13 @@ type input struct {
 	left    time.Time // when the last of them ceased
 	coming  bool      // soon is going to run listen
 	full    bool      // listen reads no further for want of room
+	sending bool      // a send is under way, which ends only if somebody reads: listen forgets to make room
 	closed  bool
 	filter  filter
 	waiting bytes.Buffer // what is stored and not yet matched
+	dropped int          // how much of waiting listen has forgotten that the matcher may still have
+	cut     int          // how much was forgotten since the last match
+	older   io.Writer    // Wait.Older of the wait that is under way
 	said    tail
 	fresh   int          // how much was stored since news was last called
 	tapped  bool         // what is read goes to tap, as it is, and not to the matcher
@@ -135,6 +139,9 @@ func (in *input) due() bool {
 func (in *input) mayListen() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.sending {
+		in.forget(&in.dropped)
+	}
 	in.full = in.waiting.Len()+in.tap.Len() >= in.keep+queueLimit
 	if in.wanted || in.full || in.ended != nil || in.closed {
 		in.reading.Unlock()
@@ -274,11 +281,69 @@ func (in *input) news() (fresh, holding bool, ended error) {
 	return fresh, in.filter.holds(), in.ended
 }
 
-// tooMuch is by how much more is stored than shall be kept.
-func (in *input) tooMuch() int {
+// forget drops the oldest of what is stored beyond what shall be kept, and adds to
+// dropped how much that was. The caller holds in.mu.
+func (in *input) forget(dropped *int) {
+	n := in.waiting.Len() - in.keep
+	if n <= 0 {
+		return
+	}
+	*dropped += n
+	text := in.waiting.Next(n)
+	if in.older != nil {
+		in.older.Write(text)
+		return
+	}
+	in.cut += n
+}
+
+// forgotten has what is too much forgotten, and returns how much was since it was last
+// called.
+func (in *input) forgotten() (n int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.waiting.Len() - in.keep
+	n, in.dropped = in.dropped, 0
+	in.forget(&n)
+	in.resume()
+	return n
+}
+
+// olderTo has what is forgotten written to w, or, if it is nil, counted.
+func (in *input) olderTo(w io.Writer) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.older = w
+}
+
+// cutBefore returns how much was forgotten since the last match. If this is a match,
+// the next begins with nothing.
+func (in *input) cutBefore(match bool) (n int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if n = in.cut; match {
+		in.cut = 0
+	}
+	return n
+}
+
+// beginSend says what is about to be sent, until endSend. It returns false where
+// nobody is left to send it to: a terminal would take it all the same.
+func (in *input) beginSend(text string, e Echo) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.ended != nil {
+		return false
+	}
+	in.filter.sent(text, e)
+	in.sending = true
+	in.resume()
+	return true
+}
+
+func (in *input) endSend() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.sending = false
 }
 
 // empty tells whether nothing is stored.
@@ -326,17 +391,6 @@ func (in *input) lastLines() string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.said.lines()
-}
-
-// sent says what is about to be sent. It returns false where nobody is left
-// to send it to: a terminal would take it all the same.
-func (in *input) sent(text string, e Echo) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.ended == nil {
-		in.filter.sent(text, e)
-	}
-	return in.ended == nil
 }
 
 // hasEnded tells whether the stream has.

@@ -148,6 +148,8 @@ type waitOptions struct {
 //   - match.text (string): the text that matched
 //   - match.groups (string[]): the text that matched each pair of parentheses
 //   - match.before (string): the text before it
+//   - match.cut (integer): how many bytes before that were forgotten, since the session
+//     keeps no more: see its option keep
 //
 // Besides the cases the table may have:
 //
@@ -157,7 +159,7 @@ type waitOptions struct {
 //   - on_timeout: the value, or function, for when either has passed
 //   - on_end: the same for when the program has ended, or said goodbye
 //
-// The functions of on_timeout and on_end get a match with before only. The output
+// The functions of on_timeout and on_end get a match with before and cut only. The output
 // stays, for the next wait.
 func await(c *luahost.Call) {
 	d := luahost.Arg[*dialogue](c, 1, "a session")
@@ -231,9 +233,10 @@ func outcome(c *luahost.Call, value lua.LValue, m Match) lua.LValue {
 type match struct {
 	Text, Before string
 	Groups       []string
+	Cut          int
 }
 
-func newMatch(m Match) match { return match{m.Text, m.Before, m.Groups} }
+func newMatch(m Match) match { return match{m.Text, m.Before, m.Groups, m.Cut} }
 
 func isGoOn(v lua.LValue) bool {
 	ud, ok := v.(*lua.LUserData)

@@ -15,6 +15,7 @@ import (
 type shellOptions struct {
 	Timeout time.Duration
 	Check   *bool
+	Keep    int
 }
 
 // The times that commands have in a session unless the script says otherwise.
@@ -29,8 +30,8 @@ const (
 // cd, an umask, a variable or session:su lasts. The command is a line, or a list
 // of words, and the result that of host:run, but stdout has what the command
 // says on both outputs. The shell has to be one of POSIX; after csh begin one by
-// session:send "exec sh\n". Options: timeout ("10m"), at which what runs is
-// interrupted, and check, as for host:run.
+// session:send "exec sh\n". Options: timeout ("10m"), at which the command is
+// interrupted, and check and keep, as for host:run.
 func shellRun(c *luahost.Call) { runInShell(c, false, runTimeout) }
 
 // session:query(command [, options]) -> result
@@ -43,7 +44,7 @@ func runInShell(c *luahost.Call, query bool, timeout time.Duration) {
 	d, cmd := luahost.Arg[*dialogue](c, 1, "a session"), command.Take(c, 2)
 	o := luahost.Options[shellOptions](c, 3)
 	cmd.Query = query
-	shared := command.Options{Timeout: cmp.Or(o.Timeout, timeout), Check: o.Check}
+	shared := command.Options{Timeout: cmp.Or(o.Timeout, timeout), Check: o.Check, Keep: o.Keep}
 	command.Run(c, d.host, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 		if d.dry && !query {
 			return remote.Result{Dry: true}, nil

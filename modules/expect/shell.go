@@ -1,11 +1,13 @@
 package expect
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -27,8 +29,8 @@ const mostPiece = 120
 // Run runs cmd in the shell of the session, which waits for a line: not in one
 // of its own, so that a cd, an umask or a variable lasts. Result.Stdout has what
 // the command says on either output, with line ends as they were before the
-// terminal, and at most Options.Keep bytes of it, the last ones. cmd.Dir, cmd.Env
-// and cmd.Stdin are not for this.
+// terminal, and at most cmd.Keep bytes of it. cmd.Dir, cmd.Env and cmd.Stdin are not
+// for this.
 //
 // When ctx is done first, what runs is interrupted, as by ^C; a shell that does
 // not obey then is hung up on. The error wraps context.Cause(ctx).
@@ -37,18 +39,30 @@ func (s *Session) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error
 		return remote.Result{}, errors.New("the command has a NUL byte in it")
 	}
 	mark := "@" + rand.Text()[:10]
-	began := time.Now()
+	began, said := time.Now(), remote.Output{Keep: cmd.Keep}
+	result := func(code int) remote.Result {
+		return remote.Result{Stdout: unixLines(said.Bytes()), Code: code, Duration: time.Since(began)}
+	}
 	if err := s.Send(ctx, typed(mark, cmd.String())); err != nil {
 		return remote.Result{}, err
 	}
-	end := Compiled(regexp.MustCompile(mark + `X(\d+);`))
-	m, err := s.Expect(ctx, Wait{Patterns: []Pattern{end}, Timeout: patienceOf(ctx)})
-	if err != nil {
-		return remote.Result{Stdout: said(mark, m.Before), Code: -1, Duration: time.Since(began)}, inShell(err, s.interrupt(ctx))
+	w := Wait{Patterns: []Pattern{Text(mark + "B;")}, Timeout: patienceOf(ctx)}
+	_, err := s.Expect(ctx, w)
+	if err == nil {
+		w.Patterns, w.Older = []Pattern{Compiled(regexp.MustCompile(mark + `X(\d+);`))}, &said
+		var m Match
+		m, err = s.Expect(ctx, w)
+		io.WriteString(&said, m.Before)
+		if err == nil {
+			code, _ := strconv.Atoi(m.Groups[0])
+			return result(code), nil
+		}
 	}
-	code, _ := strconv.Atoi(m.Groups[0])
-	return remote.Result{Stdout: said(mark, m.Before), Code: code, Duration: time.Since(began)}, nil
+	return result(-1), inShell(err, s.interrupt(ctx))
 }
+
+// unixLines returns text with the line ends of before the terminal.
+func unixLines(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
 
 // inShell words the failure of a wait for a mark, of which nobody has to know,
 // and what became of the shell.
@@ -78,7 +92,8 @@ func patienceOf(ctx context.Context) time.Duration {
 }
 
 // typed is what is typed to have a shell run a script. The marks are such that
-// their echo is none.
+// their echo is none. A plain eval of a syntax error takes the rest of the line with
+// it, in dash for one; zsh has no other.
 func typed(mark, script string) string {
 	var b strings.Builder
 	b.WriteString("_f=\r")
@@ -87,7 +102,9 @@ func typed(mark, script string) string {
 		fmt.Fprintf(&b, "_f=$_f'%s'\r", format[:n])
 		format = format[n:]
 	}
-	fmt.Fprintf(&b, `_f=$(printf "$_f");printf %%s%%s '%s' 'B;';eval "$_f" </dev/null;printf %%s%%s '%s' "X$?;"`+"\r", mark, mark)
+	fmt.Fprintf(&b, `_f=$(printf "$_f");printf %%s%%s '%s' 'B;';`+
+		`case ${ZSH_VERSION-} in '')command eval "$_f" </dev/null;;*)eval "$_f" </dev/null;esac;`+
+		`printf %%s%%s '%s' "X$?;"`+"\r", mark, mark)
 	return b.String()
 }
 
@@ -118,14 +135,6 @@ func pieceEnd(format string) int {
 		return n - 1
 	}
 	return n
-}
-
-// said is what came behind the mark of the beginning.
-func said(mark, text string) []byte {
-	if _, after, found := strings.Cut(text, mark+"B;"); found {
-		text = after
-	}
-	return []byte(strings.ReplaceAll(text, "\r\n", "\n"))
 }
 
 // obeysWithin is how long a shell may take to say that it obeys.

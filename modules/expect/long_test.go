@@ -1,0 +1,109 @@
+package expect
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"farmrun/luahost/remote"
+)
+
+// shellIn starts a shell in a terminal, and a session with it.
+func shellIn(t *testing.T, args ...string) *Session {
+	t.Helper()
+	terminal, err := Start(Program{Args: args, Env: map[string]string{"PS1": "$ ", "ENV": ""}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return begin(t, terminal, Options{})
+}
+
+// TestRunKeeps: a command's output is bounded as that of any command is, and says so:
+// how much a session remembers for its patterns has nothing to do with it.
+func TestRunKeeps(t *testing.T) {
+	s := shellIn(t, "sh", "-i")
+	var want strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintln(&want, i+1)
+	}
+	for _, keep := range []int{0, 1000} {
+		res, err := s.Run(t.Context(), remote.Cmd{Line: "seq 1 100000", Keep: keep})
+		if err != nil || res.Code != 0 {
+			t.Fatal(res.Code, err)
+		}
+		got := string(res.Stdout)
+		if keep == 0 && got != want.String() {
+			t.Errorf("got %d bytes, want %d", len(got), want.Len())
+		}
+		if keep > 0 && (!strings.HasPrefix(got, "1\n2\n") || !strings.Contains(got, "bytes cut here]\n") || !strings.HasSuffix(got, "\n100000\n")) {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// TestSyntaxError: a command that the shell cannot read is one that failed, in each
+// shell that there is, and what comes after it works.
+func TestSyntaxError(t *testing.T) {
+	for _, shell := range [][]string{{"dash", "-i"}, {"bash", "--norc", "-i"}, {"bash", "--posix", "--norc", "-i"}, {"busybox", "sh", "-i"}} {
+		t.Run(strings.Join(shell, " "), func(t *testing.T) {
+			s := shellIn(t, shell...)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			defer cancel()
+			for _, line := range []string{"echo 'unclosed", "if true; then", "echo $(", ")", "for", "case x in"} {
+				if res, err := s.Run(ctx, remote.Cmd{Line: line}); err != nil || res.Code == 0 {
+					t.Fatalf("%s: status %d, %v", line, res.Code, err)
+				}
+			}
+			for _, c := range []struct{ line, want string }{
+				{"x=1; cd /; set -u; f() { echo f; }", ""}, {"echo $x; pwd; f", "1\n/\nf\n"}, {"(exit 3)", ""}, {"exec 3</etc/passwd", ""}, {"read l <&3 && echo ${l%%:*}", "root\n"},
+			} {
+				if res, err := s.Run(ctx, remote.Cmd{Line: c.line}); err != nil || string(res.Stdout) != c.want {
+					t.Errorf("%s: %q, %v", c.line, res.Stdout, err)
+				}
+			}
+		})
+	}
+}
+
+// TestLongSend: a device that prints what it is sent, and takes no more until that was
+// read, gets all of a text however long it is.
+func TestLongSend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		s := begin(t, here, Options{})
+		line := strings.Repeat("x", 60) + "\r\n"
+		text := strings.Repeat(line, 10_000) + "end"
+		go func() {
+			there.Write([]byte("core9(config)# "))
+			buf := make([]byte, 1000)
+			for {
+				n, err := there.Read(buf)
+				if err != nil {
+					return
+				}
+				there.Write(buf[:n])
+			}
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := s.Send(ctx, text); err != nil {
+			t.Fatal(err)
+		}
+		m, err := s.Expect(ctx, Wait{Patterns: []Pattern{Text("end")}, Timeout: time.Minute})
+		if err != nil || !strings.HasSuffix(m.Before, line) || m.Cut == 0 || m.Cut+len(m.Before)+len("end") < len(text) {
+			t.Errorf("%d bytes and %d that were forgotten, of %d: %v", len(m.Before), m.Cut, len(text), err)
+		}
+		if m, err = s.Expect(ctx, Wait{Patterns: []Pattern{Text("end")}}); m.Cut != 0 || err == nil {
+			t.Errorf("after it: %+v, %v", m, err)
+		}
+		io.WriteString(there, "more")
+		if m, err = s.Expect(ctx, Wait{Patterns: []Pattern{Text("more")}, Timeout: time.Minute}); err != nil || m.Cut != 0 || m.Before != "" {
+			t.Errorf("in the end: %+v, %v", m, err)
+		}
+	})
+}
