@@ -1,22 +1,27 @@
-// Package patch applies patches to files on a host and takes them out again,
-// by the host's patch(1), with a copy of each file kept beside it (patch -b).
-// It looks first: a patch is applied whole or not at all, one that is in
-// already is left alone, and of one that fits no longer the hunks that do not
-// are in the error. A patch fits where its lines are, though they may have
-// moved; patch(1) by itself makes do with fewer of them. It replaces files and
-// does not write into them, so a file that another release shares by a hard
-// link stays as it is there.
+// Package patch applies patches to files on a host and takes them out again, by
+// the host's patch(1). A patch is applied whole or not at all, one that is in
+// already is left alone, and of one that fits no longer the hunks that do not are
+// in the error. patch(1) works on copies of the files: a look does the same as what
+// is applied, but that the files then take the place of the others. A patch fits
+// where its lines are, though they may have moved, and if taking it out again gives
+// the files as they were; patch(1) by itself makes do with less. Files are replaced
+// and not written into, so one that another release shares by a hard link stays as
+// it is there.
 package patch
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
-	"path"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
 )
 
@@ -35,13 +40,20 @@ const ErrNoPatch = remote.Refusal("there is no patch in the text")
 // cannot only look, as busybox's.
 const ErrNoTool = remote.Refusal("the host has no patch(1) that can be used")
 
-// Error is a patch that was not applied, or not taken out. It wraps ErrNoFit,
-// ErrNoPatch, ErrNoTool, or the *remote.ExitError of a patch(1) that failed midway.
+// ErrPlace is what an *Error wraps when files cannot be put into their places.
+const ErrPlace = remote.Refusal("the files cannot be changed")
+
+// ErrWork is what an *Error wraps when patch(1) fails, as on a full disk or by a
+// patch that is cut off.
+const ErrWork = remote.Refusal("patch(1) failed")
+
+// Error is a patch that was not applied, or not taken out. It wraps one of the
+// errors above.
 type Error struct {
 	Name  string // Options.Name
 	Dir   string
 	Err   error
-	Said  string // what patch(1) said
+	Said  string // the reason in the host's words, or ""
 	Hunks []Hunk // those that do not fit
 }
 
@@ -54,13 +66,17 @@ func (e *Error) Error() string {
 	}
 	var where []string
 	for _, h := range e.Hunks {
-		where = append(where, fmt.Sprintf("hunk %d of %s", h.Number, h.File))
+		hunk := fmt.Sprintf("hunk %d of %s", h.Number, shown(h.File))
+		if h.Why != "" {
+			hunk += " (" + h.Why + ")"
+		}
+		where = append(where, hunk)
 	}
 	switch {
 	case len(where) > 0:
 		text += ": " + strings.Join(where, ", ")
 	case e.Said != "":
-		text += ": " + remote.LastLines([]byte(e.Said), 3)
+		text += ": " + e.Said
 	}
 	return text
 }
@@ -72,7 +88,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Output() string {
 	var b strings.Builder
 	for _, h := range e.Hunks {
-		fmt.Fprintf(&b, "%s:\n%s", h.File, h.Text)
+		fmt.Fprintf(&b, "%s:\n%s", shown(h.File), h.Text)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
@@ -80,7 +96,9 @@ func (e *Error) Output() string {
 // Hint says what to do next.
 func (e *Error) Hint() string {
 	switch {
-	case errors.Is(e.Err, ErrNoFit):
+	case errors.Is(e.Err, ErrNoFit) && slices.ContainsFunc(e.Hunks, func(h Hunk) bool { return h.Why != "" }):
+		return "make the patch with the line ends that the files have"
+	case errors.Is(e.Err, ErrNoFit) && len(e.Hunks) > 0:
 		return "the files are other ones than those it was made for: make it anew"
 	case errors.Is(e.Err, ErrNoTool):
 		return "install GNU patch there"
@@ -97,84 +115,137 @@ const (
 	Applied State = "applied" // it is in already
 )
 
-// Options of a patch. The zero value takes the names in it as they are, from
-// the directory where the login starts.
+// Options of a patch. The zero value takes the names in it as they are, but for
+// git's a/ and b/, from the directory where the login starts.
 type Options struct {
-	Dir   string // where the names in the patch begin
-	Strip int    // how many leading directories to take off them, as patch -p has it
+	Dir string // where the names in the patch begin
+	// Strip is how many leading directories to take off the names, as patch -p has
+	// it; 0 takes off git's a/ and b/ where all names have them.
+	Strip int
 	Name  string // what to call the patch in errors; "" is nothing
+	// Out has Look look whether the patch can be taken out.
+	Out bool
+	// After has Look look as if these patches, one after the other, had been
+	// applied; "" is none.
+	After string
 }
 
 //go:embed patch.sh
 var script string
 
-// The exit statuses by which the script tells what is the matter.
-const (
-	statusNoFit   = 101
-	statusNoPatch = 102
-	statusNoTool  = 103
-)
-
-// Look tells whether a patch fits or is in already. It fails with ErrNoFit if
-// neither is so.
-func Look(ctx context.Context, r Runner, text string, o Options) (State, error) {
-	return run(ctx, r, "look", text, o)
+// Why the script fails, by its exit status.
+var reasons = map[int]error{
+	101: ErrNoFit,
+	102: ErrNoPatch,
+	103: ErrNoTool,
+	104: ErrPlace,
+	105: ErrWork,
+	107: ErrNoFit,
 }
 
-// Apply applies a patch, and tells whether it was not in already. Nothing is
-// changed if it fails, with ErrNoFit or because the disk is full. A dry run looks
-// whether it would fit.
-func Apply(ctx context.Context, r Runner, text string, o Options) (changed bool, err error) {
-	state, err := run(ctx, r, "apply", text, o)
-	return state == Fits, err
+// Look tells whether a patch fits or is in already, and which files it changes. It
+// fails where Apply would, or with Out where Revert would.
+func Look(ctx context.Context, r Runner, text string, o Options) (State, []string, error) {
+	way := "apply"
+	if o.Out {
+		way = "revert"
+	}
+	return run(ctx, r, way, false, text, o)
 }
 
-// Revert takes a patch out again, and the copies that Apply has kept, and tells
-// whether it was in. Nothing is changed if it fails, as with Apply.
-func Revert(ctx context.Context, r Runner, text string, o Options) (changed bool, err error) {
-	state, err := run(ctx, r, "revert", text, o)
-	return state == Applied, err
+// Apply applies a patch, and tells whether it was not in already, and which files
+// it changes. Nothing is changed if it fails. A dry run looks whether it would fit.
+func Apply(ctx context.Context, r Runner, text string, o Options) (changed bool, files []string, err error) {
+	state, files, err := run(ctx, r, "apply", true, text, o)
+	return state == Fits, files, err
 }
 
-// run does with the patch what do says, and returns how it stood before.
-func run(ctx context.Context, r Runner, do, text string, o Options) (State, error) {
-	files := Files(text, o.Strip)
-	if len(files) == 0 {
-		return "", &Error{Name: o.Name, Err: ErrNoPatch}
+// Revert takes a patch out again, and tells whether it was in, and which files it
+// changes. Nothing is changed if it fails. A dry run looks whether it would.
+func Revert(ctx context.Context, r Runner, text string, o Options) (changed bool, files []string, err error) {
+	state, files, err := run(ctx, r, "revert", true, text, o)
+	return state == Applied, files, err
+}
+
+// run goes the way with a patch, and places the files or only tries. It returns how
+// the patch stood before, and the files that it changes.
+func run(ctx context.Context, r Runner, way string, place bool, text string, o Options) (State, []string, error) {
+	sections, strip := read(text, o.Strip)
+	before, _ := read(o.After, o.Strip)
+	files := candidates(slices.Concat(sections, before))
+	switch {
+	case len(sections) == 0:
+		return "", nil, &Error{Name: o.Name, Err: ErrNoPatch}
+	case len(files) == 0:
+		return "", nil, fmt.Errorf("the patch is of %s, which is not in its directory", shown(sections[0].names()[0]))
 	}
-	for _, f := range files {
-		if err := checkName(f); err != nil {
-			return "", err
-		}
-	}
-	dir := o.Dir
-	if dir == "" {
-		dir = "."
-	}
+	dir := cmp.Or(o.Dir, ".")
 	if err := remote.CheckPath(dir); err != nil {
-		return "", err
+		return "", nil, err
+	}
+	do, act := "look at", "try"
+	if place {
+		do, act = way, "place"
+	}
+	out := "-R"
+	if slices.ContainsFunc(sections, (*section).unsaid) {
+		out = "-RE" // patch -R would leave an empty file where there was none
 	}
 	cmd := remote.Cmd{
-		Title: do + " a patch of " + strings.Join(files, " ") + in(o.Dir),
-		Args:  append([]string{"sh", "-c", "# " + do + " a patch\n" + script, "sh", do, "-p" + strconv.Itoa(o.Strip)}, files...),
+		Title: do + " a patch of " + shown(Files(text, o.Strip)...) + in(o.Dir),
+		Args:  append([]string{"sh", "-c", "# " + do + " a patch\n" + script, "sh", way, act, "-p" + strconv.Itoa(strip), out, adds(sections), strconv.Itoa(len(o.After))}, files...),
 		Dir:   dir,
-		Env:   map[string]string{"LC_ALL": "C"},
-		Stdin: strings.NewReader(text),
-		Query: do == "look",
+		Env:   map[string]string{"LC_ALL": "C", "QUOTING_STYLE": "c"},
+		Stdin: strings.NewReader(o.After + text),
+		Query: !place,
 		Quiet: true,
 	}
 	res, err := r.Run(ctx, cmd)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if res.Dry {
-		return run(ctx, r, "look", text, o)
+		return run(ctx, r, way, false, text, o)
 	}
 	if err := res.Err(cmd); err != nil {
-		return "", failure(err, res, text, o)
+		return "", nil, failure(err, res, sections, o)
 	}
-	return State(strings.TrimSpace(string(res.Stdout))), nil
+	return answer(string(res.Stdout), files)
 }
+
+// answer reads what the script prints at its end: the state, and the numbers of
+// the files that are changed.
+func answer(out string, files []string) (State, []string, error) {
+	words := strings.Fields(out)
+	if len(words) == 0 || words[0] != string(Fits) && words[0] != string(Applied) {
+		return "", nil, fmt.Errorf("the host answers %q to how the patch stands", out)
+	}
+	var changed []string
+	for _, word := range words[1:] {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 || n > len(files) {
+			return "", nil, fmt.Errorf("the host answers %q to how the patch stands", out)
+		}
+		changed = append(changed, files[n-1])
+	}
+	return State(words[0]), changed, nil
+}
+
+// adds returns "adds" for a patch that only adds lines, and has no lines beside them
+// by which they could be told from those that are there, and "" for others.
+func adds(sections []*section) string {
+	for _, s := range sections {
+		for _, h := range s.hunks {
+			if !onlyAdds().MatchString(h.Text) {
+				return ""
+			}
+		}
+	}
+	return "adds"
+}
+
+// onlyAdds matches such a hunk of a unified, a context or a normal diff.
+var onlyAdds = lazyregexp.New(`^(?:@@.*\n(?:[+\\].*\n?)*|\*+.*\n\*\*\* .*\n--- .*\n(?:[+\\].*\n?)*|\d+(?:,\d+)?a.*\n(?:[>\\].*\n?)*)$`)
 
 func in(dir string) string {
 	if dir == "" {
@@ -183,25 +254,52 @@ func in(dir string) string {
 	return " in " + dir
 }
 
-// checkName refuses a patch that reaches out of its directory.
-func checkName(file string) error {
-	if path.IsAbs(file) || path.Clean(file) == ".." || strings.HasPrefix(path.Clean(file), "../") {
-		return fmt.Errorf("the patch is of %s, which is not in its directory", file)
+// shown returns names for people, in quotation marks where they would be taken for
+// something else.
+func shown(names ...string) string {
+	var all []string
+	for _, name := range names {
+		if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) || r == utf8.RuneError }) {
+			name = strconv.Quote(name)
+		}
+		all = append(all, name)
 	}
-	return remote.CheckPath(file)
+	return strings.Join(all, " ")
 }
 
+// hidden matches the names of the directories in which the script works.
+var hidden = lazyregexp.New(`\S*\.farmrun-patch\.\w+(?:/(?:was|bare|again|new|old)(?:\.back)?)?/?`)
+
 // failure words why a patch was not applied.
-func failure(err error, res remote.Result, text string, o Options) error {
-	said := string(res.Stdout) + string(res.Stderr)
+func failure(err error, res remote.Result, sections []*section, o Options) error {
+	said := hidden().ReplaceAllString(string(res.Stdout)+string(res.Stderr), "")
+	e := &Error{Name: o.Name, Err: reasons[res.Code], Said: remote.LastLines([]byte(said), 3)}
 	switch res.Code {
-	case statusNoFit:
-		return &Error{Name: o.Name, Dir: o.Dir, Err: ErrNoFit, Said: said, Hunks: rejected(text, said, o.Strip)}
-	case statusNoPatch:
-		return &Error{Name: o.Name, Err: ErrNoPatch, Said: said}
-	case statusNoTool:
-		first, _, _ := strings.Cut(said, "\n") // its usage follows
-		return &Error{Name: o.Name, Err: ErrNoTool, Said: first}
+	case 101:
+		e.Dir, e.Hunks, e.Said = o.Dir, rejected(sections, said), reason(said)
+	case 105:
+		e.Said = reason(said)
+	case 102:
+		e.Said = ""
+	case 103:
+		e.Said, _, _ = strings.Cut(said, "\n") // its usage follows
 	}
-	return &Error{Name: o.Name, Err: err, Said: said}
+	if e.Err == nil {
+		e.Err = err
+	}
+	return e
+}
+
+// noise matches what patch(1) says of any patch.
+var noise = lazyregexp.New(`^(?:[|(-]|patching |\d+ out of |Hunk #\d+ succeeded|Perhaps you used|The text leading up|can't find file)|Applying it anyway|which already exists!$|^The next patch`)
+
+// reason returns what patch(1) said of a patch that does not fit.
+func reason(said string) string {
+	var lines []string
+	for line := range strings.Lines(said) {
+		if line = strings.TrimSpace(line); line != "" && !noise().MatchString(line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[:min(3, len(lines))], "; ")
 }

@@ -1,66 +1,235 @@
 # shellcheck shell=sh
-# Applies a patch, takes it out, or looks how it stands: DO -pN FILE…
-# The patch is standard input, and the files are those that it is of.
-do=$1 strip=$2
-shift 2
+# Applies a patch, or takes it out:
+# apply|revert try|place -pN -R[E] ADDS BYTES FILE…
+# Standard input is BYTES of patches that are taken to be in, and the patch. The files
+# are all that it may be of. ADDS is not empty if it only adds lines, and does not say
+# beside which. patch(1) works on copies; if it made the right files, they take the
+# place of the others. A try does all but that. Prints how the patch stood, and the
+# numbers of the files that it changes.
+way=$1 act=$2 strip=$3 out=$4 adds=$5 after=$6
+shift 6
 command -v patch >/dev/null || exit 103
-copies=
-temp=$(mktemp) || exit
-trap 'rm -rf "$temp" "$temp.said" "$copies"' EXIT
-trap 'exit 129' HUP INT TERM PIPE
-cat >"$temp" || exit
+unset POSIXLY_CORRECT PATCH_GET
 
-# try OPTION…: looks whether the patch could be applied like that. Lines may
-# have moved, but must be the ones that the patch was made for: with fuzz, as
-# patch has it by default, a line may be added where it means something else.
-# With --force patch neither asks nor turns a patch around that looks reversed.
-try() { patch --force --dry-run -F0 -r - "$strip" "$@" <"$temp"; }
-
-if try >"$temp.said" 2>&1; then
-	state=fits
-elif try -R >/dev/null 2>&1; then
-	state=applied
-else
-	cat "$temp.said"
-	grep -q 'Only garbage was found' "$temp.said" && exit 102
-	grep -Eq '^patch: .*(invalid|illegal|unrecognized|unknown) option' "$temp.said" && exit 103
-	exit 101
-fi
-# work OPTION FILE…: has patch work on copies of the files. It stops midway where
-# the disk fills up, and then the files are as they were.
-work() {
-	option=$1
-	shift
-	copies=$(mktemp -d ./.farmrun-patch.XXXXXX) || return
-	for file; do
-		mkdir -p "$copies/$(dirname "./$file")" || return
-		[ ! -e "./$file" ] || cp -p "./$file" "$copies/$file" || return
-	done
-	(cd "$copies" && patch --force -F0 "$option" -b -r - "$strip" <"$temp" >&2)
+# fail STATUS TEXT: ends, with the kind of reason that there is and its words.
+fail() {
+	echo "$2" >&2
+	exit "$1"
 }
 
-# place FILE: the copy takes the place of the file, or both go.
-place() {
-	if [ -e "$copies/$1" ]; then
-		mkdir -p "$(dirname "./$1")" && mv -f "$copies/$1" "./$1"
-	elif [ -e "./$1" ]; then
-		rm -f "./$1" || return
-		rmdir "$(dirname "./$1")" 2>/dev/null || : # it was made for it
+temp=
+trap '[ -z "$temp" ] || rm -rf "$temp"' EXIT
+trap 'exit 129' HUP INT TERM PIPE
+[ -w . ] || fail 104 'the directory cannot be written'
+if [ "$act" = place ]; then at=$PWD; else at=${TMPDIR:-/tmp}; fi
+temp=$(mktemp -d "$at/.farmrun-patch.XXXXXX") || exit
+export TMPDIR="$temp"
+mkdir "$temp/was" && cat >"$temp/input" && tail -c +$((after + 1)) "$temp/input" >"$temp/text" || exit
+
+# there FILE: whether something has that name.
+there() { [ -e "$1" ] || [ -L "$1" ]; }
+
+# plain FILE: whether it is a file, and not a link to one.
+plain() { [ -f "$1" ] && [ ! -L "$1" ]; }
+
+# folder DIR FILE: makes the directories of a file within DIR.
+folder() { case $2 in */*) mkdir -p "$1/${2%/*}" ;; esac }
+
+for file; do
+	there "./$file" || continue
+	folder "$temp/was" "$file" || exit
+	if [ -d "./$file" ] && [ ! -L "./$file" ]; then
+		mkdir -p "$temp/was/$file"
+	else
+		cp -RPp "./$file" "$temp/was/$file"
+	fi || exit
+done
+
+# same FILE FILE: whether both are alike, as far as a patch tells, or both missing.
+same() {
+	if plain "$1" && plain "$2"; then
+		cmp -s "$1" "$2" && if [ -x "$1" ]; then [ -x "$2" ]; else [ ! -x "$2" ]; fi
+	elif [ -L "$1" ] && [ -L "$2" ]; then
+		[ "$(readlink "$1")" = "$(readlink "$2")" ]
+	elif there "$1"; then
+		[ -d "$1" ] && [ ! -L "$1" ] && [ -d "$2" ] && [ ! -L "$2" ]
+	else
+		! there "$2"
 	fi
 }
 
-case $do-$state in
-apply-fits)
-	work -N "$@" || exit
+# alike TREE TREE FILE…: whether all files of two trees are the same.
+alike() {
+	one=$1 other=$2
+	shift 2
+	for file; do same "$temp/$one/$file" "$temp/$other/$file" || return; done
+}
+
+# run FROM TO OPTION: has patch(1) make the tree TO of the tree FROM. Lines may
+# have moved, but must be the ones that the patch was made for: with fuzz, as patch
+# has it by default, a line may be added where it means something else. With --force
+# it neither asks nor turns a patch around that looks reversed.
+run() {
+	to=$temp/$2 option=$3
+	cp -RPp "$temp/$1" "$to" || exit
+	(cd "$to" && exec patch --force --no-backup-if-mismatch -F0 -r - ${option:+"$option"} "$strip" <"$text") >"$to.said" 2>&1
+	code=$?
+	if [ $code != 0 ] && grep -Eq '^patch: .*(invalid|illegal|unrecognized|unknown) option' "$to.said"; then
+		cat "$to.said"
+		exit 103
+	elif [ $code -gt 1 ]; then
+		grep -q 'Only garbage was found' "$to.said" && exit 102
+		cat "$to.said"
+		exit 105
+	fi
+	return $code
+}
+
+if [ "$after" -gt 0 ]; then
+	text=$temp/first
+	head -c "$after" "$temp/input" >"$text"
+	run was after '' || exit 101
+	rm -rf "$temp/was" && mv "$temp/after" "$temp/was"
+fi
+
+# turn TREE OPTION BACK FILE…: whether patch(1) makes TREE, with other files, of
+# those that there are, and these of TREE again.
+turn() {
+	tree=$1 option=$2 back=$3
+	shift 3
+	run "$base" "$tree" "$option" || return
+	alike "$base" "$tree" "$@" && return 1
+	run "$tree" "$tree.back" "$back" && alike "$base" "$tree.back" "$@" && return
+	stuck=yes
+	return 1
+}
+
+# moved TREE: whether lines were found elsewhere than the patch has them.
+moved() { grep -q '^Hunk #.* (offset ' "$temp/$1.said"; }
+
+# judge FILE…: finds out the state of the patch. The tree "new" is the files with
+# it, and "old" those without.
+judge() {
+	stuck='' state='' fits=''
+	turn new '' "$out" "$@" && fits=yes
+	if [ "$fits" ] && [ ! "$adds" ] && ! moved new; then
+		state=fits
+	elif ! turn old "$out" '' "$@"; then
+		[ ! "$fits" ] || state=fits
+	elif [ ! "$fits" ] || ! moved old || [ "$adds" ] || [ "$way" = revert ]; then
+		state=applied
+	else
+		stuck=both
+	fi
+	case $state in fits) tree=new ;; *) tree=old ;; esac
+	[ "$state" ]
+}
+
+# A line with a keyword of cvs, such as "$Id: index.html,v 1.2 … $", reads otherwise
+# in every release. Where the patch has one, all are tried as "$Id$" first.
+# shellcheck disable=SC2016
+keyword='\$(Author|CVSHeader|Date|Header|Id|Locker|Log|Name|RCSfile|Revision|Source|State)'
+bare() { sed -E "s/$keyword: [^\$]*\\\$/\$\\1\$/g"; }
+
+# write FILE: it gets other contents, from standard input.
+write() {
+	if [ -w "$1" ]; then cat >"$1"; else chmod u+w "$1" && cat >"$1" && chmod u-w "$1"; fi
+}
+
+# restore TREE FILE…: the keywords read again as in the files that there are. It
+# fails where a file has one twice, and otherwise.
+restore() {
+	tree=$1
+	shift
 	for file; do
-		place "$file.orig" && place "$file" || exit
+		plain "$temp/$tree/$file" || continue
+		grep -Eq "$keyword\\\$" "$temp/$tree/$file" || continue
+		plain "$temp/was/$file" || return
+		grep -Eo "$keyword: [^\$]*\\\$" "$temp/was/$file" | sort -u |
+			sed 's/[&/\\]/\\&/g; s/^\(\$[A-Za-z]*\): .*/s\/\\\1\\$\/&\/g/' >"$temp/restore"
+		sed -f "$temp/restore" <"$temp/$tree/$file" >"$temp/restored" && write "$temp/$tree/$file" <"$temp/restored" || exit
 	done
-	;;
-revert-applied)
-	work -R "$@" || exit
+}
+
+# without_keywords FILE…: judge, with all keywords bare.
+without_keywords() {
+	base=bare text=$temp/text.bare
+	bare <"$temp/text" >"$text" && cp -RPp "$temp/was" "$temp/bare" || exit
 	for file; do
-		rm -f "./$file.orig" && place "$file" || exit
+		! plain "$temp/was/$file" || bare <"$temp/was/$file" | write "$temp/bare/$file" || exit
 	done
+	cp -RPp "$temp/bare" "$temp/again" && restore again "$@" && alike was again "$@" && judge "$@" && restore "$tree" "$@"
+}
+
+if ! grep -Eq "$keyword: [^\$]*\\\$" "$temp/text" || ! without_keywords "$@"; then
+	rm -rf "$temp/new" "$temp/old" "$temp/new.back" "$temp/old.back"
+	base=was text=$temp/text
+	if ! judge "$@"; then
+		[ "$way" = revert ] && said=old || said=new
+		case $stuck in
+		yes) fail 107 'taking it out again would not give the files back' ;;
+		both) fail 107 'it fits, and it fits to be taken out: it needs more lines of context' ;;
+		esac
+		cat "$temp/$said.said"
+		exit 101
+	fi
+fi
+
+# ready FILE: fails unless the file can get its place.
+ready() {
+	dir=./$1
+	dir=${dir%/*}
+	until there "$dir"; do dir=${dir%/*}; done
+	[ -d "$dir" ] || fail 104 "${dir#./} is no directory"
+	[ -w "$dir" ] || fail 104 "${dir#./} cannot be written"
+	case $(cd -P "$dir" && pwd -P)/ in
+	"$(pwd -P)"/*) ;;
+	*) fail 104 "${dir#./} leads elsewhere" ;;
+	esac
+}
+
+# put TREE FILE: the file becomes that of a tree, or goes.
+put() {
+	if there "$temp/$1/$2"; then
+		folder . "$2" && { [ ! -L "./$2" ] || rm -f "./$2"; } && mv -f "$temp/$1/$2" "./$2"
+	else
+		rm -f "./$2"
+	fi
+}
+
+# place FILE…: all files become those of the tree, or stay as they were.
+place() {
+	trap '' HUP INT TERM PIPE # what is begun is ended
+	for file; do
+		same "./$file" "$temp/$tree/$file" || put "$tree" "$file" || return
+	done
+	for file; do
+		if there "$temp/was/$file" && ! there "./$file"; then
+			case $file in */*) rmdir -p -- "${file%/*}" 2>/dev/null ;; esac # as patch(1) does
+		fi
+	done
+	:
+}
+
+numbers='' n=0 count=0
+for file; do
+	n=$((n + 1))
+	! plain "$temp/$tree/$file" && [ ! -L "$temp/$tree/$file" ] || count=$((count + 1))
+	same "$temp/was/$file" "$temp/$tree/$file" && continue
+	numbers="$numbers $n"
+	case $way-$state in apply-fits | revert-applied) ready "$file" ;; esac
+done
+# No file was made that is none of these.
+find "$temp/$tree" ! -type d -exec sh -c 'echo $#' sh {} + | awk -v n=$count '{ n -= $1 } END { exit n != 0 }' ||
+	fail 105 'it is of other files, too'
+case $way-$state-$act in
+apply-fits-place | revert-applied-place)
+	if ! place "$@"; then
+		for file; do
+			same "./$file" "$temp/was/$file" || put was "$file"
+		done
+		exit 105
+	fi
 	;;
 esac
-echo "$state"
+echo "$state$numbers"

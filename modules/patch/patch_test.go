@@ -24,20 +24,20 @@ func TestFailsMidway(t *testing.T) {
 	sh.Must(t, "echo 1 >a; mkdir bin; echo '"+strings.ReplaceAll(failing, "'", `'\''`)+"' >bin/patch; chmod +x bin/patch")
 	full := &remotetest.Shell{Dir: sh.Dir, Env: []string{"PATH=" + sh.Dir + "/bin:" + os.Getenv("PATH"),
 		"PATCH=" + strings.TrimSpace(sh.Must(t, "command -v patch"))}}
-	_, err := Apply(t.Context(), full, text, Options{})
+	_, _, err := Apply(t.Context(), full, text, Options{})
 	if err == nil || !strings.Contains(err.Error(), "No space left") {
 		t.Fatal(err)
 	}
 	if there := sh.Must(t, "ls -A; cat a"); there != "a\nbin\n1\n" {
 		t.Errorf("there is now\n%s", there)
 	}
-	if _, err := Apply(t.Context(), sh, text, Options{}); err != nil {
+	if _, _, err := Apply(t.Context(), sh, text, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Revert(t.Context(), full, text, Options{}); err == nil {
+	if _, _, err := Revert(t.Context(), full, text, Options{}); err == nil {
 		t.Fatal("nothing has failed")
 	}
-	if there := sh.Must(t, "ls -A; cat a"); there != "a\na.orig\nbin\nd\none\n" {
+	if there := sh.Must(t, "ls -A; cat a"); there != "a\nbin\nd\none\n" {
 		t.Errorf("after a revert that has failed there is\n%s", there)
 	}
 }
@@ -48,7 +48,7 @@ func TestApplyIsOneCommand(t *testing.T) {
 	sh := remotetest.New(t)
 	sh.Must(t, "echo 1 >a")
 	before := len(sh.Ran())
-	if _, err := Apply(t.Context(), sh, "--- a\n+++ a\n@@ -1 +1 @@\n-1\n+one\n", Options{}); err != nil {
+	if _, _, err := Apply(t.Context(), sh, "--- a\n+++ a\n@@ -1 +1 @@\n-1\n+one\n", Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if ran := sh.Ran()[before:]; len(ran) != 1 {
@@ -64,7 +64,7 @@ func TestNoTool(t *testing.T) {
 	none.Must(t, "mkdir bin; ln -s $(command -v sh) bin/sh")
 	none.Env = append(none.Env, "PATH="+none.Dir+"/bin")
 	for name, sh := range map[string]*remotetest.Shell{"busybox": busybox, "none": none} {
-		_, err := Look(t.Context(), sh, "--- a\n+++ a\n@@ -1 +1 @@\n-1\n+one\n", Options{})
+		_, _, err := Look(t.Context(), sh, "--- a\n+++ a\n@@ -1 +1 @@\n-1\n+one\n", Options{})
 		if !errors.Is(err, ErrNoTool) {
 			t.Errorf("%s: got %v", name, err)
 		}
