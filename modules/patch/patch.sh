@@ -21,10 +21,11 @@ temp=
 trap '[ -z "$temp" ] || rm -rf "$temp"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
 [ -w . ] || fail 104 'the directory cannot be written'
-if [ "$act" = place ]; then at=$PWD; else at=${TMPDIR:-/tmp}; fi
+top=$PWD
+if [ "$act" = place ]; then at=$top; else at=${TMPDIR:-/tmp}; fi
 temp=$(mktemp -d "$at/.farmrun-patch.XXXXXX") || exit
 export TMPDIR="$temp"
-mkdir "$temp/was" && cat >"$temp/input" && tail -c +$((after + 1)) "$temp/input" >"$temp/text" || exit
+mkdir "$temp/was" "$temp/made" && cat >"$temp/input" && tail -c +$((after + 1)) "$temp/input" >"$temp/text" || exit
 
 # there FILE: whether something has that name.
 there() { [ -e "$1" ] || [ -L "$1" ]; }
@@ -175,17 +176,19 @@ if ! grep -Eq "$keyword: [^\$]*\\\$" "$temp/text" || ! without_keywords "$@"; th
 	fi
 fi
 
-# ready FILE: fails unless the file can get its place.
+# ready FILE: fails unless the file can get its place. Of the directories that it needs
+# and that are missing, the first is noted under the file's number.
 ready() {
-	dir=./$1
+	dir=./$1 missing=
 	dir=${dir%/*}
-	until there "$dir"; do dir=${dir%/*}; done
+	until there "$dir"; do missing=$dir dir=${dir%/*}; done
 	[ -d "$dir" ] || fail 104 "${dir#./} is no directory"
 	[ -w "$dir" ] || fail 104 "${dir#./} cannot be written"
 	case $(cd -P "$dir" && pwd -P)/ in
 	"$(pwd -P)"/*) ;;
 	*) fail 104 "${dir#./} leads elsewhere" ;;
 	esac
+	[ -z "$missing" ] || printf '%s.' "$missing" >"$temp/made/$n" || exit
 }
 
 # put TREE FILE: the file becomes that of a tree, or goes.
@@ -211,6 +214,16 @@ place() {
 	:
 }
 
+# put_back FILE…: all files are as they were.
+put_back() {
+	for file; do
+		same "./$file" "$temp/was/$file" || put was "$file"
+	done
+	for file in "$temp/made/"*; do
+		made=$(cat "$file") && find "${made%.}" -depth -type d -exec rmdir {} +
+	done 2>/dev/null
+}
+
 numbers='' n=0 count=0
 for file; do
 	n=$((n + 1))
@@ -224,12 +237,7 @@ find "$temp/$tree" ! -type d -exec sh -c 'echo $#' sh {} + | awk -v n=$count '{ 
 	fail 105 'it is of other files, too'
 case $way-$state-$act in
 apply-fits-place | revert-applied-place)
-	if ! place "$@"; then
-		for file; do
-			same "./$file" "$temp/was/$file" || put was "$file"
-		done
-		exit 105
-	fi
+	place "$@" || { put_back "$@"; exit 105; }
 	;;
 esac
 echo "$state$numbers"

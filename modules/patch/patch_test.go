@@ -1,18 +1,21 @@
 package patch
 
 import (
+	"context"
 	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"farmrun/luahost/remote/remotetest"
+	"farmrun/testdata/need"
 )
 
 // failing stands for a patch(1) whose disk fills up: it says so at the end, when
 // it has changed some files.
-const failing = `case "$*" in *--dry-run*) exec "$PATCH" "$@" ;; esac
-	"$PATCH" "$@"
+const failing = `"$REAL_patch" "$@"
 	echo 'write error : No space left on device' >&2
 	exit 2`
 
@@ -21,14 +24,13 @@ func TestFailsMidway(t *testing.T) {
 	t.Parallel()
 	const text = "--- a\n+++ a\n@@ -1 +1 @@\n-1\n+one\n--- d/b\n+++ d/b\n@@ -0,0 +1 @@\n+zero\n"
 	sh := remotetest.New(t)
-	sh.Must(t, "echo 1 >a; mkdir bin; echo '"+strings.ReplaceAll(failing, "'", `'\''`)+"' >bin/patch; chmod +x bin/patch")
-	full := &remotetest.Shell{Dir: sh.Dir, Env: []string{"PATH=" + sh.Dir + "/bin:" + os.Getenv("PATH"),
-		"PATCH=" + strings.TrimSpace(sh.Must(t, "command -v patch"))}}
+	sh.Must(t, "echo 1 >a")
+	full := as(t, sh, map[string]string{"patch": failing})
 	_, _, err := Apply(t.Context(), full, text, Options{})
 	if err == nil || !strings.Contains(err.Error(), "No space left") {
 		t.Fatal(err)
 	}
-	if there := sh.Must(t, "ls -A; cat a"); there != "a\nbin\n1\n" {
+	if there := sh.Must(t, "ls -A; cat a"); there != "a\n1\n" {
 		t.Errorf("there is now\n%s", there)
 	}
 	if _, _, err := Apply(t.Context(), sh, text, Options{}); err != nil {
@@ -37,8 +39,115 @@ func TestFailsMidway(t *testing.T) {
 	if _, _, err := Revert(t.Context(), full, text, Options{}); err == nil {
 		t.Fatal("nothing has failed")
 	}
-	if there := sh.Must(t, "ls -A; cat a"); there != "a\nbin\nd\none\n" {
+	if there := sh.Must(t, "ls -A; cat a"); there != "a\nd\none\n" {
 		t.Errorf("after a revert that has failed there is\n%s", there)
+	}
+}
+
+// as returns a Shell whose programs begin with those of bin, by their names.
+func as(t *testing.T, sh *remotetest.Shell, bin map[string]string) *remotetest.Shell {
+	dir := t.TempDir()
+	env := []string{}
+	for name, script := range bin {
+		real, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		env = append(env, "REAL_"+name+"="+real)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &remotetest.Shell{Dir: sh.Dir, Env: append(env, "PATH="+dir+":"+os.Getenv("PATH"), "TEST="+dir)}
+}
+
+const three = "--- d/a\n+++ d/a\n@@ -1 +1 @@\n-1\n+one\n--- /dev/null\n+++ e/new\n@@ -0,0 +1 @@\n+new\n" +
+	"--- gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-1\n--- z\n+++ z\n@@ -1 +1 @@\n-1\n+one\n"
+
+// Whichever file cannot be put into its place, the others go back into theirs.
+func TestPlaceFails(t *testing.T) {
+	t.Parallel()
+	const files = "cat d/a z; find . | sort; ls -l z | cut -c 1-10"
+	sh := remotetest.New(t)
+	sh.Must(t, "mkdir d; for f in d/a gone z; do echo 1 >$f; done; chmod 755 z")
+	was := sh.Must(t, files)
+	for _, last := range []string{"/a", "/new", "gone", "/z"} {
+		name := "mv"
+		if last == "gone" {
+			name = "rm"
+		}
+		fails := `for last; do :; done
+			case $last in *` + last + `) [ -e "$TEST/failed" ] || { echo 'Input/output error' | tee "$TEST/failed" >&2; exit 1; } ;; esac
+			exec "$REAL_` + name + `" "$@"`
+		_, _, err := Apply(t.Context(), as(t, sh, map[string]string{name: fails}), three, Options{})
+		if !errors.Is(err, ErrWork) || !strings.Contains(err.Error(), "Input/output error") {
+			t.Errorf("%s: %v", last, err)
+		}
+		if is := sh.Must(t, files); is != was {
+			t.Errorf("%s: got\n%swant\n%s", last, is, was)
+		}
+	}
+}
+
+// A directory that cannot be written is seen by a look.
+func TestUnwritable(t *testing.T) {
+	t.Parallel()
+	sh := remotetest.New(t)
+	sh.Must(t, "mkdir d; for f in d/a gone z; do echo 1 >$f; done; chmod 555 d; chmod -R go+rX . ..")
+	t.Cleanup(func() { os.Chmod(filepath.Join(sh.Dir, "d"), 0o755) })
+	user := sh
+	if os.Getuid() == 0 { // for whom every directory can be written
+		need.Program(t, "setpriv")
+		sh.Must(t, "chown -R 65534 .")
+		user = &remotetest.Shell{Dir: sh.Dir, Wrap: []string{"setpriv", "--reuid=65534", "--clear-groups"}}
+	}
+	_, _, looked := Look(t.Context(), user, three, Options{})
+	_, _, err := Apply(t.Context(), user, three, Options{Name: "three"})
+	if !errors.Is(looked, ErrPlace) || !errors.Is(err, ErrPlace) || err.Error() != "three: the files cannot be changed: d cannot be written" {
+		t.Errorf("got %v, and by a look %v", err, looked)
+	}
+	if got := sh.Must(t, "cat d/a gone z; ls -A"); got != "1\n1\n1\nd\ngone\nz\n" {
+		t.Errorf("there is now\n%s", got)
+	}
+}
+
+// Whatever is written meanwhile lies in a directory that nobody else can enter, and
+// nothing is left.
+func TestTemporaryFiles(t *testing.T) {
+	t.Parallel()
+	sh := remotetest.New(t)
+	sh.Must(t, "mkdir tmp d; for f in d/a gone z; do echo 1 >$f; done")
+	spy := as(t, sh, map[string]string{"patch": `ls -l "$TMP" >>"$TEST/seen"; exec "$REAL_patch" "$@"`})
+	tmp := filepath.Join(sh.Dir, "tmp")
+	spy.Env = append(spy.Env, "TMPDIR="+tmp, "TMP="+tmp)
+	for _, way := range []func(context.Context, Runner, string, Options) (bool, []string, error){Apply, Revert} {
+		if _, _, err := Look(t.Context(), spy, three, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := way(t.Context(), spy, three, Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for line := range strings.Lines(spy.Must(t, `cat "$TEST/seen"`)) {
+		if !strings.HasPrefix(line, "total ") && !strings.HasPrefix(line, "drwx------") {
+			t.Errorf("there was %s", line)
+		}
+	}
+	if got := sh.Must(t, "ls -A . tmp"); got != ".:\nd\ngone\ntmp\nz\n\ntmp:\n" {
+		t.Errorf("there is left\n%s", got)
+	}
+}
+
+// A host that answers something else is not believed.
+func TestAnswer(t *testing.T) {
+	for _, out := range []string{"", "hello\nfits\n", "fit", "fits 3", "fits 0", "applied x"} {
+		if state, files, err := answer(out, []string{"a", "b"}); err == nil {
+			t.Errorf("%q: %v %v", out, state, files)
+		}
+	}
+	state, files, err := answer("fits 2\n", []string{"a", "b"})
+	if state != Fits || len(files) != 1 || files[0] != "b" || err != nil {
+		t.Error(state, files, err)
 	}
 }
 
