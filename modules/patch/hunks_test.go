@@ -46,6 +46,6 @@ func FuzzHunks(f *testing.F) {
 		Files(text, strip%100)
 		sections, _ := read(text, strip%100)
 		rejected(sections, said)
-		adds(sections)
+		more(sections)
 	})
 }

@@ -193,7 +193,7 @@ func run(ctx context.Context, r Runner, way string, place bool, text string, o O
 	}
 	cmd := remote.Cmd{
 		Title: do + " a patch of " + shown(Files(text, o.Strip)...) + in(o.Dir),
-		Args:  append([]string{"sh", "-c", "# " + do + " a patch\n" + script, "sh", way, act, "-p" + strconv.Itoa(strip), out, adds(sections), strconv.Itoa(len(o.After))}, files...),
+		Args:  append([]string{"sh", "-c", "# " + do + " a patch\n" + script, "sh", way, act, "-p" + strconv.Itoa(strip), out, string(more(sections)), strconv.Itoa(len(o.After))}, files...),
 		Dir:   dir,
 		Env:   map[string]string{"LC_ALL": "C", "QUOTING_STYLE": "c"},
 		Stdin: strings.NewReader(o.After + text),
@@ -231,21 +231,30 @@ func answer(out string, files []string) (State, []string, error) {
 	return State(words[0]), changed, nil
 }
 
-// adds returns "adds" for a patch that only adds lines, and has no lines beside them
-// by which they could be told from those that are there, and "" for others.
-func adds(sections []*section) string {
+// more returns the state in which files have more of a patch's lines, "" if they have
+// as many in both.
+func more(sections []*section) State {
+	added := 0
 	for _, s := range sections {
 		for _, h := range s.hunks {
-			if !onlyAdds().MatchString(h.Text) {
-				return ""
+			for line := range strings.Lines(h.Text) {
+				switch heading := h.Text[0] == '*' && line[min(1, len(line)-1)] != ' '; {
+				case !heading && (line[0] == '+' || line[0] == '>'):
+					added++
+				case !heading && (line[0] == '-' || line[0] == '<'):
+					added--
+				}
 			}
 		}
 	}
-	return "adds"
+	switch {
+	case added > 0:
+		return Applied
+	case added < 0:
+		return Fits
+	}
+	return ""
 }
-
-// onlyAdds matches such a hunk of a unified, a context or a normal diff.
-var onlyAdds = lazyregexp.New(`^(?:@@.*\n(?:[+\\].*\n?)*|\*+.*\n\*\*\* .*\n--- .*\n(?:[+\\].*\n?)*|\d+(?:,\d+)?a.*\n(?:[>\\].*\n?)*)$`)
 
 func in(dir string) string {
 	if dir == "" {

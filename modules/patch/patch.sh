@@ -1,12 +1,12 @@
 # shellcheck shell=sh
 # Applies a patch, or takes it out:
-# apply|revert try|place -pN -R[E] ADDS BYTES FILE…
+# apply|revert try|place -pN -R[E] MORE BYTES FILE…
 # Standard input is BYTES of patches that are taken to be in, and the patch. The files
-# are all that it may be of. ADDS is not empty if it only adds lines, and does not say
-# beside which. patch(1) works on copies; if it made the right files, they take the
+# are all that it may be of. MORE is the state in which more of its lines are in them,
+# or empty. patch(1) works on copies; if it made the right files, they take the
 # place of the others. A try does all but that. Prints how the patch stood, and the
 # numbers of the files that it changes.
-way=$1 act=$2 strip=$3 out=$4 adds=$5 after=$6
+way=$1 act=$2 strip=$3 out=$4 more=$5 after=$6
 shift 6
 command -v patch >/dev/null || exit 103
 unset POSIXLY_CORRECT PATCH_GET
@@ -25,7 +25,7 @@ top=$PWD
 if [ "$act" = place ]; then at=$top; else at=${TMPDIR:-/tmp}; fi
 temp=$(mktemp -d "$at/.farmrun-patch.XXXXXX") || exit
 export TMPDIR="$temp"
-mkdir "$temp/was" "$temp/made" && cat >"$temp/input" && tail -c +$((after + 1)) "$temp/input" >"$temp/text" || exit
+mkdir "$temp/was" "$temp/made" && cat >"$temp/text" || exit
 
 # there FILE: whether something has that name.
 there() { [ -e "$1" ] || [ -L "$1" ]; }
@@ -87,8 +87,9 @@ run() {
 }
 
 if [ "$after" -gt 0 ]; then
+	mv "$temp/text" "$temp/input"
 	text=$temp/first
-	head -c "$after" "$temp/input" >"$text"
+	head -c "$after" "$temp/input" >"$text" && tail -c +$((after + 1)) "$temp/input" >"$temp/text" || exit
 	run was after '' || exit 101
 	rm -rf "$temp/was" && mv "$temp/after" "$temp/was"
 fi
@@ -109,16 +110,22 @@ turn() {
 moved() { grep -q '^Hunk #.* (offset ' "$temp/$1.said"; }
 
 # judge FILE…: finds out the state of the patch. The tree "new" is the files with
-# it, and "old" those without.
+# it, and "old" those without. Where it fits both ways, that counts where its lines
+# are where it has them, and then the one that has more lines to find; it must not be
+# such that it would fit again once it is in.
 judge() {
 	stuck='' state='' fits=''
 	turn new '' "$out" "$@" && fits=yes
-	if [ "$fits" ] && [ ! "$adds" ] && ! moved new; then
-		state=fits
-	elif ! turn old "$out" '' "$@"; then
+	if ! turn old "$out" '' "$@"; then
 		[ ! "$fits" ] || state=fits
-	elif [ ! "$fits" ] || ! moved old || [ "$adds" ] || [ "$way" = revert ]; then
+	elif [ ! "$fits" ] || [ "$way" = revert ] || { moved new && ! moved old; }; then
 		state=applied
+	elif moved old && ! moved new; then
+		state=fits
+	elif [ "$more" = applied ]; then
+		state=applied
+	elif [ "$more" = fits ] && ! run new twice ''; then
+		state=fits
 	else
 		stuck=both
 	fi
@@ -163,7 +170,7 @@ without_keywords() {
 }
 
 if ! grep -Eq "$keyword: [^\$]*\\\$" "$temp/text" || ! without_keywords "$@"; then
-	rm -rf "$temp/new" "$temp/old" "$temp/new.back" "$temp/old.back"
+	rm -rf "$temp/new" "$temp/old" "$temp/new.back" "$temp/old.back" "$temp/twice"
 	base=was text=$temp/text
 	if ! judge "$@"; then
 		[ "$way" = revert ] && said=old || said=new
@@ -203,8 +210,10 @@ put() {
 # place FILE…: all files become those of the tree, or stay as they were.
 place() {
 	trap '' HUP INT TERM PIPE # what is begun is ended
+	n=0
 	for file; do
-		same "./$file" "$temp/$tree/$file" || put "$tree" "$file" || return
+		n=$((n + 1))
+		case "$numbers " in *" $n "*) put "$tree" "$file" || return ;; esac
 	done
 	for file; do
 		if there "$temp/was/$file" && ! there "./$file"; then

@@ -40,8 +40,9 @@ func TestRandom(t *testing.T) {
 		for part := range at {
 			t.Run(fmt.Sprint(part), func(t *testing.T) {
 				t.Parallel()
+				dir := t.TempDir()
 				for i := part; i < *randomCases && !t.Failed(); i += at {
-					states <- newTrial(t, seed+uint64(i)).try()
+					states <- newTrial(t, dir, seed+uint64(i)).try()
 				}
 			})
 		}
@@ -76,8 +77,8 @@ type trial struct {
 // tree is files by their paths: their modes and contents, or what links read.
 type tree map[string]string
 
-func newTrial(t *testing.T, seed uint64) *trial {
-	return &trial{T: t, Rand: rand.New(rand.NewPCG(seed, 1)), seed: seed, sh: &remotetest.Shell{Dir: t.TempDir()}}
+func newTrial(t *testing.T, dir string, seed uint64) *trial {
+	return &trial{T: t, Rand: rand.New(rand.NewPCG(seed, 1)), seed: seed, sh: &remotetest.Shell{Dir: dir}}
 }
 
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
@@ -257,7 +258,9 @@ func (x *trial) command(stdin, dir string, words ...string) (string, int) {
 
 // git makes the patch by git diff.
 func (x *trial) git() {
-	x.command("", ".", "git", "init", "-q", "--bare", "git")
+	if _, err := os.Stat(filepath.Join(x.sh.Dir, "git")); err != nil {
+		x.command("", ".", "git", "init", "-q", "--bare", "git")
+	}
 	x.command("", ".", "git", "--work-tree=a", "add", "-A", ".")
 	was, _ := x.command("", ".", "git", "write-tree")
 	x.command("", ".", "git", "--work-tree=b", "add", "-A", ".")
@@ -334,7 +337,7 @@ func (x *trial) try() string {
 	}
 	x.same("differs from what patch(1) makes", after, oracle)
 	x.same("the files that are said to be changed", x.onlyPaths(files), x.onlyPaths(differ(x.before, after)))
-	if left, _ := x.command("", ".", "diff", "-rq", "t", "o"); left != "" { // directories, too
+	if left, _ := x.command("", ".", "diff", "-rq", "--no-dereference", "t", "o"); left != "" { // directories, too
 		x.fail("differs from what patch(1) makes: %s", left)
 	}
 	if state, _, err := Look(x.Context(), x.sh, x.text, o); state != Applied {

@@ -183,6 +183,19 @@ print((patch.apply(host, text, { dir = "w" })), (patch.apply(host, text, { dir =
 local only = "--- n\n+++ n\n@@ -2,0 +3 @@\n+new\n"
 print((patch.apply(host, only, { dir = "w" })), (patch.apply(host, only, { dir = "w" })), (patch.revert(host, only, { dir = "w" })))  --= true	false	true
 
+--- a patch that leaves files to which it would fit again
+local patch, host = require "patch", require("here").host
+local function try(was, text)
+  host:sh("printf '" .. was .. "' >n")
+  local ok, err = pcall(patch.apply, host, text)
+  local again, is = pcall(patch.apply, host, text)
+  print(ok, ok and err or err.message, again and is, host:sh "tr -d '\\n' <n")
+end
+try("a\\n", "--- n\n+++ n\n@@ -1 +1,2 @@\n+a\n a\n")            --= true	true	false	aa
+try("a\\nb\\n", "--- n\n+++ n\n@@ -1,2 +1 @@\n-a\n b\n")      --= true	true	false	b
+try("a\\na\\na\\n", "--- n\n+++ n\n@@ -1,2 +1 @@\n-a\n a\n")
+--= false	the patch does not fit: it fits, and it fits to be taken out: it needs more lines of context	false	aaa
+
 --- what cannot be taken out again is not applied
 local patch, host = require "patch", require("here").host
 host:sh "mkdir w; cd w; git init -q; seq 9 >a; git add .; git write-tree >../was; cp a c; echo 10 >>a; git add ."
