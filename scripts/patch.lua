@@ -96,7 +96,10 @@ function actions.take()
   farm.each(host, function()
     source.open_tunnel(host)
     local files = changed(host, below)
-    local entry = ledger.add(source.diff(host, dir, release.inspect(host, dir).notes, files), given)
+    local diff = source.diff(host, dir, release.inspect(host, dir).notes, files)
+    local _, has = patch.look(host, diff, { dir = dir, out = true }) -- it can be taken out, and is of all files
+    if #has < #files then error(("no patch can be made of all of %s"):format(table.concat(files, ", ")), 0) end
+    local entry = ledger.add(diff, given)
     print(entry.file)
     if not farm.dry_run() then ledger.apply(host, dir, entry) end -- it is in: that is noted
   end)
@@ -108,7 +111,7 @@ local function apply(entry)
   if #list == 0 then return end
   farm.each(list, function(host)
     release.inspect(host, dir)
-    patch.look(host, entry.text, { dir = dir, name = entry.id })
+    ledger.look(host, dir, entry)
   end)
   local ok, err = pcall(farm.each, list, function(host)
     if ledger.apply(host, dir, entry) then done[#done + 1] = host end
@@ -131,7 +134,7 @@ function actions.revert()
   local count = 0
   farm.each(hosts, function(host)
     local carried = ledger.carried(host, dir)[id]
-    if carried then patch.look(host, carried.text, { dir = dir, name = id }) end
+    if carried then patch.look(host, carried.text, { dir = dir, name = id, out = true }) end
   end)
   farm.each(hosts, function(host)
     if ledger.revert(host, dir, id) then count = count + 1 end

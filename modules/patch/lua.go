@@ -50,7 +50,7 @@ func take(c *luahost.Call) (host Runner, text string, o Options, wait time.Durat
 //
 //   - out (false): true looks whether it can be taken out, and fails where
 //     patch.revert would
-//   - after: patches, one after the other, that are taken to be in
+//   - after: a list of patches that are taken to have been applied before
 func look(c *luahost.Call) {
 	host, text := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
 	opts := luahost.Options[struct {
@@ -58,7 +58,7 @@ func look(c *luahost.Call) {
 		Strip   int
 		Name    string
 		Out     bool
-		After   string
+		After   []string
 		Timeout time.Duration
 	}](c, 3)
 	o := Options{Dir: opts.Dir, Strip: opts.Strip, Name: opts.Name, Out: opts.Out, After: opts.After}

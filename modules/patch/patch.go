@@ -126,8 +126,8 @@ type Options struct {
 	// Out has Look look whether the patch can be taken out.
 	Out bool
 	// After has Look look as if these patches, one after the other, had been
-	// applied; "" is none.
-	After string
+	// applied.
+	After []string
 }
 
 //go:embed patch.sh
@@ -171,8 +171,13 @@ func Revert(ctx context.Context, r Runner, text string, o Options) (changed bool
 // the patch stood before, and the files that it changes.
 func run(ctx context.Context, r Runner, way string, place bool, text string, o Options) (State, []string, error) {
 	sections, strip := read(text, o.Strip)
-	before, _ := read(o.After, o.Strip)
-	files := candidates(slices.Concat(sections, before))
+	all, after := slices.Clone(sections), ""
+	for _, text := range o.After {
+		before, strip := read(text, o.Strip)
+		all = append(all, before...)
+		after += fmt.Sprintf("-p%d %d ", strip, len(text))
+	}
+	files := candidates(all)
 	switch {
 	case len(sections) == 0:
 		return "", nil, &Error{Name: o.Name, Err: ErrNoPatch}
@@ -193,10 +198,10 @@ func run(ctx context.Context, r Runner, way string, place bool, text string, o O
 	}
 	cmd := remote.Cmd{
 		Title: do + " a patch of " + shown(Files(text, o.Strip)...) + in(o.Dir),
-		Args:  append([]string{"sh", "-c", "# " + do + " a patch\n" + script, "sh", way, act, "-p" + strconv.Itoa(strip), out, string(more(sections)), strconv.Itoa(len(o.After))}, files...),
+		Args:  append([]string{"sh", "-c", "# " + do + " a patch\n" + script, "sh", way, act, "-p" + strconv.Itoa(strip), out, string(more(sections)), after}, files...),
 		Dir:   dir,
 		Env:   map[string]string{"LC_ALL": "C", "QUOTING_STYLE": "c"},
-		Stdin: strings.NewReader(o.After + text),
+		Stdin: strings.NewReader(strings.Join(o.After, "") + text),
 		Query: !place,
 		Quiet: true,
 	}

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # Applies a patch, or takes it out:
-# apply|revert try|place -pN -R[E] MORE BYTES FILE…
-# Standard input is BYTES of patches that are taken to be in, and the patch. The files
-# are all that it may be of. MORE is the state in which more of its lines are in them,
+# apply|revert try|place -pN -R[E] MORE "[-pN BYTES]…" FILE…
+# Standard input is patches that are taken to be in, of so many bytes, and the patch.
+# The files are all that it may be of. MORE is the state in which more of its lines are in them,
 # or empty. patch(1) works on copies; if it made the right files, they take the
 # place of the others. A try does all but that. Prints how the patch stood, and the
 # numbers of the files that it changes.
@@ -86,12 +86,18 @@ run() {
 	return $code
 }
 
-if [ "$after" -gt 0 ]; then
+if [ -n "$after" ]; then
 	mv "$temp/text" "$temp/input"
-	text=$temp/first
-	head -c "$after" "$temp/input" >"$text" && tail -c +$((after + 1)) "$temp/input" >"$temp/text" || exit
-	run was after '' || exit 101
-	rm -rf "$temp/was" && mv "$temp/after" "$temp/was"
+	text=$temp/first of=$strip at=1
+	for word in $after; do
+		case $word in -p*) strip=$word && continue ;; esac
+		tail -c +$at "$temp/input" | head -c "$word" >"$text"
+		at=$((at + word))
+		run was next '' || exit 101
+		rm -rf "$temp/was" && mv "$temp/next" "$temp/was" || exit
+	done
+	strip=$of
+	tail -c +$at "$temp/input" >"$temp/text" || exit
 fi
 
 # turn TREE OPTION BACK FILE…: whether patch(1) makes TREE, with other files, of

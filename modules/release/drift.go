@@ -115,11 +115,8 @@ func Keep(ctx context.Context, r Runner, dir string, paths []string) error {
 		return nil
 	}
 	var lines strings.Builder
-	for _, path := range paths {
-		if err := remote.CheckPath(path); err != nil {
-			return err
-		}
-		lines.WriteString(strings.TrimPrefix(path, "./") + "\n")
+	for _, path := range paths { // a list of files has "?" for a line end
+		lines.WriteString(strings.ReplaceAll(strings.TrimPrefix(path, "./"), "\n", "?") + "\n")
 	}
 	cmd := remote.Cmd{Title: "keep what was changed in " + dir, Stdin: strings.NewReader(lines.String())}
 	_, err := run(ctx, r, cmd, `cd "$1" || exit 102

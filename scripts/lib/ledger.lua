@@ -8,7 +8,8 @@
 --   hosts: webserv[4-6]
 --   until: 2000-10-10
 --
--- and what diff -u says, its names as they are from the top of a release. A
+-- and the patch, as diff -u, diff -c or git diff makes it, with names as they are
+-- from the top of a release; git's a/ and b/ may stand before them. A
 -- release on a host keeps a copy of each patch that it carries, for the ledger can
 -- change meanwhile: what is long is to take the two together.
 local cli, farm, patch, release = require "cli", require "farm", require "patch", require "release"
@@ -22,20 +23,32 @@ local fields = { "id", "who", "when", "why", "hosts", "until" }
 function ledger.folder() return farm.folder() .. "/patches" end
 function ledger.retired() return ledger.folder() .. "/retired" end
 
+-- The lines of a patch's header, by their names, and what comes after them. They may
+-- stand anywhere before the patch, and the first of a name counts.
+local function header(text)
+  local found, rest = {}, 1
+  for line, next_line in text:gmatch "([^\n]*)\n()" do
+    if line:find "^%-%-%- " or line:find "^%*%*%* " or line:find "^diff " or line:find "^Index:" then break end
+    local name, value = line:match "^(%a+):%s*(.-)%s*$"
+    for _, field in ipairs(fields) do
+      if name == field then
+        found[name] = found[name] or value
+        rest = next_line
+      end
+    end
+  end
+  return found, text:sub(rest)
+end
+
 -- Returns a patch as a table of its header, its hash and its text, which is the
 -- whole file.
 function ledger.read(text, file)
-  local entry = { text = text, file = file }
-  for line in text:gmatch "([^\n]*)\n" do
-    if line:find "^%-%-%- " then break end
-    local name, value = line:match "^(%a+):%s*(.-)%s*$"
-    if name then entry[name] = value end
-  end
+  local entry = header(text)
   for _, name in ipairs(fields) do
     if not entry[name] and name ~= "until" then error(file .. ": its header has no line " .. name .. ":", 0) end
   end
   if #patch.files(text) == 0 then error(file .. ": there is no patch in it", 0) end
-  entry.hash = release.hash(text)
+  entry.text, entry.file, entry.hash = text, file, release.hash(text)
   return entry
 end
 
@@ -43,9 +56,9 @@ end
 function ledger.write(entry, diff)
   local lines = {}
   for _, name in ipairs(fields) do
-    if entry[name] then lines[#lines + 1] = name .. ": " .. entry[name] end
+    if entry[name] then lines[#lines + 1] = name .. ": " .. entry[name]:gsub("%s+", " ") end
   end
-  return table.concat(lines, "\n") .. "\n\n" .. diff:gsub("\n*$", "\n", 1)
+  return table.concat(lines, "\n") .. "\n\n" .. diff:gsub("^\n+", "") .. (diff:find "\n$" and "" or "\n")
 end
 
 local entries -- as they were read
@@ -72,11 +85,15 @@ function ledger.find(id)
   error("there is no patch " .. id .. " in " .. ledger.folder(), 0)
 end
 
--- Tells whether a patch is for the host.
+-- Tells whether a patch is for the host. It may be for hosts, too, that the site has
+-- no more.
 function ledger.is_for(entry, host)
   if not entry.on then
+    local readable, err = pcall(farm.hosts, entry.hosts .. ",@*&@*")
+    if not readable then error(entry.file .. ": hosts: " .. err.message, 0) end
+    local some, left = pcall(farm.hosts, entry.hosts .. "&@*")
     entry.on = {}
-    for _, member in ipairs(farm.hosts(entry.hosts)) do entry.on[member.name] = true end
+    for _, member in ipairs(some and left or {}) do entry.on[member.name] = true end
   end
   return entry.on[host.name] == true
 end
@@ -102,24 +119,53 @@ function ledger.carried(host, dir)
   return by_id
 end
 
--- The files that a patch changes, and the copies that patch -b keeps of them.
-local function touched(text)
-  local paths = patch.files(text)
-  for i = 1, #paths do paths[#paths + 1] = paths[i] .. ".orig" end
-  return paths
+local pending = {} -- in a dry run, the patches that would have been applied, by host
+
+-- Tells how a patch stands to a release on a host: see patch.look.
+function ledger.look(host, dir, entry)
+  return patch.look(host, entry.text, { dir = dir, name = entry.id, after = pending[host.name .. " " .. dir] })
+end
+
+-- Notes that a release carries a patch, and that these files are as they should be.
+local function note(host, dir, entry, paths)
+  release.carry(host, dir, entry.id, entry.text)
+  release.keep(host, dir, paths)
+end
+
+-- Tells whether a patch that is in was put there on the host, by farmrun or by hand,
+-- and did not come with the release.
+local function put_there(host, dir, entry, paths)
+  if ledger.carried(host, dir)[entry.id] then return true end
+  local of_patch = {}
+  for _, path in ipairs(paths) do of_patch[path] = true end
+  for _, change in ipairs(release.changes(host, dir)) do
+    if of_patch[change.path] then return true end
+  end
+  return false
 end
 
 -- Applies a patch to a release; returns false if it was in already.
 function ledger.apply(host, dir, entry)
   local which = { dir = dir, name = entry.id }
   if farm.dry_run() then
-    local fits = patch.look(host, entry.text, which) == "fits"
-    if fits then host:log("would apply the patch " .. entry.id) end
+    local fits, key = ledger.look(host, dir, entry) == "fits", host.name .. " " .. dir
+    if fits then
+      host:log("would apply the patch " .. entry.id)
+      pending[key] = pending[key] or {}
+      table.insert(pending[key], entry.text)
+    end
     return fits
   end
-  local changed = patch.apply(host, entry.text, which)
-  release.carry(host, dir, entry.id, entry.text)
-  release.keep(host, dir, touched(entry.text))
+  local changed, paths = patch.apply(host, entry.text, which)
+  if not changed and not put_there(host, dir, entry, paths) then
+    host:log("patch " .. entry.id .. ": the release has it; it can be retired")
+    return false
+  end
+  local ok, err = pcall(note, host, dir, entry, paths)
+  if not ok then
+    if changed then patch.revert(host, entry.text, which) end
+    error(err, 0)
+  end
   return changed
 end
 
@@ -127,9 +173,9 @@ end
 function ledger.revert(host, dir, id)
   local carried = ledger.carried(host, dir)[id]
   if not carried then return false end
-  patch.revert(host, carried.text, { dir = dir, name = id })
+  local _, paths = patch.revert(host, carried.text, { dir = dir, name = id })
   if not farm.dry_run() then
-    release.keep(host, dir, touched(carried.text))
+    release.keep(host, dir, paths)
     release.drop(host, dir, id)
   end
   return true
@@ -138,19 +184,32 @@ end
 -- Puts the host's patches on a new release that has no name yet. Those that the
 -- release brings with it are noted as such: "has bus-title".
 function ledger.adapt(host, new)
-  local notes = {}
+  local notes, ours = {}, {}
   for _, entry in ipairs(ledger.of(host)) do
     if new.dry then
-      host:log("would apply the patch " .. entry.id)
-    elseif patch.apply(host, entry.text, { dir = new.dir, name = entry.id }) then
-      release.carry(host, new.dir, entry.id, entry.text)
-      host:log("patch " .. entry.id .. ": applied")
+      host:log("would apply the patch " .. entry.id .. ", if it fits")
     else
-      notes["has " .. entry.id] = entry.hash
-      host:log("patch " .. entry.id .. ": the release has it; it can be retired")
+      local applied, paths = patch.apply(host, entry.text, { dir = new.dir, name = entry.id })
+      for _, path in ipairs(paths) do
+        applied = applied or ours[path] -- what was applied before has it in it, and not the release
+      end
+      if applied then
+        for _, path in ipairs(paths) do ours[path] = true end
+        release.carry(host, new.dir, entry.id, entry.text)
+        host:log("patch " .. entry.id .. ": applied")
+      else
+        notes["has " .. entry.id] = entry.hash
+        host:log("patch " .. entry.id .. ": the release has it; it can be retired")
+      end
     end
   end
   return notes
+end
+
+-- Tells whether a patch is in a release.
+local function is_in(host, dir, entry)
+  local ok, state = pcall(ledger.look, host, dir, entry)
+  return ok and state == "applied"
 end
 
 -- Returns in words what a release lacks, or has too much, by the ledger.
@@ -164,7 +223,7 @@ function ledger.differences(host, dir)
       if has then found[#found + 1] = "carries patch " .. entry.id .. ", which is not for it" end
     elseif has and has.hash ~= entry.hash then
       found[#found + 1] = "carries patch " .. entry.id .. " as it was before it was changed"
-    elseif not has and notes["has " .. entry.id] ~= entry.hash then
+    elseif not has and notes["has " .. entry.id] ~= entry.hash and not is_in(host, dir, entry) then
       found[#found + 1] = "lacks patch " .. entry.id
     end
   end
@@ -173,33 +232,30 @@ function ledger.differences(host, dir)
   return found
 end
 
--- Takes a file into the ledger: the diff with a header of what it says of
--- itself, what is given, and who and when it is now.
+-- Takes a patch into the ledger: with a header of what it says of itself, what is
+-- given, and who and when it is now. It is read before it is written.
 function ledger.add(diff, given)
-  local entry = { who = farm.here():query("id -un").text, when = os.date "%Y-%m-%d", hosts = "@web" }
-  for line in diff:gmatch "([^\n]*)\n" do
-    if line:find "^%-%-%- " then break end
-    local name, value = line:match "^(%a+):%s*(.-)%s*$"
-    for _, field in ipairs(fields) do
-      if name == field then entry[field] = value end
-    end
-  end
+  local entry, rest = header(diff)
   for name, value in pairs(given) do entry[name] = value end
+  entry.who = entry.who or farm.here():query("id -un").text
+  entry.when, entry.hosts = entry.when or os.date "%Y-%m-%d", entry.hosts or "@web"
   if not (entry.id or ""):find "^[%w_][%w_.-]*$" then
     error(("%q cannot be the id of a patch: it takes letters, digits, - and _"):format(entry.id or ""), 0)
   end
-  entry.why = entry.why or cli.ask "Why is it needed? "
   local path = ledger.folder() .. "/" .. entry.id .. ".patch"
-  farm.hosts(entry.hosts)
   for _, dir in ipairs { ledger.folder(), ledger.retired() } do
     local there = io.open(dir .. "/" .. entry.id .. ".patch")
     if there then error(dir .. " has a patch " .. entry.id .. " already", 0) end
   end
-  local text = ledger.write(entry, diff:sub((("\n" .. diff):find("\n--- ", 1, true))))
+  if #patch.files(rest) == 0 then error("there is no patch in it", 0) end
+  farm.hosts(entry.hosts)
+  entry.why = entry.why or cli.ask "Why is it needed? "
+  local text = ledger.write(entry, rest)
+  local read = ledger.read(text, path)
   farm.here():run { "mkdir", "-p", ledger.folder() }
   farm.here():write(path, text)
   entries = nil
-  return ledger.read(text, path)
+  return read
 end
 
 -- Takes a patch out of the ledger; its file stays under retired/.

@@ -205,8 +205,8 @@ patch.apply(host, text, { dir = "w" })  --! taking it out again would not give t
 --- a patch after others
 local patch, host = require "patch", require("here").host
 host:sh "mkdir w; cd w; echo 1 >n"
-local first, second = "--- n\n+++ n\n@@ -1 +1 @@\n-1\n+2\n", "--- n\n+++ n\n@@ -1 +1 @@\n-2\n+3\n"
-print((patch.look(host, second, { dir = "w", after = first })), (patch.look(host, first, { dir = "w", after = first })), host:sh "cat w/n")  --= fits	applied	1
+local first, second = "--- n\n+++ n\n@@ -1 +1 @@\n-1\n+2\n", "--- a/n\n+++ b/n\n@@ -1 +1 @@\n-2\n+3\n"
+print((patch.look(host, second, { dir = "w", after = { first } })), (patch.look(host, first, { dir = "w", after = { first } })), host:sh "cat w/n")  --= fits	applied	1
 patch.look(host, second, { dir = "w" })  --! hunk 1 of n
 
 --- a name in the way, a link that leads elsewhere, a directory that is none

@@ -1,5 +1,10 @@
 -- A patch on its way: made of what was changed by hand, applied, taken out, retired.
 local trial = require "trial"
+trial.writable()
+for _, date in ipairs { "2000-09-19", "2000-09-26" } do
+  trial.commit("Snapshot-" .. date, [[seq 9 >htdocs/list; printf '# $%s$\nrelease $%s$\nend\n' Id Name >htdocs/version
+    cvs -Q add htdocs/list htdocs/version]])
+end
 trial.run("cvs-pull-snapshot", "2000-09-19")
 trial.run("switchrel", "2000-09-19")
 trial.on("webserv1", "sed -i 's/Prices/Our prices/' www/htdocs/index.html")
@@ -30,3 +35,63 @@ trial.same(trial.run("patch", "list"), "")
 trial.has(trial.ends(1, "patch", "apply", "prices"), "there is no patch prices")
 trial.has(trial.ends(2, "patch", "aply", "prices"), 'there is no action "aply"')
 trial.has(trial.ends(2, "patch", "apply", "prices", "more"), "wrong number of arguments to apply")
+
+-- What is no patch is not taken in, and the ledger goes on.
+local farm = require "farm"
+local function write(name, text) farm.here():write(trial.folder .. "/" .. name, text) end
+write("note.patch", "--- a note\nto nobody\n")
+trial.has(trial.ends(1, "patch", "add", "--why", "a try", trial.folder .. "/note.patch"), "there is no patch in it")
+trial.same(trial.run("patch", "list"), "")
+
+-- A context diff is one, and git's, whose first file has no lines. Servers that the
+-- site has no more do not matter.
+write("list.patch", "*** htdocs/list\n--- htdocs/list\n***************\n*** 4,6 ****\n  4\n! 5\n  6\n--- 4,6 ----\n  4\n! five\n  6\n")
+write("tool.patch", "From: anna\nSubject: a tool\n---\ndiff --git a/htdocs/empty b/htdocs/empty\nnew file mode 100644\nindex 0000000..e69de29\n" ..
+  "diff --git a/htdocs/tool b/htdocs/tool\nnew file mode 100755\nindex 0000000..ce01362\n--- /dev/null\n+++ b/htdocs/tool\n@@ -0,0 +1 @@\n+hello\n")
+trial.run("patch", "add", "--why", "a try", trial.folder .. "/list.patch")
+trial.run("patch", "add", "--why", "a try", trial.folder .. "/tool.patch")
+write("patches/past.patch", "id: past\nwho: anna\nwhen: 2000-09-20\nwhy: of old\nhosts: webserv[2-6]\n\n" ..
+  "--- htdocs/list\n+++ htdocs/list\n@@ -4,3 +4,3 @@\n 4\n-five\n+cinq\n 6\n")
+
+-- A dry run knows what would be in by then.
+trial.same(trial.dry("patch", "apply"), [[
+  list: would be applied on 2 of 2 servers
+  past: would be applied on 1 of 1 servers
+  tool: would be applied on 2 of 2 servers
+  webserv1: would apply the patch list
+  webserv1: would apply the patch tool
+  webserv2: would apply the patch list
+  webserv2: would apply the patch past
+  webserv2: would apply the patch tool]])
+trial.same(trial.run("patch", "apply"), [[
+  list: applied on 2 of 2 servers
+  past: applied on 1 of 1 servers
+  tool: applied on 2 of 2 servers]])
+trial.same(trial.on("webserv[1-2]", "cd www/htdocs; sed -n 5p list; test -x tool && test -f empty && echo whole"), "five\nwhole\ncinq\nwhole")
+trial.run("status", "--check")
+for _, id in ipairs { "tool", "past", "list" } do trial.run("patch", "revert", id) end
+trial.same(trial.on("webserv[1-2]", "cd www/htdocs; sed -n 5p list; ls -A | grep -e tool -e empty -e orig -e farmrun || :"), "5\n5")
+
+-- What the release has is not taken out of it. What was done by hand everywhere is
+-- the patch's.
+write("patches/list.patch", farm.here():read(trial.folder .. "/patches/list.patch"):gsub("\nhosts: [^\n]*", "\nhosts: webserv1"))
+for _, id in ipairs { "past", "tool" } do trial.run("patch", "retire", id) end
+trial.commit("Snapshot-2000-09-26", "sed -i s/5/five/ htdocs/list")
+trial.has(trial.run("cvs-pull-snapshot", "2000-09-26"), "webserv1: patch list: the release has it; it can be retired")
+trial.on("webserv1", "rm releases/2000-09-26/CVS/farmrun-patches/list 2>/dev/null; true")
+trial.has(trial.run("patch", "--release", "2000-09-26", "apply"), "webserv1: patch list: the release has it; it can be retired")
+trial.same(trial.run("patch", "--release", "2000-09-26", "revert", "list"), "list: taken out on 0 of 2 servers")
+trial.same(trial.on("webserv1", "sed -n 5p releases/2000-09-26/htdocs/list"), "five")
+trial.on("webserv1", "sed -i s/5/five/ www/htdocs/list")
+trial.same(trial.run("patch", "apply"), "list: applied on 0 of 1 servers, in already on the others")
+trial.same(trial.run("patch", "revert", "list"), "list: taken out on 1 of 2 servers")
+trial.run("patch", "retire", "list")
+
+-- One that is made of a file with keywords fits the next release, and goes again.
+trial.on("webserv1", "sed -i '2a by hand' www/htdocs/version; echo page >>www/htdocs/index.html")
+trial.run("patch", "take", "--why", "a try", "webserv1", "www/htdocs/version")
+trial.on("webserv1", "rm -r releases/2000-09-26")
+trial.has(trial.run("cvs-pull-snapshot", "--hosts", "webserv1", "2000-09-26"), "patch htdocs-version: applied")
+trial.same(trial.on("webserv1", "sed 's/Id: .* web /Id: /; 1d' releases/2000-09-26/htdocs/version"), "release $Name: Snapshot-2000-09-26 $\nby hand\nend")
+trial.run("patch", "revert", "htdocs-version")
+trial.same(trial.on("webserv1", "cd www/htdocs; cvs -q diff version; tail -n 2 version"), "release $Name: Snapshot-2000-09-19 $\nend")
