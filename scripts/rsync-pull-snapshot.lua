@@ -30,14 +30,21 @@ function source.fill(host, new, notes)
   host:run(words, { timeout = "30m" })
 end
 
+-- Names are written as patch reads them: a tab ends one with blanks, and one with
+-- quotation marks is quoted.
 local compare = [[# compare files with those that they came from
-dir=$1 from=$2
+dir=$1 from=$2 tab=$(printf '\t')
 shift 2
 was=$(mktemp -d) || exit
 trap 'rm -rf "$was"' EXIT
 for file; do
+	case $file in
+	*[\"\\"$tab"]*) name=\"$(printf '%s\n' "$file" | sed 's/["\\]/\\&/g' | sed "s/$tab/\\\\t/g")\" ;;
+	*' '*) name=$file$tab ;;
+	*) name=$file ;;
+	esac
 	rsync --protect-args "$from$file" "$was/file" || exit
-	diff -u --label "$file" --label "$file" "$was/file" "$dir/$file"
+	diff -u --label "$name" --label "$name" "$was/file" "$dir/$file"
 	[ $? -lt 2 ] || exit
 done
 ]]

@@ -22,3 +22,18 @@ trial.same(trial.on("webserv1", "cd releases && cat 2000-09-26/new && stat -c %h
   new
   2]])
 trial.has(trial.ends(1, "rsync-pull-snapshot", "2000-10-03"), "Snapshot-2000-10-03")
+
+-- What is changed by hand can be taken as a patch, whatever the files are called.
+local edit = [[for file in plain 'a b' 'it"s' 'back\slash' 'tab	here' 'all "of\	it'; do ]]
+trial.on("webserv1", ("cd %s && cp -a Snapshot-2000-09-19 Snapshot-2000-10-10 && cd Snapshot-2000-10-10 && rm same && %s echo one >\"$file\"; done")
+  :format(module, edit))
+trial.run("rsync-pull-snapshot", "--hosts", "webserv1", "2000-10-10")
+local in_release = "cd releases/2000-10-10 && "
+trial.on("webserv1", in_release .. edit .. 'echo two >>"$file"; done')
+local take = { "patch", "--hosts", "webserv1", "--release", "2000-10-10", "take", "--id", "all", "--why", "a try", "webserv1", "www" }
+trial.run(unpack(take))
+local count = in_release .. "cat * | grep -c two || :"
+trial.run("patch", "--hosts", "webserv1", "--release", "2000-10-10", "revert", "all")
+trial.same(trial.on("webserv1", count), "0")
+trial.run("patch", "--hosts", "webserv1", "--release", "2000-10-10", "apply", "all")
+trial.same(trial.on("webserv1", count), "6")
