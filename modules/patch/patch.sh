@@ -20,9 +20,8 @@ fail() {
 temp=
 trap '[ -z "$temp" ] || rm -rf "$temp"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
-[ -w . ] || fail 104 'the directory cannot be written'
 top=$PWD
-if [ "$act" = place ]; then at=$top; else at=${TMPDIR:-/tmp}; fi
+if [ "$act" = place ] && [ -w . ]; then at=$top; else at=${TMPDIR:-/tmp}; fi
 temp=$(mktemp -d "$at/.farmrun-patch.XXXXXX") || exit
 export TMPDIR="$temp"
 mkdir "$temp/was" "$temp/made" && cat >"$temp/text" || exit
@@ -192,6 +191,7 @@ fi
 # ready FILE: fails unless the file can get its place. Of the directories that it needs
 # and that are missing, the first is noted under the file's number.
 ready() {
+	[ -w . ] || fail 104 'the directory cannot be written' # it holds the copies
 	dir=./$1 missing=
 	dir=${dir%/*}
 	until there "$dir"; do missing=$dir dir=${dir%/*}; done

@@ -109,6 +109,16 @@ func TestUnwritable(t *testing.T) {
 	if got := sh.Must(t, "cat d/a gone z; ls -A"); got != "1\n1\n1\nd\ngone\nz\n" {
 		t.Errorf("there is now\n%s", got)
 	}
+	sh.Must(t, "chmod 755 d; chmod 555 .")
+	t.Cleanup(func() { os.Chmod(sh.Dir, 0o755) })
+	_, _, looked = Look(t.Context(), user, three, Options{})
+	_, _, err = Apply(t.Context(), user, three, Options{})
+	if !errors.Is(looked, ErrPlace) || !errors.Is(err, ErrPlace) {
+		t.Errorf("got %v, and by a look %v", err, looked)
+	}
+	if changed, _, err := Apply(t.Context(), user, "--- z\n+++ z\n@@ -1 +1 @@\n-one\n+1\n", Options{}); changed || err != nil {
+		t.Errorf("of what is in: %v %v", changed, err)
+	}
 }
 
 // Whatever is written meanwhile lies in a directory that nobody else can enter, and

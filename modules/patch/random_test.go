@@ -340,8 +340,10 @@ func (x *trial) try() string {
 	if left, _ := x.command("", ".", "diff", "-rq", "--no-dereference", "t", "o"); left != "" { // directories, too
 		x.fail("differs from what patch(1) makes: %s", left)
 	}
-	if state, _, err := Look(x.Context(), x.sh, x.text, o); state != Applied {
-		x.fail("is applied, and a look says %q, %v", state, err)
+	if x.IntN(3) == 0 {
+		if state, _, err := Look(x.Context(), x.sh, x.text, o); state != Applied {
+			x.fail("is applied, and a look says %q, %v", state, err)
+		}
 	}
 	if _, files, err := Revert(x.Context(), x.sh, x.text, o); err != nil || len(files) != len(applied) {
 		x.fail("cannot be taken out of %q: %v", files, err)

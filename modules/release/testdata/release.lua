@@ -59,6 +59,15 @@ show()
 --= missing	x
 --= new	x/y
 
+--- a name with a line end is kept as any other
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+release.build(host, "releases/1", {}, function(new) host:sh("cd " .. new.dir .. "; echo 1 >'a\nb'; echo 1 >c") end)
+host:sh "cd releases/1; echo 2 >'a\nb'; echo 2 >c"
+release.keep(host, "releases/1", { "a\nb" })
+for _, change in ipairs(release.changes(host, "releases/1")) do print(change.how, change.path) end
+--= changed	c
+
 --- a release that begins with another
 local release, host = require "release", require("here").host
 host:sh "mkdir releases"
