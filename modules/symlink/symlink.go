@@ -53,6 +53,15 @@ const (
 // Options of Switch. The zero value is what a release wants.
 type Options struct {
 	Target Need // what the target must be
+	// FromHome tells that a relative target is a path from the login's home
+	// directory, as the link's own is, and not from the directory of the link:
+	// the host finds out how the link has to read it.
+	FromHome bool
+	// Former is the name of a link beside this one, which is made to read what
+	// this one read before: the way back. "" is none. If the switch fails it stays
+	// as it was.
+	Former string
+	Look   bool // only finds out whether the switch could be made
 }
 
 // The exit statuses by which the script tells its reasons; the others are
@@ -63,22 +72,53 @@ var verdicts = map[int]error{
 	103: ErrNoTarget,
 	104: ErrNotDirectory,
 	105: ErrNotSwitched,
+	106: errFormer,
 }
+
+// errFormer is ErrNotLink of the link that Options.Former names.
+var errFormer = errors.New("the link that remembers is none")
 
 // script does what its first argument says with the link named base in the
 // directory dir: read it, look whether it could be switched to target, or
-// switch it. It prints what the link read before, if it was there.
+// switch it. It prints which entry of the directory within the link leads to, or
+// an empty line, and what the link read before, if it was there.
 //
-// The new link is made under a temporary name that nobody can have made
+// A new link is made under a temporary name that nobody can have made
 // before: where a left-over link to a directory stands, ln would succeed inside
 // of that directory. Which mv can replace a link, instead of moving into the
-// directory it leads to, is found out on the temporary link itself.
+// directory it leads to, is found out on the temporary link itself. All links
+// that the switch takes are made before the first has its name, since a full disk
+// does not keep a link from being renamed.
 const script = `# switch a link in one rename
-do=$1 dir=$2 base=$3 target=$4 need=$5 temp=$6
+do=$1 dir=$2 base=$3 target=$4 need=$5 temp=$6 within=$7 outside=$8 kept=$9
+newline='
+'
+[ -z "$within" ] || within=$(cd "$within" 2>/dev/null && pwd -P)
+if [ -n "$outside" ]; then
+	at=$(cd "$dir" && pwd -P) && to=$(cd "$(dirname "$target")" 2>/dev/null && pwd -P) || exit 103
+	to=${to%/}/$(basename "$target") up=
+	while [ "${to#"$at"/}" = "$to" ]; do at=${at%/*} up=../$up; done
+	target=$to
+	[ -z "$at" ] || target=$up${to#"$at"/}
+fi
 cd "$dir" || exit
+
+# real PATH: where it leads, be there something or not.
+real() {
+	case $1 in /*) ;; *) set -- "./$1" ;; esac
+	(cd "$1" 2>/dev/null && pwd -P) && return
+	(cd "$(dirname "$1")" 2>/dev/null && echo "$(pwd -P)/$(basename "$1")")
+}
+
 if [ -L "$base" ]; then
 	former=$(readlink "$base") || exit
-	printf '%s\n' "$former"
+	entry=$(real "$former")
+	case $entry in
+	*"$newline"*) entry= ;;
+	"${within:-/}"/*) entry=${entry#"$within"/} entry=${entry%%/*} ;;
+	*) entry= ;;
+	esac
+	printf '%s\n%s\n' "$entry" "$former"
 elif [ -e "$base" ]; then
 	exit 101
 elif [ "$do" = read ]; then
@@ -90,91 +130,163 @@ if [ "$need" != any ]; then
 	[ -e "$target" ] || exit 103
 	[ -n "$need" ] || [ -d "$target" ] || exit 104
 fi
+[ -z "$kept" ] || [ -L "$kept" ] || [ ! -e "$kept" ] || exit 106
 [ "$do" = look ] && exit 0
 [ -L "$base" ] && [ "$former" = "$target" ] && exit 0
+[ -L "$base" ] || kept=
 
-trap 'rm -f "$temp" "$temp.2"' EXIT
+# put TEMP NAME: gives the link TEMP that name.
+put() {
+	if mv -fT "$1" "$1.2" 2>/dev/null; then
+		mv -fT "$1.2" "./$2"
+	elif mv -fh "$1" "$1.2" 2>/dev/null; then
+		mv -fh "$1.2" "./$2"
+	else
+		perl -e 'rename $ARGV[0], $ARGV[1] or die "rename: $!\n"' "$1" "$2"
+	fi
+}
+
+# finish: takes back what is kept of a switch that failed.
+finish() {
+	status=$?
+	if [ -n "$noted" ]; then
+		if [ -L "$temp.was" ]; then put "$temp.was" "$kept"; else rm -f "./$kept"; fi
+	fi
+	rm -f "$temp" "$temp.2" "$temp.kept" "$temp.kept.2" "$temp.was" "$temp.was.2"
+	exit "$status"
+}
+noted=
+trap finish EXIT
 trap 'exit 129' HUP INT TERM PIPE
 ln -s -- "$target" "$temp" || exit
-if mv -fT "$temp" "$temp.2" 2>/dev/null; then
-	mv -fT "$temp.2" "./$base" || exit
-elif mv -fh "$temp" "$temp.2" 2>/dev/null; then
-	mv -fh "$temp.2" "./$base" || exit
-else
-	perl -e 'rename $ARGV[0], $ARGV[1] or die "rename: $!\n"' "$temp" "$base" || exit
+if [ -n "$kept" ]; then
+	ln -s -- "$former" "$temp.kept" || exit
+	[ ! -L "$kept" ] || ln -s -- "$(readlink "$kept")" "$temp.was" || exit
+	noted=yes
+	put "$temp.kept" "$kept" || exit
 fi
+put "$temp" "$base" || exit
 [ "$(readlink "$base")" = "$target" ] || exit 105
+noted=
 `
 
 // Read returns what link reads, which may be relative to the link's directory.
 // It fails with ErrNoLink and ErrNotLink.
 func Read(ctx context.Context, r Runner, link string) (target string, err error) {
-	return run(ctx, r, "read", link, "", Options{})
+	target, _, err = ReadWithin(ctx, r, link, "")
+	return target, err
+}
+
+// ReadWithin is Read, and returns besides the name of the entry of the directory
+// within to which the link leads, or below which it does, by whatever way: links
+// are followed, on the host. It is "" if the link leads elsewhere. What it leads to
+// need not be there.
+func ReadWithin(ctx context.Context, r Runner, link, within string) (target, entry string, err error) {
+	return task{do: "read", link: link, within: within}.run(ctx, r)
 }
 
 // Switch makes link read target, in one rename, and returns what it read
 // before: "" if there was no link. A relative target is relative to the
-// directory of the link, as for ln -s. If the link reads target already,
-// nothing is done. Anything but a link at the link's name is left alone
-// (ErrNotLink), and the target must be there (ErrNoTarget, ErrNotDirectory). A
-// dry run looks whether the switch could be made.
+// directory of the link, as for ln -s, unless the options say otherwise. If the
+// link reads target already, nothing is done. Anything but a link at the link's
+// name is left alone (ErrNotLink), and the target must be there (ErrNoTarget,
+// ErrNotDirectory). A dry run looks whether the switch could be made.
 func Switch(ctx context.Context, r Runner, link, target string, o Options) (former string, err error) {
 	if target == "" {
 		return "", fmt.Errorf("switch %s: the target is empty", link)
 	}
-	return run(ctx, r, "switch", link, target, o)
+	t := task{do: "switch", link: link, target: target, Options: o}
+	if o.Look {
+		t.do = "look"
+	}
+	former, _, err = t.run(ctx, r)
+	return former, err
 }
 
-func run(ctx context.Context, r Runner, do, link, target string, o Options) (string, error) {
-	cmd, err := command(do, link, target, o)
+// task is what the script is to do.
+type task struct {
+	do, link, target, within string
+	Options
+}
+
+func (t task) run(ctx context.Context, r Runner) (former, entry string, err error) {
+	cmd, err := t.command()
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w", do, link, err)
+		return "", "", fmt.Errorf("%s %s: %w", t.do, t.link, err)
 	}
 	res, err := r.Run(ctx, cmd)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if res.Dry {
-		return run(ctx, r, "look", link, target, o)
+		t.do = "look"
+		return t.run(ctx, r)
 	}
-	former := strings.TrimSuffix(string(res.Stdout), "\n")
+	entry, former, _ = strings.Cut(strings.TrimSuffix(string(res.Stdout), "\n"), "\n")
 	if err := res.Err(cmd); err != nil {
-		return former, failure(do, link, target, err, res)
+		return former, entry, t.failure(err, res)
 	}
-	return former, nil
+	return former, entry, nil
 }
 
-func command(do, link, target string, o Options) (remote.Cmd, error) {
-	link = trimSlashes(link)
-	if err := remote.CheckPath(link); err != nil {
+// check returns an error for paths that cannot be meant.
+func (t task) check() error {
+	err := remote.CheckPath(t.link)
+	if t.do != "read" {
+		err = errors.Join(err, remote.CheckPath(t.target))
+	}
+	if t.within != "" {
+		err = errors.Join(err, remote.CheckPath(t.within))
+	}
+	if strings.Contains(t.Former, "/") {
+		err = errors.Join(err, fmt.Errorf("%q does not lie beside the link", t.Former))
+	}
+	return err
+}
+
+func (t task) command() (remote.Cmd, error) {
+	t.link = trimSlashes(t.link)
+	if err := t.check(); err != nil {
 		return remote.Cmd{}, err
 	}
-	if do != "read" {
-		if err := remote.CheckPath(target); err != nil {
-			return remote.Cmd{}, err
-		}
-	}
-	dir, base := path.Split(link)
+	dir, base := path.Split(t.link)
 	if base == "" || base == "." || base == ".." {
 		return remote.Cmd{}, ErrNotLink
 	}
-	if !path.IsAbs(dir) {
-		dir = "./" + dir // so that neither CDPATH nor a leading "-" means anything to cd
+	outside := ""
+	if t.FromHome && !path.IsAbs(t.target) && dir != "" {
+		if below, is := strings.CutPrefix(t.target, dir); is {
+			t.target = below
+		} else {
+			outside, t.target = "yes", "./"+t.target
+		}
 	}
 	if strings.HasPrefix(base, "-") {
 		base = "./" + base
 	}
-	title := "read the link " + link
-	if do != "read" {
-		title = fmt.Sprintf("switch the link %s to %s", link, target)
+	if t.within != "" {
+		t.within = here(t.within)
 	}
-	temp := "./.farmrun-link-" + rand.Text()
+	title := "read the link " + t.link
+	if t.do != "read" {
+		title = fmt.Sprintf("switch the link %s to %s", t.link, t.target)
+	}
 	return remote.Cmd{
 		Title: title,
-		Args:  []string{"sh", "-c", script, "sh", do, dir, base, target, string(o.Target), temp},
-		Query: do != "switch",
+		Args: []string{"sh", "-c", script, "sh", t.do, here(dir), base, t.target, string(t.Target),
+			"./.farmrun-link-" + rand.Text(), t.within, outside, t.Former},
+		Query: t.do != "switch",
 		Quiet: true,
 	}, nil
+}
+
+// here returns a directory so that neither CDPATH nor a leading "-" means anything
+// to cd.
+func here(dir string) string {
+	if path.IsAbs(dir) {
+		return dir
+	}
+	return "./" + dir
 }
 
 // trimSlashes takes off the slashes at the end, which would make of the name
@@ -187,7 +299,7 @@ func trimSlashes(link string) string {
 }
 
 // failure makes of an exit status the error that it stands for.
-func failure(do, link, target string, err error, res remote.Result) error {
+func (t task) failure(err error, res remote.Result) error {
 	reason := verdicts[res.Code]
 	switch reason {
 	case nil:
@@ -195,8 +307,14 @@ func failure(do, link, target string, err error, res remote.Result) error {
 			return fmt.Errorf("%w: %s", err, said)
 		}
 		return err
+	case errFormer:
+		return fmt.Errorf("switch %s: %s %w", t.link, t.Former, ErrNotLink)
 	case ErrNotLink, ErrNoLink:
-		return fmt.Errorf("%s %s: %w", do, link, reason)
+		do := t.do
+		if do == "look" {
+			do = "switch"
+		}
+		return fmt.Errorf("%s %s: %w", do, t.link, reason)
 	}
-	return fmt.Errorf("switch %s to %s: %w", link, target, reason)
+	return fmt.Errorf("switch %s to %s: %w", t.link, t.target, reason)
 }

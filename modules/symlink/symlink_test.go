@@ -1,6 +1,7 @@
 package symlink
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -8,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/remotetest"
@@ -69,6 +70,108 @@ func newHome(t *testing.T, userland string) *remotetest.Shell {
 	return sh
 }
 
+// TestSwitchFromHome: the host works out how a link reads a target that is
+// named from home, wherever the two lie.
+func TestSwitchFromHome(t *testing.T) {
+	for _, tc := range []struct {
+		name, setup, link, target, want string
+	}{
+		{name: "beside the link", link: "www", target: "releases/b", want: "releases/b"},
+		{name: "both in one directory", setup: "mkdir -p app/releases/b", link: "app/current", target: "app/releases/b", want: "releases/b"},
+		{name: "in two directories", link: "adir/deep", target: "releases/b", want: "../releases/b"},
+		{name: "two down", setup: "mkdir -p x/y", link: "x/y/l", target: "releases/it is \"c\"", want: `../../releases/it is "c"`},
+		{name: "absolute", link: "adir/deep", target: "/usr", want: "/usr"},
+		{name: "behind a link", setup: "ln -s releases r", link: "www", target: "r/b", want: "r/b"},
+		{name: "a link in a directory behind a link", setup: "mkdir -p far/away; ln -s far/away near", link: "near/l", target: "releases/b", want: "../../releases/b"},
+		{name: "a target behind a link", setup: "mkdir -p far/away/b; ln -s far/away r", link: "adir/l", target: "r/b", want: "../far/away/b"},
+		{name: "nothing in common", setup: "ln -s /usr r", link: "adir/l", target: "r/bin", want: "/usr/bin"},
+		{name: "a directory with a dash", setup: "mkdir -- -d", link: "-d/l", target: "releases/b", want: "../releases/b"},
+	} {
+		for userland := range userlands {
+			t.Run(userland+"/"+tc.name, func(t *testing.T) {
+				sh := newHome(t, userland)
+				sh.Must(t, tc.setup)
+				if _, err := Switch(t.Context(), sh, tc.link, tc.target, Options{FromHome: true}); err != nil {
+					t.Fatal(err)
+				}
+				if got, _ := os.Readlink(filepath.Join(sh.Dir, tc.link)); got != tc.want {
+					t.Errorf("the link reads %q, want %q", got, tc.want)
+				}
+			})
+		}
+	}
+	sh := newHome(t, "gnu")
+	if _, err := Switch(t.Context(), sh, "adir/l", "releases/x", Options{FromHome: true}); !errors.Is(err, ErrNoTarget) {
+		t.Errorf("got %v, want %v", err, ErrNoTarget)
+	}
+}
+
+// TestSwitchFormer: a link beside it reads what the link read before, and a switch
+// that fails leaves both as they were.
+func TestSwitchFormer(t *testing.T) {
+	const failingMv = "#!/bin/sh\ncase $3 in ./www) echo 'mv: Permission denied' >&2; exit 1 ;; esac\nexec /bin/mv \"$@\"\n"
+	for _, tc := range []struct {
+		name, setup, mv string
+		link            string
+		want            string // what the former link reads then; "" if it is not there
+		err             string
+	}{
+		{name: "the first", want: "releases/a"},
+		{name: "another", setup: "ln -s old www.former", want: "releases/a"},
+		{name: "no link", link: "new", setup: "ln -s old www.former", want: "old"},
+		{name: "the first fails", mv: failingMv, err: "Permission denied"},
+		{name: "another fails", setup: "ln -s old www.former", mv: failingMv, want: "old", err: "Permission denied"},
+		{name: "no target", setup: "ln -s old www.former; rm -r releases/b", want: "old", err: ErrNoTarget.Error()},
+		{name: "something in its place", setup: "mkdir www.former", err: "www.former is not a symbolic link"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			sh := newHome(t, "gnu")
+			sh.Must(t, tc.setup)
+			if tc.mv != "" {
+				useMv(t, sh, tc.mv)
+			}
+			before := tree(t, sh.Dir)
+			_, err := Switch(t.Context(), sh, cmp.Or(tc.link, "www"), "releases/b", Options{Former: "www.former"})
+			if tc.err == "" && err != nil || tc.err != "" && (err == nil || !strings.Contains(err.Error(), tc.err)) {
+				t.Errorf("got %v, want %q", err, tc.err)
+			}
+			if got, _ := os.Readlink(filepath.Join(sh.Dir, "www.former")); got != tc.want {
+				t.Errorf("the former link reads %q, want %q", got, tc.want)
+			}
+			if diff := gocmp.Diff(before, tree(t, sh.Dir)); tc.err != "" && diff != "" {
+				t.Error("something changed: -before +after\n" + diff)
+			}
+			if left, _ := filepath.Glob(sh.Dir + "/.farmrun*"); left != nil {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// TestReadWithin: the host finds the entry to which a link leads, in whatever
+// words.
+func TestReadWithin(t *testing.T) {
+	for _, userland := range []string{"gnu", "busybox"} {
+		sh := newHome(t, userland)
+		sh.Must(t, `mkdir -p releases/a/htdocs other/a; ln -s releases r
+			ln -s "$PWD/releases/a" absolute; ln -s www chain; ln -s releases/a/htdocs below; ln -s releases/a/. dot
+			ln -s r/a linked; ln -s releases/gone nowhere; ln -s other/a elsewhere; ln -s releases all; ln -s releases-/a like`)
+		for link, want := range map[string]string{
+			"www": "a", "absolute": "a", "chain": "a", "below": "a", "dot": "a", "linked": "a", "nowhere": "gone",
+			"adir/inner": "a", "elsewhere": "", "all": "", "like": "", "dangling": "",
+		} {
+			for _, within := range []string{"releases", "r/", sh.Dir + "/releases"} {
+				if _, got, err := ReadWithin(t.Context(), sh, link, within); got != want || err != nil {
+					t.Errorf("%s: %s within %s: got %q, %v; want %q", userland, link, within, got, err, want)
+				}
+			}
+		}
+		if _, got, err := ReadWithin(t.Context(), sh, "www", "none"); got != "" || err != nil {
+			t.Errorf("within what is not there: got %q, %v", got, err)
+		}
+	}
+}
+
 // tree lists what is in dir with where links lead.
 func tree(t *testing.T, dir string) []string {
 	t.Helper()
@@ -125,7 +228,7 @@ func TestSwitch(t *testing.T) {
 					t.Fatalf("got %q, %v; want %q, %v", former, err, tc.former, tc.err)
 				}
 				if tc.err != nil {
-					if diff := cmp.Diff(before, tree(t, sh.Dir)); diff != "" {
+					if diff := gocmp.Diff(before, tree(t, sh.Dir)); diff != "" {
 						t.Error("something changed: -before +after\n" + diff)
 					}
 					return
@@ -157,7 +260,7 @@ func TestSwitchBesideLeftOvers(t *testing.T) {
 			want[i] = "www -> releases/b"
 		}
 	}
-	if diff := cmp.Diff(want, tree(t, sh.Dir)); diff != "" {
+	if diff := gocmp.Diff(want, tree(t, sh.Dir)); diff != "" {
 		t.Error("-want +got\n" + diff)
 	}
 }
@@ -172,7 +275,7 @@ func TestSwitchDry(t *testing.T) {
 	if _, err := Switch(t.Context(), sh, "www", "releases/x", Options{}); !errors.Is(err, ErrNoTarget) {
 		t.Errorf("got %v, want %v", err, ErrNoTarget)
 	}
-	if diff := cmp.Diff(before, tree(t, sh.Dir)); diff != "" {
+	if diff := gocmp.Diff(before, tree(t, sh.Dir)); diff != "" {
 		t.Error("a dry run changed something: -before +after\n" + diff)
 	}
 }
@@ -195,7 +298,7 @@ func TestSwitchBadMv(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q in it", err, tc.want)
 			}
-			if diff := cmp.Diff(before, tree(t, sh.Dir)); diff != "" {
+			if diff := gocmp.Diff(before, tree(t, sh.Dir)); diff != "" {
 				t.Error("-before +after\n" + diff)
 			}
 		})
@@ -221,7 +324,7 @@ func TestSwitchFullDisk(t *testing.T) {
 	if !errors.As(err, &exit) {
 		t.Fatalf("got %v, want a failed command", err)
 	}
-	if want := "a\na\n1\n2\na\nb\nwww\n"; string(exit.Stdout) != want {
+	if want := "\na\na\n1\n2\na\nb\nwww\n"; string(exit.Stdout) != want {
 		t.Errorf("got %q, want %q", exit.Stdout, want)
 	}
 	if !strings.Contains(err.Error(), "No space left on device") {

@@ -9,6 +9,14 @@ print(symlink.read(host, "none"))                          --= releases/b
 print(symlink.switch(host, "www", "file", { target = "exists", timeout = "5s" }))  --= releases/b
 print(symlink.switch(host, "www", "later", { target = "any" }))                    --= file
 
+--- where a link leads, the link that remembers, and a switch that is only tried
+local symlink, host = require "symlink", require("here").host
+print(symlink.switch(host, "adir/l", "releases/b", { from_home = true, look = true }), symlink.read(host, "adir/l"))  --= nil	nil
+print(symlink.switch(host, "adir/inner", "releases/b", { from_home = true, former = "was" }))   --= ../releases/a
+print(symlink.read(host, "adir/inner", { within = "releases" }))                                --= ../releases/b	b
+print(symlink.read(host, "adir/was"))                                                           --= ../releases/a
+print(symlink.read(host, "dangling", { within = "releases" }))                                  --= gone	nil
+
 --- a directory is left alone
 local symlink, host = require "symlink", require("here").host
 local ok, e = pcall(symlink.switch, host, "adir", "releases/b")
