@@ -95,19 +95,29 @@ func (b *Build) leftOvers(ctx context.Context) ([]string, error) {
 
 // Sweep removes what is left in dir, where releases lie, of builds that died, of
 // whatever name, and of releases that were not removed to the end, and returns
-// where that was. What may be at work stays: see Begin. A dry run only looks.
-func Sweep(ctx context.Context, r Runner, dir string) (removed []string, err error) {
+// where that was. What may be at work stays: see Begin. What could not be removed
+// is no reason to leave the rest: it is in stuck, with the host's reason. A dry run
+// only looks.
+func Sweep(ctx context.Context, r Runner, dir string) (removed, stuck []string, err error) {
 	do := "clear away what is left in " + dir
 	out, err := look(ctx, r, do, dir, `cd "$1" || exit 102; ages `+unnamed)
-	for _, name := range dead(out) {
+	left := dead(out)
+	if err != nil || len(left) == 0 {
+		return nil, nil, err
+	}
+	res, err := run(ctx, r, remote.Cmd{Title: do}, `cd "$1" || exit 102
+		shift
+		for left; do why=$(discard "./$left" 2>&1) || echo "$left: $(printf %s "$why" | sed -n '$p')"; done`,
+		append([]string{dir}, left...)...)
+	for line := range strings.Lines(string(res.Stdout)) {
+		name, why, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		stuck = append(stuck, path.Join(dir, name)+": "+why)
+		left = slices.DeleteFunc(left, func(l string) bool { return l == name })
+	}
+	for _, name := range left {
 		removed = append(removed, path.Join(dir, name))
 	}
-	if err != nil || len(removed) == 0 {
-		return nil, err
-	}
-	script := `cd "$1" || exit 102; shift; for dead; do discard "./${dead##*/}" || exit; done`
-	_, err = run(ctx, r, remote.Cmd{Title: do}, script, append([]string{dir}, removed...)...)
-	return removed, err
+	return removed, stuck, err
 }
 
 // dead returns those of the directories, as ages in record.sh says them, that

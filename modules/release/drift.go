@@ -2,6 +2,8 @@ package release
 
 import (
 	"context"
+	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -106,6 +108,28 @@ func how(was, is map[string]file, path string) string {
 		return "owner"
 	}
 	return "mode"
+}
+
+// Without returns the changes but for those to files that the application owns,
+// and to what lies in directories of its own, which end with "/". Both are named by
+// their paths within the release, and may have the patterns of path.Match in them.
+func Without(changes []Change, own []string) ([]Change, error) {
+	for _, pattern := range own {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return nil, fmt.Errorf("%q: %w", pattern, err)
+		}
+	}
+	return slices.DeleteFunc(changes, func(c Change) bool {
+		return slices.ContainsFunc(own, func(pattern string) bool { return owns(pattern, c.Path) })
+	}), nil
+}
+
+func owns(pattern, file string) bool {
+	if is, _ := path.Match(strings.TrimSuffix(pattern, "/"), file); is {
+		return true
+	}
+	parent := path.Dir(file)
+	return strings.HasSuffix(pattern, "/") && parent != "." && owns(pattern, parent)
 }
 
 // Keep takes these files, by their paths within the release, as they are now

@@ -166,7 +166,7 @@ func inspect(c *luahost.Call) { tell(c, lookTimeout, Inspect) }
 // begins with ".farmrun-new.". Options:
 //
 //   - complete (false): true leaves out all that was not built to its end, and
-//     has the newest first
+//     has the newest first, by the dates that are their names
 func list(c *luahost.Call) {
 	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
 	opts := luahost.Options[struct {
@@ -199,33 +199,71 @@ func condemn(c *luahost.Call) {
 // release.remove(host, dir [, options])
 //
 // Removes a directory of releases. It loses its name first, so that nobody
-// finds half of it.
+// finds half of it. One in which somebody else has filled a directory, so that it
+// could not be removed as a whole, is left as it is: an error. Options:
+//
+//   - unless: links that must not lead to it or into it, by whatever way; it is an
+//     error of kind "refused" if one does
 func remove(c *luahost.Call) {
 	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
-	opts := luahost.Options[timeOption](c, 3)
+	opts := luahost.Options[struct {
+		Unless  []string
+		Timeout time.Duration
+	}](c, 3)
 	c.Wait("release.remove "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
-		return Remove(ctx, host, dir)
+		return Remove(ctx, host, dir, opts.Unless)
 	})
 }
 
-// release.sweep(host, dir [, options]) -> dirs
+// release.sweep(host, dir [, options]) -> dirs, stuck
 //
 // Removes what is left in dir, where releases lie, of builds that died and of
-// releases that were not removed to the end, and returns where that was. What
-// another machine may be at work on stays for a day. A dry run only looks.
-func sweep(c *luahost.Call) { tell(c, workTimeout, Sweep) }
+// releases that were not removed to the end, and returns where that was, and a
+// list of what could not be removed, each with the host's reason. What another
+// machine may be at work on stays for a day. A dry run only looks.
+func sweep(c *luahost.Call) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	opts := luahost.Options[timeOption](c, 3)
+	var removed, stuck []string
+	c.Wait("release.sweep of "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
+		removed, stuck, err = Sweep(ctx, host, dir)
+		return err
+	})
+	c.Push(removed, stuck)
+}
 
 // release.changes(host, dir [, options]) -> drifts
 //
 // Returns which files are not as they were when the release was built, or kept
-// since. The files are read; no source is asked. Each has these fields:
+// since. The files are read; no source is asked. Options:
+//
+//   - own: files and, with "/" at the end, directories that the application
+//     writes: what became of them is left out. They are named by their paths within
+//     the release, in which * stands for any characters but "/".
+//
+// Each has these fields:
 //
 //   - drift.path (string): the file, with "?" for characters that do not fit
 //     into a line
 //   - drift.how (string): "changed", "new", "missing", "link" for a link that
 //     reads otherwise or leads nowhere now, or "mode" or "owner" where that alone
 //     is different, of directories too
-func changes(c *luahost.Call) { tell(c, workTimeout, Changes) }
+func changes(c *luahost.Call) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	opts := luahost.Options[struct {
+		Own     []string
+		Timeout time.Duration
+	}](c, 3)
+	var found []Change
+	c.Wait("release.changes of "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
+		found, err = Changes(ctx, host, dir)
+		if err == nil {
+			found, err = Without(found, opts.Own)
+		}
+		return err
+	})
+	c.Push(found)
+}
 
 // release.keep(host, dir, paths [, options])
 //

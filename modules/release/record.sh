@@ -1,6 +1,9 @@
 # shellcheck shell=sh disable=SC2016,SC2086
 # What the scripts about releases share.
 
+newline='
+'
+
 # admin DIR: the folder of a release in which its record is kept, where the
 # tool that filled it does not look for files.
 admin() {
@@ -20,10 +23,11 @@ discard() {
 }
 
 # ages FILE…: says "new" of each directory that was touched within a day, and "old"
-# of the others.
+# of the others. A name of several lines is none that farmrun gives.
 ages() {
 	for left; do
-		[ -d "$left" ] || continue
+		[ -d "$left" ] && [ ! -L "$left" ] || continue
+		case $left in *"$newline"*) continue ;; esac
 		[ -n "$(find "$left" -prune -mtime -1)" ] && echo "new $left" || echo "old $left"
 	done
 }
@@ -49,9 +53,7 @@ named='
 	}
 '
 
-# Names that would not fit into lines: they are written with "?" there.
-newline='
-'
+# Names that would not fit into lines are written with "?" there.
 odd() { of_release \( -path "*$newline*" -o -type l -path '* -> *' \) "$@"; }
 
 # What sh does with single files: it writes lines of a list, after "= ".

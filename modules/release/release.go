@@ -52,6 +52,8 @@ const (
 	ErrIncomplete = remote.Refusal("the release is not complete")
 	ErrUnlisted   = remote.Refusal("the release has no list of its files")
 	ErrNoPatch    = remote.Refusal("the release carries no such patch")
+	ErrInUse      = remote.Refusal("it is in use")
+	ErrForeign    = remote.Refusal("somebody else has a directory in it")
 )
 
 // Error is what was not done with a release. It wraps one of the sentinels, or
@@ -140,36 +142,52 @@ func Inspect(ctx context.Context, r Runner, dir string) (Release, error) {
 // List returns the directories within dir, by name, and what they are; one that
 // is not Complete was not built here, or not to its end. Links are left out.
 // What is left of builds that died and of removals, and what is at work, is among
-// them, with names that begin with a dot.
+// them, with names that begin with a dot. A line end in a name is a "?".
 func List(ctx context.Context, r Runner, dir string) ([]Release, error) {
 	out, err := look(ctx, r, "look for releases in "+dir, dir, `cd "$1" || exit 102
 		for dir in * `+unnamed+`; do
 			[ -d "$dir" ] && [ ! -L "$dir" ] || continue
-			printf 'dir: %s\n' "$dir"
+			printf '/%s\n' "$(printf %s "$dir" | tr '\n' '?')"
 			record=$(admin "$dir")/farmrun-release
-			[ ! -f "$record" ] || cat "$record"
+			[ ! -f "$record" ] || sed 's/^/ /' "$record"
 		done`)
 	if err != nil {
 		return nil, err
 	}
 	var all []Release
-	for _, part := range strings.Split("\n"+out, "\ndir: ")[1:] {
+	for _, part := range strings.Split("\n"+out, "\n/")[1:] { // which begins no line of a record
 		name, record, _ := strings.Cut(part, "\n")
-		all = append(all, parse(path.Join(dir, name), record))
+		all = append(all, parse(path.Join(dir, name), strings.ReplaceAll("\n"+record, "\n ", "\n")[1:]))
 	}
 	return all, nil
 }
 
 // Complete returns those of the releases that were built to their end, the
-// newest first.
+// newest first: by the dates that are their names, for they may have been built in
+// any order, and by the day of their building where the name is no date.
 func Complete(all []Release) []Release {
 	list := slices.DeleteFunc(slices.Clone(all), func(r Release) bool {
 		return !r.Complete() || strings.HasPrefix(r.Name, ".")
 	})
 	slices.SortFunc(list, func(a, b Release) int {
-		return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(b.Dir, a.Dir))
+		aDay, aNumber := a.day()
+		bDay, bNumber := b.day()
+		return cmp.Or(cmp.Compare(bDay, aDay), cmp.Compare(bNumber, aNumber), b.Time.Compare(a.Time), cmp.Compare(b.Dir, a.Dir))
 	})
 	return list
+}
+
+// day returns the day of a release, and which of that day's it is, from 1.
+func (r Release) day() (day string, number int) {
+	day, rest, several := strings.Cut(r.Name, ".")
+	if _, err := time.Parse(time.DateOnly, day); err != nil {
+		return r.Time.Format(time.DateOnly), 1
+	}
+	number = 1
+	if several {
+		number, _ = strconv.Atoi(rest)
+	}
+	return day, number
 }
 
 // LeftOver is how the names of releases begin that have no name yet.
@@ -198,20 +216,53 @@ const halfRemoved = ".farmrun-gone."
 const unnamed = LeftOver + "* .farmrun-pull.* " + halfRemoved + "*"
 
 // Remove removes a directory of releases. It loses its name first, so that
-// nobody finds half of it.
-func Remove(ctx context.Context, r Runner, dir string) error {
+// nobody finds half of it. One to which, or into which, any of the links leads
+// stays (ErrInUse), by whatever way that is; and so does one that could not be
+// removed as a whole, since somebody else has filled a directory in it
+// (ErrForeign).
+func Remove(ctx context.Context, r Runner, dir string, links []string) error {
 	const script = `[ -d "$1" ] && [ ! -L "$1" ] || exit 102
-		gone=$(dirname "$1")/` + halfRemoved + `$$
-		mv "$1" "$gone" && discard "$gone"`
-	_, err := run(ctx, r, remote.Cmd{Title: "remove the release " + dir}, script, strings.TrimRight(dir, "/"))
+		at=$(cd "$1" && pwd -P) || exit
+		dir=$1
+		shift
+		for link; do
+			case $(cd "$link" 2>/dev/null && pwd -P)/ in
+			"$at"/*) echo "$link leads to it" >&2 && exit 106 ;;
+			esac
+		done
+		foreign=$(find "$dir" -type d ! -user "$(id -u)" -exec sh -c '
+			for dir; do [ -w "$dir" ] || [ -z "$(ls -A "$dir")" ] || echo "$dir"; done' sh {} + | sed -n 1p)
+		[ -z "$foreign" ] || { echo "${foreign#"$dir"/}" >&2 && exit 107; }
+		gone=$(dirname "$dir")/` + halfRemoved + `$$
+		mv "$dir" "$gone" && discard "$gone"`
+	for _, link := range links {
+		if err := remote.CheckPath(link); err != nil {
+			return fmt.Errorf("remove the release %s: %w", dir, err)
+		}
+	}
+	args := append([]string{strings.TrimRight(dir, "/")}, here(links)...)
+	_, err := run(ctx, r, remote.Cmd{Title: "remove the release " + dir}, script, args...)
 	return err
+}
+
+// here returns paths so that neither CDPATH nor a leading "-" means anything to
+// cd.
+func here(paths []string) []string {
+	var all []string
+	for _, p := range paths {
+		if !path.IsAbs(p) {
+			p = "./" + p
+		}
+		all = append(all, p)
+	}
+	return all
 }
 
 //go:embed record.sh
 var recordScript string
 
 // The exit statuses by which scripts tell their reasons.
-var verdicts = map[int]error{101: ErrExists, 102: ErrNone, 103: ErrIncomplete, 104: ErrUnlisted, 105: ErrNoPatch}
+var verdicts = map[int]error{101: ErrExists, 102: ErrNone, 103: ErrIncomplete, 104: ErrUnlisted, 105: ErrNoPatch, 106: ErrInUse, 107: ErrForeign}
 
 // look runs a script that only looks at dir.
 func look(ctx context.Context, r Runner, do, dir, script string, args ...string) (string, error) {
@@ -235,9 +286,7 @@ func run(ctx context.Context, r Runner, cmd remote.Cmd, script string, args ...s
 	if err := remote.CheckPath(args[0]); err != nil {
 		return remote.Result{}, fmt.Errorf("%s: %w", cmd.Title, err)
 	}
-	if !path.IsAbs(args[0]) {
-		args[0] = "./" + args[0] // so that neither CDPATH nor a leading "-" means anything to cd
-	}
+	args[0] = here(args[:1])[0]
 	cmd.Args = append([]string{"sh", "-c", "# " + cmd.Title + "\n" + recordScript + script, "sh"}, args...)
 	cmd.Env = map[string]string{"LC_ALL": "C"}
 	cmd.Quiet = true

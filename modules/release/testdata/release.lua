@@ -206,6 +206,37 @@ print(host:sh "ls -A releases")
 --= .farmrun-pull.1.17.X
 --= 1
 
+--- what cannot be swept away does not keep the rest, and a name of two lines is no other one
+local release, host = require "release", require("here").host
+host:sh [[mkdir -p releases/.farmrun-gone.1 releases/.farmrun-gone.2 releases/2000-09-19 'releases/.farmrun-new.x
+old 2000-09-19' 'releases/y
+dir: z'
+chmod 0 releases/.farmrun-gone.2]]
+for _, r in ipairs(release.list(host, "releases")) do print(r.dir) end
+--= releases/2000-09-19
+--= releases/y?dir: z
+--= releases/.farmrun-new.x?old 2000-09-19
+--= releases/.farmrun-gone.1
+--= releases/.farmrun-gone.2
+print(#release.sweep(host, "releases"), host:sh "ls -d releases/2*")  --= 2	releases/2000-09-19
+
+--- what a link leads to is not removed
+local release, host = require "release", require("here").host
+host:sh [[mkdir -p releases/1/d releases/10; ln -s releases/1/./d www; ln -s www more; ln -s releases/10 ten; ln -s nowhere dead]]
+local ok, err = pcall(release.remove, host, "releases/1", { unless = { "dead", "ten", "more" } })
+print(ok, err.kind, err.message)  --= false	refused	remove the release releases/1: it is in use: ./more leads to it
+release.remove(host, "releases/1", { unless = { "ten", "dead" } })
+print(host:sh "ls releases")      --= 10
+
+--- what the application writes is no change
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+release.build(host, "releases/1", {}, function(new) host:sh("cd " .. new.dir .. "; mkdir cache; echo a >a; echo b >cache/b") end)
+host:sh "cd releases/1; echo A >a; mkdir cache/d; echo >cache/d/x; rm cache/b; echo >t.tmp; echo >cached"
+for _, change in ipairs(release.changes(host, "releases/1", { own = { "cache/", "*.tmp" } })) do print(change.how, change.path) end
+--= changed	a
+--= new	cached
+
 --- a release that goes leaves those as they are that have files of it
 local release, host = require "release", require("here").host
 host:sh "mkdir releases"

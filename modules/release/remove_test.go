@@ -1,0 +1,65 @@
+package release
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"farmrun/luahost/remote/remotetest"
+	"farmrun/testdata/need"
+)
+
+// nobody runs a shell's commands as a user who owns nothing.
+var nobody = []string{"setpriv", "--reuid=65534", "--clear-groups"}
+
+// TestRemoveForeign: a release that cannot be removed as a whole keeps its name,
+// and what is left of others does not keep the rest from going.
+func TestRemoveForeign(t *testing.T) {
+	need.Root(t) // to own files of two users
+	need.Program(t, "setpriv")
+	sh := remotetest.New(t)
+	os.Chmod(filepath.Dir(sh.Dir), 0o755)
+	sh.Must(t, `umask 022; mkdir -p releases/1/cache/sub releases/2/empty releases/.farmrun-gone.1/d releases/.farmrun-gone.2
+		touch releases/1/cache/sub/f releases/.farmrun-gone.1/d/f
+		chown -R 65534 . && chown -R 1 releases/1/cache releases/2/empty releases/.farmrun-gone.1/d`)
+	sh.Wrap = nobody
+	if err := Remove(t.Context(), sh, "releases/1", nil); !errors.Is(err, ErrForeign) {
+		t.Errorf("got %v, want %v", err, ErrForeign)
+	}
+	if err := Remove(t.Context(), sh, "releases/2", nil); err != nil {
+		t.Error(err)
+	}
+	removed, stuck, err := Sweep(t.Context(), sh, "releases")
+	want := []string{"releases/.farmrun-gone.1: rm: cannot remove './.farmrun-gone.1/d/f': Permission denied"}
+	if err != nil || cmp.Diff(want, stuck) != "" || cmp.Diff([]string{"releases/.farmrun-gone.2"}, removed) != "" {
+		t.Errorf("got %q, %q, %v; want %q to stay", removed, stuck, err, want)
+	}
+	sh.Wrap = nil
+	sh.Must(t, "test -f releases/1/cache/sub/f && test ! -e releases/2")
+}
+
+// TestComplete: the newest is that of the newest date, whenever it was built.
+func TestComplete(t *testing.T) {
+	at := func(name, day string) Release {
+		built, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Release{Dir: "releases/" + name, Name: name, Time: built}
+	}
+	all := []Release{at("2000-09-12", "2000-09-30"), at("2000-09-26", "2000-09-20"), at("2000-09-19.2", "2000-09-19"),
+		at("2000-09-19", "2000-09-29"), at("trial", "2000-09-20"), at("2000-09-19.10", "2000-09-19"), at(".farmrun-gone.1", "2000-09-30"),
+		{Name: "half"}}
+	var names []string
+	for _, r := range Complete(all) {
+		names = append(names, r.Name)
+	}
+	want := []string{"2000-09-26", "trial", "2000-09-19.10", "2000-09-19.2", "2000-09-19", "2000-09-12"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Error("-want +got\n" + diff)
+	}
+}
