@@ -121,10 +121,9 @@ end
 -- Looks on all hosts for what would be in the way of a switch to the release.
 local function look_around()
   farm.each(hosts, function(host)
-    symlink.read(host, site.release.link)
     pull.check_room(host)
     if not (args.allow_sick or farm.resumed()) then check_health(host) end
-    if not unpulled then pull.check(host, args.date, args.bad) end
+    if unpulled then symlink.read(host, site.release.link) else pull.check(host, args.date, args.bad) end
   end)
   cutover.prepare(hosts, args)
 end

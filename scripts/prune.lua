@@ -1,14 +1,15 @@
 -- prune.lua: remove old releases from the servers. What is on the air stays, and
--- so do what a server would go back to and what is no release of ours.
+-- so do what is to follow it, what a server would go back to, and what is no
+-- release of ours. It takes the lock, for a rollout needs what it has looked at.
 local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
 local site, switchrel = require "site", require "switchrel"
 
 local args = cli.parse {
   about = [[
-Removes all but the newest releases from the servers. Never what is on the air,
-what a rollback would go back to, or what is no release that was pulled. One in
-which files were changed by hand is shown, and stays. What is left of pulls that
-died goes, after a day at the latest.]],
+Removes all but the newest releases, by their dates, from the servers. Never what
+is on the air or newer than that, what a rollback would go back to, or what is no
+release that was pulled. One in which files were changed by hand is shown, and
+stays. What is left of pulls that died goes, after a day at the latest.]],
   hosts   = { default = "@web", help = "which servers" },
   keep    = { default = 5, help = "how many of the newest stay" },
   changed = { type = cli.flag, help = "remove those, too, in which files were changed by hand" },
@@ -18,7 +19,7 @@ if args.keep < 1 then cli.usage_error "--keep: one release stays at least" end
 -- Tells whether files of it were changed by hand, as far as anybody can say, and
 -- says which.
 local function changed(host, dir)
-  local known, changes = pcall(release.changes, host, dir)
+  local known, changes = pcall(switchrel.changes, host, dir)
   if not known then
     host:log(("%s stays: %s"):format(dir, changes.message or tostring(changes)))
     return true
@@ -28,19 +29,41 @@ local function changed(host, dir)
   return #changes > 0
 end
 
+-- The releases to which a link of the host leads, or a rollback would.
+local function needed(host)
+  local names = { [switchrel.former(host) or ""] = true }
+  for _, link in ipairs(switchrel.links) do
+    local _, name = symlink.read(host, link, { within = site.release.dir })
+    names[name or ""] = true
+  end
+  return names
+end
+
+-- Returns those of the releases, the newest first, that are old: they come after the
+-- newest ones, and after what is on the air. One that is marked as bad does not stay
+-- for what may come.
+local function find_old(host, records)
+  local now, needs, later, old = switchrel.current(host), needed(host), true, {}
+  for i, record in ipairs(records) do
+    if record.name == now then later = false end
+    local stays = needs[record.name] or later and record.bad == ""
+    if i > args.keep and not stays then old[#old + 1] = record end
+  end
+  return old
+end
+
 local done = farm.dry_run() and " would be removed" or " removed"
 
-farm.each(args.hosts, function(host)
-  for _, dir in ipairs(release.sweep(host, site.release.dir)) do host:log(dir .. done) end
-  local needed = {}
-  for _, link in ipairs(switchrel.links) do
-    needed[(symlink.read(host, link) or ""):match "([^/]*)/*$"] = true
-  end
-  for i, record in ipairs(release.list(host, site.release.dir, { complete = true })) do
-    local old = i > args.keep and not needed[record.name]
-    if old and (args.changed or not changed(host, record.dir)) then
-      release.remove(host, record.dir)
-      host:log(record.dir .. done)
+local function prune(host)
+  local swept, stuck = release.sweep(host, site.release.dir)
+  for _, dir in ipairs(swept) do host:log(dir .. done) end
+  for _, record in ipairs(find_old(host, release.list(host, site.release.dir, { complete = true }))) do
+    if args.changed or not changed(host, record.dir) then
+      local ok, err = pcall(release.remove, host, record.dir, { unless = switchrel.links })
+      if ok then host:log(record.dir .. done) else stuck[#stuck + 1] = err.message or tostring(err) end
     end
   end
-end)
+  if #stuck > 0 then error("could not remove all: " .. table.concat(stuck, "; "), 0) end
+end
+
+farm.locked(function() farm.each(args.hosts, prune) end)

@@ -22,11 +22,11 @@ local function common()
   local date = current[all[1].name]
   for _, host in ipairs(all) do
     if current[host.name] ~= date then
-      error(("%s is on %s and %s on %s: say which release to leave")
-        :format(all[1].name, date, host.name, current[host.name]), 0)
+      error(("%s is on %s and %s on %s: say which release to leave"):format(all[1].name, date or "no release",
+        host.name, current[host.name] or "no release"), 0)
     end
   end
-  return date
+  return date or error("no server is on a release: there is nothing to go back from", 0)
 end
 
 -- The servers that are on the release of date, or out of the pool.
@@ -44,14 +44,17 @@ local function condemn(host, date)
   if host:query({ "test", "-d", dir }, { check = false }).code == 0 then release.condemn(host, dir, args.bad) end
 end
 
--- Raises an error unless the server has a release to go back to.
+-- Raises an error unless the server has a release to go back to, and says which
+-- that is, and whether it is still as it was pulled.
 local function check(host, date)
   local now = current[host.name] or "no release"
   if now ~= date then return host:log(("is on %s: stays on it"):format(now)) end
-  local former = switchrel.former(host)
-  if not former then error("it is not known what was on the air before " .. date, 0) end
-  host:query { "test", "-d", switchrel.path(former) }
-  host:log(date .. " -> " .. former)
+  local former, other = switchrel.way_back(host, date)
+  host:log(date .. " -> " .. former .. (other and (", for somebody has switched it since it left " .. other) or ""))
+  local known, changes = pcall(switchrel.changes, host, switchrel.path(former))
+  if known and #changes > 0 then
+    host:log(("%d files of %s have changed, such as %s"):format(#changes, former, changes[1].path))
+  end
 end
 
 farm.locked(function()

@@ -28,6 +28,10 @@ site.release = {
   -- What outlives releases is linked into each new one. It lies in shared/,
   -- beside the releases' directory; "/" marks directories.
   shared = {},                -- { "uploads/", "logs/", "htdocs/settings.inc" }
+  -- What the application writes into releases, which nobody has changed by hand,
+  -- and other links than link, to releases that are never pruned.
+  own   = {},                 -- { "cache/", "htdocs/*.tmp" }
+  links = {},                 -- { "preview" }
 }
 
 -- Where releases come from: cvs, git or rsync. It names the script that pulls

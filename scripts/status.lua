@@ -51,7 +51,7 @@ end
 
 -- Names the files of a release that are not as they should be.
 local function changes(host, found, dir)
-  local list = release.changes(host, dir)
+  local list = switchrel.changes(host, dir)
   for i, change in ipairs(list) do
     if i > most then
       found(("%s: %d more"):format(dir, #list - most))

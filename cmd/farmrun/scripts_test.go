@@ -12,20 +12,25 @@ import (
 	"farmrun/testdata/need"
 )
 
-// TestScripts has each of the scripts tried on a practice farm of its own, by a
-// test in Lua: testdata/scripts/NAME_test.lua. It shows what the script does, and
-// that its dry run says so and changes nothing.
+// TestScripts has the scripts tried on practice farms of their own, by tests in
+// Lua: testdata/scripts/NAME_test.lua for each script, and others for what several
+// of them do together. A script's own shows what it does, and that its dry run says
+// so and changes nothing.
 func TestScripts(t *testing.T) {
 	need.Program(t, "cvs", "git", "patch", "rsync")
-	names, err := filepath.Glob("../../scripts/*.lua")
-	if err != nil || len(names) == 0 {
-		t.Fatal(names, err)
+	scripts, err := filepath.Glob("../../scripts/*.lua")
+	if err != nil || len(scripts) == 0 {
+		t.Fatal(scripts, err)
 	}
-	for _, path := range names {
+	for _, path := range scripts {
 		name := strings.TrimSuffix(filepath.Base(path), ".lua")
-		if name == "site" {
-			continue
+		if _, err := os.Stat("testdata/scripts/" + name + "_test.lua"); err != nil && name != "site" {
+			t.Error(err)
 		}
+	}
+	tests, _ := filepath.Glob("testdata/scripts/*_test.lua")
+	for _, path := range tests {
+		name := strings.TrimSuffix(filepath.Base(path), "_test.lua")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)

@@ -49,7 +49,7 @@ end
 -- release that takes its place does not have it.
 local function show_changes(host, date)
   if switchrel.current(host) == date then return end
-  local ok, changes = pcall(release.changes, host, site.release.link)
+  local ok, changes = pcall(switchrel.changes, host, site.release.link)
   if not ok or #changes == 0 then return end
   host:log(("%d files were changed by hand in %s, such as %s: %s does not have that (farmrun patch take)")
     :format(#changes, switchrel.current(host), changes[1].path, date))

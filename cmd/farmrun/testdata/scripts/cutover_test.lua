@@ -8,7 +8,6 @@ local function turn(n)
     lb1: would tell unix:/run/haproxy/admin.sock: set server web/webservN state ready
     webservN: would run: sudo /etc/init.d/httpd restart
     webservN: would run: switch the link www to releases/2000-09-19
-    webservN: would run: switch the link www.former to releases/2000-09-12
     ]]):gsub("N", n))
 end
 trial.same(trial.would(trial.dry("cutover", "2000-09-19")), trial.sort(turn(1) .. turn(2)))

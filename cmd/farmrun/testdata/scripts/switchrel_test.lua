@@ -3,8 +3,7 @@ local trial = require "trial"
 trial.run("cvs-pull-snapshot", "--hosts", "webserv1", "2000-09-19")
 
 trial.same(trial.would(trial.dry("switchrel", "--hosts", "webserv1", "2000-09-19")), [[
-  webserv1: would run: switch the link www to releases/2000-09-19
-  webserv1: would run: switch the link www.former to releases/2000-09-12]])
+  webserv1: would run: switch the link www to releases/2000-09-19]])
 local pid = trial.on("webserv1", "cat logs/httpd.pid")
 trial.run("switchrel", "--hosts", "webserv1", "2000-09-19")
 trial.same(trial.on("webserv[1-2]", "readlink www; readlink www.former || true"), [[
