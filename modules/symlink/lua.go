@@ -67,6 +67,8 @@ func read(c *luahost.Call) {
 //     read it from where that lies.
 //   - former: the name of a link beside this one that is made to read what this one
 //     read before. If the switch fails it stays as it was.
+//   - replace (false): true has the link take the place of a file or directory that
+//     is there, and makes the directories above it: for a link that nobody reads yet
 //   - look (false): true only finds out whether the switch could be made
 //   - timeout ("1m")
 func switchLink(c *luahost.Call) {
@@ -75,10 +77,11 @@ func switchLink(c *luahost.Call) {
 		Target   string
 		FromHome bool
 		Former   string
+		Replace  bool
 		Look     bool
 		Timeout  time.Duration
 	}](c, 4)
-	o := Options{FromHome: opts.FromHome, Former: opts.Former, Look: opts.Look}
+	o := Options{FromHome: opts.FromHome, Former: opts.Former, Replace: opts.Replace, Look: opts.Look}
 	if word := c.Choice("target", opts.Target, "directory", "exists", "any"); word != "directory" {
 		o.Target = Need(word)
 	}

@@ -61,7 +61,11 @@ type Options struct {
 	// this one read before: the way back. "" is none. If the switch fails it stays
 	// as it was.
 	Former string
-	Look   bool // only finds out whether the switch could be made
+	// Replace lets the link take the place of a file or directory that is there,
+	// which is removed, and makes the directories above it: for a link that nobody
+	// reads yet.
+	Replace bool
+	Look    bool // only finds out whether the switch could be made
 }
 
 // The exit statuses by which the script tells its reasons; the others are
@@ -91,8 +95,11 @@ var errFormer = errors.New("the link that remembers is none")
 // does not keep a link from being renamed.
 const script = `# switch a link in one rename
 do=$1 dir=$2 base=$3 target=$4 need=$5 temp=$6 within=$7 outside=$8 kept=$9
+shift 9
+replace=$1
 newline='
 '
+[ -z "$replace" ] || [ "$do" = look ] || mkdir -p "$dir" || exit
 [ -z "$within" ] || within=$(cd "$within" 2>/dev/null && pwd -P)
 if [ -n "$outside" ]; then
 	at=$(cd "$dir" && pwd -P) && to=$(cd "$(dirname "$target")" 2>/dev/null && pwd -P) || exit 103
@@ -120,7 +127,7 @@ if [ -L "$base" ]; then
 	esac
 	printf '%s\n%s\n' "$entry" "$former"
 elif [ -e "$base" ]; then
-	exit 101
+	[ -n "$replace" ] || exit 101
 elif [ "$do" = read ]; then
 	exit 102
 fi
@@ -133,7 +140,10 @@ fi
 [ -z "$kept" ] || [ -L "$kept" ] || [ ! -e "$kept" ] || exit 106
 [ "$do" = look ] && exit 0
 [ -L "$base" ] && [ "$former" = "$target" ] && exit 0
-[ -L "$base" ] || kept=
+[ -L "$base" ] || {
+	kept=
+	[ ! -e "$base" ] || rm -rf "./$base" || exit
+}
 
 # put TEMP NAME: gives the link TEMP that name.
 put() {
@@ -189,7 +199,7 @@ func ReadWithin(ctx context.Context, r Runner, link, within string) (target, ent
 // before: "" if there was no link. A relative target is relative to the
 // directory of the link, as for ln -s, unless the options say otherwise. If the
 // link reads target already, nothing is done. Anything but a link at the link's
-// name is left alone (ErrNotLink), and the target must be there (ErrNoTarget,
+// name is left alone (ErrNotLink) unless Replace is set, and the target must be there (ErrNoTarget,
 // ErrNotDirectory). A dry run looks whether the switch could be made.
 func Switch(ctx context.Context, r Runner, link, target string, o Options) (former string, err error) {
 	if target == "" {
@@ -253,7 +263,10 @@ func (t task) command() (remote.Cmd, error) {
 	if base == "" || base == "." || base == ".." {
 		return remote.Cmd{}, ErrNotLink
 	}
-	outside := ""
+	outside, replace := "", ""
+	if t.Replace {
+		replace = "yes"
+	}
 	if t.FromHome && !path.IsAbs(t.target) && dir != "" {
 		if below, is := strings.CutPrefix(t.target, dir); is {
 			t.target = below
@@ -274,7 +287,7 @@ func (t task) command() (remote.Cmd, error) {
 	return remote.Cmd{
 		Title: title,
 		Args: []string{"sh", "-c", script, "sh", t.do, here(dir), base, t.target, string(t.Target),
-			"./.farmrun-link-" + rand.Text(), t.within, outside, t.Former},
+			"./.farmrun-link-" + rand.Text(), t.within, outside, t.Former, replace},
 		Query: t.do != "switch",
 		Quiet: true,
 	}, nil

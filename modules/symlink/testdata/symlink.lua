@@ -17,6 +17,15 @@ print(symlink.read(host, "adir/inner", { within = "releases" }))                
 print(symlink.read(host, "adir/was"))                                                           --= ../releases/a
 print(symlink.read(host, "dangling", { within = "releases" }))                                  --= gone	nil
 
+--- a link in the place of something else, in a directory that is not there
+local symlink, host = require "symlink", require("here").host
+host:sh "mkdir -p full/d; touch full/d/x"
+print(symlink.switch(host, "full", "nowhere", { replace = true, look = true, target = "any" }), host:sh "ls -d full/d")  --= nil	full/d
+local _, e = pcall(symlink.switch, host, "full", "nowhere", { replace = true })
+print(e.message, host:sh "ls -d full/d")  --= switch full to nowhere: there is no such target	full/d
+print(symlink.switch(host, "full", "releases/b", { replace = true }), symlink.read(host, "full"))        --= nil	releases/b
+print(symlink.switch(host, "p/q/l", "releases/b", { replace = true, from_home = true }), symlink.read(host, "p/q/l"))  --= nil	../../releases/b
+
 --- a directory is left alone
 local symlink, host = require "symlink", require("here").host
 local ok, e = pcall(symlink.switch, host, "adir", "releases/b")
