@@ -27,8 +27,8 @@ if [ -d "$mirror" ]; then
 else
 	rm -rf "$mirror.new" && git clone -q --mirror "$url" "$mirror.new" && mv "$mirror.new" "$mirror" || exit
 fi
-GIT_INDEX_FILE=$PWD/$dir/.git-index git --git-dir="$mirror" --work-tree="$dir" checkout -q -f "$commit" -- . &&
-	rm "$dir/.git-index"
+index=$(cd "$dir" && pwd)/.git-index || exit
+GIT_INDEX_FILE=$index git --git-dir="$mirror" --work-tree="$dir" checkout -q -f "$commit" -- . && rm "$index"
 ]]
 
 function source.fill(host, new, notes)

@@ -241,7 +241,7 @@ func TestLifeOfARelease(t *testing.T) {
 	o.ok("snapshot", "--from", "Snapshot-2000-09-12", "2000-10-10")
 
 	// What outlives releases is linked into each.
-	o.fails(1, []string{few, "test -e shared/htdocs/settings.inc"}, "cvs-pull-snapshot", "--hosts", few, "2000-10-03")
+	o.fails(1, []string{few, "shared/htdocs/settings.inc, which site.release.shared names, is not there"}, "cvs-pull-snapshot", "--hosts", few, "2000-10-03")
 	for _, h := range hosts {
 		farm.Exec(t, h, "su", "web", "-c", "mkdir -p ~/shared/htdocs && echo settings of "+h+" >~/shared/htdocs/settings.inc")
 	}

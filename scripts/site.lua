@@ -25,8 +25,8 @@ site.release = {
   dir  = "releases",
   link = "www",
   room = 10,                  -- MB that must be free where they lie
-  -- What outlives releases is linked into each new one. It lies in shared/,
-  -- beside the releases' directory; "/" marks directories.
+  -- What outlives releases is linked into each new one, in place of what that has
+  -- there. It lies in shared/, beside the releases' directory; "/" marks directories.
   shared = {},                -- { "uploads/", "logs/", "htdocs/settings.inc" }
   -- What the application writes into releases, which nobody has changed by hand,
   -- and other links than link, to releases that are never pruned.

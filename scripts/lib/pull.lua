@@ -40,6 +40,7 @@ end
 function pull.check_room(host)
   local answer = host:query { "df", "-Pk", site.release.dir }
   local free = tonumber(answer.text:match "\n.-%s%d+%s+%d+%s+(%d+)%s") -- the fourth column, in kB
+  if not free then error("df does not say how much room there is: " .. answer.text, 0) end
   if free < site.release.room * 1024 then
     error(("%s: %d MB free, %d wanted"):format(site.release.dir, free / 1024, site.release.room), 0)
   end
@@ -65,19 +66,32 @@ function pull.check(host, date, force)
   if #lacks > 0 then error(dir .. " " .. table.concat(lacks, ", "), 0) end
 end
 
--- Links what outlives releases into a new one: site.release.shared, of which
--- what ends with "/" is a directory.
+-- The directory of what outlives releases: shared/, beside that of the releases,
+-- or in the login's home directory, where it was before.
+local function shared_dir(host)
+  local above = site.release.dir:match "^(.*/)[^/]+/*$" or ""
+  local function is_there(dir) return host:query({ "test", "-d", dir }, { check = false }).code == 0 end
+  if above ~= "" and not is_there(above .. "shared") and is_there "shared" then return "shared/" end
+  return above .. "shared/"
+end
+
+-- Links what outlives releases into a new one, in place of what that has there:
+-- site.release.shared, of which what ends with "/" is a directory.
 local function link_shared(host, new)
-  for _, path in ipairs(site.release.shared or {}) do
+  local shared = site.release.shared or {}
+  local from = #shared > 0 and shared_dir(host)
+  for _, path in ipairs(shared) do
     local name, dir = path:gsub("/$", "")
-    local kept = "shared/" .. name
-    local up = ("../"):rep(select(2, (site.release.dir .. "/" .. name):gsub("/", "")) + 1)
-    if dir == 1 then host:run { "mkdir", "-p", kept } else host:query { "test", "-e", kept } end
+    local kept = from .. name
+    if dir == 1 then
+      host:run { "mkdir", "-p", kept }
+    elseif host:query({ "test", "-e", kept }, { check = false }).code ~= 0 then
+      error(("%s, which site.release.shared names, is not there: put it there once"):format(kept), 0)
+    end
     if new.dry then
       host:log("would link " .. name .. " to " .. kept)
     else
-      host:run { "mkdir", "-p", (new.dir .. "/" .. name):match "^(.*)/" }
-      symlink.switch(host, new.dir .. "/" .. name, up .. kept, { target = "exists" })
+      symlink.switch(host, new.dir .. "/" .. name, kept, { from_home = true, target = "exists", replace = true })
     end
   end
 end
