@@ -39,6 +39,9 @@ func TestBusybox(t *testing.T) {
 	build("1", "", `mkdir d; echo a >a; echo b >'d/b c'; echo e >e; ln -s a l; ln -s nowhere m; echo n >"o
 d"`)
 	changed("1")
+	if r, err := Inspect(t.Context(), sh, "releases/1"); err != nil || r.Content == "" {
+		t.Errorf("got %+v, %v", r, err)
+	}
 	sh.Must(t, "cd releases/1; echo A >a; rm 'd/b c'; chmod u+x e; ln -s e a2; echo n >d/n")
 	changed("1", Change{"a", "changed"}, Change{"a2", "new"}, Change{"d/b c", "missing"}, Change{"d/n", "new"}, Change{"e", "mode"})
 
@@ -46,7 +49,7 @@ d"`)
 	changed("2")
 	sh.Must(t, "cd releases/2; rm l; ln -s d l; echo B3 >'d/b c'")
 	changed("2", Change{"d/b c", "changed"}, Change{"l", "link"})
-	all, err := List(t.Context(), sh, "releases")
+	all, err := List(t.Context(), sh, "releases", true)
 	if err != nil || len(all) != 2 || all[0].Files != 6 || all[1].Files != 4 {
 		t.Errorf("got %+v, %v", all, err)
 	}

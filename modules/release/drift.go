@@ -132,9 +132,42 @@ func owns(pattern, file string) bool {
 	return strings.HasSuffix(pattern, "/") && parent != "." && owns(pattern, parent)
 }
 
+// Differences returns how the files that the release in dir has from its source on
+// a differ from those that it has on b, by path: see Release.Content. "new" is what
+// only a has.
+func Differences(ctx context.Context, a, b Runner, dir string) ([]Change, error) {
+	lists := make([]map[string]bool, 2)
+	for i, r := range []Runner{b, a} {
+		out, err := look(ctx, r, "look what came with "+dir, dir, `cd "$1" || exit 102
+			source=$(admin .)/farmrun-source
+			[ -f "$source" ] || exit 104
+			bare <"$source"`)
+		if err != nil {
+			return nil, err
+		}
+		lists[i] = map[string]bool{}
+		for line := range strings.Lines(out) {
+			lists[i][line] = true
+		}
+	}
+	var differ strings.Builder // as comm -3 has it
+	for line := range lists[0] {
+		if !lists[1][line] {
+			differ.WriteString(line)
+		}
+	}
+	for line := range lists[1] {
+		if !lists[0][line] {
+			differ.WriteString("\t" + line)
+		}
+	}
+	return compare(differ.String()), nil
+}
+
 // Keep takes these files, by their paths within the release, as they are now
-// for what they should be; one that is not there should not be.
-func Keep(ctx context.Context, r Runner, dir string, paths []string) error {
+// for what they should be; one that is not there should not be. With source they
+// are what its source has now, too.
+func Keep(ctx context.Context, r Runner, dir string, paths []string, source bool) error {
 	if len(paths) == 0 {
 		return nil
 	}
@@ -142,17 +175,23 @@ func Keep(ctx context.Context, r Runner, dir string, paths []string) error {
 	for _, path := range paths { // a list of files has "?" for a line end
 		lines.WriteString(strings.ReplaceAll(strings.TrimPrefix(path, "./"), "\n", "?") + "\n")
 	}
+	more := ""
+	if source {
+		more = "source"
+	}
 	cmd := remote.Cmd{Title: "keep what was changed in " + dir, Stdin: strings.NewReader(lines.String())}
 	_, err := run(ctx, r, cmd, `cd "$1" || exit 102
 		record=$(admin .)
 		[ -f "$record/farmrun-files" ] || exit 104
 		cat >"$record/farmrun-kept" || exit
 		list >"$record/farmrun-is" || exit
-		{
-			chosen 0 "$record/farmrun-files" "$record/farmrun-kept"
-			chosen 1 "$record/farmrun-is" "$record/farmrun-kept"
-		} | sort >"$record/farmrun-files.new" &&
-			mv -f "$record/farmrun-files.new" "$record/farmrun-files" &&
-			rm -f "$record/farmrun-kept" "$record/farmrun-is"`, dir)
+		for list in files $2; do
+			[ -f "$record/farmrun-$list" ] || continue
+			{
+				chosen 0 "$record/farmrun-$list" "$record/farmrun-kept"
+				chosen 1 "$record/farmrun-is" "$record/farmrun-kept"
+			} | sort >"$record/farmrun-$list.new" && mv -f "$record/farmrun-$list.new" "$record/farmrun-$list" || exit
+		done
+		rm -f "$record/farmrun-kept" "$record/farmrun-is"`, dir, more)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
 )
 
 func TestCompare(t *testing.T) {
@@ -26,6 +27,30 @@ func TestCompare(t *testing.T) {
 	want := []Change{{"", "new"}, {"a", "changed"}, {"b c", "missing"}, {"l", "link"}, {"m", "mode"}, {"o", "owner"}}
 	if diff := cmp.Diff(want, compare(comm)); diff != "" {
 		t.Error("-want +got\n" + diff)
+	}
+}
+
+// TestDifferences compares the same release on two hosts.
+func TestDifferences(t *testing.T) {
+	make := func(line string) *remotetest.Shell {
+		sh := remotetest.New(t)
+		sh.Must(t, "mkdir releases")
+		b, err := Begin(t.Context(), sh, "releases/1", BuildOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		sh.Must(t, "cd "+b.Dir+"; echo a >a; mkdir d; echo b >'d/b c'; ln -s nowhere l; echo d >d/d; "+line)
+		if _, err := b.Seal(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		return sh
+	}
+	one, other := make("chmod -R go-r ."), make("echo A >a; rm 'd/b c'; chmod +x d/d; ln -sfn else l; : >more")
+	got, err := Differences(t.Context(), one, other, "releases/1")
+	want := []Change{{"a", "changed"}, {"d/b c", "new"}, {"d/d", "mode"}, {"l", "link"}, {"more", "missing"}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v, -want +got\n%s", err, diff)
 	}
 }
 

@@ -28,7 +28,7 @@ import (
 func Module() luahost.Module {
 	return luahost.Module{Name: "release", Funcs: map[string]luahost.Func{
 		"build": build, "inspect": inspect, "list": list, "condemn": condemn, "remove": remove, "sweep": sweep,
-		"changes": changes, "keep": keep,
+		"changes": changes, "differences": differences, "keep": keep,
 		"carried": carried, "carry": carry, "drop": drop, "hash": hash,
 	}}
 }
@@ -75,6 +75,9 @@ type timeOption struct{ Timeout time.Duration }
 //     as "2000-09-19T22:10:05Z"; nil if it is not known to be complete
 //   - record.files (integer): how many files it has
 //   - record.bad (string): why it must not go live, or ""
+//   - record.content (string): tells apart what releases have from their source: it
+//     is the same on every host that has the same files there, local patches left
+//     out; "" if that is not known
 //   - record.notes (table<string, string>): the notes of its builder
 func build(c *luahost.Call) {
 	host, dir, fill := luahost.Arg[Runner](c, 1, "a host"), c.String(2), c.Function(4)
@@ -167,15 +170,16 @@ func inspect(c *luahost.Call) { tell(c, lookTimeout, Inspect) }
 //
 //   - complete (false): true leaves out all that was not built to its end, and
 //     has the newest first, by the dates that are their names
+//   - content (false): true has record.content, which takes reading the lists of all
 func list(c *luahost.Call) {
 	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
 	opts := luahost.Options[struct {
-		Complete bool
-		Timeout  time.Duration
+		Complete, Content bool
+		Timeout           time.Duration
 	}](c, 3)
 	var all []Release
 	c.Wait("release.list in "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
-		all, err = List(ctx, host, dir)
+		all, err = List(ctx, host, dir, opts.Content)
 		return err
 	})
 	if opts.Complete {
@@ -265,15 +269,36 @@ func changes(c *luahost.Call) {
 	c.Push(found)
 }
 
+// release.differences(host, other, dir [, options]) -> drifts
+//
+// Returns how the files that a release has from its source on one host differ from
+// those that it has on another, as release.changes does: "new" is what only the
+// first has. Local patches and what was changed by hand are none of that.
+func differences(c *luahost.Call) {
+	host, other, dir := luahost.Arg[Runner](c, 1, "a host"), luahost.Arg[Runner](c, 2, "a host"), c.String(3)
+	opts := luahost.Options[timeOption](c, 4)
+	var found []Change
+	c.Wait("release.differences of "+dir, cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
+		found, err = Differences(ctx, host, other, dir)
+		return err
+	})
+	c.Push(found)
+}
+
 // release.keep(host, dir, paths [, options])
 //
 // Takes files of a release, a list of their paths within it, as they are now
-// for what they should be. One that is not there should not be.
+// for what they should be. One that is not there should not be. Options:
+//
+//   - source (false): true tells that they are what the source has now
 func keep(c *luahost.Call) {
 	host, dir, paths := luahost.Arg[Runner](c, 1, "a host"), c.String(2), c.Strings(3)
-	opts := luahost.Options[timeOption](c, 4)
+	opts := luahost.Options[struct {
+		Source  bool
+		Timeout time.Duration
+	}](c, 4)
 	c.Wait("release.keep in "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
-		return Keep(ctx, host, dir, paths)
+		return Keep(ctx, host, dir, paths, opts.Source)
 	})
 }
 

@@ -26,7 +26,7 @@ discard() {
 # of the others. A name of several lines is none that farmrun gives.
 ages() {
 	for left; do
-		[ -d "$left" ] && [ ! -L "$left" ] || continue
+		if [ ! -d "$left" ] || [ -L "$left" ]; then continue; fi
 		case $left in *"$newline"*) continue ;; esac
 		[ -n "$(find "$left" -prune -mtime -1)" ] && echo "new $left" || echo "old $left"
 	done
@@ -174,18 +174,49 @@ chosen() {
 		(named($0) in is) == yes' "$2"
 }
 
+# halves: of the names of files that look like halves of others, those that are:
+# cvs fetches into .new.FILE. A file whose own name is like that is in its Entries.
+halves() {
+	while IFS= read -r file; do
+		dir=$(dirname "./$file") name=${file##*/}
+		case $name in
+		.new.*) [ -d "$dir/CVS" ] && ! grep -qF "/$name/" "$dir/CVS/Entries" && echo "$file" ;;
+		.farmrun-pull.*) echo "$file" ;;
+		esac
+	done
+}
+
 # note_source: notes what the current directory has from its source. It fails
-# where a file is half fetched.
+# where a file is half fetched. A source that is itself a release has brought its
+# patches, which are none of this one's.
 note_source() {
 	record=$(admin .)
-	mkdir -p "$record" || return
+	mkdir -p "$record" && rm -rf "$record/farmrun-patches" || return
 	[ -f "$record/farmrun-source" ] && old=$record/farmrun-source || old=
 	list "$old" >"$record/farmrun-source.new" || return
-	half=$(grep -F -e .new. -e .farmrun-pull. "$record/farmrun-source.new" | names |
-		grep -E '^(.*/)?\.(new|farmrun-pull)\.')
+	half=$(grep -F -e .new. -e .farmrun-pull. "$record/farmrun-source.new" | names | halves)
 	if [ -n "$half" ]; then
 		echo "there is $half" >&2
 		return 103
 	fi
 	mv -f "$record/farmrun-source.new" "$record/farmrun-source"
+}
+
+# bare: of the lines of a list those that are the same on every host that has the
+# same files: without directories, owners, and what a host's umask makes of
+# permissions; without what cvs notes of whence the files are, for repositories
+# move.
+bare() {
+	awk '/^d/ || /^[^ ]+ [^ ]+ [^ ]+ (.*\/)?CVS\/(Root|Repository|Tag)$/ { next }
+		{
+			split($0, part, " ")
+			sub(/^[^ ]+ [^ ]+ [^ ]+ /, "")
+			print substr(part[1], 1, 4), "-", (part[1] ~ /^l/ ? "-" : part[3]), $0
+		}'
+}
+
+# content DIR: a line that tells apart what releases have from their source.
+content() {
+	source=$(admin "$1")/farmrun-source
+	[ ! -f "$source" ] || echo "content: $(bare <"$source" | cksum)"
 }

@@ -97,6 +97,10 @@ type Release struct {
 	Time  time.Time // when it was complete, by the host's clock; zero if it is not known to be
 	Files int
 	Bad   string // why it is not to be put on the air; "" if nothing was said against it
+	// Content tells apart what releases have from their source, whoever owns it, and
+	// without local patches: two that have the same files have the same there, on
+	// whatever host. "" if that is not known.
+	Content string
 	// Notes are what its builder wrote down: its tag, where it came from.
 	Notes map[string]string
 }
@@ -116,6 +120,8 @@ func parse(dir, text string) Release {
 			r.Files, _ = strconv.Atoi(value)
 		case "bad":
 			r.Bad = value
+		case "content":
+			r.Content = value
 		default:
 			r.Notes[name] = value
 		}
@@ -128,7 +134,7 @@ func parse(dir, text string) Release {
 func Inspect(ctx context.Context, r Runner, dir string) (Release, error) {
 	do := "look at the release " + dir
 	out, err := look(ctx, r, do, dir, `cd "$1" || exit 102; record=$(admin .)/farmrun-release
-		[ ! -f "$record" ] || cat "$record"`)
+		[ ! -f "$record" ] || { cat "$record" && content .; }`)
 	if err != nil {
 		return Release{Dir: dir}, err
 	}
@@ -142,15 +148,23 @@ func Inspect(ctx context.Context, r Runner, dir string) (Release, error) {
 // List returns the directories within dir, by name, and what they are; one that
 // is not Complete was not built here, or not to its end. Links are left out.
 // What is left of builds that died and of removals, and what is at work, is among
-// them, with names that begin with a dot. A line end in a name is a "?".
-func List(ctx context.Context, r Runner, dir string) ([]Release, error) {
+// them, with names that begin with a dot. A line end in a name is a "?". Their Content is
+// left out unless it is wanted, for it takes reading their lists.
+func List(ctx context.Context, r Runner, dir string, content bool) ([]Release, error) {
+	want := ""
+	if content {
+		want = "content"
+	}
 	out, err := look(ctx, r, "look for releases in "+dir, dir, `cd "$1" || exit 102
 		for dir in * `+unnamed+`; do
 			[ -d "$dir" ] && [ ! -L "$dir" ] || continue
 			printf '/%s\n' "$(printf %s "$dir" | tr '\n' '?')"
 			record=$(admin "$dir")/farmrun-release
-			[ ! -f "$record" ] || sed 's/^/ /' "$record"
-		done`)
+			[ ! -f "$record" ] || {
+				cat "$record"
+				[ -z "$2" ] || content "$dir"
+			} | sed 's/^/ /'
+		done`, want)
 	if err != nil {
 		return nil, err
 	}

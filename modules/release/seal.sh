@@ -22,7 +22,7 @@ printf '%s%s: %s\n%s: %s\n' "$notes" time "$(date -u +%Y-%m-%dT%H:%M:%SZ)" files
 	>"$record/farmrun-release.new" &&
 	rm -f "$record/farmrun-began" &&
 	mv -f "$record/farmrun-release.new" "$record/farmrun-release" &&
-	cat "$record/farmrun-release" || exit
+	cat "$record/farmrun-release" && content . || exit
 
 cd .. || exit
 [ ! -e "$name" ] && [ ! -L "$name" ] || exit 101

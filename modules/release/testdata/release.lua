@@ -17,11 +17,55 @@ print(ok, err.message, host:sh "ls -A releases" == "")  --= false	no luck	true
 local ok, err = pcall(release.build, host, "releases/1", {}, function() end)
 print(ok, err.message:match "there is no file in it", host:sh "ls -A releases" == "")  --= false	there is no file in it	true
 
-local function half(new) host:sh("cd " .. new.dir .. "; mkdir d; echo >a; echo >d/.new.b") end
+local function half(new) host:sh("cd " .. new.dir .. "; mkdir -p d/CVS; echo >a; echo >d/.new.b; echo /b/1.1/// >d/CVS/Entries") end
 local ok, err = pcall(release.build, host, "releases/1", {}, half)
 print(ok, err.message:match "there is .*", host:sh "ls -A releases" == "")  --= false	there is d/.new.b	true
 local ok, err = pcall(release.build, host, "releases/1", {}, half, function() end)
 print(ok, err.message:match "there is .*", host:sh "ls -A releases" == "")  --= false	there is d/.new.b	true
+
+--- a file whose name is like that of half a one, and patches that came with the source
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+release.build(host, "releases/1", {}, function(new)
+  host:sh("cd " .. new.dir .. "; echo a >.new.css; mkdir .new.d; echo b >.new.d/x; mkdir -p .farmrun/farmrun-patches; echo p >.farmrun/farmrun-patches/p")
+end, function() end)
+release.build(host, "releases/2", {}, function(new)
+  host:sh("cd " .. new.dir .. "; echo a >.new.css; mkdir CVS; echo /.new.css/1.1/// >CVS/Entries")
+end)
+print(#release.carried(host, "releases/1"), release.inspect(host, "releases/1").files, release.inspect(host, "releases/2").files)  --= 0	2	1
+
+--- what releases have from their source is compared
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+local function make(name, line, adapt)
+  return release.build(host, "releases/" .. name, {}, function(new)
+    host:sh("cd " .. new.dir .. "; echo a >a; mkdir d; echo b >'d/b c'; ln -s nowhere l; mkdir CVS; echo root >CVS/Root; " .. line)
+  end, function(new) host:sh("cd " .. new.dir .. "; echo patched >a; " .. (adapt or "")) end).content
+end
+local one = make("1", "")
+print(one == make("2", "chmod go-r a; mkdir e; echo moved >CVS/Root", "ln -s a more"), one == release.inspect(host, "releases/1").content)  --= true	true
+for name, line in pairs { x = "chmod +x a", y = "echo A >a", z = "rm l; ln -s somewhere l", new = ": >new", gone = "rm 'd/b c'" } do
+  if make(name, line) == one then print(name .. " is not found") end
+end
+for _, record in ipairs(release.list(host, "releases", { content = true })) do
+  if (record.content == one) ~= (record.name == "1" or record.name == "2") then print(record.name) end
+end
+print(#release.differences(host, host, "releases/1"))  --= 0
+
+--- what the source has now
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+local function make(name) return release.build(host, "releases/" .. name, {}, function(new) host:sh("cd " .. new.dir .. "; cp -r /dev/null a; cat ~/f >b") end) end
+host:sh "echo 1 >f"
+make "1"
+host:sh "echo 2 >f; cat f >releases/1/b; rm releases/1/a"
+release.keep(host, "releases/1", { "a", "b" }, { source = true })
+make "2"
+host:sh "rm releases/2/a"
+release.keep(host, "releases/2", { "a" })
+print(release.inspect(host, "releases/1").content == release.inspect(host, "releases/2").content)  --= false
+release.keep(host, "releases/2", { "a" }, { source = true })
+print(release.inspect(host, "releases/1").content == release.inspect(host, "releases/2").content)  --= true
 
 --- a name that is taken
 local release, host = require "release", require("here").host
