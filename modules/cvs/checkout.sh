@@ -63,7 +63,9 @@ cvs "$@" -d "$temp" "$module" >/dev/null || exit
 
 # cvs makes no directory at all for a date before the first file.
 [ -d "$temp" ] || exit 104
-bad=$(find "$temp" -name '.new.*' -o -name '.#*') || exit
+# A file whose own name is like that of half a one is in the Entries.
+bad=$(find "$temp" \( -name '.new.*' -o -name '.#*' \) -type f -exec sh -c '
+	for file; do grep -qF "/${file##*/}/" "${file%/*}/CVS/Entries" || echo "$file"; done' sh {} +) || exit
 if [ -n "$bad" ]; then
 	echo "there is $bad" >&2
 	exit 103

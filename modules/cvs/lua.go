@@ -29,7 +29,7 @@ func Module(passwords *Passwords) luahost.Module {
 		"checkout": b.checkout, "update": b.update, "status": b.status, "diff": b.diff,
 		"tags": b.tags, "find_tag": b.findTag, "check_tag": b.checkTag, "tag": b.tag, "rtag": b.rtag,
 		"add": b.add, "remove": b.remove, "commit": b.commit, "changes": b.changes,
-		"revisions": b.revisions, "move": b.move, "allow": b.allow,
+		"revisions": b.revisions, "move": b.move, "behind": b.behind, "allow": b.allow,
 	}}
 }
 
@@ -387,6 +387,29 @@ func (b *binding) revisions(c *luahost.Call) {
 		return
 	}
 	c.Push(revisions)
+}
+
+// cvs.behind(host, options) -> paths
+//
+// Returns which files of a working copy are not the revisions that a tag or branch
+// has now, are not there, or only here, as far as cvs knows: no file is read, and
+// the server is not asked. Options:
+//
+//   - dir (required): the working copy
+//   - revisions (required): what cvs.revisions returns for the tag
+func (b *binding) behind(c *luahost.Call) {
+	opts := luahost.Options[struct {
+		Dir       string            `lua:"dir,required"`
+		Revisions map[string]string `lua:"revisions,required"`
+		Timeout   time.Duration
+	}](c, 2)
+	client := b.client(c, "")
+	var paths []string
+	c.Wait("cvs.behind of "+opts.Dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
+		paths, err = client.Behind(ctx, opts.Dir, opts.Revisions)
+		return err
+	})
+	c.Push(paths)
 }
 
 // cvs.move(host, options) -> paths

@@ -58,6 +58,27 @@ func (c *Client) Move(ctx context.Context, o MoveOptions) (fetched []string, err
 	return fetched, c.retag(ctx, o, sample, fetched)
 }
 
+// Behind returns the files of the working copy in dir that are another revision
+// among revisions, which Revisions returns, are only there, or only here, by their
+// names. What became of the files themselves is no matter.
+func (c *Client) Behind(ctx context.Context, dir string, revisions map[string]string) ([]string, error) {
+	has, err := c.inspect(ctx, remote.Cmd{Title: "look at the working copy " + dir, Dir: dir, Query: true}, "look")
+	if err != nil {
+		return nil, err
+	}
+	number := func(entry string) string {
+		n, _, _ := strings.Cut(entry, "/")
+		return n
+	}
+	behind := map[string]bool{}
+	for _, file := range slices.Concat(slices.Collect(maps.Keys(revisions)), slices.Collect(maps.Keys(has.entries))) {
+		if number(revisions[file]) != number(has.entries[file]) {
+			behind[file] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(behind)), nil
+}
+
 // filesAtOnce is how many files one update is given by name.
 const filesAtOnce = 500
 
@@ -140,10 +161,11 @@ type moveArguments struct {
 
 // identical tells whether a file with that entry is as a checkout would have it.
 // Who was updated has another time than who was checked out: it is fetched, for
-// browsers go by that time, whichever server they ask.
+// browsers go by that time, whichever server they ask. What -kv files have of their
+// keywords are the values alone, of which nobody can see that one is the tag.
 func identical(want, entry string) bool {
 	number, _, _ := strings.Cut(entry, "/")
-	return entry == want || number == want
+	return (entry == want || number == want) && !strings.HasSuffix(entry, "/-kv")
 }
 
 // sameRevision is identical for who does not mind the time.
