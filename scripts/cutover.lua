@@ -120,11 +120,13 @@ end
 
 -- Looks on all hosts for what would be in the way of a switch to the release.
 local function look_around()
-  farm.each(hosts, function(host)
+  local contents = farm.each(hosts, function(host)
     pull.check_room(host)
     if not (args.allow_sick or farm.resumed()) then check_health(host) end
-    if unpulled then symlink.read(host, site.release.link) else pull.check(host, args.date, args.bad) end
+    if not unpulled then return pull.check(host, args.date, args.bad) end
+    symlink.read(host, site.release.link)
   end)
+  pull.compare(args.date, contents)
   cutover.prepare(hosts, args)
 end
 

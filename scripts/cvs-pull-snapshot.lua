@@ -27,6 +27,13 @@ function source.ahead(host, notes)
   return farm.shared("revisions of " .. of.tag, function() return cvs.revisions(host, of) end)
 end
 
+-- What the working copy has is compared with what the branch has now.
+function source.stale(host, record, notes)
+  local revisions = source.ahead(host, notes)
+  local behind = revisions and cvs.behind(host, { dir = record.dir, revisions = revisions }) or {}
+  if #behind > 0 then return ("%d files of %s are others now, such as %s"):format(#behind, notes.tag, behind[1]) end
+end
+
 function source.fill(host, new, notes)
   local revisions = new.from ~= "" and source.ahead(host, notes)
   if not revisions then

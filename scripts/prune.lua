@@ -1,7 +1,7 @@
 -- prune.lua: remove old releases from the servers. What is on the air stays, and
 -- so do what is to follow it, what a server would go back to, and what is no
 -- release of ours. It takes the lock, for a rollout needs what it has looked at.
-local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
+local cli, farm, release = require "cli", require "farm", require "release"
 local site, switchrel = require "site", require "switchrel"
 
 local args = cli.parse {
@@ -29,21 +29,11 @@ local function changed(host, dir)
   return #changes > 0
 end
 
--- The releases to which a link of the host leads, or a rollback would.
-local function needed(host)
-  local names = { [switchrel.former(host) or ""] = true }
-  for _, link in ipairs(switchrel.links) do
-    local _, name = symlink.read(host, link, { within = site.release.dir })
-    names[name or ""] = true
-  end
-  return names
-end
-
 -- Returns those of the releases, the newest first, that are old: they come after the
 -- newest ones, and after what is on the air. One that is marked as bad does not stay
 -- for what may come.
 local function find_old(host, records)
-  local now, needs, later, old = switchrel.current(host), needed(host), true, {}
+  local now, needs, later, old = switchrel.current(host), switchrel.needed(host), true, {}
   for i, record in ipairs(records) do
     if record.name == now then later = false end
     local stays = needs[record.name] or later and record.bad == ""

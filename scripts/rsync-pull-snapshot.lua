@@ -7,24 +7,31 @@ local site, pull = require "site", require "lib.pull"
 local rsync  = site.rsync
 local source = pull.source("rsync", rsync)
 
+local list = [[# list the files of a release
+files=$(LC_ALL=C TZ=UTC rsync -r --list-only "$1") && printf '%s\n' "$files" | grep -v ^d | cksum
+]]
+
+-- Names, sizes and times are noted: others make it another release.
 function source.find(host, date)
   local from = rsync.url .. "/" .. site.tag(date) .. "/"
-  host:query { "rsync", "--list-only", from }
-  return { from = from, tag = site.tag(date) }
+  return { from = from, tag = site.tag(date), list = host:query({ "sh", "-c", list, "sh", from }).text }
+end
+
+function source.stale(_, record, notes)
+  if record.notes.list and record.notes.list ~= notes.list then return notes.from .. " has other files now" end
 end
 
 -- rsync itself shares what is alike, and copies where only permissions differ,
--- for they belong to all the names of a file. It goes by time and size: what was
--- changed by hand must not be taken for the release.
+-- for they belong to all the names of a file. What was changed by hand must not be
+-- taken for the release; nor what has another content, and the same size and time.
 local function shared(host, notes)
   local base = pull.newest(host, { name = source.name, alike = {} }, notes)
-  if base and #release.changes(host, base) == 0 then return "--link-dest=../" .. base:match "([^/]+)$" end
+  if base and #release.changes(host, base) == 0 then return "--link-dest=../" .. base:match "([^/]+)$", "--checksum" end
 end
 
 function source.fill(host, new, notes)
   if new.dry then return host:log("would copy " .. notes.from .. " into a release") end
-  local words = { "rsync", "--archive", "--no-owner", "--no-group", "--hard-links" }
-  words[#words + 1] = shared(host, notes)
+  local words = { "rsync", "--archive", "--no-owner", "--no-group", "--hard-links", shared(host, notes) }
   words[#words + 1] = notes.from
   words[#words + 1] = new.dir .. "/"
   host:run(words, { timeout = "30m" })

@@ -20,6 +20,9 @@ changed by hand, are missing or were added, patches, half-pulled releases, disks
 
 local most = 20 -- files that are named of a release; of more, how many there are
 
+-- What releases have from their source, by release and host name.
+local contents = {}
+
 -- Each finds one kind of fault, and says it to found(text).
 local checks = {}
 
@@ -34,8 +37,10 @@ function checks.links(host, found)
 end
 
 function checks.releases(host, found, state)
-  for _, record in ipairs(release.list(host, site.release.dir)) do
+  for _, record in ipairs(release.list(host, site.release.dir, { content = true })) do
     local name = record.name
+    contents[name] = contents[name] or {}
+    contents[name][host.name] = record.time and record.content
     if name:find "^%.farmrun%-new%." then
       found(name .. " is being pulled, or left of a pull that died (farmrun prune)")
     elseif name:find "^%." then
@@ -126,6 +131,14 @@ local states, unreachable = farm.each(hosts, { check = false }, look)
 for name, err in pairs(unreachable) do
   states[name] = { name = name, release = "?", before = "?", staged = {}, patches = {}, wrong = { err.message },
     healthy = "?", in_service = "?" }
+end
+
+local dates = {}
+for date in pairs(contents) do dates[#dates + 1] = date end
+table.sort(dates)
+for _, date in ipairs(dates) do
+  local ok, said = pcall(pull.differences, date, contents[date])
+  for name, text in pairs(ok and said or {}) do table.insert(states[name].wrong, text) end
 end
 
 local on, shown, wrong, faults = {}, {}, {}, 0

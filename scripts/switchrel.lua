@@ -58,6 +58,14 @@ end
 -- application writes there is left out.
 function switchrel.changes(host, dir) return release.changes(host, dir, { own = site.release.own }) end
 
+-- Returns the releases to which a link of the host leads, or a rollback would, by
+-- name.
+function switchrel.needed(host)
+  local names = { [switchrel.former(host) or ""] = true }
+  for _, name in ipairs(switchrel.links) do names[read(host, name) or ""] = true end
+  return names
+end
+
 -- Makes the link lead to the release of date, and the former link where it led.
 local function switch(host, date, look)
   local path = switchrel.path(date)

@@ -59,10 +59,11 @@ farm.each(hosts, parallel, function(host)
   local before, letters = changes(host), {}
   for _, file in ipairs((update(host, false))) do letters[file.path] = file.status end
   if farm.dry_run() or not before then return end
-  local new = {}
+  local new, fetched = {}, {} -- fetched are as in the repository
   for path in pairs(changes(host)) do
-    if not before[path] then new[#new + 1] = path end
+    if not before[path] then table.insert((letters[path] or ""):find "[UPD]" and fetched or new, path) end
   end
   release.keep(host, args.dir, new)
+  release.keep(host, args.dir, fetched, { source = true })
   report(host, letters)
 end)

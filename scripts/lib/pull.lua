@@ -6,8 +6,11 @@
 --                                  date, and returns notes on it for its record
 --   source.fill(host, new, notes)  puts it into new.dir
 --
--- It may have two more:
+-- It may have three more:
 --
+--   source.stale(host, record, notes)
+--                                  returns in words why a release that is there is
+--                                  not what the source has of it now, or nil
 --   source.ahead(host, notes)      asks for what fill needs on all hosts: one host
 --                                  calls it while the others begin their copies
 --   source.diff(host, dir, notes, files)
@@ -17,8 +20,8 @@
 -- What all sources have in common is here: the room, the links to what outlives
 -- releases, the patches, and what is said of changes by hand.
 -- scripts/cvs-pull-snapshot.lua is one. site.source says which is the site's.
-local cli, farm, release, symlink = require "cli", require "farm", require "release", require "symlink"
-local tunnel = require "tunnel"
+local cli, farm, patch, release = require "cli", require "farm", require "patch", require "release"
+local symlink, tunnel = require "symlink", require "tunnel"
 local site, switchrel, ledger = require "site", require "switchrel", require "lib.ledger"
 
 local pull = {}
@@ -57,13 +60,60 @@ local function show_changes(host, date)
 end
 
 -- Raises an error unless the release can be put on the air: see
--- switchrel.check; besides, it must have the host's patches.
+-- switchrel.check; besides, it must have the host's patches. Returns its content.
 function pull.check(host, date, force)
   show_changes(host, date)
-  switchrel.check(host, date, force)
+  local content = switchrel.check(host, date, force).content
   local dir = switchrel.path(date)
   local lacks = ledger.differences(host, dir)
   if #lacks > 0 then error(dir .. " " .. table.concat(lacks, ", "), 0) end
+  return content
+end
+
+-- Names files, of many the first.
+local function some(files)
+  return ("%s%s"):format(table.concat(files, ", ", 1, math.min(#files, 5)),
+    #files > 5 and (" and %d more"):format(#files - 5) or "")
+end
+
+-- The files of the release that a patch on one of the hosts changes, by name: after
+-- an update nobody knows what they were without it.
+local function patched(dir, ...)
+  local files = {}
+  for _, host in ipairs { ... } do
+    for _, p in ipairs(release.carried(host, dir)) do
+      for _, path in ipairs(patch.files(p.text)) do files[path] = true end
+    end
+  end
+  return files
+end
+
+-- Returns of each host on which the release has other files than on most, by name,
+-- which those are. contents are those of its records, by host name: "" is unknown.
+function pull.differences(date, contents)
+  local dir, known, said = switchrel.path(date), {}, {}
+  for name, content in pairs(contents) do known[name] = content ~= "" and content or nil end
+  local groups = farm.fold(known)
+  local most = groups[1] and farm.hosts(groups[1].hosts)[1]
+  for i = 2, #groups do
+    local hosts, files = farm.hosts(groups[i].hosts), {}
+    local except = patched(dir, hosts[1], most)
+    for _, file in ipairs(release.differences(hosts[1], most, dir)) do
+      if not except[file.path] then files[#files + 1] = file.how .. " " .. file.path end
+    end
+    for _, host in ipairs(#files > 0 and hosts or {}) do
+      said[host.name] = ("%s is not that of %s: %s"):format(dir, most.name, some(files))
+    end
+  end
+  return said
+end
+
+-- Raises an error unless the release has the same files on all hosts.
+function pull.compare(date, contents)
+  local groups = farm.fold(pull.differences(date, contents))
+  local lines = {}
+  for i, group in ipairs(groups) do lines[i] = group.hosts .. ": " .. group.answer end
+  if #lines > 0 then error(table.concat(lines, "\n"), 0) end
 end
 
 -- The directory of what outlives releases: shared/, beside that of the releases,
@@ -111,14 +161,10 @@ function pull.newest(host, source, notes)
   end
 end
 
--- Pulls the release onto one host, unless it is there already. The host that
--- leads asks ahead for all.
+-- Pulls the release onto one host; returns its record. The host that leads asks
+-- ahead for all.
 function pull.onto(source, host, date, notes, leads)
   local dir = switchrel.path(date)
-  if pcall(release.inspect, host, dir) then
-    host:log(dir .. " is there already")
-    return
-  end
   host:run { "mkdir", "-p", site.release.dir }
   pull.check_room(host)
   source.open_tunnel(host)
@@ -135,20 +181,62 @@ function pull.onto(source, host, date, notes, leads)
   local ours = #(site.release.shared or {}) + #ledger.of(host) > 0 -- without, its files are read once less
   local made = release.build(host, dir, { from = from, notes = notes }, fill, ours and adapt or nil)
   if made.files > 0 then host:log(("%s: %d files"):format(dir, made.files)) end
+  return made
 end
 
--- Pulls the release onto all hosts. It is looked for first, by one host, so
--- that a wrong date is wrong once and touches nothing.
+-- Removes the release, of which records has a record by host name, from the hosts
+-- on which it is not what the source has now, so that it is pulled anew. Where it is
+-- in use nothing is removed anywhere: that is an error. Returns why, by host name.
+local function renew(source, date, records, notes)
+  local dir, alike, stale = switchrel.path(date), {}, {}
+  for name, record in pairs(records) do alike[name] = record.content end
+  for _, group in ipairs(source.stale and farm.fold(alike) or {}) do
+    local hosts = farm.hosts(group.hosts)
+    farm.each({ hosts[1] }, function(host)
+      source.open_tunnel(host)
+      local why = source.stale(host, records[host.name], notes)
+      for _, member in ipairs(why and hosts or {}) do stale[member.name] = why end
+    end)
+  end
+  local names = {}
+  for name in pairs(stale) do names[#names + 1] = name end
+  if #names == 0 then return stale end
+  local hosts = farm.hosts(table.concat(names, ","))
+  farm.each(hosts, function(host)
+    if not switchrel.needed(host)[date] then return end
+    error(("%s is in use here, and is not what it would be if it were pulled now: %s; give that a date of its own")
+      :format(dir, stale[host.name]), 0)
+  end)
+  farm.each(hosts, function(host)
+    host:log(("%s %s pulled anew: %s"):format(dir, farm.dry_run() and "would be" or "is", stale[host.name]))
+    release.remove(host, dir, { unless = switchrel.links })
+    if not farm.dry_run() then records[host.name] = nil end
+  end)
+  return stale
+end
+
+-- Pulls the release onto all hosts that do not have it as the source has it, and
+-- compares them. It is looked for first, by one host, so that a wrong date is wrong
+-- once and touches nothing.
 function pull.everywhere(source, set, date)
-  local hosts, notes = farm.hosts(set), nil
+  local hosts, dir, notes = farm.hosts(set), switchrel.path(date), nil
   farm.each({ hosts[1] }, function(host)
     source.open_tunnel(host)
     notes = source.find(host, date)
   end)
   notes.source, notes.release = source.name, date
-  farm.each(hosts, function(host)
-    pull.onto(source, host, date, notes, host.name == hosts[1].name)
+  local records = farm.each(hosts, function(host)
+    local there, record = pcall(release.inspect, host, dir)
+    return there and record or nil
   end)
+  local stale = renew(source, date, records, notes)
+  local contents = farm.each(hosts, function(host)
+    local there = records[host.name]
+    if there and not stale[host.name] then host:log(dir .. " is there already") end
+    if there then return there.content end
+    return pull.onto(source, host, date, notes, host.name == hosts[1].name).content
+  end)
+  pull.compare(date, contents)
 end
 
 -- The arguments of a script that pulls, for cli.parse.

@@ -63,7 +63,7 @@ try("app/my data/releases", "app/web/current", "rsync", "mkdir app/web")
 begin("app/releases", "app/current", "git", "mkdir -p app/far/away && ln -s far/away app/releases")
 
 -- What is shared lies beside the releases, in place of what they have there.
-shared = set(shared, 'shared = { "htdocs/uploads/", "htdocs/settings" }')
+set(shared, 'shared = { "htdocs/uploads/", "htdocs/settings" }')
 for from, at in pairs { cvs = "app", git = home .. "/app", rsync = home .. "/app" } do
   begin(at .. "/releases", "app/current", from, "mkdir -p app/shared/htdocs && echo shared >app/shared/htdocs/settings")
   trial.on("webserv1", "echo picture >app/current/htdocs/uploads/picture")
