@@ -34,7 +34,7 @@ func visit(t *testing.T, perSecond int) *visitor {
 	ctx, cancel := context.WithCancel(context.Background())
 	v := &visitor{t: t, cancel: cancel}
 	t.Cleanup(v.stop)
-	v.busy.Go(func() { v.ask(ctx, time.Second/time.Duration(perSecond)) })
+	v.busy.Go(func() { v.ask(ctx, "http://lb1/index.html", time.Second/time.Duration(perSecond)) })
 	v.busy.Go(func() { v.watch(ctx) })
 	return v
 }
@@ -44,7 +44,7 @@ func (v *visitor) stop() {
 	v.busy.Wait()
 }
 
-func (v *visitor) ask(ctx context.Context, interval time.Duration) {
+func (v *visitor) ask(ctx context.Context, url string, interval time.Duration) {
 	client := &http.Client{Timeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
 	var asking sync.WaitGroup
@@ -58,7 +58,7 @@ func (v *visitor) ask(ctx context.Context, interval time.Duration) {
 		case <-tick.C:
 		}
 		asking.Go(func() {
-			err := get(client, "http://lb1/index.html")
+			err := get(client, url)
 			v.mu.Lock()
 			defer v.mu.Unlock()
 			v.asked++
