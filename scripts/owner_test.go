@@ -54,11 +54,20 @@ if [ -e late ]; then
 	while curl -s -o /dev/null "http://$(cat other):8080/"; do sleep 0.1; done
 fi
 echo down >>log
-echo down >&2
+(echo down >&2) # nobody may hear it any more
 pkill -x -f 'busybox httpd -p 8080 -h htdocs'
 sleep 3
 until busybox httpd -p 8080 -h htdocs; do sleep 0.02; done >/dev/null 2>&1
 echo up >>log
+`
+
+// ownerShell is what a login shell does before a command: the restart waits, once, where
+// there is a file early.
+const ownerShell = `case $BASH_EXECUTION_STRING in *owner/restart*)
+	if mv /tmp/owner/early /tmp/owner/held 2>/dev/null; then
+		while curl -s -o /dev/null "http://$(cat /tmp/owner/other):8080/"; do sleep 0.1; done
+	fi
+esac
 `
 
 // ownerLogins are the ways to the servers, and whose the servers are.
@@ -83,7 +92,7 @@ func TestOwner(t *testing.T) {
 	seed = cmp.Or(seed, rand.Uint64())
 	t.Logf("FARM_KILLS_SEED=%d", seed)
 	farms := 0
-	for _, login := range []string{"ssh", "ssh", "telnet", "telnet", "rlogin", "rlogin", "sudo", "sudo with a password"} {
+	for _, login := range []string{"ssh", "ssh", "telnet", "telnet", "rlogin", "rlogin", "sudo with a password", "sudo"} {
 		farms++
 		o := newOwned(t, login, farms)
 		t.Run(fmt.Sprintf("%s %d", login, farms), func(t *testing.T) {
@@ -130,9 +139,10 @@ func newOwned(t *testing.T, login string, number int) *owned {
 		farm.Exec(t, h, "sh", "-c", `rm -rf /tmp/owner; mkdir -m 777 /tmp/owner; cd /tmp/owner; mkdir htdocs
 			echo "$1" >restart; chmod 755 restart; echo "$2" >other; echo page >htdocs/index.html
 			echo 'web ALL = (root) /tmp/owner/restart' >>/etc/sudoers
-			exec su -s /bin/sh -c 'busybox httpd -p 8080 -h htdocs' "$3"`, "sh", ownerRestart, o.hosts[1-i], how.server)
+			echo "$4" | tee /home/web/.bashrc >/home/deploy/.bashrc
+			exec su -s /bin/sh -c 'busybox httpd -p 8080 -h htdocs' "$3"`, "sh", ownerRestart, o.hosts[1-i], how.server, ownerShell)
 		t.Cleanup(func() {
-			farm.Exec(t, h, "sh", "-c", `pkill -f '[h]ttpd -p 8080'; sed -i /owner/d /etc/sudoers; rm -r /tmp/owner`)
+			farm.Exec(t, h, "sh", "-c", `pkill -f '[h]ttpd -p 8080'; sed -i /owner/d /etc/sudoers; rm -r /tmp/owner /home/*/.bashrc`)
 		})
 	}
 	o.balance()
@@ -175,7 +185,7 @@ func (o *owned) killAndResume(i int, dice *rand.Rand) {
 	first := o.hosts[0]
 	switch i % 3 {
 	case 0:
-		o.killLate(first)
+		o.killLate(first, i)
 	case 1: // while its server is out, or a moment later
 		o.resume(o.runKilled(first+": down\n", time.Duration(dice.IntN(3500))*time.Millisecond, "job.lua"))
 	default:
@@ -195,19 +205,31 @@ func (o *owned) killAndResume(i int, dice *rand.Rand) {
 	}
 }
 
-// killLate kills a farmrun whose command waits for the worst moment.
-func (o *owned) killLate(host string) {
+// killLate kills a farmrun whose command waits for the worst moment: after it has begun,
+// or on every other occasion before that, where the login shell can be made to wait.
+func (o *owned) killLate(host string, i int) {
 	o.t.Helper()
-	farm.Exec(o.t, host, "touch", "/tmp/owner/late")
+	early := (i+o.number)%2 == 0 && o.login != "telnet" && o.login != "rlogin"
 	kill := reaction{host + ": waits", func(_ io.Writer, p *os.Process) { p.Kill() }}
+	if early {
+		kill = reaction{host + ": restart\n", func(_ io.Writer, p *os.Process) {
+			farm.Exec(o.t, host, "sh", "-c", "until [ -e /tmp/owner/held ]; do sleep 0.02; done; rm /tmp/owner/held")
+			p.Kill()
+		}}
+	}
+	farm.Exec(o.t, host, "touch", "/tmp/owner/"+map[bool]string{false: "late", true: "early"}[early])
 	if got := o.runWhen([]reaction{kill}, "job.lua"); got.code != -1 {
 		o.t.Fatalf("it was not killed: %d\n%s%s", got.code, got.out, got.err)
 	}
-	if o.login == "sudo with a password" {
+	if o.login == "sudo with a password" && !early {
 		o.fails(3, []string{host + ": a command of the run still runs there and may not be ended: ", "/tmp/owner/restart (root)"}, "resume")
 		farm.Exec(o.t, host, "pkill", "-f", "[o]wner/restart")
 	}
-	if got := o.ok("resume"); !strings.Contains(got.err, host+": the last command of step restart: process ") {
+	want := host + ": the last command of step restart: process "
+	if early {
+		want = host + ": no command of step restart has begun"
+	}
+	if got := o.ok("resume"); !strings.Contains(got.err, want) {
 		o.t.Errorf("resume does not say how the step ended:\n%s", got.err)
 	}
 	if log := farm.Exec(o.t, host, "cat", "/tmp/owner/log"); log != "down\nup\n" {
