@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -185,7 +186,14 @@ func (o *owned) killAndResume(i int, dice *rand.Rand) {
 	first := o.hosts[0]
 	switch i % 3 {
 	case 0:
-		o.killLate(first, i)
+		if held := o.login == "ssh" || o.login == "sudo"; held && (i+o.number)%2 == 0 {
+			o.goOnElsewhere(first)
+		} else {
+			o.killLate(first)
+		}
+		if log := farm.Exec(o.t, first, "cat", "/tmp/owner/log"); log != "down\nup\n" {
+			o.t.Errorf("%s went down and up so often:\n%s", first, log)
+		}
 	case 1: // while its server is out, or a moment later
 		o.resume(o.runKilled(first+": down\n", time.Duration(dice.IntN(3500))*time.Millisecond, "job.lua"))
 	default:
@@ -205,35 +213,43 @@ func (o *owned) killAndResume(i int, dice *rand.Rand) {
 	}
 }
 
-// killLate kills a farmrun whose command waits for the worst moment: after it has begun,
-// or on every other occasion before that, where the login shell can be made to wait.
-func (o *owned) killLate(host string, i int) {
+// killLate kills a farmrun whose command waits for the worst moment.
+func (o *owned) killLate(host string) {
 	o.t.Helper()
-	early := (i+o.number)%2 == 0 && o.login != "telnet" && o.login != "rlogin"
+	farm.Exec(o.t, host, "touch", "/tmp/owner/late")
 	kill := reaction{host + ": waits", func(_ io.Writer, p *os.Process) { p.Kill() }}
-	if early {
-		kill = reaction{host + ": restart\n", func(_ io.Writer, p *os.Process) {
-			farm.Exec(o.t, host, "sh", "-c", "until [ -e /tmp/owner/held ]; do sleep 0.02; done; rm /tmp/owner/held")
-			p.Kill()
-		}}
-	}
-	farm.Exec(o.t, host, "touch", "/tmp/owner/"+map[bool]string{false: "late", true: "early"}[early])
 	if got := o.runWhen([]reaction{kill}, "job.lua"); got.code != -1 {
 		o.t.Fatalf("it was not killed: %d\n%s%s", got.code, got.out, got.err)
 	}
-	if o.login == "sudo with a password" && !early {
+	if o.login == "sudo with a password" {
 		o.fails(3, []string{host + ": a command of the run still runs there and may not be ended: ", "/tmp/owner/restart (root)"}, "resume")
 		farm.Exec(o.t, host, "pkill", "-f", "[o]wner/restart")
 	}
-	want := host + ": the last command of step restart: process "
-	if early {
-		want = host + ": no command of step restart has begun"
-	}
-	if got := o.ok("resume"); !strings.Contains(got.err, want) {
+	if got := o.ok("resume"); !strings.Contains(got.err, host+": the last command of step restart: process ") {
 		o.t.Errorf("resume does not say how the step ended:\n%s", got.err)
 	}
-	if log := farm.Exec(o.t, host, "cat", "/tmp/owner/log"); log != "down\nup\n" {
-		o.t.Errorf("%s went down and up so often:\n%s", host, log)
+}
+
+// goOnElsewhere has a farmrun stand still when its command is on its way to the host, which
+// arrives at the worst moment: the run was resumed by then, from a copy of its journal.
+func (o *owned) goOnElsewhere(host string) {
+	o.t.Helper()
+	farm.Exec(o.t, host, "touch", "/tmp/owner/early")
+	there := *o.operator
+	there.dir = o.t.TempDir()
+	var resumed outcome
+	stop := reaction{host + ": restart\n", func(_ io.Writer, p *os.Process) {
+		farm.Exec(o.t, host, "sh", "-c", "until [ -e /tmp/owner/held ]; do sleep 0.02; done; rm /tmp/owner/held")
+		p.Signal(syscall.SIGSTOP)
+		os.CopyFS(there.state(), os.DirFS(o.state()))
+		resumed = there.run("resume")
+		p.Signal(syscall.SIGCONT)
+	}}
+	if got := o.runWhen([]reaction{stop}, "job.lua"); got.code != 3 || !strings.Contains(got.err, host+": its fence is gone") {
+		o.t.Errorf("the former owner: exit status %d\n%s%s", got.code, got.out, got.err)
+	}
+	if resumed.code != 0 || !strings.Contains(resumed.err, host+": no command of step restart has begun") {
+		o.t.Errorf("resume: exit status %d\n%s%s", resumed.code, resumed.out, resumed.err)
 	}
 }
 
