@@ -37,10 +37,17 @@ return site
 `
 
 const ownerJob = `
-local farm, site = require "farm", require "site"
+local expect, farm, site = require "expect", require "farm", require "site"
+local function in_session(host)
+  local function log(m) host:log(m.text) return expect.continue end
+  local s = host:session { timeout = "2m" }
+  s:expect "[$] $"
+  s:send "/tmp/owner/restart; echo status: $?\n"
+  s:expect { { "waits", log }, { "down", log }, { "status: 0", true } }
+end
 farm.rollout("@web", { healthy = site.healthy, settle = "0s" }, function(host)
   host:step("drain", site.drain)
-  host:step("restart", function() host.WORK(host, { "/tmp/owner/restart" }) end)
+  host:step("restart", function() WORK end)
   host:step("enable", site.enable)
 end)
 `
@@ -48,9 +55,10 @@ end)
 // ownerRestart restarts a web server, which takes 3 s. Where there is a file late, it
 // waits for the worst moment, once: it begins when the other server is out.
 const ownerRestart = `#!/bin/sh
+trap '' HUP
 cd /tmp/owner || exit
 if [ -e late ]; then
-	rm late
+	rm -f late
 	echo waits >&2
 	while curl -s -o /dev/null "http://$(cat other):8080/"; do sleep 0.1; done
 fi
@@ -72,13 +80,13 @@ esac
 `
 
 // ownerLogins are the ways to the servers, and whose the servers are.
-var ownerLogins = map[string]struct{ settings, work, server string }{
-	"ssh":    {`user = "web"`, "run", "web"},
-	"telnet": {`user = "web", login = "telnet"`, "run", "web"},
-	"rlogin": {`user = "web", login = "rlogin"`, "run", "web"},
-	"sudo":   {`user = "deploy"`, "sudo", "root"},
+var ownerLogins = map[string]struct{ settings, server string }{
+	"ssh":    {`user = "web"`, "web"},
+	"telnet": {`user = "web", login = "telnet"`, "web"},
+	"rlogin": {`user = "web", login = "rlogin"`, "web"},
+	"sudo":   {`user = "deploy"`, "root"},
 	// web may run that by sudo and nothing else, and so does not end it.
-	"sudo with a password": {`user = "web"`, "sudo", "root"},
+	"sudo with a password": {`user = "web"`, "root"},
 }
 
 // TestOwner: farmruns are killed while a server is restarted and resumed at once, on
@@ -135,7 +143,6 @@ func newOwned(t *testing.T, login string, number int) *owned {
 	how := ownerLogins[login]
 	site := strings.NewReplacer("WEB", strings.Join(o.hosts[:], ","), "SETTINGS", how.settings, "ADMIN", o.admin())
 	o.write("site.lua", site.Replace(ownerSite))
-	o.write("job.lua", strings.Replace(ownerJob, "WORK", how.work, 1))
 	for i, h := range o.hosts {
 		farm.Exec(t, h, "sh", "-c", `rm -rf /tmp/owner; mkdir -m 777 /tmp/owner; cd /tmp/owner; mkdir htdocs
 			echo "$1" >restart; chmod 755 restart; echo "$2" >other; echo page >htdocs/index.html
@@ -183,10 +190,18 @@ func (o *owned) killAndResume(i int, dice *rand.Rand) {
 	for _, h := range o.hosts {
 		farm.Exec(o.t, h, "sh", "-c", ": >/tmp/owner/log; chmod 666 /tmp/owner/log")
 	}
-	first := o.hosts[0]
+	first, sudo := o.hosts[0], strings.HasPrefix(o.login, "sudo")
+	work := `host:run "/tmp/owner/restart"`
+	switch {
+	case sudo:
+		work = `host:sudo { "/tmp/owner/restart" }`
+	case (i+o.number)%2 == 0:
+		work = `in_session(host)`
+	}
+	o.write("job.lua", strings.Replace(ownerJob, "WORK", work, 1))
 	switch i % 3 {
 	case 0:
-		if held := o.login == "ssh" || o.login == "sudo"; held && (i+o.number)%2 == 0 {
+		if o.login == "sudo" && i%2 == 0 || o.login == "ssh" && i%4 == 2 {
 			o.goOnElsewhere(first)
 		} else {
 			o.killLate(first)

@@ -158,8 +158,10 @@ type spawnOptions struct {
 //
 // Opens a terminal on the host with the user's shell in it; on farm.here() it
 // is that of this machine. Wait for its prompt before you send anything. The
-// session is closed when the function that opened it ends. Options, of which
-// expect.spawn tells more:
+// session is closed when the function that opened it ends. In a turn of a rollout
+// it is one command from its beginning to its end: resume ends the shell that a killed
+// farmrun has left, with all that runs in it. There the login has to lead to a shell.
+// Options, of which expect.spawn tells more:
 //
 //   - timeout ("30s"): the deadline of each wait that has none of its own
 //   - term ("dumb"), rows (24), columns (1000): the type of the terminal and its

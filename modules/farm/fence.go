@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -195,10 +197,7 @@ func (f *fenced) failed(err error) error { return &FenceError{f.machine.name, er
 // guard has a command leave its receipt and not begin under a newer owner, and
 // returns the function that is told how it ended.
 func (f *fenced) guard(ctx context.Context, step string, cmd *remote.Cmd) (ended func(remote.Result, error) error, err error) {
-	if _, err := f.take(ctx); err != nil {
-		return nil, err
-	}
-	if err := f.settle(ctx, f.fences.waits); err != nil {
+	if err := f.ready(ctx); err != nil {
 		return nil, err
 	}
 	slot, seq := f.slot()
@@ -206,13 +205,103 @@ func (f *fenced) guard(ctx context.Context, step string, cmd *remote.Cmd) (ended
 	return func(res remote.Result, err error) error {
 		f.free(slot, err != nil)
 		if err == nil && fence.WasRefused(res, f.fences.me) {
-			if err = f.Check(withoutTurn(ctx), f.fences.me); err == nil {
-				err = errors.New(strings.TrimPrefix(remote.LastLines(res.Stderr, 1), "farmrun: "))
-			}
-			return f.failed(err)
+			return f.refused(ctx, remote.LastLines(res.Stderr, 1))
 		}
 		return err
 	}, nil
+}
+
+// ready has the fence ours, and nothing running there of which it is not known how it
+// ended.
+func (f *fenced) ready(ctx context.Context) error {
+	if _, err := f.take(ctx); err != nil {
+		return err
+	}
+	return f.settle(ctx, f.fences.waits)
+}
+
+// refused is why a command did not begin, of which the host has said that.
+func (f *fenced) refused(ctx context.Context, said string) error {
+	err := f.Check(withoutTurn(ctx), f.fences.me)
+	if err == nil {
+		err = errors.New(strings.TrimPrefix(said, "farmrun: "))
+	}
+	return f.failed(err)
+}
+
+// session has the shell of a terminal leave its receipt: a session is one command, until it
+// is closed. A terminal that cannot is closed.
+func (f *fenced) session(ctx context.Context, step string, t remote.Terminal) (remote.Terminal, error) {
+	err := f.ready(ctx)
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	slot, seq := f.slot()
+	text, err := f.Session(ctx, t, f.fences.me, slot, seq, step)
+	if err == nil {
+		return &session{Terminal: t, fenced: f, slot: slot, text: text}, nil
+	}
+	t.Close()
+	refused, ok := errors.AsType[*fence.RefusedError](err)
+	f.free(slot, !ok)
+	if ok {
+		return nil, f.refused(ctx, refused.Said)
+	}
+	return nil, fmt.Errorf("%s: a session of a turn: %w", f.machine.name, err)
+}
+
+// session is a terminal with a receipt.
+type session struct {
+	remote.Terminal
+	fenced *fenced
+	slot   string
+
+	mu   sync.Mutex
+	text []byte // to be read first
+	lost bool   // the shell may run on
+
+	once   sync.Once
+	closed error // of Close
+}
+
+func (s *session) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	n := copy(p, s.text)
+	s.text = s.text[n:]
+	s.mu.Unlock()
+	if n > 0 {
+		return n, nil
+	}
+	n, err := s.Terminal.Read(p)
+	if err != nil && err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) {
+		s.mu.Lock()
+		s.lost = true
+		s.mu.Unlock()
+	}
+	return n, err
+}
+
+// leaveWithin is how long a host may take to note the end of a session.
+const leaveWithin = 3 * time.Second
+
+// Close notes the end of the session and hangs up. A command that its shell has in the
+// foreground is ended later, as one of which it is not known how it ended.
+func (s *session) Close() error {
+	s.once.Do(func() {
+		s.mu.Lock()
+		unsure := s.lost
+		s.mu.Unlock()
+		if !unsure {
+			ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
+			idle, err := s.fenced.Leave(ctx, s.fenced.fences.me, s.slot)
+			cancel()
+			unsure = err != nil || !idle
+		}
+		s.closed = s.Terminal.Close()
+		s.fenced.free(s.slot, unsure)
+	})
+	return s.closed
 }
 
 // slot returns one in which no command is, if possible one that is always there.
@@ -316,6 +405,17 @@ func (t *turn) guard(ctx context.Context, machine *Host, cmd *remote.Cmd) (ended
 	step := t.step
 	t.mu.Unlock()
 	return t.fences.get(t.host.name, machine).guard(ctx, step, cmd)
+}
+
+// session is fenced.session for a terminal of the turn on a machine.
+func (t *turn) session(ctx context.Context, machine *Host, opened remote.Terminal) (remote.Terminal, error) {
+	if t == nil {
+		return opened, nil
+	}
+	t.mu.Lock()
+	step := t.step
+	t.mu.Unlock()
+	return t.fences.get(t.host.name, machine).session(ctx, step, opened)
 }
 
 // owned takes a host through work as a turn of it: the fence is taken before.
@@ -509,7 +609,10 @@ func (f *fences) clear(ctx context.Context) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, fenceTime)
 		defer cancel()
-		err := one.Clear(ctx, f.me)
+		err := one.settle(ctx, fence.Waits{Patience: time.Second})
+		if err == nil {
+			err = one.Clear(ctx, f.me)
+		}
 		if err != nil {
 			f.farm.config.Console.Note(one.machine.name, "the fence of this run is left there: %v; farmrun clean %s removes it later", err, one.machine.name)
 			return nil

@@ -210,10 +210,15 @@ func (h *Host) Terminal(ctx context.Context, o remote.TerminalOptions) (remote.T
 	if err != nil {
 		return nil, err
 	}
-	if t, ok := conn.(Terminals); ok {
-		return t.Terminal(ctx, o)
+	terminals, ok := conn.(Terminals)
+	if !ok {
+		return nil, h.unsupported("open terminals")
 	}
-	return nil, h.unsupported("open terminals")
+	t, err := terminals.Terminal(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return turnOf(ctx).session(ctx, h, t)
 }
 
 // User returns who is logged in on the host, logging in first if need be. It

@@ -80,7 +80,7 @@ func (f *Farm) choose(ctx context.Context, failed Failed) Choice {
 		case choice != TakeOver:
 			return choice
 		}
-		if err := f.config.Operator.TakeOver(ctx, failed.Host); err != nil {
+		if err := f.config.Operator.TakeOver(withoutTurn(ctx), failed.Host); err != nil {
 			f.config.Console.Note(failed.Host.name, "no session: %v", err)
 		}
 	}

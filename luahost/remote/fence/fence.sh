@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034,SC2086,SC2154
+# shellcheck shell=sh disable=SC2034,SC2046,SC2086,SC2154
 #
 # Does $1 with the fence $_d; stamp.sh stands before, and the functions of package
 # sweep behind. $2 is the run's token, $3 the epoch, $4 the line that says who it
@@ -90,9 +90,10 @@ take() {
 	fail "the fence $_d cannot be taken (try $try)"
 }
 
-# runs tells whether the command of a receipt runs: "yes", "no", or "gone" where its
-# own process has ended, which may have left others. It sets pid and words. Where
-# the system does not tell when a process began, its arguments tell whose it is.
+# runs tells whether the command of a receipt runs: "yes", "no", "gone" where its own
+# process has ended, which may have left others, or "maybe", of a session's shell. It
+# sets pid and words. Where the system does not tell when a process began, its arguments
+# tell whose it is; those of a shell do not.
 runs() {
 	is=no pid=
 	read -r words <"$_d/$1" || return
@@ -104,11 +105,23 @@ runs() {
 	[ "$4" = "$_b" ] || [ "$4" = "${_b%%/*}/" ] || [ "$_b" = "${4%%/*}/" ] || return
 	pid=$5 is=yes
 	stamp "$5"
-	[ -z "$_s" ] || [ "$6" = '?' ] || { [ "$_s" = "$6" ] || is=no; return; }
+	case $_s/$6 in
+	/* | */'?' | */'??') ;;
+	*) [ "$_s" = "$6" ] || is=no; return ;;
+	esac
 	case $(ps -o args= -p "$5" 2>/dev/null) in
 	*"$token"*) ;;
 	'' | *defunct*) is=gone ;;
-	*) is=no ;;
+	*) is=no; [ "$6" != '??' ] || is=maybe ;;
+	esac
+}
+
+# ended notes the end of a receipt's command, if it has none.
+ended() {
+	read -r words <"$_d/$1"
+	case $words in
+	*' .') ;;
+	*' -') printf '%-1023s\n' "${words% -} $(date -u +%Y%m%dT%H%M%SZ) $2 ." 1<>"$_d/$1" ;;
 	esac
 }
 
@@ -118,21 +131,42 @@ end() {
 		runs "$r"
 		[ -n "$pid" ] || continue
 		out=
-		if [ "$is" != no ]; then
-			out=$(P=$pid left='' gentle=yes swept='' && { [ "$is" = gone ] || left=$pid; } && sweep </dev/null 2>/dev/null)
-		fi
+		case $is in
+		yes | gone) out=$(P=$pid left='' gentle=yes swept='' && { [ "$is" = gone ] || left=$pid; } && sweep </dev/null 2>/dev/null) ;;
+		maybe) out=$(ps -o pid= -o user= -o args= -p "$pid") ;;
+		esac
 		case $out in
 		*[0-9]*)
 			echo "$out" | sed -n 's/^ *\([0-9]\)/left \1/p'
 			continue
 			;;
 		esac
-		read -r words <"$_d/$r"
-		case $words in
-		*' .') ;;
-		*' -') printf '%-1023s\n' "${words% -} $(date -u +%Y%m%dT%H%M%SZ) ended ." 1<>"$_d/$r" ;;
-		esac
+		ended "$r" ended
 	done
+}
+
+# leave notes the end of sessions that are about to be closed. One whose shell has a
+# command in the foreground has not ended.
+leave() {
+	for r in "$@"; do
+		runs "$r"
+		case $words in "$epoch "*) ;; *) continue ;; esac
+		[ -n "$pid" ] || continue
+		case $is in yes | maybe) waits "$pid" || continue ;; esac
+		ended "$r" closed
+	done
+}
+
+# waits tells whether a shell waits for a line, as far as the system tells it: it is then
+# in the foreground of its terminal itself.
+waits() {
+	if { read -r stat <"/proc/$1/stat"; } 2>/dev/null; then
+		set -- ${stat##*) }
+		[ "$3" = "$6" ]
+		return
+	fi
+	set -- $(ps -o pgid= -o tpgid= -p "$1" 2>/dev/null)
+	[ $# != 2 ] || [ "$1" = "$2" ]
 }
 
 # clear removes the fence of the token, unless a command of it still runs.
@@ -141,7 +175,7 @@ clear() {
 	if [ -e "$f" ] && [ "${f##*.}" -le "$epoch" ]; then
 		for r in "$_d"/r*; do
 			runs "${r##*/}"
-			[ "$is" != yes ] || show
+			case $is in yes | maybe) show ;; esac
 		done
 		mv "$_d" "$base/.old.$token.$$"
 	fi
@@ -170,6 +204,7 @@ list) list ;;
 tidy) tidy ;;
 take) take ;;
 end) end "$@" ;;
+leave) leave "$@" ;;
 clear) clear ;;
 esac
 show

@@ -30,8 +30,8 @@ type Receipt struct {
 	// was ended from outside with all its processes.
 	Ended time.Time
 	// Status is how it ended: an exit status; Refused, of a command that did not
-	// begin because another had the fence; or Swept, of one that the next owner
-	// has ended, or found ended without a note.
+	// begin because another had the fence; Swept, of one that the next owner
+	// has ended, or found ended without a note; or Closed.
 	Status string
 }
 
@@ -39,6 +39,7 @@ type Receipt struct {
 const (
 	Swept   = "ended"
 	Refused = "refused"
+	Closed  = "closed" // a session, by its script
 )
 
 // String says how the command stands.
@@ -49,8 +50,8 @@ func (r Receipt) String() string {
 		return begun + ", no end noted"
 	case r.Status == Swept:
 		return begun + ", was ended"
-	case r.Status == Refused:
-		return begun + ", was refused"
+	case r.Status == Refused || r.Status == Closed:
+		return begun + ", was " + r.Status
 	}
 	return fmt.Sprintf("%s, ended %s with status %s", begun, r.Ended.Local().Format(time.TimeOnly), r.Status)
 }
@@ -81,8 +82,12 @@ func (s State) Last(step string) (last Receipt, ok bool) {
 	return last, ok
 }
 
-//go:embed guard.sh
-var guard string
+var (
+	//go:embed note.sh
+	note string
+	//go:embed guard.sh
+	guard string
+)
 
 // Slots are the receipts that a fence has room for from the beginning. A command
 // may be given another: then the disk has to have room for it.
@@ -91,9 +96,14 @@ var Slots = []string{"r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8"}
 // Guard returns the Cmd.Guard of a command of me, which notes itself in that slot.
 // No other command of the machine may be in the slot, and seq counts all of them.
 func (f Fence) Guard(me Owner, slot string, seq int, step string) string {
+	return f.note("_p=$$ _u='?'", me, slot, seq, step) + remote.WithoutComments(guard)
+}
+
+// note is the script that leaves the receipt of a process.
+func (f Fence) note(process string, me Owner, slot string, seq int, step string) string {
 	words := fmt.Sprintf("%d %d %s", me.Epoch, seq, word(step))
-	return "_d=" + remote.Quote(f.path()) + " _o=" + owned(me) + " _r=" + slot + " _k=" + remote.Quote(words) + "\n" +
-		remote.WithoutComments(stamp) + remote.WithoutComments(guard)
+	return process + " _d=" + remote.Quote(f.path()) + " _o=" + owned(me) + " _r=" + slot + " _k=" + remote.Quote(words) + "\n" +
+		remote.WithoutComments(stamp) + remote.WithoutComments(note)
 }
 
 // owned is the name of an owner's file.
