@@ -33,16 +33,16 @@ try("probe", function() return h:query("test -e /nonexistent || echo allowed").t
 try("run", function() return h:run("echo x >ran && cat ran").text end)
 try("dir", function() return h:query("pwd", { dir = "d" }).text:match("[^/]*/[^/]*$") end)
 try("env", function() return h:query("echo $A", { env = { A = "b" } }).text end)
-try("write", function() h:write("w", "one\n") return "" end)
-try("read", function() return h:read("w") end)
+try("write", function() h:write("w", "one\n") return h:query("cat w").text end)
+try("read", function() return h:read("old") end)
 try("put", function() h:put(here .. "/local", "p") return h:query("cat p").text end)
-try("get", function() h:get("p", here .. "/got") return io.open(here .. "/got"):read("*a") end)
+try("get", function() h:get("old", here .. "/got") return io.open(here .. "/got"):read("*a") end)
 try("sudo", function() return h:sudo("cat; id -u", { stdin = "in\n" }).text:gsub("\n", " ") end)
 try("sudo words", function() return h:sudo({ "cat" }, { stdin = "in\n" }).text end)
 try("symlink", function() symlink.switch(h, "l", "d") return symlink.read(h, "l") end)
 try("cvs", function() return cvs.checkout(h, { root = here .. "/cvsroot", module = "site", dir = "c" }) end)
 try("release", function() return #release.list(h, "d") end)
-try("patch", function() return patch.apply(h, "--- w\n+++ w\n@@ -1 +1 @@\n-one\n+two\n") end)
+try("patch", function() return patch.apply(h, "--- old\n+++ old\n@@ -1 +1 @@\n-one\n+two\n") end)
 try("rollout", function()
 	farm.rollout("h", { settle = "0s", lock = { host = "h", path = "lock" }, healthy = function(host) host:query("test -d d") end },
 		function(host) host:step("s", function() host:run("echo y >rolled") end) end)
@@ -57,6 +57,7 @@ var kindsOfHosts = []struct {
 	force  string // its ForceCommand
 	shell  string // the site's setting
 	want   string // "right", or the kind of every error
+	only   string // but these are right
 }{
 	{name: "plain", want: "right"},
 	{name: "prints", bashrc: "echo Welcome; echo 3 users >&2; printf 'no newline'", want: "right"},
@@ -64,6 +65,12 @@ var kindsOfHosts = []struct {
 	{name: "options", bashrc: "set -eu -o noclobber; export SHELLOPTS IFS=x TMOUT=1 POSIXLY_CORRECT=1 BASH_ENV=/nonexistent ENV=/nonexistent LC_ALL=xx_YY", want: "right"},
 	{name: "functions", bashrc: "cd() { builtin cd \"$@\" && ls; }; export -f cd; alias exec=echo sh=false", want: "right"},
 	{name: "reads input", bashrc: "read x </dev/null; set -x", want: "right"},
+	{name: "reads a line", bashrc: "echo Which?; read x", want: "login", only: inputless},
+	{name: "reads all", bashrc: "cat", want: "login", only: inputless},
+	{name: "drops typeahead", bashrc: "while read -t 0.1 x; do :; done", want: "right"},
+	{name: "joins the outputs", bashrc: "exec 2>&1", want: "login", only: plainest},
+	{name: "drops the errors", bashrc: "exec 2>/dev/null", want: "login", only: plainest},
+	{name: "logs the errors", bashrc: "exec 2> >(cat >/dev/null)", want: "login", only: plainest},
 	{name: "exec tcsh -c", bashrc: "[ -n \"$AGAIN\" ] || AGAIN=1 exec tcsh -fc \"$BASH_EXECUTION_STRING\"", want: "right"},
 	{name: "evaluates", force: `cd "$HOME"; eval "$SSH_ORIGINAL_COMMAND"`, want: "right"},
 	{name: "exits", bashrc: "echo bye; exit 0", want: "login"},
@@ -74,7 +81,18 @@ var kindsOfHosts = []struct {
 	{name: "forced shell", force: "sh", want: "login"},
 	{name: "repeats", force: `echo "not allowed: $SSH_ORIGINAL_COMMAND"`, want: "login"},
 	{name: "rbash", force: `rbash -c "$SSH_ORIGINAL_COMMAND"`, want: "login"},
-	{name: "list", force: `case $SSH_ORIGINAL_COMMAND in "echo allowed"|"test -e /nonexistent || echo allowed") eval "$SSH_ORIGINAL_COMMAND";; *) echo no; exit 1;; esac`, shell: "shell = false", want: "refused"},
+	{name: "list", force: `case $SSH_ORIGINAL_COMMAND in "echo allowed"|"test -e /nonexistent || echo allowed") eval "$SSH_ORIGINAL_COMMAND";; *) echo no; exit 1;; esac`, shell: "shell = false", want: "refused", only: "query probe"},
+}
+
+// What needs no shell's own standard error, and what needs no input.
+const (
+	plainest  = "query probe run dir env"
+	inputless = plainest + " read get symlink cvs release"
+)
+
+// kindMakes is what an operation leaves in the home of its host.
+var kindMakes = map[string]string{
+	"run": "ran", "write": "w", "put": "p", "symlink": "l", "cvs": "c", "rollout": "rolled",
 }
 
 // TestKindsOfHosts has all that farmrun does on hosts be done right on each kind,
@@ -83,9 +101,14 @@ func TestKindsOfHosts(t *testing.T) {
 	for _, program := range []string{"/usr/sbin/sshd", "bash", "tcsh", "cvs", "patch", "sudo"} {
 		need.Program(t, program)
 	}
+	if os.Geteuid() == 0 { // sshd's own, which is gone after a reboot until it is started as a service
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	right := map[string]string{
-		"query": "allowed", "probe": "allowed", "run": "x", "dir": "h/d", "env": "b", "write": "", "read": "one",
-		"put": "local", "get": "local", "sudo": "in 0", "sudo words": "in", "symlink": "d", "cvs": "1", "release": "0",
+		"query": "allowed", "probe": "allowed", "run": "x", "dir": "h/d", "env": "b", "write": "one", "read": "one",
+		"put": "local", "get": "one", "sudo": "in 0", "sudo words": "in", "symlink": "d", "cvs": "1", "release": "0",
 		"patch": "true", "rollout": "y",
 	}
 	for _, k := range kindsOfHosts {
@@ -100,14 +123,14 @@ func TestKindsOfHosts(t *testing.T) {
 			want := map[string]string{}
 			for op, result := range right {
 				want[op] = result
-				if k.want != "right" && !(k.shell != "" && result == "allowed") {
+				if k.want != "right" && !slices.Contains(strings.Fields(k.only), op) {
 					want[op] = k.want
 				}
 			}
 			if k.shell != "" {
 				want["run"] = "exit" // the host's own refusal
 			}
-			if want["rollout"] == "login" { // its own words for a host that cannot be asked
+			if want["rollout"] == "login" && k.only == "" { // its own words for a host that cannot be asked
 				want["rollout"] = got["rollout"]
 				if got["rollout"] == "y" {
 					t.Error("the rollout went well")
@@ -116,8 +139,16 @@ func TestKindsOfHosts(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
-			if after := kindListing(t, home); k.want != "right" && after != before {
+			if after := kindListing(t, home); k.want != "right" && k.only == "" && after != before {
 				t.Errorf("the host had %s and has %s", before, after)
+			}
+			for op, file := range kindMakes {
+				if _, err := os.Lstat(filepath.Join(home, file)); (err == nil) != (want[op] == right[op]) {
+					t.Errorf("%s: the host's %s: %v", op, file, err)
+				}
+			}
+			if old, _ := os.ReadFile(filepath.Join(home, "old")); (string(old) == "one\n") == (want["patch"] == "true") {
+				t.Errorf("the host's old is %q", old)
 			}
 		})
 	}
@@ -133,6 +164,7 @@ func kindHost(t *testing.T, dir, home, bashrc, force string) {
 	}
 	kindShell(t, dir, "cvs -d $PWD/cvsroot init && mkdir m && cd m && echo a >f && cvs -Q -d $PWD/../cvsroot import -m x site v r")
 	kindShell(t, dir, "ssh-keygen -q -t ed25519 -N '' -f home/.ssh/id_ed25519 && ssh-keygen -q -t ed25519 -N '' -f hostkey && echo -n local >local")
+	kindFile(t, dir, "h/old", "one\n")
 	kindFile(t, dir, "h/.bashrc", "cd \"$HOME\"\n"+bashrc+"\n")
 	conf := fmt.Sprintf("HostKey %[1]s/hostkey\nAuthorizedKeysFile %[1]s/home/.ssh/id_ed25519.pub\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nSetEnv HOME=%[2]s\n", dir, home)
 	if force != "" {

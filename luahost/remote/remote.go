@@ -47,6 +47,10 @@ type Cmd struct {
 	Stdin          io.Reader // nil is /dev/null
 	Stdout, Stderr io.Writer // what is said, as it is said, besides what Result keeps; nil is nowhere
 
+	// NeedStderr says that standard error is read by a program, not only by people.
+	// The command is not run where startup files send it elsewhere.
+	NeedStderr bool
+
 	// Query says that the command only looks. A dry run runs queries and
 	// prints everything else.
 	Query bool

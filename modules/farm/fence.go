@@ -201,6 +201,7 @@ func (f *fenced) guard(ctx context.Context, step string, cmd *remote.Cmd) (ended
 		return nil, err
 	}
 	slot, seq := f.slot()
+	cmd.NeedStderr = true // that is where Guard says that it has refused
 	cmd.Guard = f.Guard(f.fences.me, slot, seq, step)
 	return func(res remote.Result, err error) error {
 		f.free(slot, err != nil)

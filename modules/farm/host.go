@@ -84,6 +84,7 @@ func (h *Host) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 	if err := h.needShell(cmd.Name()); err != nil {
 		return remote.Result{}, err
 	}
+	cmd.NeedStderr = true // which modules read
 	return h.runAsIs(ctx, cmd)
 }
 

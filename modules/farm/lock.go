@@ -85,6 +85,7 @@ func (r runner) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) 
 	if err != nil {
 		return remote.Result{}, err
 	}
+	cmd.NeedStderr = true
 	return lent{r.host, a}.Run(ctx, cmd)
 }
 

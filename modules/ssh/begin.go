@@ -9,6 +9,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"farmrun/luahost/remote"
 )
@@ -31,10 +33,17 @@ func newOpening() opening {
 // line can print it. The script comes to a shell of its own, since one with a
 // syntax error would not print the marks.
 //
+// With input the script is run once the shell has read a first line of it, goAhead,
+// which is sent after the marks. So a command that was given up before that is not
+// run without its input, whenever its startup files let go of the login shell.
+//
 // A script of several lines is handed over line by line, for csh has no
 // newline within quotes, and put together again: ${IFS#??} is a newline.
-func (o opening) line(script string) string {
+func (o opening) line(script string, input bool) string {
 	tell := "echo " + o.err + "$$ >&2;echo " + o.out + "$$;"
+	if input {
+		tell += "TMOUT=0 read _||exit;"
+	}
 	if !strings.Contains(script, "\n") {
 		return "exec /bin/sh -c " + quote(tell+`exec /bin/sh -c "$1" sh`) + " sh " + quote(script)
 	}
@@ -46,6 +55,9 @@ func (o opening) line(script string) string {
 	}
 	return b.String()
 }
+
+// goAhead is the line by which a command with input gets leave to begin.
+const goAhead = "\n"
 
 // quote returns word so that every shell that anybody logs in with reads it
 // back: within single quotes csh looks for "!" and fish for "\".
@@ -60,8 +72,17 @@ type marker struct {
 	to    *stream
 	mark  string        // "" is found
 	found func(pid int) // called at the mark; may be nil
+	held  []byte        // the end of what came before it, which may be the beginning of the mark
+
+	mu    sync.Mutex
 	noise remote.Output // what came before it
-	held  []byte        // the end of that, which may be the beginning of the mark
+}
+
+// before returns what came before the mark.
+func (m *marker) before() []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.noise.Bytes()
 }
 
 // mostNoise is how much of the output before the mark is kept, for an error.
@@ -74,8 +95,10 @@ func (m *marker) Write(p []byte) (int, error) {
 	if m.mark == "" {
 		return m.to.Write(p)
 	}
+	m.mu.Lock()
 	m.noise.Keep = mostNoise
 	m.noise.Write(p)
+	m.mu.Unlock()
 	m.held = append(m.held, p...)
 	for {
 		at := bytes.Index(m.held, []byte(m.mark))
@@ -114,18 +137,48 @@ func (r *run) feed() {
 		return
 	}
 	go func() {
-		select {
-		case <-r.begun:
-			io.Copy(struct{ io.Writer }{r.ch}, r.cmd.Stdin)
-		case <-r.copied:
+		in := r.cmd.Stdin
+		if !r.client.bare {
+			in = io.MultiReader(strings.NewReader(goAhead), in)
+		}
+		if r.early || r.mayBegin() {
+			io.Copy(struct{ io.Writer }{r.ch}, in)
 		}
 		r.ch.CloseWrite()
 	}()
 }
 
-// prove runs a command without input beside r, which has some. A login shell
-// that has become another one waits for input, as farmrun does for the mark;
-// without input it ends. r ends with the error of a host that runs no commands.
+// mayBegin waits until the command is known to run, or will not any more.
+func (r *run) mayBegin() bool {
+	select {
+	case <-r.begun:
+	case <-r.copied:
+	}
+	return isDone(r.begun)
+}
+
+// marked notes that a mark has come that the command cannot begin without.
+func (r *run) marked() {
+	if r.missing.Add(-1) == 0 {
+		r.settled.Do(func() { close(r.begun) })
+	}
+}
+
+// What is known of the standard error of a login's commands.
+const (
+	untried int32 = iota
+	apart         // it comes as such
+	astray        // it does not, though the command runs
+)
+
+// doubtful tells whether the command may wait for ever to begin, since none like it
+// was seen to run.
+func (r *run) doubtful() bool {
+	c := r.client
+	return !c.bare && !r.early && (r.cmd.Stdin != nil && !c.fed.Load() || r.cmd.NeedStderr && c.stderr.Load() == untried)
+}
+
+// prove finds out beside r whether it will begin. If not, r ends with the reason.
 // The function that prove returns waits for all of this.
 func (r *run) prove() (join func()) {
 	outer, done := r.ctx, make(chan struct{})
@@ -133,15 +186,84 @@ func (r *run) prove() (join func()) {
 	r.ctx = inner
 	go func() {
 		defer close(done)
-		_, err := r.client.Run(outer, remote.Cmd{Line: ":"})
-		if errors.Is(err, ErrNotRun) && !isDone(r.begun) {
-			cancel(err)
+		if r.client.proven.Load() && r.beginsWithin(outer, r.client.waits.doubt) {
+			return
+		}
+		if err := r.obstacle(outer); err != nil {
+			r.settled.Do(func() { cancel(err) })
 		}
 	}()
 	return func() {
 		<-done
 		cancel(nil)
 	}
+}
+
+// beginsWithin waits for the command to begin, or to end without. It tells whether
+// either was in time.
+func (r *run) beginsWithin(ctx context.Context, most time.Duration) bool {
+	late := time.NewTimer(most)
+	defer late.Stop()
+	select {
+	case <-r.begun:
+	case <-r.copied:
+	case <-ctx.Done():
+	case <-late.C:
+		return false
+	}
+	return true
+}
+
+// obstacle returns why r does not begin, or nil if nothing is known to keep it from
+// that. A login shell that has become another one waits for input, as farmrun does
+// for the mark; a command without input ends there. Startup files that read input
+// wait as well: without input they go on, but they take a line that is sent at once,
+// which is then missing where it should arrive.
+func (r *run) obstacle(ctx context.Context) error {
+	_, err := r.client.Run(ctx, remote.Cmd{Line: ":"})
+	switch {
+	case errors.Is(err, ErrNotRun):
+		return err
+	case err != nil || isDone(r.begun):
+		return nil
+	case r.cmd.NeedStderr && r.client.stderr.Load() == astray:
+		return r.astray()
+	}
+	res, err := r.client.run(ctx, remote.Cmd{Line: ":", Stdin: strings.NewReader("")}, true)
+	arrives := err == nil && res.Code == 0 || err != nil && !errors.Is(err, ErrNotRun)
+	if arrives || r.beginsWithin(ctx, r.client.waits.doubt) { // they wait for a moment only
+		return nil
+	}
+	return r.refusal("take the command's input", "have them read in a terminal only: [ -t 0 ] && read …")
+}
+
+// hearsErrors returns why standard error, which the command needs, does not come. A
+// command with input waits for its mark, and another for that of a command before it.
+func (r *run) hearsErrors() error {
+	if r.client.bare || !r.cmd.NeedStderr {
+		return nil
+	}
+	if r.cmd.Stdin == nil && r.client.stderr.Load() == untried {
+		if _, err := r.client.Run(r.ctx, remote.Cmd{Line: ":"}); err != nil {
+			return err
+		}
+	}
+	if r.client.stderr.Load() == astray {
+		return r.astray()
+	}
+	return nil
+}
+
+// astray is the error of a command that needs its standard error.
+func (r *run) astray() error {
+	return r.refusal("send standard error elsewhere, and it is needed here", "have them do so in a terminal only: [ -t 2 ] && exec 2>…")
+}
+
+// refusal is the error of a command that is not run because of the startup files.
+func (r *run) refusal(they, hint string) *Error {
+	e := r.fail(fmt.Errorf("the startup files of %s on the host %s", r.client.User(), they))
+	e.Kind, e.Hint = ErrNotRun, hint
+	return e
 }
 
 // notRun is the error of a command that ended without its mark.
@@ -159,6 +281,6 @@ const notRunHint = "do its startup files exit or start another shell? a host tha
 
 // noise is the end of the host's output before the marks.
 func (r *run) noise() string {
-	said := append(r.err.noise.Bytes(), r.out.noise.Bytes()...)
+	said := append(r.err.before(), r.out.before()...)
 	return remote.LastLines(bytes.TrimSpace(said), 10)
 }

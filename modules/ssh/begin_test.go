@@ -20,12 +20,17 @@ func TestStartupFiles(t *testing.T) {
 	for _, x := range []struct {
 		name, before string // before is what the login shell does first
 		said         string // in the error; "" is that the command is run
+		input        string // in the error of a command with input, where only that is not run
 	}{
 		{name: "print", before: "echo Welcome; printf 'to noisy' >&2; printf 'no newline'; "},
 		{name: "trace", before: "set -x; "},
 		{name: "join the outputs", before: "exec 2>&1; "},
 		{name: "drop the errors", before: "exec 2>/dev/null; "},
 		{name: "read input", before: "read x </dev/null; set -e; "},
+		{name: "read a line", before: "echo 'Which project?'; read x; ", input: "Which project?"},
+		{name: "read all", before: "cat; ", input: "\n"},
+		{name: "obey a line", before: `read x && exit 3; `, input: "\n"},
+		{name: "read for a moment", before: "timeout 0.1 cat; "},
 		{name: "exit well", before: "echo bye; exit 0; ", said: "bye"},
 		{name: "fail", before: "echo no shell for you >&2; exit 1; ", said: "no shell for you"},
 		{name: "die", before: "kill -9 $$; ", said: ""},
@@ -46,6 +51,16 @@ func TestStartupFiles(t *testing.T) {
 				{Line: mark + "echo out"},
 			} {
 				r, err := run(w.dial(w.dialer(), "h"), cmd)
+				if x.input != "" && cmd.Stdin != nil {
+					expect(t, err, ssh.StageRun, ssh.ErrNotRun, "take the command's input")
+					if e, _ := errors.AsType[*ssh.Error](err); !strings.Contains(e.Said+"\n", x.input) {
+						t.Errorf("the error has %q", e.Said)
+					}
+					if _, err := os.Stat(filepath.Join(home, "began")); err == nil {
+						t.Error("it was run without its input")
+					}
+					continue
+				}
 				if !runs {
 					expect(t, err, ssh.StageRun, ssh.ErrNotRun, "without running the command")
 					if e, _ := errors.AsType[*ssh.Error](err); !strings.Contains(e.Said, x.said) {
@@ -67,5 +82,39 @@ func TestStartupFiles(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNeedStderr has a login shell send standard error elsewhere. A command that
+// needs it is not run, and one that does not is.
+func TestNeedStderr(t *testing.T) {
+	for _, before := range []string{"exec 2>&1; ", "exec 2>/dev/null; ", "exec 2> >(cat >errors); ", "read x; exec 2>/dev/null; "} {
+		for _, inputs := range [][]bool{{false, true}, {true, false}} {
+			t.Run(before, func(t *testing.T) {
+				w := newWorld(t)
+				home := t.TempDir()
+				shell := sshserver.Shell(home, nil)
+				w.serve("h", &sshserver.Server{Exec: func(ctx context.Context, e *sshserver.Exec) int {
+					e.Command = "exec bash -c '" + before + `eval "$1"' sh ` + remote.Quote(e.Command)
+					return shell(ctx, e)
+				}})
+				c := w.dial(w.dialer(), "h")
+				for _, input := range inputs { // at first nothing is known of the login
+					cmd := remote.Cmd{Line: "touch began", NeedStderr: true}
+					if input {
+						cmd.Stdin = strings.NewReader("x")
+					}
+					_, err := run(c, cmd)
+					expect(t, err, ssh.StageRun, ssh.ErrNotRun, "send standard error elsewhere")
+					if _, err := os.Stat(filepath.Join(home, "began")); err == nil {
+						t.Fatal("it was run")
+					}
+				}
+				r, err := run(c, remote.Cmd{Line: "touch began; echo out"})
+				if check(t, err); string(r.Stdout) != "out\n" {
+					t.Errorf("got %q", r.Stdout)
+				}
+			})
+		}
 	}
 }

@@ -30,7 +30,9 @@ type Client struct {
 
 	alive  *keepalive
 	spares spares
-	proven atomic.Bool // a command was seen to run
+	proven atomic.Bool  // a command was seen to run
+	fed    atomic.Bool  // and one with input
+	stderr atomic.Int32 // untried, apart or astray
 
 	mu      sync.Mutex
 	why     error         // why the connection ended

@@ -39,6 +39,9 @@ func (r *run) giveUp(why error) error {
 // timeUp makes the error of a command whose time is over.
 func (r *run) timeUp(why error) *Error {
 	if e, is := why.(*Error); is && e.Kind == ErrNotRun { // of prove
+		if e.Said == "" {
+			e.Said = r.noise()
+		}
 		return e
 	}
 	e := r.client.fail(StageRun, fmt.Errorf("ended after %v: %w", time.Since(r.asked).Round(time.Millisecond), why))
@@ -181,14 +184,16 @@ func (c *Client) sweep(pid int, busy chan<- struct{}) sweeping {
 	late := time.AfterFunc(c.waits.lost, func() { ch.Close() })
 	defer late.Stop()
 	o := newOpening()
-	if execute(ch, o.line("exec /bin/sh -s")) != nil {
+	if execute(ch, o.line("exec /bin/sh -s", false)) != nil {
 		return sweeping{}
 	}
 	close(busy)
-	io.WriteString(ch, sweep.Script(pid, true)) // this login is known to become a shell
-	ch.CloseWrite()
 	out := stream{turn: make(chan struct{}, 1)}
-	if _, err := io.Copy(&marker{to: &out, mark: o.out}, io.LimitReader(ch, 64<<10)); err != nil {
+	begins := func(int) {
+		io.WriteString(ch, sweep.Script(pid, true))
+		ch.CloseWrite()
+	}
+	if _, err := io.Copy(&marker{to: &out, mark: o.out, found: begins}, io.LimitReader(ch, 64<<10)); err != nil {
 		return sweeping{}
 	}
 	left, done := sweep.Parse(bytes.NewReader(out.bytes()))

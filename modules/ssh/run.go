@@ -32,7 +32,13 @@ import (
 // the command has ended, or when ctx is done, and leaves it running: it is no part
 // of the command any more.
 func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
-	r := &run{client: c, ctx: ctx, cmd: cmd, asked: time.Now(), code: -1, begun: make(chan struct{})}
+	return c.run(ctx, cmd, false)
+}
+
+// run is Run. early is that cmd's input does not wait until the command is known to
+// run.
+func (c *Client) run(ctx context.Context, cmd remote.Cmd, early bool) (remote.Result, error) {
+	r := &run{client: c, ctx: ctx, cmd: cmd, early: early, asked: time.Now(), code: -1, begun: make(chan struct{})}
 	r.stdout = stream{turn: make(chan struct{}, 1), live: cmd.Stdout}
 	r.stderr = stream{turn: make(chan struct{}, 1), live: cmd.Stderr}
 	if cmd.Stdout != nil && sameWriter(cmd.Stdout, cmd.Stderr) {
@@ -51,8 +57,11 @@ func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 	if ctx.Err() != nil {
 		return remote.Result{}, r.fail(context.Cause(ctx))
 	}
+	if err := r.hearsErrors(); err != nil {
+		return remote.Result{}, err
+	}
 	r.opened, r.copied, r.drain = make(chan struct{}), make(chan struct{}), make(chan struct{})
-	if cmd.Stdin != nil && !c.bare && !c.proven.Load() {
+	if r.doubtful() {
 		defer r.prove()()
 	}
 	go r.start(line)
@@ -94,6 +103,7 @@ type run struct {
 	client *Client
 	ctx    context.Context
 	cmd    remote.Cmd
+	early  bool // the input does not wait for the marks
 	asked  time.Time
 
 	opened   chan struct{} // closed when ch, requests, began and failed are set
@@ -110,8 +120,10 @@ type run struct {
 
 	stdout, stderr stream
 	out, err       marker
+	missing        atomic.Int32  // how many marks have to come yet
 	begun          chan struct{} // closed when the command is known to run
-	pid            atomic.Int64  // of its shell, from then on
+	settled        sync.Once     // closes begun, or lets nobody do so any more
+	pid            atomic.Int64  // of its shell, from its mark on
 
 	code   int // -1 as long as the host has not told it
 	signal string
@@ -138,7 +150,7 @@ func (r *run) start(line string) {
 	r.copyOut(&r.out, r.ch)
 	both.Wait()
 	if r.err.mark != "" && isDone(r.begun) { // the host has taken the mark away with whatever else
-		r.stderr.Write(r.err.noise.Bytes())
+		r.stderr.Write(r.err.before())
 	}
 	close(r.copied)
 }
@@ -220,6 +232,9 @@ func (r *run) wait() error {
 	}
 	if r.code < 0 && r.signal == "" {
 		return r.fail(r.client.lost(r.ctx))
+	}
+	if r.err.mark != "" && r.pid.Load() > 0 { // the host itself has ended both outputs
+		r.client.stderr.CompareAndSwap(untried, astray)
 	}
 	if !isDone(r.begun) {
 		return r.notRun()
@@ -357,10 +372,23 @@ func (r *run) commandLine() (string, error) {
 	}
 	o := newOpening()
 	r.out.mark, r.err.mark = o.out, o.err
+	r.missing.Store(1)
+	if r.cmd.NeedStderr {
+		r.missing.Store(2)
+	}
 	r.out.found = func(pid int) {
 		r.pid.Store(int64(pid))
 		r.client.proven.Store(true)
-		close(r.begun)
+		if r.cmd.Stdin != nil && !r.early {
+			r.client.fed.Store(true)
+		}
+		r.marked()
 	}
-	return o.line(script), nil
+	r.err.found = func(int) {
+		r.client.stderr.Store(apart)
+		if r.cmd.NeedStderr {
+			r.marked()
+		}
+	}
+	return o.line(script, r.cmd.Stdin != nil), nil
 }

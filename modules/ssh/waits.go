@@ -19,6 +19,9 @@ type waits struct {
 	// held is how long after the end of a command its output is waited for, which
 	// something that it started may hold open for ever.
 	held time.Duration
+	// doubt is how long a command may take to begin before it is found out what may
+	// keep it from that, and afterwards, if the startup files read input.
+	doubt time.Duration
 	// login is how long a login may take once the keys are agreed on: sshd's own
 	// LoginGraceTime.
 	login time.Duration
@@ -48,6 +51,7 @@ func (w waits) withDefaults() waits {
 		lost:   cmp.Or(w.lost, 5*time.Second),
 		moment: cmp.Or(w.moment, 50*time.Millisecond),
 		held:   cmp.Or(w.held, 5*time.Second),
+		doubt:  cmp.Or(w.doubt, time.Second),
 		login:  cmp.Or(w.login, 2*time.Minute),
 		close:  cmp.Or(w.close, 2*time.Second),
 		words:  cmp.Or(w.words, 2*time.Second),

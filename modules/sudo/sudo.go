@@ -143,6 +143,7 @@ func (t token) command(cmd remote.Cmd, user string, flags ...string) (remote.Cmd
 		sudo = append(sudo, "-u", user)
 	}
 	c := cmd
+	c.NeedStderr = true
 	c.Line, c.Env = "", map[string]string{"LANGUAGE": "C"} // sudo's messages are read
 	watch := ""
 	if cmd.Args != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"syscall"
 
 	"golang.org/x/crypto/ssh"
@@ -54,7 +55,7 @@ var tells = regexp.MustCompile(`echo ([\w:]+:)\$\$( >&2)?;`)
 
 // Begin is for an Exec that is no process: it prints the lines by which the shell
 // of a command would tell a client of package ssh that it runs, with pid as its
-// process id.
+// process id, and takes the line by which one with input gets leave to begin.
 func (x *Exec) Begin(pid int) {
 	for _, t := range tells.FindAllStringSubmatch(x.Command, -1) {
 		to := x.Stdout
@@ -62,6 +63,9 @@ func (x *Exec) Begin(pid int) {
 			to = x.Stderr
 		}
 		fmt.Fprintf(to, "%s%d\n", t[1], pid)
+	}
+	if strings.Contains(x.Command, "read _||exit;") {
+		io.ReadFull(x.Stdin, make([]byte, 1))
 	}
 }
 
