@@ -21,10 +21,10 @@
 // Config.Recheck while turns are in progress, the gate has a look at the hosts
 // that are not in a turn. It asks those whose turns are next, those whose last
 // answer was no or missing, those that a turn has changed and that have not said
-// yes twice since, and of the rest twice as many as begin, but at least ten, those
-// first that were asked longest ago. So no answer that counts is older than one
-// look for every ten hosts, and the cost grows with the number of hosts, not with
-// its square. A single answer that is missing counts for nothing: the host is
+// yes twice since, and of the rest twice as many as begin, but at least ten, in
+// rounds: all of them once before any for the second time. So no answer that counts
+// is older than one look for every ten hosts, and the cost grows with the number of
+// hosts, not with its square. A single answer that is missing counts for nothing: the host is
 // asked again at once.
 //
 // The package knows no Lua, no network and no clock but time's, so its tests

@@ -73,9 +73,10 @@ const leastAsked = 10
 // due returns the hosts that are to be asked before so many turns begin: those
 // whose turns they would be, those whose last answer was no or missing, those
 // that a turn has changed and that have not said yes twice since, and of the
-// rest twice as many as begin, but at least leastAsked, those first that were
-// asked longest ago. So an answer that counts is never older than one look for
-// every ten hosts.
+// rest twice as many as begin, but at least leastAsked, those first whose last
+// round is longest ago. So an answer that counts is never older than one look for
+// every ten hosts. To be asked for a reason of its own moves no host in the round:
+// rounds would grow short, and some hosts be asked in one more of them than others.
 func (r *rollout) due(begin int) []*member {
 	var due, rest []*member
 	next := r.pending()
@@ -90,8 +91,12 @@ func (r *rollout) due(begin int) []*member {
 			rest = append(rest, m)
 		}
 	}
-	slices.SortStableFunc(rest, func(a, b *member) int { return cmp.Compare(a.asked, b.asked) })
-	return append(due, rest[:min(len(rest), max(2*begin, leastAsked))]...)
+	slices.SortStableFunc(rest, func(a, b *member) int { return cmp.Compare(a.round, b.round) })
+	rest = rest[:min(len(rest), max(2*begin, leastAsked))]
+	for _, m := range rest {
+		m.round = r.looks
+	}
+	return append(due, rest...)
 }
 
 // endLook calls off what beginLook began.

@@ -41,6 +41,7 @@ type member struct {
 	progress progress
 	answer   error           // what Healthy said last
 	asked    int             // in which look it was last asked while it was idle; 0 is in none
+	round    int             // in which look it was last asked without a reason of its own; 0 is in none
 	yes      int             // how often in a row it has said yes since its turn
 	noes     int             // how often in a row it has said that it is unhealthy
 	asking   <-chan struct{} // closed when the last call of Healthy is over; nil before the first

@@ -31,10 +31,10 @@ import (
 // turns are in progress, farmrun asks hosts whether they are healthy: those that
 // begin, those whose last answer was no or missing, those that this rollout has
 // changed and that have not said yes twice since, and of the rest twice as many as
-// begin, but at least ten, those asked longest ago first. So an answer counts for
-// at most one such look for every ten hosts: with 400 hosts that is 40 looks, or
-// about ten minutes while they are 15 s apart. If an answer is missing the host is
-// asked again at once.
+// begin, but at least ten, in rounds: all of them once before any for the second
+// time. So an answer counts for at most one such look for every ten hosts: with 400
+// hosts that is 40 looks, or about ten minutes while they are 15 s apart. If an
+// answer is missing the host is asked again at once.
 //
 // Options:
 //
