@@ -22,50 +22,69 @@ import (
 const kindOps = `
 local farm, cvs, patch, release = require "farm", require "cvs", require "patch", require "release"
 local symlink, _ = require "symlink", require "site"
-local here, h = "HERE", farm.hosts("h")[1]
-local function try(name, f)
-	local ok, v = pcall(f)
-	print("=" .. name .. ": " .. (ok and tostring(v) or v.kind or tostring(v)))
+local here, tries = "HERE", {}
+local function try(name, f) tries[#tries + 1] = { name = name, f = f } end
+local function done(t, h)
+	local ok, v = pcall(t.f, h)
+	print("=" .. t.name .. ": " .. (ok and tostring(v) or v.kind or tostring(v)))
 	if not ok then print("# " .. tostring(v)) end
 end
-try("query", function() return h:query("echo allowed").text end)
-try("probe", function() return h:query("test -e /nonexistent || echo allowed").text end)
-try("run", function() return h:run("echo x >ran && cat ran").text end)
-try("dir", function() return h:query("pwd", { dir = "d" }).text:match("[^/]*/[^/]*$") end)
-try("env", function() return h:query("echo $A", { env = { A = "b" } }).text end)
-try("write", function() h:write("w", "one\n") return h:query("cat w").text end)
-try("read", function() return h:read("old") end)
-try("put", function() h:put(here .. "/local", "p") return h:query("cat p").text end)
-try("get", function() h:get("old", here .. "/got") return io.open(here .. "/got"):read("*a") end)
-try("sudo", function() return h:sudo("cat; id -u", { stdin = "in\n" }).text:gsub("\n", " ") end)
-try("sudo words", function() return h:sudo({ "cat" }, { stdin = "in\n" }).text end)
-try("symlink", function() symlink.switch(h, "l", "d") return symlink.read(h, "l") end)
-try("cvs", function() return cvs.checkout(h, { root = here .. "/cvsroot", module = "site", dir = "c" }) end)
-try("release", function() return #release.list(h, "d") end)
-try("patch", function() return patch.apply(h, "--- old\n+++ old\n@@ -1 +1 @@\n-one\n+two\n") end)
-try("rollout", function()
+try("query", function(h) return h:query("echo allowed").text end)
+try("probe", function(h) return h:query("test -e /nonexistent || echo allowed").text end)
+try("run", function(h) return h:run("echo x >ran && cat ran").text end)
+try("dir", function(h) return h:query("pwd", { dir = "d" }).text:match("[^/]*/[^/]*$") end)
+try("env", function(h) return h:query("echo $A", { env = { A = "b" } }).text end)
+try("write", function(h) h:write("w", "one\n") return h:query("cat w").text end)
+try("read", function(h) return h:read("old") end)
+try("put", function(h) h:put(here .. "/local", "p") return h:query("cat p").text end)
+try("get", function(h) h:get("old", here .. "/got") return io.open(here .. "/got"):read("*a") end)
+try("sudo", function(h) return h:sudo("cat; id -u", { stdin = "in\n" }).text:gsub("\n", " ") end)
+try("sudo words", function(h) return h:sudo({ "cat" }, { stdin = "in\n" }).text end)
+try("symlink", function(h) symlink.switch(h, "l", "d") return symlink.read(h, "l") end)
+try("cvs", function(h) return cvs.checkout(h, { root = here .. "/cvsroot", module = "site", dir = "c" }) end)
+try("release", function(h) return #release.list(h, "d") end)
+try("patch", function(h) return patch.apply(h, "--- old\n+++ old\n@@ -1 +1 @@\n-one\n+two\n") end)
+local rollout = { name = "rollout", f = function(h)
 	farm.rollout("h", { settle = "0s", lock = { host = "h", path = "lock" }, healthy = function(host) host:query("test -d d") end },
 		function(host) host:step("s", function() host:run("echo y >rolled") end) end)
 	return h:query("cat rolled").text
-end)
+end }
+if ATONCE then
+	farm.each(("h[1-%d]"):format(#tries), function(h) done(tries[tonumber(h.name:sub(2))], h) end)
+else
+	for _, t in ipairs(tries) do done(t, farm.hosts("h")[1]) end
+end
+done(rollout, farm.hosts("h")[1])
 `
 
-// kindsOfHosts are hosts that do something else before the command, or instead.
-var kindsOfHosts = []struct {
+// kindRight are their results.
+var kindRight = map[string]string{
+	"query": "allowed", "probe": "allowed", "run": "x", "dir": "h/d", "env": "b", "write": "one", "read": "one",
+	"put": "local", "get": "one", "sudo": "in 0", "sudo words": "in", "symlink": "d", "cvs": "1", "release": "0",
+	"patch": "true", "rollout": "y",
+}
+
+// kindOfHost is a host that does something else before the command, or instead.
+type kindOfHost struct {
 	name   string
-	bashrc string // the host's ~/.bashrc
-	force  string // its ForceCommand
+	bashrc string // the host's ~/.bashrc, or ~/.bash_profile in a terminal
+	force  string // its ForceCommand, or the program in a terminal
 	shell  string // the site's setting
 	want   string // "right", or the kind of every error
 	only   string // but these are right
-}{
+	silent bool   // it takes long to be known, so all is done at once
+	says   string // in the errors
+}
+
+// kindsOfHosts are hosts that do something else before the command, or instead.
+var kindsOfHosts = []kindOfHost{
 	{name: "plain", want: "right"},
 	{name: "prints", bashrc: "echo Welcome; echo 3 users >&2; printf 'no newline'", want: "right"},
 	{name: "CDPATH", bashrc: "mkdir -p other/d; export CDPATH=$HOME/other:.", want: "right"},
 	{name: "options", bashrc: "set -eu -o noclobber; export SHELLOPTS IFS=x TMOUT=1 POSIXLY_CORRECT=1 BASH_ENV=/nonexistent ENV=/nonexistent LC_ALL=xx_YY", want: "right"},
 	{name: "functions", bashrc: "cd() { builtin cd \"$@\" && ls; }; export -f cd; alias exec=echo sh=false", want: "right"},
 	{name: "reads input", bashrc: "read x </dev/null; set -x", want: "right"},
-	{name: "reads a line", bashrc: "echo Which?; read x", want: "login", only: inputless},
+	{name: "reads a line", bashrc: "echo Which?; read x", want: "login", only: inputless, says: "Which?"},
 	{name: "reads all", bashrc: "cat", want: "login", only: inputless},
 	{name: "drops typeahead", bashrc: "while read -t 0.1 x; do :; done", want: "right"},
 	{name: "joins the outputs", bashrc: "exec 2>&1", want: "login", only: plainest},
@@ -73,10 +92,10 @@ var kindsOfHosts = []struct {
 	{name: "logs the errors", bashrc: "exec 2> >(cat >/dev/null)", want: "login", only: plainest},
 	{name: "exec tcsh -c", bashrc: "[ -n \"$AGAIN\" ] || AGAIN=1 exec tcsh -fc \"$BASH_EXECUTION_STRING\"", want: "right"},
 	{name: "evaluates", force: `cd "$HOME"; eval "$SSH_ORIGINAL_COMMAND"`, want: "right"},
-	{name: "exits", bashrc: "echo bye; exit 0", want: "login"},
+	{name: "exits", bashrc: "echo bye; exit 0", want: "login", says: "bye"},
 	{name: "exec sh", bashrc: "exec sh", want: "login"},
 	{name: "exec tcsh", bashrc: "exec tcsh -f", want: "login"},
-	{name: "nologin", force: "/usr/sbin/nologin", want: "login"},
+	{name: "nologin", force: "/usr/sbin/nologin", want: "login", says: "not available"},
 	{name: "forced", force: "echo forced", want: "login"},
 	{name: "forced shell", force: "sh", want: "login"},
 	{name: "repeats", force: `echo "not allowed: $SSH_ORIGINAL_COMMAND"`, want: "login"},
@@ -106,56 +125,60 @@ func TestKindsOfHosts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	right := map[string]string{
-		"query": "allowed", "probe": "allowed", "run": "x", "dir": "h/d", "env": "b", "write": "one", "read": "one",
-		"put": "local", "get": "one", "sudo": "in 0", "sudo words": "in", "symlink": "d", "cvs": "1", "release": "0",
-		"patch": "true", "rollout": "y",
-	}
 	for _, k := range kindsOfHosts {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			home := filepath.Join(dir, "h")
 			kindHost(t, dir, home, k.bashrc, k.force)
-			before := kindListing(t, home)
 			kindFile(t, dir, "site.lua", `require("farm").site { hosts = { h = { `+k.shell+" } } }\n")
-			got := kindRun(t, dir)
-			want := map[string]string{}
-			for op, result := range right {
-				want[op] = result
-				if k.want != "right" && !slices.Contains(strings.Fields(k.only), op) {
-					want[op] = k.want
-				}
-			}
-			if k.shell != "" {
-				want["run"] = "exit" // the host's own refusal
-			}
-			if want["rollout"] == "login" && k.only == "" { // its own words for a host that cannot be asked
-				want["rollout"] = got["rollout"]
-				if got["rollout"] == "y" {
-					t.Error("the rollout went well")
-				}
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
-			}
-			if after := kindListing(t, home); k.want != "right" && k.only == "" && after != before {
-				t.Errorf("the host had %s and has %s", before, after)
-			}
-			for op, file := range kindMakes {
-				if _, err := os.Lstat(filepath.Join(home, file)); (err == nil) != (want[op] == right[op]) {
-					t.Errorf("%s: the host's %s: %v", op, file, err)
-				}
-			}
-			if old, _ := os.ReadFile(filepath.Join(home, "old")); (string(old) == "one\n") == (want["patch"] == "true") {
-				t.Errorf("the host's old is %q", old)
-			}
+			k.check(t, dir, home)
 		})
 	}
 }
 
-// kindHost makes the home of a host and has sshd serve it as h.
-func kindHost(t *testing.T, dir, home, bashrc, force string) {
+// check does everything on the host, and compares.
+func (k kindOfHost) check(t *testing.T, dir, home string) {
+	t.Helper()
+	before := kindListing(t, home)
+	got, said := kindRun(t, dir, k.silent)
+	if !strings.Contains(said, k.says) {
+		t.Errorf("the host's %q is not shown", k.says)
+	}
+	want := map[string]string{}
+	for op, result := range kindRight {
+		want[op] = result
+		if k.want != "right" && !slices.Contains(strings.Fields(k.only), op) {
+			want[op] = k.want
+		}
+	}
+	if k.shell != "" {
+		want["run"] = "exit" // the host's own refusal
+	}
+	if want["rollout"] == "login" && k.only == "" { // its own words for a host that cannot be asked
+		want["rollout"] = got["rollout"]
+		if got["rollout"] == "y" {
+			t.Error("the rollout went well")
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if after := kindListing(t, home); k.want != "right" && k.only == "" && after != before {
+		t.Errorf("the host had %s and has %s", before, after)
+	}
+	for op, file := range kindMakes {
+		if _, err := os.Lstat(filepath.Join(home, file)); (err == nil) != (want[op] == kindRight[op]) {
+			t.Errorf("%s: the host's %s: %v", op, file, err)
+		}
+	}
+	if old, _ := os.ReadFile(filepath.Join(home, "old")); (string(old) == "one\n") == (want["patch"] == "true") {
+		t.Errorf("the host's old is %q", old)
+	}
+}
+
+// kindHome makes the homes of a host and its operator.
+func kindHome(t *testing.T, dir string) {
 	t.Helper()
 	for _, d := range []string{"h/d", "home/.ssh"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
@@ -163,8 +186,15 @@ func kindHost(t *testing.T, dir, home, bashrc, force string) {
 		}
 	}
 	kindShell(t, dir, "cvs -d $PWD/cvsroot init && mkdir m && cd m && echo a >f && cvs -Q -d $PWD/../cvsroot import -m x site v r")
-	kindShell(t, dir, "ssh-keygen -q -t ed25519 -N '' -f home/.ssh/id_ed25519 && ssh-keygen -q -t ed25519 -N '' -f hostkey && echo -n local >local")
+	kindFile(t, dir, "local", "local")
 	kindFile(t, dir, "h/old", "one\n")
+}
+
+// kindHost has sshd serve a host as h.
+func kindHost(t *testing.T, dir, home, bashrc, force string) {
+	t.Helper()
+	kindHome(t, dir)
+	kindShell(t, dir, "ssh-keygen -q -t ed25519 -N '' -f home/.ssh/id_ed25519 && ssh-keygen -q -t ed25519 -N '' -f hostkey")
 	kindFile(t, dir, "h/.bashrc", "cd \"$HOME\"\n"+bashrc+"\n")
 	conf := fmt.Sprintf("HostKey %[1]s/hostkey\nAuthorizedKeysFile %[1]s/home/.ssh/id_ed25519.pub\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nSetEnv HOME=%[2]s\n", dir, home)
 	if force != "" {
@@ -178,7 +208,7 @@ func kindHost(t *testing.T, dir, home, bashrc, force string) {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		serveSSHD(l, filepath.Join(dir, "sshd_config"))
+		serveKind(l, "/usr/sbin/sshd", "-i", "-f", filepath.Join(dir, "sshd_config"))
 	}()
 	t.Cleanup(func() { l.Close(); <-served })
 	text, err := os.ReadFile(filepath.Join(dir, "hostkey.pub"))
@@ -193,8 +223,8 @@ func kindHost(t *testing.T, dir, home, bashrc, force string) {
 	kindFile(t, dir, "home/.ssh/config", fmt.Sprintf("Host h\n\tHostName 127.0.0.1\n\tPort %d\n", l.Addr().(*net.TCPAddr).Port))
 }
 
-// serveSSHD runs an sshd for each connection until l is closed and all are over.
-func serveSSHD(l net.Listener, conf string) {
+// serveKind runs a server for each connection until l is closed and all are over.
+func serveKind(l net.Listener, server ...string) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -205,23 +235,23 @@ func serveSSHD(l net.Listener, conf string) {
 		if err != nil {
 			return
 		}
-		sshd := exec.Command("/usr/sbin/sshd", "-i", "-f", conf)
-		sshd.Stdin, sshd.Stdout = f, f
-		if sshd.Start() == nil {
-			defer sshd.Wait()
+		cmd := exec.Command(server[0], server[1:]...)
+		cmd.Stdin, cmd.Stdout = f, f
+		if cmd.Start() == nil {
+			defer cmd.Wait()
 		}
 		f.Close()
 	}
 }
 
-// kindRun runs kindOps, and returns the result of each.
-func kindRun(t *testing.T, dir string) map[string]string {
+// kindRun runs kindOps, and returns the result of each, and all output.
+func kindRun(t *testing.T, dir string, atOnce bool) (results map[string]string, said string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	kindFile(t, dir, "ops.lua", strings.ReplaceAll(kindOps, "HERE", dir))
+	kindFile(t, dir, "ops.lua", strings.NewReplacer("HERE", dir, "ATONCE", fmt.Sprint(atOnce)).Replace(kindOps))
 	farmrun := filepath.Join(dir, "farmrun")
 	if err := os.Symlink(self, farmrun); err != nil {
 		t.Fatal(err)
@@ -229,20 +259,24 @@ func kindRun(t *testing.T, dir string) map[string]string {
 	cmd := exec.Command(farmrun, "--site", "site.lua", "ops.lua")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+filepath.Join(dir, "home"), "SSH_AUTH_SOCK=", "XDG_CONFIG_HOME=", "XDG_STATE_HOME=")
-	var said strings.Builder
-	cmd.Stderr = &said
+	var errors strings.Builder
+	cmd.Stderr = &errors
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, said.String())
+		t.Fatalf("%v\n%s", err, errors.String())
 	}
-	t.Logf("%s%s", out, said.String())
-	results := map[string]string{}
+	said = string(out) + errors.String()
+	t.Log(said)
+	results = map[string]string{}
 	for line := range strings.Lines(string(out)) {
+		if _, of, is := strings.Cut(line, ": ="); is && atOnce { // the host
+			line = "=" + of
+		}
 		if op, result, is := strings.Cut(strings.TrimPrefix(line, "="), ":"); is && line[0] == '=' {
 			results[op] = strings.TrimSpace(result)
 		}
 	}
-	return results
+	return results, said
 }
 
 func kindShell(t *testing.T, dir, script string) {

@@ -90,8 +90,8 @@ func (r runner) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) 
 }
 
 const (
-	lockEvery = 2 * time.Second  // how often a lock is tried that another has
-	lockTime  = 30 * time.Second // for one look at it
+	lockEvery = 2 * time.Second // how often a lock is tried that another has
+	lockTime  = time.Minute     // for one look at it; the login may take half of that to find that there is none
 )
 
 // held is a lock that this run has.

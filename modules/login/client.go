@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -230,7 +231,7 @@ func (c *Client) shell(ctx context.Context) (*shell, error) {
 	}
 	s, err := newShell(ctx, a.terminal)
 	if err != nil {
-		return nil, &Error{On: c.options.Host, During: duringLogin, Reason: err, Said: a.said}
+		return nil, &Error{On: c.options.Host, During: duringLogin, Reason: err, Said: strings.TrimSpace(a.said) + s.reply()}
 	}
 	return s, nil
 }

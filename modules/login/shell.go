@@ -42,6 +42,7 @@ func driverOrders() string {
 // a time.
 type shell struct {
 	stream   remote.Terminal
+	order    string // by which it is to become a driver
 	encoding encoding
 	base64s  bool          // of input, too
 	leaders  bool          // commands have a process session of their own
@@ -65,7 +66,7 @@ type shell struct {
 }
 
 // newShell makes a driver of the shell that waits for a line in stream. When
-// it fails, the stream is closed.
+// it fails, the stream is closed, and the shell is good for its reply only.
 func newShell(ctx context.Context, stream remote.Terminal) (*shell, error) {
 	nonce := rand.Text()[:12]
 	s := &shell{
@@ -79,7 +80,7 @@ func newShell(ctx context.Context, stream remote.Terminal) (*shell, error) {
 	if err := s.boot(ctx, nonce); err != nil {
 		s.close()
 		<-s.gone
-		return nil, err
+		return s, err
 	}
 	return s, nil
 }
@@ -99,8 +100,9 @@ const (
 )
 
 func (s *shell) boot(ctx context.Context, nonce string) error {
+	s.order = fmt.Sprintf(bootstrap, nonce)
 	for try := 1; ; try++ {
-		if err := s.send(ctx, fmt.Appendf(nil, bootstrap+"\r", nonce)); err != nil {
+		if err := s.send(ctx, []byte(s.order+"\r")); err != nil {
 			return err
 		}
 		ready, err := s.next(ctx, obeysWithin)
@@ -258,6 +260,17 @@ func (s *shell) close() {
 func (s *shell) said() string {
 	text := bytes.ReplaceAll(append(s.frames.noise, s.frames.part...), []byte("\r\n"), []byte("\n"))
 	return remote.LastLines(console.Printable(bytes.TrimSpace(text)), 10)
+}
+
+// reply is the output that followed the order to become a driver: what is no shell
+// may say there what it is. The order's echo may be wrapped.
+func (s *shell) reply() string {
+	text := string(append(s.frames.noise, s.frames.part...))
+	text = strings.NewReplacer("\r\n", "\n", " \r", "", "\r", "").Replace(text)
+	if at := strings.LastIndex(text, s.order); at >= 0 {
+		text = text[at+len(s.order):]
+	}
+	return "\n" + remote.LastLines(console.Printable([]byte(strings.TrimSpace(text))), 10)
 }
 
 func isClosed(c <-chan struct{}) bool {
