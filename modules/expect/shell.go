@@ -190,8 +190,15 @@ type Answer = func(ctx context.Context, question string, echo bool) (secret.Secr
 // for something besides.
 var suAsks = lazyregexp.New(`(?i)(?:^|[\r\n])[^\r\n]*(?:password|pass ?code|passphrase|one[- ]?time|\b(?:pin|otp|token|code)\b)[^\r\n:]*: ?$`)
 
-// quietFor is how long su is silent when it has nothing more to ask.
-const quietFor = 500 * time.Millisecond
+// lastWords are a line that has not ended.
+var lastWords = lazyregexp.New(`[^\r\n]+$`)
+
+const (
+	// quietFor is how long su is silent when it has nothing more to ask.
+	quietFor = 500 * time.Millisecond
+	// suThinks is how long it may be before it asks.
+	suThinks = 10 * time.Second
+)
 
 // ErrSuMore is that su has rejected the password or the answer to another
 // question that it asked.
@@ -216,17 +223,17 @@ func (s *Session) Su(ctx context.Context, name string, take Take, answer Answer)
 		return err
 	}
 	failed := Compiled(regexp.MustCompile(mark + `F;`))
-	patterns := []Pattern{failed, Compiled(suAsks())}
-	m, err := s.suSays(ctx, patterns)
+	m, err := s.suSays(ctx, failed, 4*quietFor)
 	a := suAnswers{Session: s, name: name, take: take, other: answer}
-	for range mostAsked {
-		if err != nil || m.Pattern != 1 {
-			break
+	for asked := 0; err == nil && m.Pattern == 1; asked++ {
+		if asked == mostAsked {
+			err = inShell(fmt.Errorf("su asks for more than %d answers", mostAsked), s.interrupt(ctx))
+			return settle(a.report, secret.Unknown, err)
 		}
 		if err := a.answer(ctx, m.Text); err != nil {
 			return settle(a.report, secret.Unknown, err)
 		}
-		m, err = s.Expect(ctx, Wait{Patterns: patterns, Timeout: patienceOf(ctx), Silence: quietFor})
+		m, err = s.suSays(ctx, failed, quietFor)
 	}
 	if errors.Is(err, ErrSilence) { // there may be a shell, or su takes its time over a wrong password
 		m, err = s.whose(ctx, failed, name)
@@ -244,16 +251,23 @@ func (s *Session) Su(ctx context.Context, name string, take Take, answer Answer)
 	return fmt.Errorf("%s", cmp.Or(lastLine(m.Before), "su has failed"))
 }
 
-// suSays waits for one of patterns, or fails with ErrSilence when there seems to be a
-// shell. A su that has yet to ask for the password would take the next input for it.
-// So a su with nothing in its line has longer.
-func (s *Session) suSays(ctx context.Context, patterns []Pattern) (m Match, err error) {
-	for range 5 {
-		m, err = s.Expect(ctx, Wait{Patterns: patterns, Timeout: patienceOf(ctx), Silence: 4 * quietFor})
-		line := m.Before[strings.LastIndexAny(m.Before, "\r\n")+1:]
-		if !errors.Is(err, ErrSilence) || strings.TrimSpace(line) != "" {
-			break
+// suSays waits for su's failure, which is pattern 0, or a question, which is pattern 1,
+// or fails with ErrSilence when there seems to be a shell. A su that has yet to ask
+// would take the next input for its answer. So a su with nothing in its line has
+// longer, and a line that ends as a question does is one, whatever it asks for.
+func (s *Session) suSays(ctx context.Context, failed Pattern, silence time.Duration) (m Match, err error) {
+	patterns := []Pattern{failed, Compiled(suAsks())}
+	for range suThinks / silence {
+		m, err = s.Expect(ctx, Wait{Patterns: patterns, Timeout: patienceOf(ctx), Silence: silence})
+		line := strings.TrimSpace(m.Before[strings.LastIndexAny(m.Before, "\r\n")+1:])
+		switch {
+		case errors.Is(err, ErrSilence) && line == "":
+			continue
+		case errors.Is(err, ErrSilence) && strings.ContainsRune(":?", rune(line[len(line)-1])):
+			patterns[1] = Compiled(lastWords())
+			return s.Expect(ctx, Wait{Patterns: patterns, Timeout: patienceOf(ctx)})
 		}
+		break
 	}
 	return m, err
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"farmrun/luahost/secret"
 )
@@ -31,6 +32,8 @@ func TestSuAsks(t *testing.T) {
 		"its own":              {[]string{"Password for root: ", "# "}, []string{"hunter2"}, "", nil, []secret.Outcome{secret.Accepted}},
 		"a code":               {[]string{"Password: ", "Verification code: ", "# "}, []string{"hunter2", "714233"}, "", nil, []secret.Outcome{secret.Accepted}},
 		"a code first":         {[]string{"Code: ", "Password: ", "# "}, []string{"714233", "hunter2"}, "", nil, []secret.Outcome{secret.Accepted}},
+		"another question":     {[]string{"YubiKey for `root': ", "Password: ", "Continue? ", "# "}, []string{"714233", "hunter2", "714233"}, "", nil, []secret.Outcome{secret.Accepted}},
+		"a code later":         {[]string{"Password: ", "... Code: ", "# "}, []string{"hunter2", "714233"}, "", nil, []secret.Outcome{secret.Accepted}},
 		"a wrong code":         {[]string{"Password: ", "Code: ", "FAIL"}, []string{"hunter2", "714233"}, "", ErrSuMore, []secret.Outcome{secret.Unknown}},
 		"a wrong password":     {[]string{"Password: ", "FAIL"}, []string{"hunter2"}, "", secret.ErrRejected, []secret.Outcome{secret.Rejected}},
 	} {
@@ -87,7 +90,12 @@ func askingHost(there net.Conn, questions []string) (answers []string) {
 				io.WriteString(there, "\r\nsu: Authentication failure\r\n"+m[1]+"F;# ")
 				break
 			}
-			io.WriteString(there, "\r\n"+q)
+			q, later := strings.CutPrefix(q, "... ")
+			io.WriteString(there, "\r\n")
+			if later {
+				time.Sleep(3 * time.Second)
+			}
+			io.WriteString(there, q)
 			if i == len(questions)-1 && q == "# " {
 				break
 			}
