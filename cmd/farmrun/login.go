@@ -51,6 +51,7 @@ func newDialer(w *world) *ssh.Dialer {
 		Set:        w.flags.options,
 		Passwords:  w.keyring,
 		Confirm:    w.operator.Confirm,
+		Lend:       w.operator.Lend,
 		Warn:       func(host, text string) { w.out.Note(host, "%s", w.out.Redact(text, text, host)) },
 	}
 	if w.flags.verbose {

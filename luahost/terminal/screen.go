@@ -47,7 +47,22 @@ func (t *Terminal) Take(ctx context.Context) (*Screen, error) {
 	return s, nil
 }
 
-func (s *Screen) take(ctx context.Context, t *Terminal) (err error) {
+func (s *Screen) take(ctx context.Context, t *Terminal) error {
+	if err := s.hold(ctx, t); err != nil {
+		return err
+	}
+	if err := s.raw(); err != nil {
+		return fmt.Errorf("%w: %w", ErrNone, err)
+	}
+	s.resized = make(chan os.Signal, 1)
+	signal.Notify(s.resized, syscall.SIGWINCH)
+	s.later(func() { signal.Stop(s.resized) })
+	return nil
+}
+
+// hold opens the terminal and keeps everybody else from it, and deadlines from
+// passing.
+func (s *Screen) hold(ctx context.Context, t *Terminal) (err error) {
 	if s.tty, err = t.open(); err != nil {
 		return err
 	}
@@ -61,12 +76,6 @@ func (s *Screen) take(ctx context.Context, t *Terminal) (err error) {
 		s.later(t.Hold(ctx))
 	}
 	s.later(deadline.Pause(ctx))
-	if err := s.raw(); err != nil {
-		return fmt.Errorf("%w: %w", ErrNone, err)
-	}
-	s.resized = make(chan os.Signal, 1)
-	signal.Notify(s.resized, syscall.SIGWINCH)
-	s.later(func() { signal.Stop(s.resized) })
 	return nil
 }
 

@@ -58,7 +58,7 @@ func (l *login) explainTimeout(e *Error, w *wire) {
 	case w == nil:
 		e.Err = fmt.Errorf("no answer from %s within %v", l.settings.Addr(), l.patience.most)
 	case wantsTerminal(w.Conn):
-		e.Err = errors.New("its ProxyCommand wants the terminal, which farmrun needs for itself")
+		e.Err = errors.New("its ProxyCommand wants the terminal, which it cannot have")
 		e.Hint = fmt.Sprintf("have the command take its answer from elsewhere: ssh -G %s | grep -i proxycommand shows it", l.settings.Host)
 	case w.heard.Load() == 0:
 		e.Err = fmt.Errorf("%s accepts the connection and then says nothing, for %v", l.settings.Addr(), l.patience.most)
@@ -73,6 +73,12 @@ func (l *login) explainTimeout(e *Error, w *wire) {
 func wantsTerminal(c net.Conn) bool {
 	command, is := c.(*commandConn)
 	return is && command.stopped.Load()
+}
+
+// hasAsked tells whether it goes through a command that has had the terminal.
+func hasAsked(c net.Conn) bool {
+	command, is := c.(*commandConn)
+	return is && command.asked.Load()
 }
 
 // explainConnect takes the part of a dial error that tells something, and says
@@ -101,7 +107,7 @@ func (l *login) explainHandshake(e *Error, w *wire, err error) {
 		if said := w.greet.said; said != "" && !w.greet.over {
 			e.Err = fmt.Errorf("%w: %q", e.Err, said)
 		}
-		l.dropped = !w.greet.over
+		l.dropped = !w.greet.over && !hasAsked(w.Conn) // nobody is asked the same again
 	case errors.Is(err, errNoSSH), strings.Contains(err.Error(), "overflow reading version string"):
 		e.Err = fmt.Errorf("what answers at %s does not speak ssh", l.settings.Addr())
 	default:

@@ -197,7 +197,7 @@ func (l *login) throughCommand() (net.Conn, error) {
 	}
 	cmd := exec.Command(cmp.Or(os.Getenv("SHELL"), "/bin/sh"), "-c", "exec "+command)
 	ownGroup(cmd)
-	c := &commandConn{cmd: cmd, said: tail{most: 500}, words: l.dialer.waits.withDefaults().words}
+	c := &commandConn{cmd: cmd, spoke: make(chan struct{}), said: tail{most: 500}, words: l.dialer.waits.withDefaults().words}
 	cmd.Stderr = &c.said
 	if c.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -209,7 +209,42 @@ func (l *login) throughCommand() (net.Conn, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+	go c.lend(l.ctx, l.patience, l.dialer.Lend)
 	return c, nil
+}
+
+// lookEvery is how often it is looked whether a command has been stopped.
+const lookEvery = 50 * time.Millisecond
+
+// lend gives the command the operator's terminal once it is stopped for want of that,
+// until it speaks to farmrun: then it has asked what it wanted to know.
+func (c *commandConn) lend(ctx context.Context, p *patience, lend func(context.Context, int) (func(), error)) {
+	for !isStopped(c.cmd.Process.Pid) {
+		select {
+		case <-c.spoke:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(lookEvery):
+		}
+	}
+	defer p.hold()()
+	if lend == nil {
+		p.cancel(errImpatient)
+		return
+	}
+	back, err := lend(ctx, c.cmd.Process.Pid)
+	if err != nil {
+		p.cancel(errImpatient)
+		return
+	}
+	defer back()
+	c.asked.Store(true)
+	goOn(c.cmd)
+	select {
+	case <-c.spoke:
+	case <-ctx.Done():
+	}
 }
 
 // commandConn is a connection through a command. Close ends the command with
@@ -220,6 +255,10 @@ type commandConn struct {
 	out  io.ReadCloser
 	said tail
 	once sync.Once
+	// spoke is closed when the command has said something, or is ended.
+	spoke  chan struct{}
+	asked  atomic.Bool // it has had the operator's terminal
+	speaks sync.Once
 	// stopped is that the command was, when it was ended.
 	stopped atomic.Bool
 
@@ -228,6 +267,7 @@ type commandConn struct {
 
 func (c *commandConn) Read(p []byte) (int, error) {
 	n, err := c.out.Read(p)
+	c.speaks.Do(func() { close(c.spoke) })
 	if err != nil && n == 0 {
 		err = c.explain(err)
 	}
@@ -264,6 +304,7 @@ func (c *commandConn) Close() error {
 
 // finish waits for the command to end, and makes it.
 func (c *commandConn) finish(grace time.Duration) {
+	c.speaks.Do(func() { close(c.spoke) })
 	c.once.Do(func() {
 		c.stopped.Store(isStopped(c.cmd.Process.Pid))
 		c.in.Close()

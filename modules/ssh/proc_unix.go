@@ -17,6 +17,9 @@ func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: t
 // endGroup ends a command and its children.
 func endGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
+// goOn has a command and its children go on that were stopped.
+func goOn(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGCONT) }
+
 // isStopped tells whether a process is stopped, as one is that is not in the
 // foreground and reads from the terminal. Without /proc it is not known.
 func isStopped(pid int) bool {

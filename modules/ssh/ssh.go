@@ -82,6 +82,9 @@ type Dialer struct {
 	// Confirm shows the operator the unknown key of a host and asks whether to
 	// trust it; one question at a time. nil refuses.
 	Confirm func(ctx context.Context, question string) (bool, error)
+	// Lend gives the operator's terminal to a process group until back is called: to
+	// a ProxyCommand that asks on it. nil has none, and such a login fails.
+	Lend func(ctx context.Context, group int) (back func(), err error)
 	// Warn takes what the operator should see of host: its banner, an added
 	// key. nil drops it. It may be called by several goroutines.
 	Warn func(host, text string)
