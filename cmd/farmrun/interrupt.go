@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"farmrun/luahost"
 	"farmrun/luahost/console"
@@ -49,13 +50,16 @@ type stopper interface {
 // becomes of a failure is answered by "stop", and any other fails. Outside of a
 // rollout it ends the run.
 //
+// ^Z stops farmrun, and fg goes on: what Live shows is not left on the screen for the
+// shell to write on.
+//
 // A signal that farmrun was started to ignore, as by nohup(1), does nothing. Neither
 // does SIGPIPE from now on: a run whose output nobody reads any more goes on. Call
 // stop at the end.
 func interruptible(ctx context.Context, f stopper, out *console.Console) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 4)
-	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTSTP} {
 		if !signal.Ignored(s) {
 			signal.Notify(signals, s)
 		}
@@ -69,7 +73,11 @@ func interruptible(ctx context.Context, f stopper, out *console.Console) (_ cont
 			case <-done:
 				return
 			case s := <-signals:
-				i.take(s)
+				if s == syscall.SIGTSTP {
+					suspend(ctx, out)
+				} else {
+					i.take(s)
+				}
 			}
 		}
 	}()
@@ -82,6 +90,25 @@ func interruptible(ctx context.Context, f stopper, out *console.Console) (_ cont
 		})
 	}
 }
+
+// suspend stops this process as ^Z does, and returns when it goes on: by SIGTTOU, for
+// Go does not give a signal its default action back that it once had Notify for.
+func suspend(ctx context.Context, out *console.Console) {
+	ctx, cancel := context.WithTimeout(ctx, screenPatience)
+	defer cancel()
+	defer out.Hold(ctx)()
+	goesOn := make(chan os.Signal, 1)
+	signal.Notify(goesOn, syscall.SIGCONT)
+	defer signal.Stop(goesOn)
+	syscall.Kill(syscall.Getpid(), syscall.SIGTTOU)
+	select {
+	case <-goesOn:
+	case <-time.After(screenPatience): // it does not stop where no shell could have it go on
+	}
+}
+
+// screenPatience is how long ^Z waits for the screen, and then for its own effect.
+const screenPatience = 200 * time.Millisecond
 
 // stopped is what ends because the operator wants it so.
 func stopped() error {

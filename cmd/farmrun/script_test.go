@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 //		waits until that pipe is full; reads it from now on
 //	says NAME TEXT [TIMES], types NAME TEXT
 //		waits until it has said TEXT, so many times; has the operator type a
-//		line, or ^C and its like
+//		line, or ^C and its like, also in a terminal of tmux
 //	signal NAME SIGNAL
 //	ended NAME STATUS
 //		waits for its end
@@ -113,34 +113,45 @@ type stageKey struct{}
 
 // setup makes a home for the operator, with a key.
 func setup(env *testscript.Env) error {
-	home := filepath.Join(env.WorkDir, "home")
-	s := &stage{dir: env.WorkDir, servers: map[string]*server{}, processes: map[string]*process{}, windows: map[string]*screen.Screen{}}
+	s, err := newStage(env.WorkDir)
+	if err != nil {
+		return err
+	}
 	env.Values[stageKey{}] = s
 	env.Defer(s.close)
-	env.Setenv("HOME", home)
+	env.Setenv("HOME", s.home())
 	env.Setenv("XDG_CONFIG_HOME", "")
 	env.Setenv("XDG_STATE_HOME", "")
 	env.Setenv("SSH_AUTH_SOCK", "")
 	env.Setenv("NO_COLOR", "1")
 	env.Setenv("LIMIT", limit)
-	if err := os.MkdirAll(filepath.Join(home, ".ssh"), 0o700); err != nil {
-		return err
+	return nil
+}
+
+// newStage makes a stage in a directory. Close it.
+func newStage(dir string) (*stage, error) {
+	s := &stage{dir: dir, servers: map[string]*server{}, processes: map[string]*process{}, windows: map[string]*screen.Screen{}}
+	if err := os.MkdirAll(filepath.Join(s.home(), ".ssh"), 0o700); err != nil {
+		return nil, err
 	}
 	_, secret, err := ed25519.GenerateKey(nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	block, err := ssh.MarshalPrivateKey(secret, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	signer, err := ssh.NewSignerFromSigner(secret)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.operator = signer.PublicKey()
-	return os.WriteFile(filepath.Join(home, ".ssh", "id_ed25519"), pem.EncodeToMemory(block), 0o600)
+	return s, os.WriteFile(filepath.Join(s.home(), ".ssh", "id_ed25519"), pem.EncodeToMemory(block), 0o600)
 }
+
+// home is the operator's.
+func (s *stage) home() string { return filepath.Join(s.dir, "home") }
 
 func (s *stage) close() {
 	for _, p := range s.processes {
@@ -250,7 +261,7 @@ func (s *stage) host(name, fault, password string) (port int, err error) {
 
 // add adds text to a file of ~/.ssh.
 func (s *stage) add(name, text string) error {
-	f, err := os.OpenFile(filepath.Join(s.dir, "home", ".ssh", name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(filepath.Join(s.home(), ".ssh", name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -419,20 +430,25 @@ func (s *stage) reads(_ *testscript.TestScript, args []string) error {
 
 // says is says NAME TEXT [TIMES].
 func (s *stage) says(ts *testscript.TestScript, args []string) error {
-	p, times := s.processes[args[0]], 1
+	times := 1
 	if len(args) > 2 {
 		times, _ = strconv.Atoi(args[2])
 	}
+	return s.processes[args[0]].says(args[1], times)
+}
+
+// says waits until the process has said text, so many times.
+func (p *process) says(text string, times int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
-		for _, text := range p.said {
-			if strings.Count(string(text), args[1]) >= times {
+		for _, said := range p.said {
+			if strings.Count(string(said), text) >= times {
 				return nil
 			}
 		}
 		if p.ended {
-			return fmt.Errorf("%s ended without saying %q but only %q", args[0], args[1], p.said)
+			return fmt.Errorf("it ended without saying %q but only %q", text, p.said)
 		}
 		p.more.Wait()
 	}
@@ -443,6 +459,10 @@ func (s *stage) types(_ *testscript.TestScript, args []string) error {
 	keys := args[1] + "\n"
 	if letter, found := strings.CutPrefix(args[1], "^"); found && len(letter) == 1 {
 		keys = string(letter[0] & 0x1f)
+	}
+	if w := s.windows[args[0]]; w != nil {
+		_, err := w.Tmux("send-keys", "-l", keys)
+		return err
 	}
 	_, err := io.WriteString(s.processes[args[0]].tty, keys)
 	return err
