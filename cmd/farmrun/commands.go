@@ -100,7 +100,9 @@ const showHelp = `Usage: farmrun show [--speed N] [--idle TIME] [RUN [HOST]]
 
 Shows what a run did on each host. RUN is as in farmrun runs, or the beginning of
 it; without it, it is the newest. With HOST it replays the sessions there: the
-space bar halts it, and goes on; q or ^C ends it.
+space bar halts it, and goes on; q or ^C ends it. Each line begins with the name
+of the session. Only where a program draws on the screen is it shown as it was:
+farmrun says so before, and which line of its own ends it.
 `
 
 const reportHelp = `Usage: farmrun report [RUN]

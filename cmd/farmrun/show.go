@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -75,16 +76,11 @@ func (r replay) run(ctx context.Context, out *console.Console) error {
 		}
 	}
 	r.player.Untimed = true
-	for _, path := range paths {
-		host := out.Host(name(path), console.Stdout) // whose name stands before each line
-		r.player.To = &unescaped{to: host}
-		err := r.play(ctx, []string{path}, out.Err, "\n")
-		host.Close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return each(paths, func(file *os.File) error {
+		host := out.Host(name(file.Name()), console.Stdout) // whose name stands before each line
+		defer host.Close()
+		return r.one(ctx, file, &unescaped{to: host}, "\n", func(title string) { fmt.Fprintln(out.Err, title) })
+	})
 }
 
 // find returns the files of the recordings.
@@ -126,7 +122,9 @@ func names(paths []string) []string {
 }
 
 // toScreen replays to the operator, who can stop it by ^C or q, and have it wait
-// by the space bar.
+// by the space bar. Each line is marked as the host's, except where a program draws
+// on the whole screen: that is announced, with a word for its end that the host
+// cannot know.
 func (r replay) toScreen(ctx context.Context, paths []string) error {
 	screen, err := (&terminal.Terminal{}).Take(ctx)
 	if err != nil {
@@ -141,8 +139,8 @@ func (r replay) toScreen(ctx context.Context, paths []string) error {
 		keys(ctx, screen, paused)
 		stop()
 	}()
-	r.player.To, r.player.Paused = &unescaped{to: screen, keep: true}, paused
-	err = r.play(ctx, paths, screen, "\r\n")
+	r.player.Paused = paused
+	err = each(paths, func(file *os.File) error { return r.oneToScreen(ctx, file, screen) })
 	stop()
 	screen.SetReadDeadline(time.Unix(1, 0))
 	<-read
@@ -171,14 +169,14 @@ func keys(ctx context.Context, screen io.Reader, paused chan<- struct{}) {
 	}
 }
 
-// play replays one recording after the other, and says on titles which is which.
-func (r replay) play(ctx context.Context, paths []string, titles io.Writer, newline string) error {
+// each replays one recording after the other.
+func each(paths []string, replay func(*os.File) error) error {
 	for _, path := range paths {
 		file, err := os.Open(path)
 		if err != nil {
 			return err
 		}
-		err = r.one(ctx, file, titles, newline)
+		err = replay(file)
 		file.Close()
 		if err != nil {
 			return err
@@ -187,7 +185,25 @@ func (r replay) play(ctx context.Context, paths []string, titles io.Writer, newl
 	return nil
 }
 
-func (r replay) one(ctx context.Context, file *os.File, titles io.Writer, newline string) error {
+// oneToScreen replays a recording to a terminal whose lines end with "\r\n".
+func (r replay) oneToScreen(ctx context.Context, file *os.File, screen io.Writer) error {
+	draws, err := drawsOnScreen(file)
+	if err != nil {
+		return err
+	}
+	if !draws {
+		to := &marked{to: screen, name: name(file.Name())}
+		return r.one(ctx, file, &unescaped{to: to}, "\n", func(title string) { fmt.Fprintf(screen, "%s\r\n", title) })
+	}
+	end := "farmrun: end of the recording, " + rand.Text()[:8]
+	defer fmt.Fprintf(screen, "%s%s\r\n", belowAll, end)
+	return r.one(ctx, file, &unescaped{to: screen, keep: true}, "\r\n", func(title string) {
+		fmt.Fprintf(screen, "%s\r\nfarmrun: it draws on the screen, so no line of it is marked; all is the host's until\r\n%s\r\n", title, end)
+	})
+}
+
+// one announces a recording by its title, replays it, and writes last.
+func (r replay) one(ctx context.Context, file *os.File, to io.Writer, last string, announce func(title string)) error {
 	recording, err := asciicast.NewReader(file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file.Name(), err)
@@ -197,13 +213,77 @@ func (r replay) one(ctx context.Context, file *os.File, titles io.Writer, newlin
 	if h.Title != "" {
 		title += ", " + h.Title
 	}
-	fmt.Fprintf(titles, "farmrun: %s, %s%s", title, h.Began.Format(time.DateTime), newline)
+	announce(fmt.Sprintf("farmrun: %s, %s", title, h.Began.Format(time.DateTime)))
+	r.player.To = to
 	err = r.player.Play(ctx, recording)
-	fmt.Fprint(r.player.To, newline)
+	fmt.Fprint(to, last)
 	if errors.Is(err, asciicast.ErrFormat) {
 		return fmt.Errorf("%s: %w", file.Name(), err)
 	}
 	return err
+}
+
+// drawing is a sequence by which a program moves the cursor to another line, or
+// takes another screen.
+var drawing = lazyregexp.New(`\x1b(?:\[[0-?]*[ -/]*[ABEFHLMSTdfru]|\[\?(?:47|1047|1049)h|[78DEMc])`)
+
+// belowAll has a terminal leave what a program may have set, and go below all that
+// stands on it (ECMA-48 SGR and CUP; DECSTBM).
+const belowAll = "\x1b[0m\x1b(B\x0f\x1b[?1049l\x1b[r\x1b[999;1H\r\n"
+
+// drawsOnScreen tells whether a recording is of a program that draws on the screen
+// instead of writing lines. It leaves file at its beginning.
+func drawsOnScreen(file *os.File) (bool, error) {
+	var all drawn
+	if err := (replay{player: asciicast.Player{Untimed: true}}).one(context.Background(), file, &all, "", func(string) {}); err != nil {
+		return false, err
+	}
+	_, err := file.Seek(0, io.SeekStart)
+	return all.found, err
+}
+
+// drawn finds drawing in what is written to it.
+type drawn struct {
+	found bool
+	part  []byte // of a sequence
+}
+
+func (d *drawn) Write(p []byte) (int, error) {
+	text := append(d.part, p...)
+	d.found = d.found || drawing().Match(text)
+	d.part = bytes.Clone(text[max(0, len(text)-32):])
+	return len(p), nil
+}
+
+// marked writes text without escape sequences to a terminal whose lines end with
+// "\r\n", and a name before each line.
+type marked struct {
+	to     io.Writer
+	name   string
+	inLine bool
+	held   []byte // "\r" of which it is not known whether an end of a line follows
+}
+
+// lineEnd is also a return by which a line would be overwritten, and its mark.
+var lineEnd = lazyregexp.New(`\r*\n|\r+`)
+
+func (m *marked) Write(p []byte) (int, error) {
+	var b bytes.Buffer
+	text := append(m.held, p...)
+	ended := bytes.TrimRight(text, "\r")
+	m.held = bytes.Clone(text[len(ended):])
+	for line := range bytes.Lines(lineEnd().ReplaceAll(ended, []byte("\n"))) {
+		if !m.inLine {
+			b.WriteString(m.name + ": ")
+		}
+		body, whole := bytes.CutSuffix(line, []byte("\n"))
+		b.Write(console.Printable(body))
+		if m.inLine = !whole; whole {
+			b.WriteString("\r\n")
+		}
+	}
+	_, err := m.to.Write(b.Bytes())
+	return len(p), err
 }
 
 // unescaped writes the text of a terminal without escape sequences. With keep, it
