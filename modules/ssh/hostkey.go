@@ -136,9 +136,9 @@ func (l *login) askCommand(key ssh.PublicKey) error {
 	if s.KnownHostsCommand == "" {
 		return nil
 	}
-	about := map[byte]string{'H': s.HostName, 'I': "ORDER", 'K': "NONE", 'f': "NONE", 't': "NONE"}
+	about := map[byte]string{'H': keyName(s), 'I': "ORDER", 'K': "NONE", 'f': "NONE", 't': "NONE"}
 	if key != nil {
-		about['H'], about['I'] = keyName(s), "HOSTNAME"
+		about['I'] = "HOSTNAME"
 		about['t'], about['f'] = key.Type(), ssh.FingerprintSHA256(key)
 		about['K'] = base64.StdEncoding.EncodeToString(key.Marshal())
 	}

@@ -98,6 +98,20 @@ func sshG(t *testing.T, args ...string) ([]string, error) {
 	return out, nil
 }
 
+// knownTo returns lines without the default key that this machine's ssh does not
+// try: OpenSSH 10 has no DSA any more, and hosts may still be older.
+func knownTo(t *testing.T, lines []string) []string {
+	const dsa = "identityfile ~/.ssh/id_dsa"
+	tried, err := sshG(t, "-F", "none", "h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(tried, dsa) {
+		return lines
+	}
+	return slices.DeleteFunc(lines, func(line string) bool { return line == dsa })
+}
+
 // awkward are configurations, each with the hosts to ask for. DIR is replaced
 // by a directory in which the files of extra are.
 var awkward = []struct {
@@ -377,7 +391,7 @@ func TestEqualsOpenSSH(t *testing.T) {
 					}
 					continue
 				}
-				if diff := cmp.Diff(want, lines(s)); diff != "" {
+				if diff := cmp.Diff(want, knownTo(t, lines(s))); diff != "" {
 					t.Errorf("%s (-ssh +got):\n%s", host, diff)
 				}
 			}
@@ -416,7 +430,7 @@ func TestEqualsOpenSSHHere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, lines(s)); diff != "" {
+		if diff := cmp.Diff(want, knownTo(t, lines(s))); diff != "" {
 			t.Errorf("%s (-ssh +got):\n%s", host, diff)
 		}
 	}
