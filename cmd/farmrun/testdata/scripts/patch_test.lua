@@ -72,6 +72,12 @@ trial.run("status", "--check")
 for _, id in ipairs { "tool", "past", "list" } do trial.run("patch", "revert", id) end
 trial.same(trial.on("webserv[1-2]", "cd www/htdocs; sed -n 5p list; ls -A | grep -e tool -e empty -e orig -e farmrun || :"), "5\n5")
 
+-- Where it cannot be noted it does not stay, on any server.
+trial.on("webserv2", "rmdir www/CVS/farmrun-patches; : >www/CVS/farmrun-patches")
+trial.has(trial.ends(1, "patch", "apply", "tool"), "webserv2: note that www carries the patch tool")
+trial.same(trial.on("webserv[1-2]", "cd www; ls -A htdocs | grep -e tool -e empty || :; ls CVS/farmrun-patches/* 2>/dev/null || echo none"), "none\nnone")
+trial.on("webserv2", "rm www/CVS/farmrun-patches")
+
 -- What the release has is not taken out of it. What was done by hand everywhere is
 -- the patch's.
 write("patches/list.patch", farm.here():read(trial.folder .. "/patches/list.patch"):gsub("\nhosts: [^\n]*", "\nhosts: webserv1"))

@@ -37,3 +37,12 @@ trial.run("patch", "--hosts", "webserv1", "--release", "2000-10-10", "revert", "
 trial.same(trial.on("webserv1", count), "0")
 trial.run("patch", "--hosts", "webserv1", "--release", "2000-10-10", "apply", "all")
 trial.same(trial.on("webserv1", count), "6")
+
+-- Of bytes that are no lines there is none, and then of nothing.
+for _, action in ipairs { "revert", "retire" } do
+  trial.run("patch", "--hosts", "webserv1", "--release", "2000-10-10", action, "all")
+end
+trial.on("webserv1", in_release .. "printf '\\0' >>plain; echo three >>'a b'")
+take[8] = "bytes"
+trial.has(trial.ends(1, unpack(take)), "no patch can be made of all of a b, plain")
+trial.same(trial.run("patch", "list"), "")
