@@ -89,6 +89,30 @@ func TestPlaceFails(t *testing.T) {
 	}
 }
 
+// Who hangs up before the files are placed leaves them as they were, and later all of
+// them are placed.
+func TestHangUp(t *testing.T) {
+	t.Parallel()
+	const files = "find . | sort; cat z"
+	sh := remotetest.New(t)
+	sh.Must(t, "mkdir d; for f in d/a gone z; do echo 1 >$f; done")
+	was := sh.Must(t, files)
+	before := as(t, sh, map[string]string{"patch": `kill -HUP $PPID; exec "$REAL_patch" "$@"`})
+	if _, _, err := Apply(t.Context(), before, three, Options{}); err == nil {
+		t.Error("nothing has failed")
+	}
+	if is := sh.Must(t, files); is != was {
+		t.Errorf("got\n%swant\n%s", is, was)
+	}
+	later := as(t, sh, map[string]string{"mv": `kill -HUP $PPID; exec "$REAL_mv" "$@"`})
+	if _, _, err := Apply(t.Context(), later, three, Options{}); err != nil {
+		t.Error(err)
+	}
+	if is, want := sh.Must(t, files), ".\n./d\n./d/a\n./e\n./e/new\n./z\none\n"; is != want {
+		t.Errorf("got\n%swant\n%s", is, want)
+	}
+}
+
 // A directory that cannot be written is seen by a look.
 func TestUnwritable(t *testing.T) {
 	t.Parallel()

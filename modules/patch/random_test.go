@@ -69,7 +69,6 @@ type trial struct {
 	old    tree // what the patch was made of
 	new    tree
 	made   string // how it was made
-	strip  int
 	text   string
 	before tree // what it is tried on
 }

@@ -29,7 +29,7 @@ func Module() luahost.Module {
 	return luahost.Module{Name: "release", Funcs: map[string]luahost.Func{
 		"build": build, "inspect": inspect, "list": list, "condemn": condemn, "remove": remove, "sweep": sweep,
 		"changes": changes, "differences": differences, "keep": keep,
-		"carried": carried, "carry": carry, "drop": drop, "hash": hash,
+		"carried": carried, "carry": carry, "drop": drop, "hash": hash, "note": note,
 	}}
 }
 
@@ -339,3 +339,15 @@ func drop(c *luahost.Call) {
 //
 // Returns twelve digits by which texts are told apart.
 func hash(c *luahost.Call) { c.Push(Hash(c.String(1))) }
+
+// release.note(host, dir, name, text [, options])
+//
+// Writes a line down that release.inspect has among the notes of a release, in
+// place of one of that name.
+func note(c *luahost.Call) {
+	host, dir, name, text := luahost.Arg[Runner](c, 1, "a host"), c.String(2), c.String(3), c.String(4)
+	opts := luahost.Options[timeOption](c, 5)
+	c.Wait("release.note of "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
+		return Note(ctx, host, dir, name, text)
+	})
+}

@@ -76,3 +76,18 @@ func Drop(ctx context.Context, r Runner, dir, id string) error {
 		rm "$(admin .)/farmrun-patches/$2" 2>/dev/null || exit 105`, dir, id)
 	return err
 }
+
+// Note writes a note down in the record of the release in dir, in place of one of
+// that name. It fails with ErrIncomplete if there is no record.
+func Note(ctx context.Context, r Runner, dir, name, value string) error {
+	if line := name + value; name == "" || strings.Contains(name, ": ") || strings.ContainsAny(line, "\n\r\x00") {
+		return fmt.Errorf("%q: %q is no note of a line", name, value)
+	}
+	cmd := remote.Cmd{Title: "note that " + dir + " " + name}
+	_, err := run(ctx, r, cmd, `cd "$1" || exit 102
+		record=$(admin .)/farmrun-release
+		[ -f "$record" ] || exit 103
+		name=$2 awk 'index($0, ENVIRON["name"] ": ") != 1' "$record" >"$record.new" && printf '%s: %s\n' "$2" "$3" >>"$record.new" &&
+			mv -f "$record.new" "$record"`, dir, name, value)
+	return err
+}

@@ -158,6 +158,7 @@ function ledger.apply(host, dir, entry)
   end
   local changed, paths = patch.apply(host, entry.text, which)
   if not changed and not put_there(host, dir, entry, paths) then
+    release.note(host, dir, "has " .. entry.id, entry.hash)
     host:log("patch " .. entry.id .. ": the release has it; it can be retired")
     return false
   end
@@ -206,12 +207,6 @@ function ledger.adapt(host, new)
   return notes
 end
 
--- Tells whether a patch is in a release.
-local function is_in(host, dir, entry)
-  local ok, state = pcall(ledger.look, host, dir, entry)
-  return ok and state == "applied"
-end
-
 -- Returns in words what a release lacks, or has too much, by the ledger.
 function ledger.differences(host, dir)
   local found, carried = {}, ledger.carried(host, dir)
@@ -223,7 +218,7 @@ function ledger.differences(host, dir)
       if has then found[#found + 1] = "carries patch " .. entry.id .. ", which is not for it" end
     elseif has and has.hash ~= entry.hash then
       found[#found + 1] = "carries patch " .. entry.id .. " as it was before it was changed"
-    elseif not has and notes["has " .. entry.id] ~= entry.hash and not is_in(host, dir, entry) then
+    elseif not has and notes["has " .. entry.id] ~= entry.hash then
       found[#found + 1] = "lacks patch " .. entry.id
     end
   end

@@ -103,6 +103,17 @@ show()
 --= missing	x
 --= new	x/y
 
+--- a note that is written down later
+local release, host = require "release", require("here").host
+host:sh "mkdir releases"
+release.build(host, "releases/1", { notes = { tag = "T", ["has it"] = "1" } }, function(new) host:sh("echo >" .. new.dir .. "/a") end)
+release.note(host, "releases/1", "has it", "2")
+release.note(host, "releases/1", "has", "3")
+local record = release.inspect(host, "releases/1")
+print(record.notes.tag, record.notes["has it"], record.notes.has, record.files)  --= T	2	3	1
+print(select(2, pcall(release.note, host, "releases/1", "a", "b\nc")).message)    --= "a": "b\nc" is no note of a line
+release.note(host, "releases", "a", "b")                                         --! the release is not complete
+
 --- a name with a line end is kept as any other
 local release, host = require "release", require("here").host
 host:sh "mkdir releases"

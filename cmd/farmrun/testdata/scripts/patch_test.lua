@@ -84,8 +84,11 @@ write("patches/list.patch", farm.here():read(trial.folder .. "/patches/list.patc
 for _, id in ipairs { "past", "tool" } do trial.run("patch", "retire", id) end
 trial.commit("Snapshot-2000-09-26", "sed -i s/5/five/ htdocs/list")
 trial.has(trial.run("cvs-pull-snapshot", "2000-09-26"), "webserv1: patch list: the release has it; it can be retired")
-trial.on("webserv1", "rm releases/2000-09-26/CVS/farmrun-patches/list 2>/dev/null; true")
+write("patches/list.patch", farm.here():read(trial.folder .. "/patches/list.patch"):gsub("a try", "news"))
+trial.has(trial.run("status", "--all"), "webserv1: releases/2000-09-26 lacks patch list")
 trial.has(trial.run("patch", "--release", "2000-09-26", "apply"), "webserv1: patch list: the release has it; it can be retired")
+local status = trial.run("status", "--all")
+if status:find("2000-09-26 lacks", 1, true) then error(status) end
 trial.same(trial.run("patch", "--release", "2000-09-26", "revert", "list"), "list: taken out on 0 of 2 servers")
 trial.same(trial.on("webserv1", "sed -n 5p releases/2000-09-26/htdocs/list"), "five")
 trial.on("webserv1", "sed -i s/5/five/ www/htdocs/list")
