@@ -10,7 +10,8 @@ local args = cli.parse {
   about = [[
 Keeps the ledger of local patches, patches/ beside the site file.
 
-  add FILE        takes a patch into the ledger
+  add FILE        takes a patch into the ledger, as diff -u, diff -c or git diff
+                  make it
   take HOST PATH  makes one of what was changed by hand on a server in what is
                   on the air there, below PATH; of files that are new there it
                   only says so
@@ -60,7 +61,7 @@ local actions = {}
 function actions.add()
   local file = words(1, 1)
   local given = header()
-  given.id = given.id or file:match "([^/]+)$":gsub("%.[^.]*$", "")
+  given.id = given.id or (file:match "([^/]+)$" or ""):gsub("%.[^.]*$", "")
   local entry = ledger.add(farm.here():read(file), given)
   print(("%s: %s, for %s"):format(entry.file, table.concat(patch.files(entry.text), " "), entry.hosts))
 end

@@ -282,7 +282,7 @@ func shown(names ...string) string {
 }
 
 // hidden matches the names of the directories in which the script works.
-var hidden = lazyregexp.New(`\S*\.farmrun-patch\.\w+(?:/(?:was|bare|again|new|old)(?:\.back)?)?/?`)
+var hidden = lazyregexp.New(`[^\s'"]*\.farmrun-patch\.\w+(?:/(?:was|next|bare|again|new|old|twice)(?:\.back)?)?/?`)
 
 // failure words why a patch was not applied.
 func failure(err error, res remote.Result, sections []*section, o Options) error {

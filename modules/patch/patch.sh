@@ -2,8 +2,8 @@
 # Applies a patch, or takes it out:
 # apply|revert try|place -pN -R[E] MORE "[-pN BYTES]…" FILE…
 # Standard input is patches that are taken to be in, of so many bytes, and the patch.
-# The files are all that it may be of. MORE is the state in which more of its lines are in them,
-# or empty. patch(1) works on copies; if it made the right files, they take the
+# The files are all that it may be of. MORE is the state in which they have more of its
+# lines, or empty. patch(1) works on copies; if it made the right files, they take the
 # place of the others. A try does all but that. Prints how the patch stood, and the
 # numbers of the files that it changes.
 way=$1 act=$2 strip=$3 out=$4 more=$5 after=$6

@@ -235,7 +235,7 @@ function ledger.add(diff, given)
   entry.who = entry.who or farm.here():query("id -un").text
   entry.when, entry.hosts = entry.when or os.date "%Y-%m-%d", entry.hosts or "@web"
   if not (entry.id or ""):find "^[%w_][%w_.-]*$" then
-    error(("%q cannot be the id of a patch: it takes letters, digits, - and _"):format(entry.id or ""), 0)
+    error(("%q cannot be the id of a patch, which takes letters, digits, - and _ (--id)"):format(entry.id or ""), 0)
   end
   local path = ledger.folder() .. "/" .. entry.id .. ".patch"
   for _, dir in ipairs { ledger.folder(), ledger.retired() } do
