@@ -307,9 +307,9 @@ func fileName(text string) string {
 // gitNames reads the names after "diff --git". Those with blanks are not quoted:
 // if they are the same, but for a prefix of a letter, they are the line's halves.
 func gitNames(text string) (from, to string) {
-	text = strings.TrimRight(text, "\r\n")
+	text = strings.TrimRight(text, " \t\r\n")
 	from, rest := quoted(text)
-	if to, rest = quoted(strings.TrimLeft(rest, " ")); rest == "" {
+	if to, rest = quoted(strings.TrimLeft(rest, " \t")); rest == "" {
 		return from, to
 	}
 	if half := len(text) / 2; half > 2 && text[half] == ' ' && text[2:half] == text[half+3:] {

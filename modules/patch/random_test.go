@@ -264,14 +264,14 @@ func (x *trial) git() {
 	was, _ := x.command("", ".", "git", "write-tree")
 	x.command("", ".", "git", "--work-tree=b", "add", "-A", ".")
 	words := []string{"git", "diff", "--cached", pick(x.Rand, "-M", "--no-renames"), pick(x.Rand, "--no-prefix", "--src-prefix=a/"),
-		fmt.Sprintf("-U%d", pick(x.Rand, 3, 3, 3, 1, 5)), strings.TrimSpace(was)}
+		fmt.Sprintf("-U%d", pick(x.Rand, 3, 3, 3, 1, 5, 0)), strings.TrimSpace(was)}
 	x.made = strings.Join(words, " ")
 	x.text, _ = x.command("", ".", words...)
 }
 
 // diff makes the patch by diff, of the trees or of each file.
 func (x *trial) diff() {
-	how := pick(x.Rand, "-u", "-u", "-c", "-U1", "-C1")
+	how := pick(x.Rand, "-u", "-u", "-c", "-U1", "-C1", "-U0")
 	if x.IntN(2) == 0 {
 		x.made = "diff -rN " + how
 		x.text, _ = x.command("", ".", "diff", "-rN", how, "a", "b")
