@@ -15,7 +15,9 @@ type Hunk struct {
 	File   string
 	Number int    // from 1 within the file
 	Text   string // from its "@@" line on
-	Why    string // in patch(1)'s words why it does not fit, such as "different line endings"; "" is that its lines are not there
+	// Why is patch(1)'s reason why it does not fit, such as "different line endings";
+	// "" is that its lines are not there.
+	Why string
 }
 
 // section is the part of a patch that stands under one header. Which of its names
@@ -90,8 +92,9 @@ func read(text string, strip int) ([]*section, int) {
 	for line := range strings.Lines(text) {
 		r.line(line)
 	}
-	strip = cmp.Or(strip, prefixed(r.all))
-	for _, s := range r.all {
+	all := slices.DeleteFunc(r.all, func(s *section) bool { return len(s.hunks) == 0 && !s.extended })
+	strip = cmp.Or(strip, prefixed(all))
+	for _, s := range all {
 		s.old, s.new, s.index = stripped(s.old, strip), stripped(s.new, strip), stripped(s.index, strip)
 		for i := range s.hunks {
 			if names := s.names(); len(names) > 0 {
@@ -100,9 +103,7 @@ func read(text string, strip int) ([]*section, int) {
 			s.hunks[i].Number = i + 1
 		}
 	}
-	return slices.DeleteFunc(r.all, func(s *section) bool {
-		return len(s.names()) == 0 || len(s.hunks) == 0 && !s.extended
-	}), strip
+	return slices.DeleteFunc(all, func(s *section) bool { return len(s.names()) == 0 }), strip
 }
 
 // stripped takes leading directories off a name, "" if there are too few.
