@@ -28,6 +28,7 @@ const (
 	Flag     Type = "flag"     // there or not
 	Int      Type = "int"      // a whole number
 	Date     Type = "date"     // a day that exists, yyyy-mm-dd
+	Release  Type = "release"  // a Date, and of several on a day which: 2000-09-19.2
 	Duration Type = "duration" // a time with a unit
 	Shares   Type = "shares"   // numbers of hosts and shares of them, with commas between: 1,5,25%
 	List     Type = "list"     // as an option: may be given again; as the last argument: all that are left
@@ -164,7 +165,7 @@ func (s Spec) check() error {
 			wrong = "it has no name"
 		case names[a.Name]:
 			wrong = "it is declared twice"
-		case !slices.Contains([]Type{"", String, Int, Date, Duration, Shares, List}, a.Type):
+		case !slices.Contains([]Type{"", String, Int, Date, Release, Duration, Shares, List}, a.Type):
 			wrong = fmt.Sprintf("there is no type %q for it", a.Type)
 		case a.Type == List && i < len(s.Args)-1:
 			wrong = "only the last may be a list"
@@ -194,7 +195,7 @@ func (o Option) declare(flags *pflag.FlagSet) error {
 		d, ok := o.Default.([]string)
 		flags.StringArrayP(name, o.Short, d, o.Help)
 		return wrongDefault(ok, o)
-	case "", String, Date, Duration, Shares:
+	case "", String, Date, Release, Duration, Shares:
 		d, ok := o.Default.(string)
 		flags.StringP(name, o.Short, d, o.Help)
 		return wrongDefault(ok, o)
@@ -268,6 +269,8 @@ func read(t Type, text string) (any, error) {
 		return n, nil
 	case Date:
 		return text, CheckDate(text)
+	case Release:
+		return text, CheckRelease(text)
 	case Duration:
 		_, err := luahost.ParseDuration(text)
 		return text, err // as the options of functions take it
@@ -304,6 +307,19 @@ func CheckDate(text string) error {
 	mon, _ := strconv.Atoi(m[2])
 	month := time.Date(y, time.Month(mon+1), 0, 0, 0, 0, 0, time.UTC)
 	return fmt.Errorf("%q is no date: %s has %d days", text, month.Format("January 2006"), month.Day())
+}
+
+// laterOnes matches the second release of a day and those that follow.
+var laterOnes = lazyregexp.New(`\.([2-9]|[1-9]\d+)$`)
+
+// CheckRelease tells whether text can be the name of a release: a day that exists,
+// and a number from 2 for those of that day that follow the first.
+func CheckRelease(text string) error {
+	day, number, several := strings.Cut(text, ".")
+	if several && !laterOnes().MatchString(text) {
+		return fmt.Errorf("%q is no release: the second one of %s is %s.2, not .%s", text, day, day, number)
+	}
+	return CheckDate(day)
 }
 
 // doubleDashes writes the long options among args with two dashes, up to "--":

@@ -107,6 +107,28 @@ func TestCheckDate(t *testing.T) {
 	}
 }
 
+func TestCheckRelease(t *testing.T) {
+	for text, want := range map[string]string{
+		"2000-09-19":    "",
+		"2000-09-19.2":  "",
+		"2000-09-19.10": "",
+		"2000-09-19.1":  `"2000-09-19.1" is no release: the second one of 2000-09-19 is 2000-09-19.2, not .1`,
+		"2000-09-19.02": `"2000-09-19.02" is no release: the second one of 2000-09-19 is 2000-09-19.2, not .02`,
+		"2000-09-19.":   `"2000-09-19." is no release: the second one of 2000-09-19 is 2000-09-19.2, not .`,
+		"2000-09-19.2x": `"2000-09-19.2x" is no release: the second one of 2000-09-19 is 2000-09-19.2, not .2x`,
+		"2000-02-30.2":  `"2000-02-30" is no date: February 2000 has 29 days`,
+		"2000-09-19a":   `"2000-09-19a" is no date: write yyyy-mm-dd`,
+	} {
+		got := ""
+		if err := cli.CheckRelease(text); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestSingleDash(t *testing.T) {
 	spec := cli.Spec{Name: "cvsmass", SingleDash: true, Args: []cli.Arg{{Name: "hosts", Type: cli.List}},
 		Options: []cli.Option{{Name: "dir"}, {Name: "program", Default: "cvs update"}, {Name: "telnet", Type: cli.Flag, Default: false}}}

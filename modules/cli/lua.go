@@ -56,6 +56,8 @@ type Config struct {
 //   - cli.flag (string): true if it is given
 //   - cli.int (string): a whole number
 //   - cli.date (string): a day that exists, yyyy-mm-dd
+//   - cli.release (string): such a day and, of several releases on a day, which:
+//     2000-09-19.2
 //   - cli.duration (string): a time such as "90s"
 //   - cli.shares (string): numbers of hosts and shares of them, "1,5,25%"; it is
 //     given as a list, which farm.rollout takes as its batches
@@ -73,7 +75,7 @@ func Module(config Config) luahost.Module {
 		Types: []luahost.Methods{secretType},
 		Values: map[string]any{
 			"string": string(String), "flag": string(Flag), "int": string(Int),
-			"date": string(Date), "duration": string(Duration), "shares": string(Shares), "list": string(List),
+			"date": string(Date), "release": string(Release), "duration": string(Duration), "shares": string(Shares), "list": string(List),
 		},
 	}
 }
