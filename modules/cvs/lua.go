@@ -96,6 +96,8 @@ func (b *binding) checkout(c *luahost.Call) {
 //   - dir: the working copy
 //   - files: a list, to update these alone
 //   - look (false): true only shows the changes that would be made (cvs -n)
+//   - all (false): true has files among those with "?" that cvs leaves out, since
+//     lists of names have them (*.o, core, ...), but for those of .cvsignore
 //   - tag, date: to go there and stay
 //   - head (false): true forgets the tag or date
 //   - clean (false): true overwrites local changes, and keeps a copy of each
@@ -104,7 +106,8 @@ func (b *binding) update(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Root, Dir, Tag, Date string
 		Files                []string
-		Look, Head, Clean    bool
+		Look, All            bool
+		Head, Clean          bool
 		Timeout              time.Duration
 	}](c, 2)
 	client := b.client(c, opts.Root)
@@ -112,7 +115,7 @@ func (b *binding) update(c *luahost.Call) {
 	var notes []string
 	c.Wait("cvs.update"+in(opts.Dir), cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
 		files, notes, err = client.Update(ctx, UpdateOptions{
-			Dir: opts.Dir, Files: opts.Files, DryRun: opts.Look,
+			Dir: opts.Dir, Files: opts.Files, DryRun: opts.Look, All: opts.All,
 			Tag: opts.Tag, Date: opts.Date, Head: opts.Head, Clean: opts.Clean,
 		})
 		return err

@@ -28,6 +28,7 @@ type UpdateOptions struct {
 	Dir    string   // the working copy, or a directory in it
 	Files  []string // only these, which may be directories
 	DryRun bool     // only look what would happen (cvs -n)
+	All    bool     // files that cvs leaves out by lists of names are "?" too, but for those in .cvsignore
 	Tag    string   // go to this tag or branch, and stick to it
 	Date   string   // go to this date, and stick to it
 	Head   bool     // forget sticky tags and dates
@@ -123,6 +124,9 @@ func (o UpdateOptions) args() ([]string, error) {
 	}
 	if o.Clean {
 		args = append(args, "-C")
+	}
+	if o.All {
+		args = append(args, "-I", "!")
 	}
 	when, err := when(o.Tag, o.Date)
 	if err != nil {
