@@ -97,7 +97,7 @@ on all servers whether the release is complete, the link a link, the server
 healthy, room on the disk, and whether sudo would restart it. The first failure
 stops it; when that is mended, farmrun resume goes on: it takes the servers that
 were left out of the pool first, and goes through all of them.]],
-  { "date", cli.date, "the release to switch to, yyyy-mm-dd" },
+  { "date", cli.release, "the release to switch to, yyyy-mm-dd" },
   pull       = { type = cli.flag, help = "pull the release onto the servers first" },
   undo       = { type = cli.flag, help = "put a server back as it was when its turn fails" },
   rollback   = { type = cli.flag, help = "put all servers of this run back when a turn fails" },

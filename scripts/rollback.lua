@@ -11,7 +11,7 @@ Takes the servers that are on the release of DATE back, each to the release that
 it had before, and puts back those that an earlier run has left out of the pool.
 Other servers are left alone. Without DATE it is the release of all servers, if
 they are on the same one.]],
-  { "date", cli.date, "the release to leave, yyyy-mm-dd", optional = true },
+  { "date", cli.release, "the release to leave, yyyy-mm-dd", optional = true },
   bad = { help = "why nobody is to switch to it again: marks it on all servers" },
 }, cutover.options)
 local all = farm.hosts(args.hosts)

@@ -64,8 +64,9 @@ site.rsync = {
 -- The stage area, a working copy whose changes stage.lua checks in every night.
 -- site.stage = { host = "webserv1", dir = "stage" }
 
--- The name of a release where it comes from: its tag.
-function site.tag(date) return "Snapshot-" .. date end
+-- The name of a release where it comes from: its tag. The second one of a day is
+-- 2000-09-19.2, and CVS has no tags with dots.
+function site.tag(date) return "Snapshot-" .. date:gsub("%.", "-") end
 
 -- How many servers may be out of service at once, with those that were sick
 -- before: a number, or a share of the servers that a script works on, "10%".

@@ -9,7 +9,7 @@ local args = cli.parse {
 Makes the branch of the release of DATE in CVS, of what is newest, of a tag or
 another day, or of what lies in the stage area, and lists what has changed since
 the release before. A dry run only lists.]],
-  { "date", cli.date, "the release to make, yyyy-mm-dd" },
+  { "date", cli.release, "the release to make, yyyy-mm-dd" },
   from  = { help = "make it of this tag" },
   day   = { help = "make it of what was newest then, in any form that cvs reads" },
   stage = { type = cli.flag, help = "make it of what lies, checked in, in the stage area" },
@@ -21,13 +21,26 @@ if args.stage and not site.stage then error("site.stage does not say where the s
 
 local tag, what = site.tag(args.date), { root = site.cvs.write, module = site.cvs.module }
 
+-- What releases are put in order by: the day, and which of that day's it is.
+local function order(date)
+  local day, number = date:match "^([^.]*)%.?(%d*)$"
+  return ("%s %9d"):format(day, tonumber(number) or 1)
+end
+
+-- The release that has that tag, or nil.
+local function release_of(name)
+  local day, number = name:match "(%d%d%d%d%-%d%d%-%d%d)%D?(%d*)"
+  local date = day and (number == "" and day or day .. "." .. number)
+  return date and name == site.tag(date) and date or nil
+end
+
 -- Raises an error if there is such a tag; returns the release before it, or nil.
 local function before(host)
   local last
   for _, known in ipairs(cvs.tags(host, what)) do
-    local date = known.name:match "%d%d%d%d%-%d%d%-%d%d"
+    local date = release_of(known.name)
     if known.name == tag then error("there is a " .. tag .. " already", 0) end
-    if date and known.name == site.tag(date) and date < args.date and (not last or date > last) then last = date end
+    if date and order(date) < order(args.date) and (not last or order(date) > order(last)) then last = date end
   end
   return last
 end

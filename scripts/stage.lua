@@ -9,7 +9,8 @@ local args = cli.parse {
   about = [[
 Checks in what was changed in the stage area: first what others have checked in
 comes into it, then new files go into CVS and files that are gone leave it. A
-conflict stops it before anything is changed. Without changes it says nothing.]],
+conflict stops it before anything is changed. Without changes it says nothing, but
+for the names of files that cvs leaves out: .cvsignore is for those it should.]],
   message = { default = "nightly check-in of the stage area", help = "what to write into the log" },
 }
 
@@ -36,6 +37,18 @@ local function add(host, paths)
   cvs.add(host, { dir = dir, files = others, binary = true })
 end
 
+-- Names new files that cvs leaves out, for lists of names such as core and *.so have
+-- them, but for its own copies.
+local function say_left_out(host, new)
+  local is_new = {}
+  for _, path in ipairs(new) do is_new[path] = true end
+  for _, file in ipairs((cvs.update(host, { dir = dir, look = true, all = true }))) do
+    if file.status == "?" and not is_new[file.path] and not file.path:match("[^/]*$"):find "^%.#" then
+      host:log(file.path .. " is left out: cvs ignores files of such a name (cvs add takes it all the same)")
+    end
+  end
+end
+
 farm.each(farm.hosts(site.stage.host)[1], function(host)
   source.open_tunnel(host)
   local new, gone, is_gone = {}, {}, {}
@@ -59,6 +72,7 @@ farm.each(farm.hosts(site.stage.host)[1], function(host)
     news = news or file.status:find "[UPGD]" ~= nil and not is_gone[file.path]
     changed = changed or ours
   end
+  say_left_out(host, new)
   if #gone > 0 then cvs.remove(host, { dir = dir, files = gone }) end
   if news then cvs.update(host, { dir = dir }) end
   add(host, new)

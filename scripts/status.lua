@@ -13,7 +13,7 @@ changed by hand, are missing or were added, patches, half-pulled releases, disks
   hosts   = { default = "@web", help = "which servers" },
   changed = { default = true, help = "read all files for changes (--changed=false is faster)" },
   all     = { type = cli.flag, help = "read those of all releases, not only of what is on the air" },
-  release = { type = cli.date, help = "what all should be on; by default what most are on" },
+  release = { type = cli.release, help = "what all should be on; by default what most are on" },
   json    = { type = cli.flag, help = "write it as JSON, a server a line" },
   check   = { type = cli.flag, help = "end with status 1 if anything is not as it should be" },
 }

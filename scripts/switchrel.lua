@@ -105,7 +105,7 @@ if ... then return switchrel end -- required by another script
 
 local args = cli.parse {
   about = "Points each server's link at the release of DATE, server after server.",
-  { "date", cli.date, "the release to switch to, yyyy-mm-dd" },
+  { "date", cli.release, "the release to switch to, yyyy-mm-dd" },
   hosts   = { default = "@web", help = "which servers" },
   batches = budget.option,
   bad     = { type = cli.flag, help = "switch to it although it is marked as bad" },

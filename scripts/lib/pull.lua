@@ -243,7 +243,7 @@ end
 function pull.arguments(about)
   return {
     about = about,
-    { "date", cli.date, "the release to pull, yyyy-mm-dd" },
+    { "date", cli.release, "the release to pull, yyyy-mm-dd" },
     hosts = { default = "@web", help = "which servers" },
   }
 end
