@@ -29,14 +29,17 @@ local function changed(host, dir)
   return #changes > 0
 end
 
+local live, anywhere = {}, {} -- what is on the air, by host name, and by its own
+
 -- Returns those of the releases, the newest first, that are old: they come after the
--- newest ones, and after what is on the air. One that is marked as bad does not stay
--- for what may come.
+-- newest ones, and after what is on the air. What is on the air on any server stays
+-- on all, for a rollout may have got no further. One that is marked as bad does not
+-- stay for what may come.
 local function find_old(host, records)
-  local now, needs, later, old = switchrel.current(host), switchrel.needed(host), true, {}
+  local needs, later, old = switchrel.needed(host), true, {}
   for i, record in ipairs(records) do
-    if record.name == now then later = false end
-    local stays = needs[record.name] or later and record.bad == ""
+    if record.name == live[host.name] then later = false end
+    local stays = needs[record.name] or anywhere[record.name] or later and record.bad == ""
     if i > args.keep and not stays then old[#old + 1] = record end
   end
   return old
@@ -56,4 +59,8 @@ local function prune(host)
   if #stuck > 0 then error("could not remove all: " .. table.concat(stuck, "; "), 0) end
 end
 
-farm.locked(function() farm.each(args.hosts, prune) end)
+farm.locked(function()
+  live = farm.each(args.hosts, switchrel.current)
+  for _, name in pairs(live) do anywhere[name] = true end
+  farm.each(args.hosts, prune)
+end)

@@ -12,7 +12,7 @@ carries, and below that whatever is not as it should be: links, files that were
 changed by hand, are missing or were added, patches, half-pulled releases, disks.]],
   hosts   = { default = "@web", help = "which servers" },
   changed = { default = true, help = "read all files for changes (--changed=false is faster)" },
-  all     = { type = cli.flag, help = "read those of all releases, not only of what is on the air" },
+  all     = { type = cli.flag, help = "read those of all releases, not only of what is on the air or was before" },
   release = { type = cli.release, help = "what all should be on; by default what most are on" },
   json    = { type = cli.flag, help = "write it as JSON, a server a line" },
   check   = { type = cli.flag, help = "end with status 1 if anything is not as it should be" },
@@ -66,9 +66,11 @@ local function changes(host, found, dir)
   end
 end
 
+-- What a rollback would go to is read, too, if there is a list of what it should be.
 function checks.files(host, found, state)
   if not args.changed then return end
   for _, name in ipairs(state.staged) do
+    if name == state.before and not args.all then pcall(changes, host, found, switchrel.path(name)) end
     if name == state.release or args.all and not name:find "%?$" then changes(host, found, switchrel.path(name)) end
   end
 end

@@ -58,6 +58,11 @@ trial.on("webserv1", [[mkdir 'releases/.farmrun-new.x
 old 2000-09-26']])
 trial.same(trial.run(unpack(prune)), "")
 
+-- What one server has on the air stays on all: a rollout may have got no further.
+for _, date in ipairs { "2000-09-12", "2000-09-19", "2000-09-26" } do trial.run("cvs-pull-snapshot", "--hosts", "webserv1", date) end
+trial.on("webserv1", "ln -sfn releases/2000-09-26 www; rm current")
+trial.same(trial.run("prune", "--keep", "1", "--changed"), "webserv1: releases/2000-09-19 removed")
+
 -- Nothing goes while somebody else is at work.
 local words = {}
 for _, word in ipairs(trial.words(unpack(prune))) do words[#words + 1] = ("%q"):format(word) end

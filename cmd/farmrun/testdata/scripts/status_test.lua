@@ -14,6 +14,12 @@ trial.has(said, "webserv2: releases/2000-09-19: new htdocs/more")
 trial.has(trial.run("status", "--json"),
   '"wrong":["releases/2000-09-19: changed htdocs/index.html","releases/2000-09-19: new htdocs/more"]')
 
+-- What a rollback would go to is read, too.
+trial.on("webserv1", "rm -r releases/2000-09-12")
+trial.run("cvs-pull-snapshot", "--hosts", "webserv1", "2000-09-12")
+trial.on("webserv1", "echo by hand >>releases/2000-09-12/htdocs/index.html")
+trial.has(trial.ends(1, "status", "--check"), "webserv1: releases/2000-09-12: changed htdocs/index.html")
+
 -- A server without a release is no measure for the others.
 trial.on("webserv1", "mv www www.away")
 local bare = trial.ends(1, "status", "--check")
