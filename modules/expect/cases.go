@@ -62,16 +62,28 @@ func choices(c *luahost.Call, n int) []choice {
 }
 
 // takeChoice reads the case at place i: "pattern", {"pattern", value} or
-// {text = "plain", value}.
+// {text = "plain", value}, and quiet besides.
 func takeChoice(c *luahost.Call, i int, v lua.LValue) choice {
-	pattern, value := v, lua.LValue(lua.LNil)
-	if table, ok := v.(*lua.LTable); ok {
-		if text, ok := table.RawGetString("text").(lua.LString); ok {
-			return choice{Text(string(text)), table.RawGetInt(1)}
-		}
-		pattern, value = table.RawGetInt(1), table.RawGetInt(2)
+	table, ok := v.(*lua.LTable)
+	if !ok {
+		return choice{takePattern(c, i, v), lua.LNil}
 	}
-	expr, ok := pattern.(lua.LString)
+	var is choice
+	if text, ok := table.RawGetString("text").(lua.LString); ok {
+		is = choice{Text(string(text)), table.RawGetInt(1)}
+	} else {
+		is = choice{takePattern(c, i, table.RawGetInt(1)), table.RawGetInt(2)}
+	}
+	if quiet := table.RawGetString("quiet"); quiet != lua.LNil {
+		if err := luahost.Decode(quiet, &is.pattern.Quiet); err != nil {
+			c.Fail("case %d: quiet: %v", i, err)
+		}
+	}
+	return is
+}
+
+func takePattern(c *luahost.Call, i int, v lua.LValue) Pattern {
+	expr, ok := v.(lua.LString)
 	if !ok {
 		c.Fail(`case %d: a pattern expected: "…", {"…", value} or {text = "…", value}`, i)
 	}
@@ -79,5 +91,5 @@ func takeChoice(c *luahost.Call, i int, v lua.LValue) choice {
 	if err != nil {
 		c.Fail("case %d: %s", i, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
-	return choice{p, value}
+	return p
 }

@@ -44,6 +44,10 @@ import (
 
 // Pattern is something to wait for. Make it by Regexp or Text.
 type Pattern struct {
+	// Quiet is for how long nothing may be said for the pattern to hold: a prompt is the
+	// last that is said. 0 has it hold at once.
+	Quiet time.Duration
+
 	re     *regexp.Regexp // nil: it is text
 	text   string
 	quoted func() *regexp.Regexp // text as a regular expression
@@ -247,8 +251,8 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 	for first := true; ; first = false {
 		fresh, holding, ended := s.in.news()
 		p.heard(fresh, holding)
-		if fresh || first {
-			if m, ok := s.found.find(w.Patterns); ok {
+		if fresh || first || ended != nil || isPast(time.Now(), p.quiet) {
+			if m, ok := s.find(p, ended != nil); ok {
 				return m, nil
 			}
 		}
@@ -269,6 +273,28 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 			s.in.read(ctx, p.next())
 		}
 	}
+}
+
+// find looks for the patterns that hold now, or, after the end, for all.
+func (s *Session) find(p *patience, ended bool) (Match, bool) {
+	p.quiet = time.Time{}
+	if !slices.ContainsFunc(p.Patterns, func(is Pattern) bool { return is.Quiet > 0 }) {
+		return s.found.find(p.Patterns)
+	}
+	var due []Pattern
+	var places []int
+	for i, is := range p.Patterns {
+		if at := p.said.Add(is.Quiet); ended || is.Quiet == 0 || isPast(time.Now(), at) {
+			due, places = append(due, is), append(places, i)
+		} else if p.quiet.IsZero() || at.Before(p.quiet) {
+			p.quiet = at
+		}
+	}
+	m, ok := s.found.find(due)
+	if ok {
+		m.Pattern = places[m.Pattern]
+	}
+	return m, ok
 }
 
 // Send sends text as if it was typed; a line ends with "\n" or "\r". It returns
@@ -353,6 +379,8 @@ type patience struct {
 	end     time.Time // however much is said
 	silence time.Time // if nothing is said before
 	held    time.Time // what is held back is given out
+	said    time.Time // when something was said last, or the wait began
+	quiet   time.Time // a further pattern holds if nothing is said before
 }
 
 func newPatience(w Wait) *patience {
@@ -360,7 +388,7 @@ func newPatience(w Wait) *patience {
 	if w.Began.IsZero() {
 		w.Began = now
 	}
-	p := &patience{Wait: w, end: w.Began.Add(w.Timeout)}
+	p := &patience{Wait: w, said: now, end: w.Began.Add(w.Timeout)}
 	if look := now.Add(lookWithin); p.end.Before(look) {
 		p.end = look
 	}
@@ -372,8 +400,11 @@ func newPatience(w Wait) *patience {
 
 // heard says whether something new was said, and whether more is held back.
 func (p *patience) heard(fresh, holding bool) {
+	if fresh {
+		p.said = time.Now()
+	}
 	if fresh && p.Silence > 0 {
-		p.silence = time.Now().Add(p.Silence)
+		p.silence = p.said.Add(p.Silence)
 	}
 	switch {
 	case !holding:
@@ -386,7 +417,7 @@ func (p *patience) heard(fresh, holding bool) {
 // next is when to look again.
 func (p *patience) next() time.Time {
 	next := p.end
-	for _, t := range []time.Time{p.silence, p.held} {
+	for _, t := range []time.Time{p.silence, p.held, p.quiet} {
 		if !t.IsZero() && t.Before(next) {
 			next = t
 		}

@@ -2,13 +2,17 @@ package expect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"farmrun/luahost/remote"
 )
@@ -106,4 +110,54 @@ func TestLongSend(t *testing.T) {
 			t.Errorf("in the end: %+v, %v", m, err)
 		}
 	})
+}
+
+// TestQuiet: a pattern that holds only when nothing follows is the last that is said,
+// and does not keep another from being found at once, nor hold up the end.
+func TestQuiet(t *testing.T) {
+	prompt, err := Regexp(`# $`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prompt.Quiet = 300 * time.Millisecond
+	for name, c := range map[string]struct {
+		said []string // 200 ms apart; "" is the end
+		want Match
+		at   time.Duration
+		err  error
+	}{
+		"a line like a prompt": {[]string{"a# ", "b\r\n", "core9# "}, Match{0, "a# b\r\ncore9", "# ", []string{}, 0}, 900 * time.Millisecond, nil},
+		"another first":        {[]string{"core9# ", "%ERROR "}, Match{1, "core9# ", "%ERROR", nil, 0}, 400 * time.Millisecond, nil},
+		"the end":              {[]string{"core9# ", ""}, Match{0, "core9", "# ", []string{}, 0}, 400 * time.Millisecond, nil},
+		"never quiet":          {[]string{"# ", "# ", "# ", "# ", "# ", "# ", "# ", "# "}, Match{}, time.Second, ErrTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				here, there := net.Pipe()
+				var other sync.WaitGroup
+				defer other.Wait()
+				defer there.Close()
+				s := begin(t, here, Options{})
+				other.Go(func() {
+					for _, piece := range c.said {
+						time.Sleep(200 * time.Millisecond)
+						if piece == "" {
+							there.Close()
+							return
+						}
+						there.Write([]byte(piece))
+					}
+				})
+				began := time.Now()
+				m, err := s.Expect(t.Context(), Wait{Patterns: []Pattern{prompt, Text("%ERROR")}, Timeout: time.Second})
+				took := time.Since(began).Round(50 * time.Millisecond) // a last look is later
+				if !errors.Is(err, c.err) || took != c.at {
+					t.Errorf("after %v: %v", took, err)
+				}
+				if diff := cmp.Diff(c.want, m); c.err == nil && diff != "" {
+					t.Error("-want +got\n" + diff)
+				}
+			})
+		})
+	}
 }

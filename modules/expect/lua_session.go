@@ -141,8 +141,10 @@ type waitOptions struct {
 // Waits for the first of several cases to come. Each is a list of a pattern and
 // a value, which is returned; without a value, it is the text that matched. A
 // function in the value's place is called with the match and returns the value.
-// Where several patterns match, the first in the list wins. A single pattern, or
-// a { text = "…" }, can stand for the list. The match has these
+// Where several patterns match, the first in the list wins. A case with quiet
+// holds only once nothing has followed for so long: { { "[#>] ?$", quiet = "300ms" } }
+// is a prompt, and no line of output that looks like one. A single pattern, or a { text
+// = "…" }, can stand for the list. The match has these
 // fields:
 //
 //   - match.text (string): the text that matched

@@ -9,6 +9,14 @@ print(value, m.text, m.groups[1])         --= greeted	hello ken	ken
 print((s:expect { on_end = "over" }))               --= over
 print(s:close())                                    --= 3
 
+--- a prompt is the last that is said
+local expect = require "expect"
+local s = expect.spawn { "sh", "-c", "printf 'a# '; sleep 0.05; echo; printf 'b# '; read x" }
+local _, m = s:expect { { "# $", quiet = "2s" } }
+print(m.before:gsub("%s", "."), m.cut)              --= a#...b	0
+local _, e = pcall(s.expect, s, { { "# $", quiet = "soon" } })
+print(e.message:match "case 1: quiet")              --= case 1: quiet
+
 --- the echo is not matched
 local expect = require "expect"
 local s = expect.spawn { "sh", "-c", "printf '? '; read x; echo done" }
