@@ -1,6 +1,7 @@
 package expect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -74,8 +75,8 @@ func TestSyntaxError(t *testing.T) {
 	}
 }
 
-// TestLongSend: a device that prints what it is sent, and takes no more until that was
-// read, gets all of a text however long it is.
+// TestLongSend: a device that prints each line as it takes it, and a prompt, and takes no
+// more until that was read, gets all of a text however long it is.
 func TestLongSend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
@@ -83,14 +84,13 @@ func TestLongSend(t *testing.T) {
 		line := strings.Repeat("x", 60) + "\r\n"
 		text := strings.Repeat(line, 10_000) + "end"
 		go func() {
-			there.Write([]byte("core9(config)# "))
 			buf := make([]byte, 1000)
 			for {
 				n, err := there.Read(buf)
 				if err != nil {
 					return
 				}
-				there.Write(buf[:n])
+				there.Write(bytes.ReplaceAll(buf[:n], []byte("\n"), []byte("\n# ")))
 			}
 		}()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -99,7 +99,7 @@ func TestLongSend(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, err := s.Expect(ctx, Wait{Patterns: []Pattern{Text("end")}, Timeout: time.Minute})
-		if err != nil || !strings.HasSuffix(m.Before, line) || m.Cut == 0 || m.Cut+len(m.Before)+len("end") < len(text) {
+		if err != nil || !strings.HasSuffix(m.Before, line+"# ") || m.Cut == 0 || m.Cut+len(m.Before)+len("end") < len(text) {
 			t.Errorf("%d bytes and %d that were forgotten, of %d: %v", len(m.Before), m.Cut, len(text), err)
 		}
 		if m, err = s.Expect(ctx, Wait{Patterns: []Pattern{Text("end")}}); m.Cut != 0 || err == nil {
