@@ -23,7 +23,7 @@ func (t *Terminal) Choose(ctx context.Context, text string, options []Option) (i
 	if t.Hold != nil {
 		defer t.Hold(ctx)()
 	}
-	question := text + "\n" + menu(options)
+	question := text + "\n" + menu(options) + "? "
 	for {
 		line, err := t.Ask(ctx, question)
 		if err != nil {
@@ -35,7 +35,7 @@ func (t *Terminal) Choose(ctx context.Context, text string, options []Option) (i
 				return i, nil
 			}
 		}
-		question = "one of the letters, please: "
+		question = text + "\n" + menu(options) + "one of the letters, please: "
 	}
 }
 
@@ -45,5 +45,5 @@ func menu(options []Option) string {
 	for _, o := range options {
 		fmt.Fprintf(&b, "  %s  %s\n", o.Key, o.Text)
 	}
-	return b.String() + "? "
+	return b.String()
 }

@@ -132,6 +132,7 @@ type Farm struct {
 	gate   gate.Gate
 	busy   atomic.Int32 // how many of Each and Rollout are under way
 
+	deciding        chan struct{}  // has one place: whoever holds it has the operator decide
 	recording       sync.Mutex     // held while Config.Record is called, which may wait for a disk
 	standing        sync.Mutex     // guards state
 	state           *journal.State // what the records come to
@@ -162,7 +163,7 @@ func New(config Config) *Farm {
 	if state == nil {
 		state = &journal.State{}
 	}
-	return &Farm{config: config, state: state, hosts: map[string]*Host{}, working: map[*each]bool{}, stop: make(chan struct{})}
+	return &Farm{config: config, state: state, hosts: map[string]*Host{}, working: map[*each]bool{}, stop: make(chan struct{}), deciding: make(chan struct{}, 1)}
 }
 
 // Stop lets no further host begin: neither a turn of a rollout nor a part of

@@ -66,12 +66,19 @@ type decided struct {
 func (d *decided) Unwrap() error { return d.error }
 
 // choose asks the operator until he has decided for something other than
-// TakeOver. Meanwhile the deadlines of ctx stand still.
+// TakeOver. Meanwhile the deadlines of ctx stand still, and he is asked about no other
+// host.
 func (f *Farm) choose(ctx context.Context, failed Failed) Choice {
 	if f.config.Operator == nil || f.config.DryRun || ctx.Err() != nil {
 		return Stop
 	}
 	defer deadline.Pause(ctx)()
+	select {
+	case f.deciding <- struct{}{}:
+		defer func() { <-f.deciding }()
+	case <-ctx.Done():
+		return Stop
+	}
 	for {
 		choice, err := f.config.Operator.Choose(ctx, failed)
 		switch {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -193,4 +194,24 @@ func testOperatorTakesHisTime(t *testing.T) {
 	if said != "web1: done\n" || err != nil {
 		t.Errorf("said %q, %v", said, err)
 	}
+}
+
+// TestOneDecisionAtATime: an operator who has taken a host over is asked about that
+// host again before he is asked about another.
+func TestOneDecisionAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &ponderer{decider{choices: []farm.Choice{farm.TakeOver, farm.Skip, farm.TakeOver, farm.Skip}}}
+		f := farm.New(farm.Config{Operator: p})
+		luahosttest.Run(t, luahost.Config{Modules: []luahost.Module{farm.Module(f, nil, nil)}}, `
+			require("farm").rollout("web[1,3]", { healthy = function() end, max_offline = 2 }, function(h)
+				h:step("go", function() error("oh", 0) end)
+			end)`, "x.lua")
+		var hosts []string
+		for _, asked := range p.asked {
+			hosts = append(hosts, regexp.MustCompile(`web\d`).FindString(asked))
+		}
+		if len(hosts) != 6 || hosts[0] != hosts[1] || hosts[1] != hosts[2] || hosts[2] == hosts[3] || hosts[3] != hosts[4] || hosts[4] != hosts[5] {
+			t.Errorf("asked in this order: %q", p.asked)
+		}
+	})
 }
