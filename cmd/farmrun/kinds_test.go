@@ -86,6 +86,7 @@ var kindsOfHosts = []kindOfHost{
 	{name: "reads input", bashrc: "read x </dev/null; set -x", want: "right"},
 	{name: "reads a line", bashrc: "echo Which?; read x", want: "login", only: inputless, says: "Which?"},
 	{name: "reads all", bashrc: "cat", want: "login", only: inputless},
+	{name: "closes the input", bashrc: "exec </dev/null", want: "login", only: inputless},
 	{name: "drops typeahead", bashrc: "while read -t 0.1 x; do :; done", want: "right"},
 	{name: "joins the outputs", bashrc: "exec 2>&1", want: "login", only: plainest},
 	{name: "drops the errors", bashrc: "exec 2>/dev/null", want: "login", only: plainest},

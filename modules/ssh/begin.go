@@ -18,13 +18,13 @@ import (
 // opening has the shell of one command print a mark on each output before
 // anything else, so that it is known to have run. Output before the mark is the
 // login shell's: its startup files may print, or exit, or become another shell.
-type opening struct{ out, err string }
+type opening struct{ out, err, fed string }
 
 // newOpening makes marks that nobody can guess. They differ, so that they are
 // told from each other where a host has both outputs in one.
 func newOpening() opening {
 	nonce := "farmrun:" + rand.Text()[:16]
-	return opening{out: nonce + ":1:", err: nonce + ":2:"}
+	return opening{out: nonce + ":1:", err: nonce + ":2:", fed: nonce + ":3:"}
 }
 
 // line returns the login shell's command line for a script. It becomes a POSIX
@@ -34,15 +34,16 @@ func newOpening() opening {
 // syntax error would not print the marks.
 //
 // With input the script is run once the shell has read a first line of it, goAhead,
-// which is sent after the marks. So a command that was given up before that is not
-// run without its input, whenever its startup files let go of the login shell.
+// which is sent after the marks, and has said so by a third one. So a command that
+// was given up before that is not run without its input, whenever its startup files
+// let go of the login shell, nor one whose input they have taken.
 //
 // A script of several lines is handed over line by line, for csh has no
 // newline within quotes, and put together again: ${IFS#??} is a newline.
 func (o opening) line(script string, input bool) string {
 	tell := "echo " + o.err + "$$ >&2;echo " + o.out + "$$;"
 	if input {
-		tell += "TMOUT=0 read _||exit;"
+		tell += "TMOUT=0 read _||exit;echo " + o.fed + "$$;"
 	}
 	if !strings.Contains(script, "\n") {
 		return "exec /bin/sh -c " + quote(tell+`exec /bin/sh -c "$1" sh`) + " sh " + quote(script)
@@ -71,6 +72,7 @@ var quoter = strings.NewReplacer(`'`, `'\''`, `!`, `'\!'`, `\`, `'\\'`)
 type marker struct {
 	to    *stream
 	mark  string        // "" is found
+	then  string        // the mark that is looked for next; "" is none
 	found func(pid int) // called at the mark; may be nil
 	held  []byte        // the end of what came before it, which may be the beginning of the mark
 
@@ -120,13 +122,13 @@ func (m *marker) Write(p []byte) (int, error) {
 	}
 }
 
-// pass ends the search.
+// pass ends the search for a mark.
 func (m *marker) pass(pid int, rest []byte) {
-	m.mark, m.held = "", nil
+	m.mark, m.then, m.held = m.then, "", nil
 	if m.found != nil {
 		m.found(pid)
 	}
-	m.to.Write(rest)
+	m.Write(rest)
 }
 
 // feed gives the command its input, once it runs. Nobody waits for the
@@ -229,11 +231,15 @@ func (r *run) obstacle(ctx context.Context) error {
 	case r.cmd.NeedStderr && r.client.stderr.Load() == astray:
 		return r.astray()
 	}
-	res, err := r.client.run(ctx, remote.Cmd{Line: ":", Stdin: strings.NewReader("")}, true)
-	arrives := err == nil && res.Code == 0 || err != nil && !errors.Is(err, ErrNotRun)
-	if arrives || r.beginsWithin(ctx, r.client.waits.doubt) { // they wait for a moment only
+	_, err = r.client.run(ctx, remote.Cmd{Line: ":", Stdin: strings.NewReader("")}, true)
+	if !errors.Is(err, ErrNotRun) || r.beginsWithin(ctx, r.client.waits.doubt) { // they wait for a moment only
 		return nil
 	}
+	return r.taken()
+}
+
+// taken is the error of a command whose input does not come to it.
+func (r *run) taken() *Error {
 	return r.refusal("take the command's input", "have them read in a terminal only: [ -t 0 ] && read …")
 }
 
@@ -264,6 +270,19 @@ func (r *run) refusal(they, hint string) *Error {
 	e := r.fail(fmt.Errorf("the startup files of %s on the host %s", r.client.User(), they))
 	e.Kind, e.Hint = ErrNotRun, hint
 	return e
+}
+
+// ran returns the error of a command that ended without its marks, or nil.
+func (r *run) ran() error {
+	switch {
+	case !isDone(r.begun):
+		return r.notRun()
+	case r.cmd.Stdin != nil && !r.client.bare && !r.fed.Load():
+		e := r.taken()
+		e.Said = r.noise()
+		return e
+	}
+	return nil
 }
 
 // notRun is the error of a command that ended without its mark.

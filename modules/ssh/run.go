@@ -122,6 +122,7 @@ type run struct {
 	out, err       marker
 	missing        atomic.Int32  // how many marks have to come yet
 	begun          chan struct{} // closed when the command is known to run
+	fed            atomic.Bool   // its input comes to it
 	settled        sync.Once     // closes begun, or lets nobody do so any more
 	pid            atomic.Int64  // of its shell, from its mark on
 
@@ -236,10 +237,7 @@ func (r *run) wait() error {
 	if r.err.mark != "" && r.pid.Load() > 0 { // the host itself has ended both outputs
 		r.client.stderr.CompareAndSwap(untried, astray)
 	}
-	if !isDone(r.begun) {
-		return r.notRun()
-	}
-	return nil
+	return r.ran()
 }
 
 // hasEnded tells whether the host has said how the command ended.
@@ -252,10 +250,7 @@ func (r *run) leave() error {
 	r.stdout.shut(r.client.waits.moment)
 	r.stderr.shut(r.client.waits.moment)
 	go ssh.DiscardRequests(r.requests)
-	if !isDone(r.begun) {
-		return r.notRun()
-	}
-	return nil
+	return r.ran()
 }
 
 // silence is for how long the command has printed nothing, although somebody reads.
@@ -376,12 +371,16 @@ func (r *run) commandLine() (string, error) {
 	if r.cmd.NeedStderr {
 		r.missing.Store(2)
 	}
+	if r.cmd.Stdin != nil {
+		r.out.then = o.fed
+	}
 	r.out.found = func(pid int) {
-		r.pid.Store(int64(pid))
-		r.client.proven.Store(true)
-		if r.cmd.Stdin != nil && !r.early {
+		if r.pid.Swap(int64(pid)) > 0 {
+			r.fed.Store(true)
 			r.client.fed.Store(true)
+			return
 		}
+		r.client.proven.Store(true)
 		r.marked()
 	}
 	r.err.found = func(int) {

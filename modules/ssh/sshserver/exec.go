@@ -57,15 +57,22 @@ var tells = regexp.MustCompile(`echo ([\w:]+:)\$\$( >&2)?;`)
 // of a command would tell a client of package ssh that it runs, with pid as its
 // process id, and takes the line by which one with input gets leave to begin.
 func (x *Exec) Begin(pid int) {
-	for _, t := range tells.FindAllStringSubmatch(x.Command, -1) {
+	before, after, hasInput := strings.Cut(x.Command, "read _||exit;")
+	x.tell(before, -1, pid)
+	if hasInput {
+		io.ReadFull(x.Stdin, make([]byte, 1))
+		x.tell(after, 1, pid)
+	}
+}
+
+// tell prints the first n of the lines that are found in a command.
+func (x *Exec) tell(command string, n, pid int) {
+	for _, t := range tells.FindAllStringSubmatch(command, n) {
 		to := x.Stdout
 		if t[2] != "" {
 			to = x.Stderr
 		}
 		fmt.Fprintf(to, "%s%d\n", t[1], pid)
-	}
-	if strings.Contains(x.Command, "read _||exit;") {
-		io.ReadFull(x.Stdin, make([]byte, 1))
 	}
 }
 
