@@ -33,8 +33,8 @@ func newOpening() opening {
 // line can print it. The script comes to a shell of its own, since one with a
 // syntax error would not print the marks.
 //
-// With input the script is run once the shell has read a first line of it, goAhead,
-// which is sent after the marks, and has said so by a third one. So a command that
+// With input the script is run once the shell has read a first line of it, the third
+// mark, which is sent after the others, and has printed that. So a command that
 // was given up before that is not run without its input, whenever its startup files
 // let go of the login shell, nor one whose input they have taken.
 //
@@ -43,7 +43,7 @@ func newOpening() opening {
 func (o opening) line(script string, input bool) string {
 	tell := "echo " + o.err + "$$ >&2;echo " + o.out + "$$;"
 	if input {
-		tell += "TMOUT=0 read _||exit;echo " + o.fed + "$$;"
+		tell += `TMOUT=0 read farmrun;[ "$farmrun" = ` + o.fed + ` ]||exit;unset farmrun;echo ` + o.fed + "$$;"
 	}
 	if !strings.Contains(script, "\n") {
 		return "exec /bin/sh -c " + quote(tell+`exec /bin/sh -c "$1" sh`) + " sh " + quote(script)
@@ -56,9 +56,6 @@ func (o opening) line(script string, input bool) string {
 	}
 	return b.String()
 }
-
-// goAhead is the line by which a command with input gets leave to begin.
-const goAhead = "\n"
 
 // quote returns word so that every shell that anybody logs in with reads it
 // back: within single quotes csh looks for "!" and fish for "\".
@@ -139,12 +136,8 @@ func (r *run) feed() {
 		return
 	}
 	go func() {
-		in := r.cmd.Stdin
-		if !r.client.bare {
-			in = io.MultiReader(strings.NewReader(goAhead), in)
-		}
 		if r.early || r.mayBegin() {
-			io.Copy(struct{ io.Writer }{r.ch}, in)
+			io.Copy(struct{ io.Writer }{r.ch}, io.MultiReader(strings.NewReader(r.goAhead), r.cmd.Stdin))
 		}
 		r.ch.CloseWrite()
 	}()
@@ -191,8 +184,9 @@ func (r *run) prove() (join func()) {
 		if r.client.proven.Load() && r.beginsWithin(outer, r.client.waits.doubt) {
 			return
 		}
-		if err := r.obstacle(outer); err != nil {
-			r.settled.Do(func() { cancel(err) })
+		if err := r.obstacle(outer); err != nil && !isDone(r.started) {
+			r.settled.Do(func() {})
+			cancel(err)
 		}
 	}()
 	return func() {
@@ -207,7 +201,7 @@ func (r *run) beginsWithin(ctx context.Context, most time.Duration) bool {
 	late := time.NewTimer(most)
 	defer late.Stop()
 	select {
-	case <-r.begun:
+	case <-r.started:
 	case <-r.copied:
 	case <-ctx.Done():
 	case <-late.C:
@@ -226,7 +220,7 @@ func (r *run) obstacle(ctx context.Context) error {
 	switch {
 	case errors.Is(err, ErrNotRun):
 		return err
-	case err != nil || isDone(r.begun):
+	case err != nil || isDone(r.started):
 		return nil
 	case r.cmd.NeedStderr && r.client.stderr.Load() == astray:
 		return r.astray()
@@ -277,7 +271,7 @@ func (r *run) ran() error {
 	switch {
 	case !isDone(r.begun):
 		return r.notRun()
-	case r.cmd.Stdin != nil && !r.client.bare && !r.fed.Load():
+	case !isDone(r.started):
 		e := r.taken()
 		e.Said = r.noise()
 		return e

@@ -122,7 +122,8 @@ type run struct {
 	out, err       marker
 	missing        atomic.Int32  // how many marks have to come yet
 	begun          chan struct{} // closed when the command is known to run
-	fed            atomic.Bool   // its input comes to it
+	started        chan struct{} // … and its input comes to it, if it has some
+	goAhead        string        // what is sent before the input
 	settled        sync.Once     // closes begun, or lets nobody do so any more
 	pid            atomic.Int64  // of its shell, from its mark on
 
@@ -359,6 +360,7 @@ func (r *run) commandLine() (string, error) {
 			return "", r.fail(errors.New("this login has no shell, so neither a directory nor an environment can be set"))
 		}
 		close(r.begun)
+		r.started = r.begun
 		return r.cmd.String(), nil
 	}
 	script, err := r.cmd.Script()
@@ -371,13 +373,14 @@ func (r *run) commandLine() (string, error) {
 	if r.cmd.NeedStderr {
 		r.missing.Store(2)
 	}
+	r.started = r.begun
 	if r.cmd.Stdin != nil {
-		r.out.then = o.fed
+		r.out.then, r.goAhead, r.started = o.fed, o.fed+"\n", make(chan struct{})
 	}
 	r.out.found = func(pid int) {
 		if r.pid.Swap(int64(pid)) > 0 {
-			r.fed.Store(true)
 			r.client.fed.Store(true)
+			close(r.started)
 			return
 		}
 		r.client.proven.Store(true)

@@ -57,10 +57,14 @@ var tells = regexp.MustCompile(`echo ([\w:]+:)\$\$( >&2)?;`)
 // of a command would tell a client of package ssh that it runs, with pid as its
 // process id, and takes the line by which one with input gets leave to begin.
 func (x *Exec) Begin(pid int) {
-	before, after, hasInput := strings.Cut(x.Command, "read _||exit;")
+	before, after, hasInput := strings.Cut(x.Command, "unset farmrun;")
 	x.tell(before, -1, pid)
 	if hasInput {
-		io.ReadFull(x.Stdin, make([]byte, 1))
+		for c := []byte{0}; c[0] != '\n'; {
+			if _, err := x.Stdin.Read(c); err != nil {
+				return
+			}
+		}
 		x.tell(after, 1, pid)
 	}
 }
