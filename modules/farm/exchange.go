@@ -35,15 +35,6 @@ func exchange(ctx context.Context, d Dialer, address, text string) (string, erro
 	return string(answer), nil
 }
 
-// tell is exchange for text that changes something.
-func (h *Host) tell(ctx context.Context, address, text string) (answer string, err error) {
-	err = turnOf(ctx).during(ctx, h, "host:tell "+address, func() (err error) {
-		answer, err = exchange(ctx, h, address, text)
-		return err
-	})
-	return answer, err
-}
-
 // end makes reads and writes return now; not all connections have deadlines.
 func end(conn net.Conn) {
 	if conn.SetDeadline(time.Now()) != nil {

@@ -399,7 +399,7 @@ func (t *turn) begin(step string) (end func()) {
 // guard is fenced.guard for a command of the turn on a machine. One that only looks
 // needs no fence on a machine other than the host.
 func (t *turn) guard(ctx context.Context, machine *Host, cmd *remote.Cmd) (ended func(remote.Result, error) error, err error) {
-	if t.sparesOn(machine) || cmd.Query && machine != t.host {
+	if t == nil || cmd.Query && machine != t.host {
 		return func(_ remote.Result, err error) error { return err }, nil
 	}
 	t.mu.Lock()
@@ -408,53 +408,9 @@ func (t *turn) guard(ctx context.Context, machine *Host, cmd *remote.Cmd) (ended
 	return t.fences.get(t.host.name, machine).guard(ctx, step, cmd)
 }
 
-// sparesOn tells whether commands on a machine leave no receipts: there is no turn, or
-// the machine takes none but the operator's own.
-func (t *turn) sparesOn(machine *Host) bool { return t == nil || machine.IsBare() }
-
-// during does work that is no command itself while one runs for it on a machine, which
-// has the receipt. Its status is 0 if the work succeeded.
-func (t *turn) during(ctx context.Context, machine *Host, title string, work func() error) error {
-	if t.sparesOn(machine) {
-		return work()
-	}
-	input, status := io.Pipe()
-	begun, ended := make(chan struct{}), make(chan error, 1)
-	cmd := remote.Cmd{Title: title, Line: "echo; read -r s && exit $s", Quiet: true, Stdin: input, Stdout: &first{c: begun}}
-	go func() {
-		_, err := (runner{machine}).Run(ctx, cmd)
-		input.Close()
-		ended <- err
-	}()
-	select {
-	case <-begun:
-	case err := <-ended:
-		return cmp.Or(err, fmt.Errorf("%s: %s: its command has ended before it", machine.name, title))
-	}
-	err := work()
-	if err == nil {
-		io.WriteString(status, "0\n")
-	} else {
-		io.WriteString(status, "1\n")
-	}
-	status.Close()
-	return cmp.Or(err, <-ended)
-}
-
-// first closes c at the first Write.
-type first struct {
-	c    chan struct{}
-	once sync.Once
-}
-
-func (f *first) Write(p []byte) (int, error) {
-	f.once.Do(func() { close(f.c) })
-	return len(p), nil
-}
-
 // session is fenced.session for a terminal of the turn on a machine.
 func (t *turn) session(ctx context.Context, machine *Host, opened remote.Terminal) (remote.Terminal, error) {
-	if t.sparesOn(machine) {
+	if t == nil {
 		return opened, nil
 	}
 	t.mu.Lock()

@@ -186,18 +186,11 @@ type askOptions struct {
 // until the other side closes. It is for questions: it asks in a dry run as
 // well. Options: timeout ("10s").
 func (b *binding) ask(c *luahost.Call) {
-	b.exchange(c, func(ctx context.Context, h *Host, address, text string) (string, error) {
-		return exchange(ctx, h, address, text)
-	})
-}
-
-// exchange is ask and tell, by how.
-func (b *binding) exchange(c *luahost.Call, how func(ctx context.Context, h *Host, address, text string) (string, error)) {
 	h, address, text := luahost.Arg[*Host](c, 1, "a host"), c.String(2), c.String(3)
 	opts := luahost.Options[askOptions](c, 4)
 	var answer string
-	c.Wait(c.Name()+" "+address, cmp.Or(opts.Timeout, 10*time.Second), func(ctx context.Context) (err error) {
-		answer, err = how(ctx, h, address, text)
+	c.Wait("host:ask "+address, cmp.Or(opts.Timeout, 10*time.Second), func(ctx context.Context) (err error) {
+		answer, err = exchange(ctx, h, address, text)
 		return err
 	})
 	c.Push(answer)
@@ -206,8 +199,7 @@ func (b *binding) exchange(c *luahost.Call, how func(ctx context.Context, h *Hos
 // host:tell(address, text [, options]) -> answer
 //
 // Is like host:ask, for what changes something: a dry run prints the text and
-// returns "". In a turn of a rollout a command on the host waits beside it, which
-// leaves the receipt; there it needs a shell, unless the site says shell = false.
+// returns "".
 func (b *binding) tell(c *luahost.Call) {
 	h, address, text := luahost.Arg[*Host](c, 1, "a host"), c.String(2), c.String(3)
 	if b.farm.config.DryRun {
@@ -215,9 +207,7 @@ func (b *binding) tell(c *luahost.Call) {
 		c.Push("")
 		return
 	}
-	b.exchange(c, func(ctx context.Context, h *Host, address, text string) (string, error) {
-		return h.tell(ctx, address, text)
-	})
+	b.ask(c)
 }
 
 // host:step(name, work [, undo])
