@@ -399,7 +399,7 @@ func (t *turn) begin(step string) (end func()) {
 // guard is fenced.guard for a command of the turn on a machine. One that only looks
 // needs no fence on a machine other than the host.
 func (t *turn) guard(ctx context.Context, machine *Host, cmd *remote.Cmd) (ended func(remote.Result, error) error, err error) {
-	if t == nil || cmd.Query && machine != t.host {
+	if t.sparesOn(machine) || cmd.Query && machine != t.host {
 		return func(_ remote.Result, err error) error { return err }, nil
 	}
 	t.mu.Lock()
@@ -408,9 +408,13 @@ func (t *turn) guard(ctx context.Context, machine *Host, cmd *remote.Cmd) (ended
 	return t.fences.get(t.host.name, machine).guard(ctx, step, cmd)
 }
 
+// sparesOn tells whether commands on a machine leave no receipts: there is no turn, or
+// the machine takes none but the operator's own.
+func (t *turn) sparesOn(machine *Host) bool { return t == nil || machine.IsBare() }
+
 // session is fenced.session for a terminal of the turn on a machine.
 func (t *turn) session(ctx context.Context, machine *Host, opened remote.Terminal) (remote.Terminal, error) {
-	if t == nil {
+	if t.sparesOn(machine) {
 		return opened, nil
 	}
 	t.mu.Lock()
