@@ -9,11 +9,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
+	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/testdata/need"
 )
 
@@ -79,6 +82,7 @@ type kindOfHost struct {
 // kindsOfHosts are hosts that do something else before the command, or instead.
 var kindsOfHosts = []kindOfHost{
 	{name: "plain", want: "right"},
+	{name: "no proc", want: "right"},
 	{name: "prints", bashrc: "echo Welcome; echo 3 users >&2; printf 'no newline'", want: "right"},
 	{name: "CDPATH", bashrc: "mkdir -p other/d; export CDPATH=$HOME/other:.", want: "right"},
 	{name: "options", bashrc: "set -eu -o noclobber; export SHELLOPTS IFS=x TMOUT=1 POSIXLY_CORRECT=1 BASH_ENV=/nonexistent ENV=/nonexistent LC_ALL=xx_YY", want: "right"},
@@ -131,10 +135,62 @@ func TestKindsOfHosts(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			home := filepath.Join(dir, "h")
+			if k.name == "no proc" {
+				k.force = withoutProc(t, dir)
+			}
 			kindHost(t, dir, home, k.bashrc, k.force)
 			kindFile(t, dir, "site.lua", `require("farm").site { hosts = { h = { `+k.shell+" } } }\n")
 			k.check(t, dir, home)
+			if k.bashrc == "" && k.want == "right" {
+				kindResume(t, dir)
+			}
 		})
+	}
+}
+
+// withoutProc returns the ForceCommand of a host that has no /proc, a ps as POSIX has it,
+// and dash.
+func withoutProc(t *testing.T, dir string) string {
+	t.Helper()
+	need.Program(t, "dash")
+	var s remotetest.Shell
+	s.UseNoProc(t)
+	words := append(append([]string{"exec", "env"}, s.Env...), s.Wrap...)
+	kindFile(t, dir, "host", remote.QuoteAll(append(words, "dash", "-c"))+` "cd; $SSH_ORIGINAL_COMMAND"`+"\n")
+	return "sh " + filepath.Join(dir, "host")
+}
+
+// kindResume kills a farmrun in a step, whose command runs on, and resumes the run.
+func kindResume(t *testing.T, dir string) {
+	t.Helper()
+	mark, after := remotetest.Mark(), filepath.Join(dir, "h", "after")
+	kindFile(t, dir, "killed.lua", `local farm, _ = require "farm", require "site"
+		farm.rollout("h", { settle = "0s", healthy = function() end }, function(host)
+			host:step("s", function() host:run "[ -e begun ] || { echo >begun; sleep 1`+mark+`; }; echo >>after" end)
+		end)`)
+	first := kindCommand(dir, "killed.lua")
+	ended := make(chan error, 1)
+	go func() { _, err := first.CombinedOutput(); ended <- err }()
+	for begun := false; !begun; {
+		select {
+		case err := <-ended:
+			t.Fatalf("it has ended: %v", err)
+		case <-time.After(10 * time.Millisecond):
+			_, err := os.Stat(filepath.Join(dir, "h", "begun"))
+			begun = err == nil
+		}
+	}
+	first.Process.Kill()
+	<-ended
+	said, err := kindCommand(dir, "resume").CombinedOutput()
+	if err != nil || !strings.Contains(string(said), "h: the last command of step s: process ") {
+		t.Errorf("resume: %v\n%s", err, said)
+	}
+	if left := remotetest.Running(mark); left != "" {
+		t.Errorf("still running: %s", left)
+	}
+	if text, _ := os.ReadFile(after); string(text) != "\n" {
+		t.Errorf("it was done so often: %q", text)
 	}
 }
 
@@ -253,13 +309,10 @@ func kindRun(t *testing.T, dir string, atOnce bool) (results map[string]string, 
 		t.Fatal(err)
 	}
 	kindFile(t, dir, "ops.lua", strings.NewReplacer("HERE", dir, "ATONCE", fmt.Sprint(atOnce)).Replace(kindOps))
-	farmrun := filepath.Join(dir, "farmrun")
-	if err := os.Symlink(self, farmrun); err != nil {
+	if err := os.Symlink(self, filepath.Join(dir, "farmrun")); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(farmrun, "--site", "site.lua", "ops.lua")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+filepath.Join(dir, "home"), "SSH_AUTH_SOCK=", "XDG_CONFIG_HOME=", "XDG_STATE_HOME=")
+	cmd := kindCommand(dir, "ops.lua")
 	var errors strings.Builder
 	cmd.Stderr = &errors
 	out, err := cmd.Output()
@@ -278,6 +331,14 @@ func kindRun(t *testing.T, dir string, atOnce bool) (results map[string]string, 
 		}
 	}
 	return results, said
+}
+
+// kindCommand is a farmrun for the host.
+func kindCommand(dir string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(dir, "farmrun"), append([]string{"--site", "site.lua"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+filepath.Join(dir, "home"), "SSH_AUTH_SOCK=", "XDG_CONFIG_HOME=", "XDG_STATE_HOME=")
+	return cmd
 }
 
 func kindShell(t *testing.T, dir, script string) {

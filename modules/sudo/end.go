@@ -52,7 +52,7 @@ func (d *dialogue) end() {
 // has a child has just begun the command, which somebody else has to end: root,
 // once the mark of that has come.
 func (d *dialogue) endAsking(pid int) {
-	kill := fmt.Sprintf(`child=$(cat /proc/%[1]d/task/*/children 2>/dev/null || pgrep -P %[1]d)
+	kill := fmt.Sprintf(`child=$({ cat /proc/%[1]d/task/*/children || pgrep -P %[1]d || ps -A -o ppid= | grep -x ' *%[1]d'; } 2>/dev/null)
 		if [ -n "$child" ]; then echo begun; else kill -KILL %[1]d; fi`, pid)
 	d.aside(func(ctx context.Context, begun func()) {
 		res, err := d.r.Run(ctx, remote.Cmd{Line: kill, Quiet: true})

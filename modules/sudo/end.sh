@@ -3,14 +3,15 @@
 # Ends the descendants of the process $P and its session and group: all that a
 # sudo has begun. root's shell reads this, when the time is over. If $P, the sudo,
 # has ended, so has its command, and processes that this left running stay.
+having() { ps -A -o pid= -o "$1=" | awk -v is="$2" '$2 == is { print $1 }'; }
 below() {
-	for p in $(cat "/proc/$1"/task/*/children || pgrep -P "$1"); do
+	for p in $(cat "/proc/$1"/task/*/children || pgrep -P "$1" || having ppid "$1"); do
 		echo "$p"
 		below "$p"
 	done
 }
 all() {
-	{ below "$P"; pgrep -s "$P"; pgrep -g "$P"; } 2>/dev/null
+	{ below "$P"; pgrep -s "$P"; pgrep -g "$P" || having pgid "$P"; } 2>/dev/null
 }
 alive() {
 	for p in $ours; do

@@ -17,7 +17,9 @@ group() {
 		ps -o rgid= -p "$1" | tr -d ' '
 	fi
 } 2>/dev/null
-children() { cat "/proc/$1/task/$1/children" 2>/dev/null || pgrep -P "$1"; }
+children() {
+	cat "/proc/$1/task/$1/children" || pgrep -P "$1" || ps -A -o pid= -o ppid= | awk -v p="$1" '$2 == p { print $1 }'
+} 2>/dev/null
 
 # is_command tells whether a process below sudo is the command, and no helper of
 # PAM's, which may take any time and comes before and between sudo's questions. A

@@ -33,27 +33,12 @@ var machines = map[string]func(t *testing.T, s *remotetest.Shell){
 	},
 	"bash":    func(t *testing.T, s *remotetest.Shell) { need.Program(t, "bash"); wrap(s, "bash") },
 	"busybox": func(t *testing.T, s *remotetest.Shell) { s.UseBusybox(t) },
-	"no proc": noProc,
+	"no proc": func(t *testing.T, s *remotetest.Shell) { s.UseNoProc(t) },
 }
 
 // wrap has s run sh as another shell.
 func wrap(s *remotetest.Shell, shell string) {
 	s.Wrap = []string{"sh", "-c", `shift; exec ` + shell + ` "$@"`, "sh"}
-}
-
-// noProc takes /proc away, and leaves a ps that knows only the fields of POSIX.
-func noProc(t *testing.T, s *remotetest.Shell) {
-	need.Root(t)
-	bin := t.TempDir()
-	ps := `#!/bin/sh
-case "$*" in *lstart* | *sid*) exit 1 ;; esac
-exec unshare --mount sh -c 'umount /proc; exec /bin/ps "$@"' ps "$@"
-`
-	if err := os.WriteFile(filepath.Join(bin, "ps"), []byte(ps), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	s.Env = append(s.Env, "PATH="+bin+":"+os.Getenv("PATH"))
-	s.Wrap = []string{"unshare", "--mount", "sh", "-c", `mount -t tmpfs none /proc; exec "$@"`, "sh"}
 }
 
 // onMachines runs a test on each kind of host.

@@ -57,6 +57,23 @@ func (s *Shell) UseBusybox(t testing.TB) {
 	s.Wrap = []string{"busybox"}
 }
 
+// UseNoProc takes /proc away from s, and leaves a ps that knows only the fields of POSIX.
+// It needs root.
+func (s *Shell) UseNoProc(t testing.TB) {
+	t.Helper()
+	need.Root(t)
+	bin := t.TempDir()
+	ps := `#!/bin/sh
+case "$*" in *lstart* | *sid* | *tpgid* | *stat*) exit 1 ;; esac
+exec unshare --mount sh -c 'umount /proc; exec /bin/ps "$@"' ps "$@"
+`
+	if err := os.WriteFile(filepath.Join(bin, "ps"), []byte(ps), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.Env = append(s.Env, "PATH="+bin+":"+os.Getenv("PATH"))
+	s.Wrap = []string{"unshare", "--mount", "sh", "-c", `mount -t tmpfs none /proc; exec "$@"`, "sh"}
+}
+
 // Ran returns the commands that were really run, in order.
 func (s *Shell) Ran() []remote.Cmd {
 	s.mu.Lock()
