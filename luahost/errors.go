@@ -69,6 +69,16 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Said returns a host's words that e may have in its message and hint. A text that a
+// script has raised may be all a host's.
+func (e *Error) Said() string {
+	said := e.Output
+	if _, raised := e.Err.(*lua.ApiError); raised {
+		said += "\n" + e.Message
+	}
+	return said
+}
+
 // TimeoutError says which wait came to its end.
 type TimeoutError struct {
 	What  string // the wait: `host:run "sleep 1000"`, "the turn of web3"

@@ -9,6 +9,7 @@ import (
 	"farmrun/luahost"
 	"farmrun/luahost/console"
 	"farmrun/luahost/journal"
+	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/fence"
 	"farmrun/luahost/runs"
 	"farmrun/modules/farm"
@@ -59,7 +60,7 @@ func abandonModule(w *world, run *runs.Run, state *journal.State, site bool) lua
 			left := w.farm.Abandon(ctx, state, owner)
 			r := journal.Record{Kind: journal.RunAbandoned, Run: &me}
 			if left != nil {
-				r.Error = left.Error()
+				r.Error, r.Said = left.Error(), remote.SaidBy(left)
 			}
 			if err := run.Journal.Append(r); err != nil {
 				return err

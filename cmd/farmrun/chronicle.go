@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"farmrun/luahost/journal"
+	"farmrun/luahost/remote"
 	"farmrun/luahost/runs"
 	"farmrun/modules/farm"
 )
@@ -182,7 +183,8 @@ func (c *chronicle) close(ended error) error {
 	defer c.run.Close()
 	r := journal.Record{Kind: journal.RunEnded}
 	if ended != nil {
-		r.Error = shown(ended).Error()
+		e := shown(ended)
+		r.Error, r.Said = e.Error(), remote.SaidBy(e)
 	}
 	return c.run.Journal.Append(r)
 }

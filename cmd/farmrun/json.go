@@ -9,6 +9,7 @@ import (
 
 	"farmrun/luahost/console"
 	"farmrun/luahost/journal"
+	"farmrun/luahost/remote"
 )
 
 // jsonHelp is what "farmrun help json" says.
@@ -135,8 +136,9 @@ func (j *jsonLines) ended(err error) {
 		e := shown(err)
 		l.Host, l.Step, l.Error = e.Host, e.Step, strings.TrimPrefix(e.Error(), e.Host+": ")
 		l.Reason, l.Code, l.Output, l.Hint = string(e.Kind), e.Code, e.Output, e.Hint
+		l.Said = remote.SaidBy(e)
 	}
-	l.Hint = string(j.mask.MaskOwn([]byte(l.Hint), l.Output, l.Host, l.Step))
+	_, l.Hint, _ = strings.Cut(string(j.mask.MaskOwn([]byte(l.Error+"\x00"+l.Hint), l.Said, l.Host, l.Step)), "\x00")
 	l.Record = l.Masked(j.mask)
 	j.write(console.AtOnce, l)
 }

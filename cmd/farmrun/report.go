@@ -9,6 +9,7 @@ import (
 	"farmrun/luahost"
 	"farmrun/luahost/console"
 	"farmrun/luahost/gate"
+	"farmrun/luahost/remote"
 	"farmrun/modules/farm"
 	"farmrun/modules/farm/nodeset"
 )
@@ -89,7 +90,7 @@ func report(out *console.Console, err error) {
 func shown(err error) *luahost.Error {
 	var e *luahost.Error
 	if !errors.As(err, &e) {
-		return &luahost.Error{Message: err.Error()}
+		return &luahost.Error{Message: err.Error(), Err: err}
 	}
 	copied := *e
 	copied.Where = slices.DeleteFunc(slices.Clone(e.Where), func(at string) bool { return strings.HasPrefix(at, commandPath+":") })
@@ -98,8 +99,7 @@ func shown(err error) *luahost.Error {
 
 // redacted returns e without the secrets that a host's words in it have.
 func redacted(out *console.Console, e *luahost.Error) *luahost.Error {
-	names := []string{e.Host, e.Step}
-	e.Message, e.Hint = out.Redact(e.Message, e.Output, names...), out.Redact(e.Hint, e.Output, names...)
+	e.Message, e.Hint, _ = strings.Cut(out.Redact(e.Message+"\x00"+e.Hint, remote.SaidBy(e), e.Host, e.Step), "\x00") // the one that quotes the host tells what to redact
 	if out.Mask != nil {
 		e.Output = string(out.Mask([]byte(e.Output)))
 	}

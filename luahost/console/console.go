@@ -10,12 +10,13 @@ package console
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"farmrun/luahost/remote"
 )
 
 // Console writes to the operator. The zero value discards everything. Its
@@ -290,17 +291,10 @@ func (c *Console) Redact(text, said string, names ...string) string {
 	return string(c.MaskOwn([]byte(text), said, names...))
 }
 
-// RedactError is Redact for an error, which may tell a host's output by a method
-// Output.
+// RedactError is Redact for an error, which tells a host's words as remote.SaidBy
+// has it.
 func (c *Console) RedactError(err error, names ...string) string {
-	said := ""
-	if o, ok := errors.AsType[interface {
-		error
-		Output() string
-	}](err); ok {
-		said = o.Output()
-	}
-	return c.Redact(err.Error(), said, names...)
+	return c.Redact(err.Error(), remote.SaidBy(err), names...)
 }
 
 func (c *Console) masked(line []byte) []byte {

@@ -92,6 +92,7 @@ type Record struct {
 	Reason  string    `json:"reason,omitempty"` // what sort of failure that is: "timeout", "exit"
 	Code    int       `json:"code,omitempty"`   // the exit status, of reason "exit"
 	Output  string    `json:"output,omitempty"` // the last lines that the host said before it did
+	Said    string    `json:"-"`                // a host's words that Error may have in it besides
 	Run     *Run      `json:"run,omitempty"`
 
 	Each       int     `json:"each,omitempty"`        // which of the run's farm.each, from 1
@@ -142,7 +143,7 @@ func (r Record) Masked(mask Mask) Record {
 		return r
 	}
 	names := append([]string{r.Host, r.Step, r.Name}, r.Hosts...)
-	r.Error = string(mask.MaskOwn([]byte(r.Error), r.Output, names...))
+	r.Error = string(mask.MaskOwn([]byte(r.Error), r.Said+"\n"+r.Output, names...))
 	r.Output = string(mask.Mask([]byte(r.Output), names...))
 	return r
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // shortest is how many bytes a secret has at least that is redacted: a secret of
@@ -52,27 +53,78 @@ func (k *Keyring) Mask(text []byte, names ...string) []byte {
 
 // MaskOwn is Mask for a text of farmrun's that may have a host's words in it. A
 // secret of letters or of digits alone may be one of farmrun's own words: it is
-// redacted only if said, which is the host's output, has it too.
+// redacted only where text quotes said, which is the host's output.
 func (k *Keyring) MaskOwn(text []byte, said string, names ...string) []byte {
 	h := k.hidden.Load()
 	if h == nil {
 		return text
 	}
-	return h.own(said).redact(text, names)
+	words, others := h.split()
+	if words.isIn(said) {
+		text = words.redactQuoted(text, said, names)
+	}
+	return others.redact(text, names)
 }
 
-// own returns a finder of those secrets that are no words, or are in said.
-func (h *hidden) own(said string) *hidden {
-	these := slices.DeleteFunc(slices.Clone(h.secrets), func(s string) bool {
-		return isWord(s) && !newHidden([]string{s}).isIn(said)
-	})
-	switch len(these) {
-	case 0:
-		return nil
-	case len(h.secrets):
-		return h
+// split returns a finder of the secrets that are words, and one of the others.
+func (h *hidden) split() (words, others *hidden) {
+	var is, no []string
+	for _, s := range h.secrets {
+		if isWord(s) {
+			is = append(is, s)
+		} else {
+			no = append(no, s)
+		}
 	}
-	return newHidden(these)
+	if len(is) > 0 {
+		words = newHidden(is)
+	}
+	switch len(no) {
+	case 0:
+	case len(h.secrets):
+		others = h
+	default:
+		others = newHidden(no)
+	}
+	return words, others
+}
+
+// redactQuoted redacts secrets in those parts of text that are said: a line of that,
+// or its beginning as far as a secret reaches. Where there is none, said is quoted
+// in another way, and all of text is taken for it.
+func (h *hidden) redactQuoted(text []byte, said string, names []string) []byte {
+	var out []byte
+	rest := text
+	for len(rest) > 0 {
+		at, n := h.firstQuote(rest, said)
+		if n == 0 {
+			break
+		}
+		out = append(append(out, rest[:at]...), h.redact(rest[at:at+n], names)...)
+		rest = rest[at+n:]
+	}
+	if out == nil {
+		return h.redact(text, names)
+	}
+	return append(out, rest...)
+}
+
+// firstQuote finds the first quote of said in text that has a secret, and how long it
+// is; 0 is none. Of several that begin in the same place it is the longest.
+func (h *hidden) firstQuote(text []byte, said string) (at, n int) {
+	for line := range strings.SplitSeq(said, "\n") {
+		line = strings.TrimSpace(line)
+		s := newScreen(h)
+		for i, b := range []byte(line) {
+			s.put(b, func([]cell) {
+				found := bytes.Index(text, []byte(line[:i+1]))
+				if found >= 0 && (n == 0 || found < at || found == at && i+1 > n) {
+					at, n = found, i+1
+				}
+			})
+		}
+	}
+	return at, n
 }
 
 // isWord tells whether s is letters of ASCII, or digits.
@@ -88,8 +140,11 @@ func isWord(s string) bool {
 	return letters == len(s) || digits == len(s)
 }
 
-// isIn tells whether a secret is in text.
+// isIn tells whether a secret is in text; nil has none.
 func (h *hidden) isIn(text string) (is bool) {
+	if h == nil {
+		return false
+	}
 	s := newScreen(h)
 	for _, b := range []byte(text) {
 		s.put(b, func([]cell) { is = true })

@@ -106,3 +106,25 @@ func TestMask(t *testing.T) {
 		}
 	}
 }
+
+// TestMaskOwn: a secret that is a word is redacted in the host's words that a text
+// of farmrun's quotes, and nowhere else in it.
+func TestMaskOwn(t *testing.T) {
+	var k secret.Keyring
+	k.Hide(secret.New("login"))
+	k.Hide(secret.New("Xq7vkZ9w"))
+	for _, c := range []struct{ text, said, want string }{
+		{"login: refused", "", "login: refused"},
+		{"login: refused", "no such user", "login: refused"},
+		{"login: exit status 1: your login is bad", "your login is bad", "login: exit status 1: your (secret) is bad"},
+		{"login: no login, no login (login)", "hello\n  no login, no login\r\n", "login: no (secret), no (secret) (login)"},
+		{"login: web of login is", "web of login is locked", "login: web of (secret) is"}, // cut off
+		{"the host asks \"my login\"", "my\tlogin?", "the host asks \"my (secret)\""},     // quoted in another way
+		{"login: Xq7vkZ9w is no login", "is no login", "login: (secret) is no (secret)"},
+		{"web-login: a login", "a login", "web-login: a (secret)"},
+	} {
+		if got := string(k.MaskOwn([]byte(c.text), c.said, "web-login")); got != c.want {
+			t.Errorf("MaskOwn(%q, %q): got %q, want %q", c.text, c.said, got, c.want)
+		}
+	}
+}

@@ -317,7 +317,7 @@ func (a *suAnswers) answer(ctx context.Context, question string) error {
 	if a.report != nil || !q.Password {
 		a.more = true
 		if a.other == nil {
-			return inShell(fmt.Errorf("su asks %q: %w", strings.TrimSpace(question), secret.ErrNoTerminal), a.interrupt(ctx))
+			return inShell(remote.Quoting(question, fmt.Errorf("su asks %q: %w", strings.TrimSpace(question), secret.ErrNoTerminal)), a.interrupt(ctx))
 		}
 		word, err = a.other(ctx, strings.TrimSpace(question), false)
 	} else {

@@ -15,6 +15,7 @@ import (
 	"farmrun/luahost"
 	"farmrun/luahost/journal"
 	"farmrun/luahost/lazyregexp"
+	"farmrun/luahost/remote"
 	"farmrun/modules/farm/nodeset"
 )
 
@@ -65,7 +66,7 @@ func (f *Farm) Each(ctx context.Context, hosts []*Host, opts EachOptions, work f
 	err := e.err(hosts)
 	ended := journal.Record{Kind: journal.EachEnded}
 	if err != nil {
-		ended.Error = err.Error()
+		ended.Error, ended.Said = err.Error(), remote.SaidBy(err)
 	}
 	f.record(e.part, ended)
 	return err

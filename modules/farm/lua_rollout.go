@@ -15,6 +15,7 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/gate"
+	"farmrun/luahost/remote"
 	"farmrun/luahost/share"
 )
 
@@ -203,7 +204,7 @@ func (b *binding) rolloutFailed(c *luahost.Call, err error) {
 // tellHalt tells the operator how a rollout has left the hosts, where the run
 // ends without the error.
 func (b *binding) tellHalt(e *luahost.Error) {
-	b.farm.config.Console.Note("", "farmrun: %s: %s", b.farm.config.Console.Redact(e.Message, e.Output, e.Host), e.Hint)
+	b.farm.config.Console.Note("", "farmrun: %s: %s", b.farm.config.Console.Redact(e.Message, remote.SaidBy(e), e.Host), e.Hint)
 }
 
 // haltError words why a rollout halted.

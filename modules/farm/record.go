@@ -10,6 +10,7 @@ import (
 	"farmrun/luahost"
 	"farmrun/luahost/gate"
 	"farmrun/luahost/journal"
+	"farmrun/luahost/remote"
 )
 
 // part is whose work a context belongs to, in the numbers of the records. What
@@ -68,7 +69,7 @@ func failed(r journal.Record, err error) journal.Record {
 	if err == nil {
 		return r
 	}
-	r.Error, r.Output = strings.TrimPrefix(err.Error(), r.Host+": "), luahost.OutputOf(err)
+	r.Error, r.Output, r.Said = strings.TrimPrefix(err.Error(), r.Host+": "), luahost.OutputOf(err), remote.SaidBy(err)
 	if e, ok := errors.AsType[*luahost.Error](err); ok {
 		r.Reason, r.Code, r.Output = string(e.Kind), e.Code, cmp.Or(e.Output, r.Output)
 	}
@@ -100,7 +101,7 @@ func recordOf(e gate.Event) (_ journal.Record, ok bool) {
 func ended(err error) journal.Record {
 	r := journal.Record{Kind: journal.RolloutEnded}
 	if err != nil {
-		r.Error, r.Reason = err.Error(), string(reasonOf(err))
+		r.Error, r.Said, r.Reason = err.Error(), remote.SaidBy(err), string(reasonOf(err))
 	}
 	return r
 }

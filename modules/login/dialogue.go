@@ -13,6 +13,7 @@ import (
 
 	"farmrun/luahost/console"
 	"farmrun/luahost/lazyregexp"
+	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
 )
 
@@ -151,7 +152,7 @@ func (d *dialogue) password(ctx context.Context, question string) error {
 // host says then is about both.
 func (d *dialogue) ask(ctx context.Context, question string) error {
 	if d.Answer == nil {
-		return fmt.Errorf("the host asks %q: %w", printable(question), secret.ErrNoTerminal)
+		return remote.Quoting(printable(question), fmt.Errorf("the host asks %q: %w", printable(question), secret.ErrNoTerminal))
 	}
 	answer, err := d.Answer(ctx, question, false)
 	if err != nil {
@@ -188,13 +189,13 @@ func (d *dialogue) rejected(said string) error {
 		d.renewal.no = true // it may have more to say, or ask again
 		return nil
 	case d.renewal.wanted && d.report == nil:
-		return fmt.Errorf("%w: %s", ErrNotHere, printable(said))
+		return remote.Quoting(printable(said), fmt.Errorf("%w: %s", ErrNotHere, printable(said)))
 	case d.shown == "" && d.more:
 		return d.rejection()
 	case d.shown == "" && d.named:
-		return fmt.Errorf("%w: %s", ErrName, printable(said))
+		return remote.Quoting(printable(said), fmt.Errorf("%w: %s", ErrName, printable(said)))
 	case d.shown == "":
-		return fmt.Errorf("%w: %s", ErrRefused, printable(said))
+		return remote.Quoting(printable(said), fmt.Errorf("%w: %s", ErrRefused, printable(said)))
 	}
 	if notice := d.notice(said); notice != "" && !d.more {
 		d.settle(secret.Unknown)

@@ -47,7 +47,7 @@ func (c *Client) DialContext(ctx context.Context, network, addr string) (net.Con
 		return conn, nil
 	case err = <-ended:
 		if err == nil {
-			err = fmt.Errorf("%s: %s", addr, said)
+			err = remote.Quoting(fmt.Sprint(said), fmt.Errorf("%s: %s", addr, said))
 		}
 	case <-ctx.Done():
 		err = context.Cause(ctx)

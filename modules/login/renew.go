@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
 )
 
@@ -112,7 +113,7 @@ func (d *dialogue) current(ctx context.Context, question string) error {
 // rejected is that the host asks for another one.
 func (r *renewal) rejected(said string) error {
 	r.settle(secret.Rejected)
-	return fmt.Errorf("%w: %s", ErrNewRejected, reason(said))
+	return remote.Quoting(said, fmt.Errorf("%w: %s", ErrNewRejected, reason(said)))
 }
 
 // gone is that the host has hung up.

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
 )
 
@@ -233,9 +234,10 @@ func (l *login) askOperator(question string, echo bool) (string, error) {
 		if errors.Is(err, secret.ErrNoTerminal) {
 			err = secret.ErrNoTerminal // the rest of it says once more what the host asks
 		}
+		asked := strings.Join(strings.Fields(question), " ")
 		l.refused = &Error{
 			Host: l.settings.Host, Stage: StageLogin, Kind: ErrAuth,
-			Err:  fmt.Errorf("the host asks %q, and there is no answer: %w", strings.Join(strings.Fields(question), " "), err),
+			Err:  remote.Quoting(asked, fmt.Errorf("the host asks %q, and there is no answer: %w", asked, err)),
 			Hint: fmt.Sprintf("run farmrun on a terminal, or let %s in without that question", l.settings.Host),
 		}
 	}

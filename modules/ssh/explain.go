@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
 )
 
@@ -105,13 +106,14 @@ func (l *login) explainHandshake(e *Error, w *wire, err error) {
 			e.Err = fmt.Errorf("%s closed the connection before the login", l.settings.Addr())
 		}
 		if said := w.greet.said; said != "" && !w.greet.over {
-			e.Err = fmt.Errorf("%w: %q", e.Err, said)
+			e.Err = remote.Quoting(said, fmt.Errorf("%w: %q", e.Err, said))
 		}
 		l.dropped = !w.greet.over && !hasAsked(w.Conn) // nobody is asked the same again
 	case errors.Is(err, errNoSSH), strings.Contains(err.Error(), "overflow reading version string"):
 		e.Err = fmt.Errorf("what answers at %s does not speak ssh", l.settings.Addr())
 	default:
-		e.Err = tidy(err)
+		_, said, _ := strings.Cut(err.Error(), "disconnect, reason ")
+		e.Err = remote.Quoting(strings.TrimLeft(said, "0123456789: "), tidy(err))
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"sync"
+
+	"farmrun/luahost/remote"
 )
 
 // forward joins the connections that a listener gets to the far end.
@@ -184,7 +186,7 @@ func (p *probe) ask(conn net.Conn) error {
 		return err
 	}
 	if string(answer) != p.answer {
-		return fmt.Errorf("it answers %q", answer)
+		return remote.Quoting(string(answer), fmt.Errorf("it answers %q", answer))
 	}
 	return nil
 }
