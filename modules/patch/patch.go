@@ -170,40 +170,16 @@ func Revert(ctx context.Context, r Runner, text string, o Options) (changed bool
 // run goes the way with a patch, and places the files or only tries. It returns how
 // the patch stood before, and the files that it changes.
 func run(ctx context.Context, r Runner, way string, place bool, text string, o Options) (State, []string, error) {
-	sections, strip := read(text, o.Strip)
-	all, after := slices.Clone(sections), ""
-	for _, text := range o.After {
-		before, strip := read(text, o.Strip)
-		all = append(all, before...)
-		after += fmt.Sprintf("-p%d %d ", strip, len(text))
-	}
-	files := candidates(all)
-	switch {
-	case len(sections) == 0:
+	sections, _ := read(text, o.Strip)
+	if len(sections) == 0 {
 		return "", nil, &Error{Name: o.Name, Err: ErrNoPatch}
-	case len(files) == 0:
+	}
+	cmd, files := command(way, place, text, o)
+	if len(files) == 0 {
 		return "", nil, fmt.Errorf("the patch is of %s, which is not in its directory", shown(sections[0].names()[0]))
 	}
-	dir := cmp.Or(o.Dir, ".")
-	if err := remote.CheckPath(dir); err != nil {
+	if err := remote.CheckPath(cmd.Dir); err != nil {
 		return "", nil, err
-	}
-	do, act := "look at", "try"
-	if place {
-		do, act = way, "place"
-	}
-	out := "-R"
-	if slices.ContainsFunc(sections, (*section).unsaid) {
-		out = "-RE" // patch -R would leave an empty file where there was none
-	}
-	cmd := remote.Cmd{
-		Title: do + " a patch of " + shown(Files(text, o.Strip)...) + in(o.Dir),
-		Args:  append([]string{"sh", "-c", "# " + do + " a patch\n" + script, "sh", way, act, "-p" + strconv.Itoa(strip), out, string(more(sections)), after}, files...),
-		Dir:   dir,
-		Env:   map[string]string{"LC_ALL": "C", "QUOTING_STYLE": "c"},
-		Stdin: strings.NewReader(strings.Join(o.After, "") + text),
-		Query: !place,
-		Quiet: true,
 	}
 	res, err := r.Run(ctx, cmd)
 	if err != nil {
@@ -216,6 +192,35 @@ func run(ctx context.Context, r Runner, way string, place bool, text string, o O
 		return "", nil, failure(err, res, sections, o)
 	}
 	return answer(string(res.Stdout), files)
+}
+
+// command returns the command that run runs, and the files that it is given.
+func command(way string, place bool, text string, o Options) (remote.Cmd, []string) {
+	sections, strip := read(text, o.Strip)
+	do, act, out, after := "look at", "try", "-R", ""
+	if place {
+		do, act = way, "place"
+	}
+	if slices.ContainsFunc(sections, (*section).unsaid) {
+		out = "-RE" // patch -R would leave an empty file where there was none
+	}
+	all := slices.Clone(sections)
+	for _, text := range o.After {
+		before, strip := read(text, o.Strip)
+		all = append(all, before...)
+		after += fmt.Sprintf("-p%d %d ", strip, len(text))
+	}
+	files := candidates(all)
+	words := []string{"sh", "-c", "# " + do + " a patch\n" + script, "sh", way, act, "-p" + strconv.Itoa(strip), out, string(more(sections)), after}
+	return remote.Cmd{
+		Title: do + " a patch of " + shown(Files(text, o.Strip)...) + in(o.Dir),
+		Args:  append(words, files...),
+		Dir:   cmp.Or(o.Dir, "."),
+		Env:   map[string]string{"LC_ALL": "C", "QUOTING_STYLE": "c"},
+		Stdin: strings.NewReader(strings.Join(o.After, "") + text),
+		Query: !place,
+		Quiet: true,
+	}, files
 }
 
 // answer reads what the script prints at its end: the state, and the numbers of
