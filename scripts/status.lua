@@ -70,8 +70,11 @@ end
 function checks.files(host, found, state)
   if not args.changed then return end
   for _, name in ipairs(state.staged) do
-    if name == state.before and not args.all then pcall(changes, host, found, switchrel.path(name)) end
-    if name == state.release or args.all and not name:find "%?$" then changes(host, found, switchrel.path(name)) end
+    local asked = name == state.release or args.all and not name:find "%?$"
+    if asked or name == state.before then
+      local ok, err = pcall(changes, host, found, switchrel.path(name))
+      if asked and not ok then found(err.message or tostring(err)) end
+    end
   end
 end
 
