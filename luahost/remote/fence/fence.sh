@@ -157,8 +157,8 @@ leave() {
 	done
 }
 
-# waits tells whether a shell waits for a line, as far as the system tells it: it is then
-# in the foreground of its terminal itself.
+# waits tells whether a shell is known to wait for a line: it is then in the foreground of
+# its terminal itself.
 waits() {
 	if { read -r stat <"/proc/$1/stat"; } 2>/dev/null; then
 		set -- ${stat##*) }
@@ -166,7 +166,7 @@ waits() {
 		return
 	fi
 	set -- $(ps -o pgid= -o tpgid= -p "$1" 2>/dev/null)
-	[ $# != 2 ] || [ "$1" = "$2" ]
+	[ $# = 2 ] && [ "$1" = "$2" ]
 }
 
 # clear removes the fence of the token, unless a command of it still runs.

@@ -111,7 +111,7 @@ func TestSessionOfFormerOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 		person := remotetest.NewTypist(t, term)
-		person.Type("echo beg''un; sleep 1" + mark + "\n")
+		person.Type("sh -c \"echo beg''un; sleep 1" + mark + "; :\"\n") // which is in the foreground by then
 		person.Await("begun")
 		if idle, err := f.Leave(t.Context(), owner(1), "r1"); err != nil || idle {
 			t.Errorf("with a command in the foreground: idle %v, %v", idle, err)
@@ -124,7 +124,7 @@ func TestSessionOfFormerOwner(t *testing.T) {
 			return
 		}
 		if err != nil || remotetest.Running(mark) != "" {
-			t.Errorf("%v, still running: %s", err, remotetest.Running(mark))
+			t.Fatalf("%v, still running: %s", err, remotetest.Running(mark))
 		}
 		<-term.ended
 	})
