@@ -340,6 +340,7 @@ func (v *visitor) readPool(ctx context.Context, admin string, hosts []string) {
 			v.t.Error(err)
 			return
 		}
+		c.SetDeadline(time.Now().Add(time.Minute))
 		io.WriteString(c, "show stat\n")
 		stat, err := io.ReadAll(c)
 		c.Close()
