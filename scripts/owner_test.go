@@ -201,7 +201,7 @@ func (o *owned) killAndResume(i int, dice *rand.Rand) {
 	o.write("job.lua", strings.Replace(ownerJob, "WORK", work, 1))
 	switch i % 3 {
 	case 0:
-		if o.login == "sudo" && i%2 == 0 || o.login == "ssh" && i%4 == 2 {
+		if o.login == "sudo" && i%2 == 0 {
 			o.goOnElsewhere(first)
 		} else {
 			o.killLate(first)
