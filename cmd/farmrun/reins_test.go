@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"farmrun/luahost/journal"
 	"farmrun/testdata/need"
 )
 
@@ -200,14 +201,27 @@ func (r *reined) pull(tb testing.TB, signals []syscall.Signal, heard bool) {
 
 // halted tells whether the rollout has halted.
 func (r *reined) halted() bool {
+	_, is := r.turn()
+	return is
+}
+
+// turn returns how long web1's turn took until the rollout halted.
+func (r *reined) turn() (took time.Duration, is bool) {
 	journals, _ := filepath.Glob(filepath.Join(r.stage.home(), ".local/state/farmrun/runs/*/journal"))
+	var began time.Time
 	for _, path := range journals {
 		text, _ := os.ReadFile(path)
-		if bytes.Contains(text, []byte(`"halting"`)) {
-			return true
+		records, _ := journal.Read(bytes.NewReader(text))
+		for _, e := range records {
+			switch e.Kind {
+			case journal.TurnBegan:
+				began = e.Time
+			case journal.Halting:
+				return e.Time.Sub(began), true
+			}
 		}
 	}
-	return false
+	return 0, false
 }
 
 // commandEnded tells whether the command on web1 is no more.
@@ -287,7 +301,11 @@ func BenchmarkReins(b *testing.B) {
 						from = time.Now()
 					}
 					r.await(b, rein.acts)
-					worst = max(worst, time.Since(from))
+					late := time.Since(from)
+					if turn, is := r.turn(); is { // which began before web1 told so
+						late = turn - reinDeadline
+					}
+					worst = max(worst, late)
 					r.release(b, rein.status)
 				}
 				b.ReportMetric(0, "ns/op")
