@@ -35,7 +35,6 @@ var kindsOfTerminals = []kindOfHost{
 	{name: "odd terminal", bashrc: "stty -echo -icanon -onlcr cols 10; set -o vi; PS1='\\[\\e]0;t\\a\\e[1m\\]\\u\\$ '", want: "right"},
 	{name: "exec sh", bashrc: "exec sh", want: "right"},
 	{name: "exec tcsh", bashrc: "exec tcsh -f", want: "right"},
-	{name: "within script", bashrc: "exec script -qc sh /dev/null", want: "right"},
 	{name: "forced shell", force: "sh", want: "right"},
 	{name: "exits", bashrc: "echo bye; exit 0", want: "login", says: "bye"},
 	{name: "nologin", force: "/usr/sbin/nologin", want: "login", says: "not available"},
@@ -65,7 +64,7 @@ exec -a -bash bash
 func TestKindsOfTerminals(t *testing.T) {
 	t.Parallel()
 	need.Root(t) // for rlogin's ports, and sudo
-	for _, program := range []string{"/usr/sbin/telnetd", "bash", "tcsh", "script", "cvs", "patch", "sudo"} {
+	for _, program := range []string{"/usr/sbin/telnetd", "bash", "tcsh", "cvs", "patch", "sudo"} {
 		need.Program(t, program)
 	}
 	for name, serve := range map[string]func(t *testing.T, login string) (site string){
