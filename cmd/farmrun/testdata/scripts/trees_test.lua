@@ -33,7 +33,7 @@ local make = {}
 
 function make.cvs(date, line)
   local tag = "Snapshot-" .. date
-  trial.commit("", line .. [[
+  trial.commit("", "export LC_ALL=C\n" .. line .. [[
 
     find . -name CVS -prune -o -type d ! -name . -print | sort | while IFS= read -r d; do [ -d "$d/CVS" ] || cvs -Q add "$d"; done
     find . -name CVS -prune -o -type f -print | while IFS= read -r f; do
