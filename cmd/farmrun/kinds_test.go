@@ -169,8 +169,11 @@ func kindResume(t *testing.T, dir string) {
 			host:step("s", function() host:run "[ -e begun ] || { echo >begun; sleep 1`+mark+`; }; echo >>after" end)
 		end)`)
 	first := kindCommand(dir, "killed.lua")
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
 	ended := make(chan error, 1)
-	go func() { _, err := first.CombinedOutput(); ended <- err }()
+	go func() { ended <- first.Wait() }()
 	for begun := false; !begun; {
 		select {
 		case err := <-ended:

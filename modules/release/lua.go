@@ -219,7 +219,7 @@ func remove(c *luahost.Call) {
 	})
 }
 
-// release.sweep(host, dir [, options]) -> dirs, stuck
+// release.sweep(host, dir [, options]) -> dirs, reasons
 //
 // Removes what is left in dir, where releases lie, of builds that died and of
 // releases that were not removed to the end, and returns where that was, and a

@@ -53,6 +53,7 @@ var results = map[string]string{
 	"paths":     "string[]",
 	"results":   "table<string, any>", // by host name
 	"dirs":      "string[]",
+	"reasons":   "string[]",
 	"revisions": "table<string, string>", // by path
 	"state":     "string",
 }
