@@ -59,21 +59,20 @@ func (k *Keyring) MaskOwn(text []byte, said string, names ...string) []byte {
 	if h == nil {
 		return text
 	}
-	words, others := h.split()
-	if words.isIn(said) {
-		text = words.redactQuoted(text, said, names)
-	}
-	return others.redact(text, names)
+	words, others := h.split(said)
+	return others.redact(words.redactQuoted(text, said, names), names)
 }
 
-// split returns a finder of the secrets that are words, and one of the others.
-func (h *hidden) split() (words, others *hidden) {
+// split returns a finder of the secrets that are words and in said, and one of those
+// that are no words.
+func (h *hidden) split(said string) (words, others *hidden) {
 	var is, no []string
 	for _, s := range h.secrets {
-		if isWord(s) {
-			is = append(is, s)
-		} else {
+		switch {
+		case !isWord(s):
 			no = append(no, s)
+		case newHidden([]string{s}).isIn(said):
+			is = append(is, s)
 		}
 	}
 	if len(is) > 0 {
@@ -91,8 +90,11 @@ func (h *hidden) split() (words, others *hidden) {
 
 // redactQuoted redacts secrets in those parts of text that are said: a line of that,
 // or its beginning as far as a secret reaches. Where there is none, said is quoted
-// in another way, and all of text is taken for it.
+// in another way, and all of text is taken for it. nil has no secrets.
 func (h *hidden) redactQuoted(text []byte, said string, names []string) []byte {
+	if h == nil {
+		return text
+	}
 	var out []byte
 	rest := text
 	for len(rest) > 0 {
@@ -140,11 +142,8 @@ func isWord(s string) bool {
 	return letters == len(s) || digits == len(s)
 }
 
-// isIn tells whether a secret is in text; nil has none.
+// isIn tells whether a secret is in text.
 func (h *hidden) isIn(text string) (is bool) {
-	if h == nil {
-		return false
-	}
 	s := newScreen(h)
 	for _, b := range []byte(text) {
 		s.put(b, func([]cell) { is = true })
