@@ -89,7 +89,7 @@ func TestKindsOfTerminals(t *testing.T) {
 					t.Fatal(err)
 				}
 				host := `{ user = "web", ` + serve(t, login) + " }"
-				kindFile(t, dir, "site.lua", `require("farm").site { hosts = { ["h[1-`+fmt.Sprint(len(kindRight))+`]"] = `+host+", h = "+host+" } }\n")
+				kindFile(t, dir, "site.lua", `require("farm").site { hosts = { ["h[1-`+fmt.Sprint(len(kindRight()))+`]"] = `+host+", h = "+host+" } }\n")
 				k.check(t, dir, home)
 			}
 			switch {

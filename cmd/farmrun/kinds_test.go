@@ -60,11 +60,13 @@ end
 done(rollout, farm.hosts("h")[1])
 `
 
-// kindRight are their results.
-var kindRight = map[string]string{
-	"query": "allowed", "probe": "allowed", "run": "x", "dir": "h/d", "env": "b", "write": "one", "read": "one",
-	"put": "local", "get": "one", "sudo": "in 0", "sudo words": "in", "symlink": "d", "cvs": "1", "release": "0",
-	"patch": "true", "rollout": "y",
+// kindRight returns their results.
+func kindRight() map[string]string {
+	return map[string]string{
+		"query": "allowed", "probe": "allowed", "run": "x", "dir": "h/d", "env": "b", "write": "one", "read": "one",
+		"put": "local", "get": "one", "sudo": "in 0", "sudo words": "in", "symlink": "d", "cvs": "1", "release": "0",
+		"patch": "true", "rollout": "y",
+	}
 }
 
 // kindOfHost is a host that does something else before the command, or instead.
@@ -114,9 +116,11 @@ const (
 	inputless = plainest + " read get symlink cvs release"
 )
 
-// kindMakes is what an operation leaves in the home of its host.
-var kindMakes = map[string]string{
-	"run": "ran", "write": "w", "put": "p", "symlink": "l", "cvs": "c", "rollout": "rolled",
+// kindMakes returns the file that an operation leaves in the home of its host.
+func kindMakes() map[string]string {
+	return map[string]string{
+		"run": "ran", "write": "w", "put": "p", "symlink": "l", "cvs": "c", "rollout": "rolled",
+	}
 }
 
 // TestKindsOfHosts has all that farmrun does on hosts be done right on each kind,
@@ -206,7 +210,8 @@ func (k kindOfHost) check(t *testing.T, dir, home string) {
 		t.Errorf("the host's %q is not shown", k.says)
 	}
 	want := map[string]string{}
-	for op, result := range kindRight {
+	right := kindRight()
+	for op, result := range right {
 		want[op] = result
 		if k.want != "right" && !slices.Contains(strings.Fields(k.only), op) {
 			want[op] = k.want
@@ -227,8 +232,8 @@ func (k kindOfHost) check(t *testing.T, dir, home string) {
 	if after := kindListing(t, home); k.want != "right" && k.only == "" && after != before {
 		t.Errorf("the host had %s and has %s", before, after)
 	}
-	for op, file := range kindMakes {
-		if _, err := os.Lstat(filepath.Join(home, file)); (err == nil) != (want[op] == kindRight[op]) {
+	for op, file := range kindMakes() {
+		if _, err := os.Lstat(filepath.Join(home, file)); (err == nil) != (want[op] == right[op]) {
 			t.Errorf("%s: the host's %s: %v", op, file, err)
 		}
 	}
