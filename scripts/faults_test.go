@@ -79,7 +79,7 @@ var serviceFaults = []turnFault{
 	{"the web server does not come up", []string{"restart", "switch"}, shell("webserv2",
 		"sed -i s/worker_processes/worker_process/ /etc/nginx/nginx.conf", "sed -i s/worker_process\\ /worker_processes\\ / /etc/nginx/nginx.conf")},
 	{"the restart hangs", []string{"restart", "drain", "switch"}, shell("webserv2",
-		"sed -i '2i sleep 600' /etc/init.d/httpd", "sed -i 2d /etc/init.d/httpd")},
+		"sed -i '2i sleep 600' /etc/init.d/httpd", "sed -i 2d /etc/init.d/httpd; pkill -fx 'sleep 600'")}, // which root alone may end
 	{"the web server answers 503", offAir, fault("sick", "webserv2")},
 	{"healthy hangs", []string{"healthy", "restart", "switch"}, fault("drop-port", "webserv2", "80")},
 	{"healthy lies once", []string{"restart"}, func(c *calamity) {
