@@ -3,15 +3,16 @@ package main
 import (
 	"os"
 	"os/exec"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"farmrun/luahost/lazyregexp"
 )
 
 // initLine is what the runtime says of initialising a package of this program:
 // see GODEBUG in the documentation of package runtime.
-var initLine = regexp.MustCompile(`(?m)^init (farmrun/\S+) .* (\d+) bytes, \d+ allocs$`)
+var initLine = lazyregexp.New(`(?m)^init (farmrun/\S+) .* (\d+) bytes, \d+ allocs$`)
 
 // TestStart: no package has its part in how long every start takes. What is
 // large can be made when it is first used, a regular expression by lazyregexp.
@@ -24,7 +25,7 @@ func TestStart(t *testing.T) {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
-	found := initLine.FindAllStringSubmatch(said.String(), -1)
+	found := initLine().FindAllStringSubmatch(said.String(), -1)
 	if found == nil {
 		t.Fatalf("there is no line of a package in\n%s", said.String())
 	}

@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"farmrun/luahost/lazyregexp"
 	"farmrun/testdata/screen"
 )
 
@@ -44,12 +44,12 @@ func size(text string) (rows, columns int, err error) {
 }
 
 // aTime is one that differs from run to run, and so does what stands before it.
-var aTime = regexp.MustCompile(` +\d+(\.\d+)?m?s\b`)
+var aTime = lazyregexp.New(` +\d+(\.\d+)?m?s\b`)
 
 // screen is screen NAME FILE.
 func (s *stage) screen(ts *testscript.TestScript, args []string) error {
 	want := ts.ReadFile(args[1])
 	return s.windows[args[0]].Await(func(shown string) bool {
-		return strings.TrimRight(aTime.ReplaceAllString(shown, " 0s"), "\n")+"\n" == want
+		return strings.TrimRight(aTime().ReplaceAllString(shown, " 0s"), "\n")+"\n" == want
 	})
 }

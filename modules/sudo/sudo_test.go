@@ -29,7 +29,8 @@ import (
 // password it says that it wants, $SAYS is its output instead of anything else,
 // $PROMPT its prompt. Whoever becomes the user locked is rejected, denied nobody
 // may become. It becomes the command, or with $FORK runs it as a child.
-// Each line that it takes for a password goes into the file tries.
+// Each line that it takes for a password goes into the file tries. It has no child
+// before the command, which root could not tell from that.
 const standIn = `#!/bin/sh
 [ -z "$SAYS" ] || { echo "$SAYS" >&2; exit 1; }
 prompt='[sudo] password: ' user=root
@@ -48,7 +49,8 @@ case $user in
 locked) PASSWORD=another ;;
 denied) DENY=1 ;;
 esac
-prompt=${PROMPT-$(printf %s "$prompt" | sed "s|%p|${WHO:-web}|")}
+case $prompt in *%p*) prompt=${prompt%%%p*}${WHO:-web}${prompt#*%p} ;; esac
+prompt=${PROMPT-$prompt}
 if [ -n "$PASSWORD" ]; then
 	[ -z "$LECTURE" ] || printf '\nWe trust you.\n\n' >&2
 	n=0 right="$PASSWORD$MORE"
