@@ -31,7 +31,7 @@ func TestStartupFiles(t *testing.T) {
 		{name: "read all", before: "cat; ", input: "\n"},
 		{name: "close the input", before: "exec </dev/null; ", input: "\n"},
 		{name: "take the first line behind", before: "exec 5<&0; head -n 1 <&5 >/dev/null & exec 5<&-; " +
-			"until grep -q '(head) S' /proc/$!/stat; do sleep 0.01; done; ", input: "\n"},
+			"while [ -e /proc/$!/stat ] && ! grep -q '(head) [SZ]' /proc/$!/stat; do sleep 0.01; done; ", input: "\n"},
 		{name: "obey a line", before: `read x && exit 3; `, input: "\n"},
 		{name: "read for a moment", before: "timeout 0.1 cat; "},
 		{name: "exit well", before: "echo bye; exit 0; ", said: "bye"},
