@@ -65,6 +65,16 @@ alike() {
 	for file; do same "$temp/$one/$file" "$temp/$other/$file" || return; done
 }
 
+# only TREE FILE…: whether a tree has no files but these.
+only() {
+	one=$1 count=0
+	shift
+	for file; do
+		! plain "$temp/$one/$file" && [ ! -L "$temp/$one/$file" ] || count=$((count + 1))
+	done
+	all=$(find "$temp/$one" ! -type d -exec printf '%.0sx' {} +) && [ ${#all} = $count ]
+}
+
 # run FROM TO OPTION: has patch(1) make the tree TO of the tree FROM. Lines may
 # have moved, but must be the ones that the patch was made for: with fuzz, as patch
 # has it by default, a line may be added where it means something else. With --force
@@ -106,7 +116,7 @@ turn() {
 	shift 3
 	run "$base" "$tree" "$option" || return
 	alike "$base" "$tree" "$@" && return 1
-	run "$tree" "$tree.back" "$back" && alike "$base" "$tree.back" "$@" && return
+	run "$tree" "$tree.back" "$back" && alike "$base" "$tree.back" "$@" && only "$tree.back" "$@" && return
 	stuck=yes
 	return 1
 }
@@ -188,14 +198,19 @@ if ! grep -Eq "$keyword: [^\$]*\\\$" "$temp/text" || ! without_keywords "$@"; th
 	fi
 fi
 
-# ready FILE: fails unless the file can get its place. Of the directories that it needs
-# and that are missing, the first is noted under the file's number.
-ready() {
-	[ -w . ] || fail 104 'the directory cannot be written' # it holds the copies
+# nearest FILE: finds the directory of the file, or the one that its directories are
+# missing in; missing is the first of these. It fails where a file has such a name.
+nearest() {
 	dir=./$1 missing=
 	dir=${dir%/*}
 	until there "$dir"; do missing=$dir dir=${dir%/*}; done
 	[ -d "$dir" ] || fail 104 "${dir#./} is no directory"
+}
+
+# ready: fails unless a file can get its place in that directory. Of the directories
+# that are missing, the first is noted under the file's number.
+ready() {
+	[ -w . ] || fail 104 'the directory cannot be written' # it holds the copies
 	[ -w "$dir" ] || fail 104 "${dir#./} cannot be written"
 	case $(cd -P "$dir" && pwd -P)/ in
 	"$(pwd -P)"/*) ;;
@@ -239,17 +254,15 @@ put_back() {
 	done 2>/dev/null
 }
 
-numbers='' n=0 count=0
+numbers='' n=0
 for file; do
 	n=$((n + 1))
-	! plain "$temp/$tree/$file" && [ ! -L "$temp/$tree/$file" ] || count=$((count + 1))
 	same "$temp/was/$file" "$temp/$tree/$file" && continue
 	numbers="$numbers $n"
-	case $way-$state in apply-fits | revert-applied) ready "$file" ;; esac
+	nearest "$file"
+	case $way-$state in apply-fits | revert-applied) ready ;; esac
 done
-# No file was made that is none of these.
-find "$temp/$tree" ! -type d -exec sh -c 'echo $#' sh {} + | awk -v n=$count '{ n -= $1 } END { exit n != 0 }' ||
-	fail 105 'it is of other files, too'
+only "$tree" "$@" || fail 105 'it is of other files, too'
 case $way-$state-$act in
 apply-fits-place | revert-applied-place)
 	place "$@" || { put_back "$@"; exit 105; }

@@ -172,6 +172,29 @@ func TestTemporaryFiles(t *testing.T) {
 	}
 }
 
+// A patch is in only if taking it out touches no other file, nor needs a directory
+// whose name a file has.
+func TestOtherFiles(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"a file in the way": "--- a/x\n+++ a/x\n@@ -1 +0,0 @@\n-1\n",
+		"a blank in front, which patch(1) skips": "diff --git  x/y  x/y\ndeleted file mode 100644\nindex e69de29..0000000\n" +
+			"diff --git b b\nnew file mode 100644\nindex 0000000..e69de29\n",
+	} {
+		sh := remotetest.New(t)
+		sh.Must(t, "echo 1 >a; mkdir ' x'; echo 1 >' x/y'")
+		if state, files, err := Look(t.Context(), sh, text, Options{}); err == nil {
+			t.Errorf("%s: %s %q", name, state, files)
+		}
+		if changed, files, err := Apply(t.Context(), sh, text, Options{}); err == nil {
+			t.Errorf("%s: %v %q", name, changed, files)
+		}
+		if got := sh.Must(t, "find . | sort"); got != ".\n./ x\n./ x/y\n./a\n" {
+			t.Errorf("%s: there is now\n%s", name, got)
+		}
+	}
+}
+
 // A host that answers something else is not believed.
 func TestAnswer(t *testing.T) {
 	for _, out := range []string{"", "hello\nfits\n", "fit", "fits 3", "fits 0", "applied x"} {
