@@ -125,6 +125,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("SSH_AUTH_SOCK", "")
 	env.Setenv("NO_COLOR", "1")
 	env.Setenv("LIMIT", limit)
+	env.Setenv("GORACE", os.Getenv("GORACE"))
 	return nil
 }
 
