@@ -2,8 +2,18 @@ package remote
 
 import (
 	"fmt"
+	"path"
 	"strings"
 )
+
+// Here returns a path so that a command takes it for nothing else: neither CDPATH nor
+// a leading "-" means anything in it. An absolute one stays as it is.
+func Here(p string) string {
+	if path.IsAbs(p) {
+		return p
+	}
+	return "./" + p
+}
 
 // CheckPath tells why path cannot be given to a command on a host, and returns
 // nil if it can. A path that is not absolute begins where the login starts,

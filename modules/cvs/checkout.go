@@ -129,13 +129,10 @@ func (o CheckoutOptions) check(root string) error {
 // cmd returns the command that runs the script.
 func (o CheckoutOptions) cmd(do, act, root string, pass io.Reader) remote.Cmd {
 	dir, base := path.Split(strings.TrimRight(o.Dir, "/"))
-	if !path.IsAbs(dir) {
-		dir = "./" + dir // so that neither CDPATH nor a leading "-" means anything to cd
-	}
 	return remote.Cmd{
 		Title: do,
 		Args: []string{"sh", "-c", checkoutScript, "sh", yes(pass != nil), root, act,
-			dir, base, o.Module, o.Tag, o.Date, RecordFile, rand.Text()},
+			remote.Here(dir), base, o.Module, o.Tag, o.Date, RecordFile, rand.Text()},
 		Env:   map[string]string{"LC_ALL": "C"},
 		Stdin: pass,
 		Query: act == "look",

@@ -116,9 +116,7 @@ func names(name string) (clean, temp string, err error) {
 	if base == "" || base == "." || base == ".." {
 		return "", "", fmt.Errorf("%s: %w", name, ErrNotFile)
 	}
-	if !path.IsAbs(dir) {
-		dir = "./" + dir
-	}
+	dir = remote.Here(dir)
 	return dir + base, dir + ".farmrun-put-" + rand.Text(), nil
 }
 

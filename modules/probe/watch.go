@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"regexp"
 	"strings"
 	"sync"
@@ -72,10 +71,7 @@ func Mark(ctx context.Context, r Runner, name string) (*Log, error) {
 	if err := remote.CheckPath(name); err != nil {
 		return nil, fmt.Errorf("watch: %w", err)
 	}
-	if !path.IsAbs(name) {
-		name = "./" + name
-	}
-	l := &Log{r: r, path: name, inode: "0"}
+	l := &Log{r: r, path: remote.Here(name), inode: "0"}
 	out, err := l.run(ctx, markScript, nil)
 	if err != nil {
 		return nil, err

@@ -259,15 +259,11 @@ func Remove(ctx context.Context, r Runner, dir string, links []string) error {
 	return err
 }
 
-// here returns paths so that neither CDPATH nor a leading "-" means anything to
-// cd.
+// here returns the paths for commands.
 func here(paths []string) []string {
 	var all []string
 	for _, p := range paths {
-		if !path.IsAbs(p) {
-			p = "./" + p
-		}
-		all = append(all, p)
+		all = append(all, remote.Here(p))
 	}
 	return all
 }

@@ -278,7 +278,7 @@ func (t task) command() (remote.Cmd, error) {
 		base = "./" + base
 	}
 	if t.within != "" {
-		t.within = here(t.within)
+		t.within = remote.Here(t.within)
 	}
 	title := "read the link " + t.link
 	if t.do != "read" {
@@ -286,20 +286,11 @@ func (t task) command() (remote.Cmd, error) {
 	}
 	return remote.Cmd{
 		Title: title,
-		Args: []string{"sh", "-c", script, "sh", t.do, here(dir), base, t.target, string(t.Target),
+		Args: []string{"sh", "-c", script, "sh", t.do, remote.Here(dir), base, t.target, string(t.Target),
 			"./.farmrun-link-" + rand.Text(), t.within, outside, t.Former, replace},
 		Query: t.do != "switch",
 		Quiet: true,
 	}, nil
-}
-
-// here returns a directory so that neither CDPATH nor a leading "-" means anything
-// to cd.
-func here(dir string) string {
-	if path.IsAbs(dir) {
-		return dir
-	}
-	return "./" + dir
 }
 
 // trimSlashes takes off the slashes at the end, which would make of the name

@@ -148,13 +148,9 @@ func (l Lock) run(ctx context.Context, do string, h Holder) (*Holder, error) {
 	if err := remote.CheckPath(l.Path); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", l.Path, err)
 	}
-	path := l.Path
-	if strings.HasPrefix(path, "-") {
-		path = "./" + path
-	}
 	cmd := remote.Cmd{
 		Title: do + " the lock " + l.Path,
-		Args:  []string{"sh", "-c", script, "sh", do, path, h.Token},
+		Args:  []string{"sh", "-c", script, "sh", do, remote.Here(l.Path), h.Token},
 		Stdin: strings.NewReader(h.text()),
 		Query: do == "read",
 		Quiet: true,
