@@ -9,6 +9,7 @@
 package farm
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"io"
@@ -110,12 +111,12 @@ type Config struct {
 	Operator Operator
 	// DryRun prints commands that are no queries and does not run them.
 	DryRun bool
-	// Idle is how many logins stay open for later while no function is at work
-	// on their hosts; 0 is DefaultIdle.
+	// Idle is with how many logins open those end that nobody needs just now; 0 is
+	// DefaultIdle.
 	Idle int
 }
 
-// DefaultIdle is how many logins stay open when Config.Idle is 0.
+// DefaultIdle is how many logins may be open when Config.Idle is 0.
 const DefaultIdle = 256
 
 // ErrUnsupported is returned for what a host's login cannot do.
@@ -138,13 +139,14 @@ type Farm struct {
 	state           *journal.State // what the records come to
 	rollouts, eachs atomic.Int32   // how many have begun
 
-	mu    sync.Mutex
-	site  *site
-	late  bool // the site may be defined although hosts have been used
-	hosts map[string]*Host
-	here  *Host         // this machine; nil until it is wanted
-	open  int           // logins
-	stop  chan struct{} // closed by Stop
+	mu      sync.Mutex
+	site    *site
+	late    bool // the site may be defined although hosts have been used
+	hosts   map[string]*Host
+	here    *Host         // this machine; nil until it is wanted
+	open    int           // logins
+	resting list.List     // of *Host: those whose logins nobody needs, or did not; the last to rest last
+	stop    chan struct{} // closed by Stop
 
 	working map[*each]bool // those under way
 	rollout *rollout       // the one under way, or nil

@@ -2,6 +2,7 @@ package farm
 
 import (
 	"cmp"
+	"container/list"
 	"context"
 	"fmt"
 	"io"
@@ -23,8 +24,10 @@ type Host struct {
 	fixed    Conn // the login of farm.here, which needs no dialling; nil for others
 
 	mu    sync.Mutex
-	users int      // functions at work on the host
+	users int      // functions and commands at work on the host, and what they opened
 	login *attempt // the login, under way or done; nil when there is none
+
+	resting *list.Element // of farm.resting, guarded by farm.mu; nil if it is not there
 }
 
 // attempt is a login that several may wait for.
@@ -118,6 +121,8 @@ func (h *Host) runBy(ctx context.Context, cmd remote.Cmd,
 		h.wouldRun(cmd)
 		return remote.Result{Dry: true}, nil
 	}
+	h.use()
+	defer h.release()
 	login, err := h.attempt(ctx)
 	if err != nil {
 		return remote.Result{}, err
@@ -181,45 +186,39 @@ func (h *Host) wouldRun(cmd remote.Cmd) {
 // DialContext connects to addr as seen from the host; network is "tcp" or
 // "unix". It fails with ErrUnsupported where the login cannot do it.
 func (h *Host) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := h.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if d, ok := conn.(Dialer); ok {
-		return d.DialContext(ctx, network, addr)
-	}
-	return nil, h.unsupported("open connections")
+	return opened(ctx, h, func(conn Conn) (net.Conn, error) {
+		if d, ok := conn.(Dialer); ok {
+			return d.DialContext(ctx, network, addr)
+		}
+		return nil, h.unsupported("open connections")
+	}, func(c net.Conn, close func() error) net.Conn { return &heldConn{c, close} })
 }
 
 // Listen listens on addr on the host. It fails with ErrUnsupported where the
 // login cannot do it.
 func (h *Host) Listen(ctx context.Context, network, addr string) (net.Listener, error) {
-	conn, err := h.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if l, ok := conn.(Listener); ok {
-		return l.Listen(ctx, network, addr)
-	}
-	return nil, h.unsupported("forward ports")
+	return opened(ctx, h, func(conn Conn) (net.Listener, error) {
+		if l, ok := conn.(Listener); ok {
+			return l.Listen(ctx, network, addr)
+		}
+		return nil, h.unsupported("forward ports")
+	}, func(l net.Listener, close func() error) net.Listener { return &heldListener{l, close} })
 }
 
 // Terminal opens a terminal on the host, in which a shell runs; the caller
 // closes it. It fails with ErrUnsupported where the login cannot do it.
 func (h *Host) Terminal(ctx context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
-	conn, err := h.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	terminals, ok := conn.(Terminals)
-	if !ok {
-		return nil, h.unsupported("open terminals")
-	}
-	t, err := terminals.Terminal(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return turnOf(ctx).session(ctx, h, t)
+	return opened(ctx, h, func(conn Conn) (remote.Terminal, error) {
+		terminals, ok := conn.(Terminals)
+		if !ok {
+			return nil, h.unsupported("open terminals")
+		}
+		t, err := terminals.Terminal(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return turnOf(ctx).session(ctx, h, t)
+	}, func(t remote.Terminal, close func() error) remote.Terminal { return &heldTerminal{t, close} })
 }
 
 // User returns who is logged in on the host, logging in first if need be. It
@@ -389,41 +388,4 @@ func (h *Host) logOut(a *attempt) error {
 	}
 	h.farm.count(-1)
 	return a.conn.Close()
-}
-
-// use says that a function is at work on the host until release.
-func (h *Host) use() {
-	h.mu.Lock()
-	h.users++
-	h.mu.Unlock()
-}
-
-// release ends use, and logs out if nobody else is at work on the host and
-// more logins are open than shall stay. Whoever comes next finds no login, not one
-// that is about to be closed.
-func (h *Host) release() {
-	h.logOut(h.idle())
-}
-
-// idle ends a use and returns the login that nobody needs any more; nil if it
-// shall stay.
-func (h *Host) idle() (a *attempt) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.users--; h.users == 0 && h.farm.crowded() {
-		a, h.login = h.login, nil
-	}
-	return a
-}
-
-func (f *Farm) count(logins int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.open += logins
-}
-
-func (f *Farm) crowded() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.open > f.config.Idle
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -91,6 +93,11 @@ func (c *conn) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 		return remote.Result{}, errors.New(c.host + " is used after it was closed")
 	}
 	return remote.Result{}, nil
+}
+
+func (c *conn) DialContext(context.Context, string, string) (net.Conn, error) {
+	one, other := net.Pipe()
+	return one, other.Close()
 }
 
 func (c *conn) Done() <-chan struct{} { return c.lost }
@@ -287,6 +294,65 @@ func TestIdle(t *testing.T) {
 		}
 		if open, _ := n.logins(); open > 5 {
 			t.Errorf("%d logins stay open", open)
+		}
+	})
+}
+
+// TestIdleInRollout: a rollout, its health checks and what a script does outside of any
+// function keep no more than that, and those that were needed last.
+func TestIdleInRollout(t *testing.T) {
+	in(t, farm.Config{Idle: 5}, func(t *testing.T, f *farm.Farm, n *network) {
+		hosts, err := f.Hosts("web[1-20]")
+		if err != nil {
+			t.Fatal(err)
+		}
+		most := 0
+		turn := func(ctx context.Context, h *farm.Host) error {
+			open, _ := n.logins()
+			most = max(most, open)
+			return do(ctx, h)
+		}
+		if err := f.Rollout(t.Context(), hosts, farm.Rollout{Healthy: do}, turn); err != nil {
+			t.Error(err)
+		}
+		if most > 5 {
+			t.Errorf("%d logins were open in a turn", most)
+		}
+		for _, h := range hosts {
+			do(t.Context(), h)
+		}
+		synctest.Wait()
+		_, before := n.logins()
+		before = maps.Clone(before)
+		for _, h := range hosts[15:] {
+			do(t.Context(), h)
+		}
+		if _, dialed := n.logins(); !maps.Equal(dialed, before) {
+			t.Errorf("dialed %v, and before %v", dialed, before)
+		}
+	})
+}
+
+// TestIdleKeepsWhatIsOpen: no login ends by which something is open.
+func TestIdleKeepsWhatIsOpen(t *testing.T) {
+	in(t, farm.Config{Idle: 1}, func(t *testing.T, f *farm.Farm, n *network) {
+		a, b := host(t, f, "web1"), host(t, f, "web2")
+		c, err := a.DialContext(t.Context(), "tcp", "127.0.0.1:80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(t.Context(), b)
+		do(t.Context(), a)
+		do(t.Context(), b)
+		if _, dialed := n.logins(); dialed["web1"] != 1 {
+			t.Errorf("dialed %v", dialed)
+		}
+		c.Close()
+		c.Close()
+		do(t.Context(), b)
+		do(t.Context(), a)
+		if open, dialed := n.logins(); dialed["web1"] != 2 || open != 1 {
+			t.Errorf("%d open, dialed %v", open, dialed)
 		}
 	})
 }

@@ -98,10 +98,6 @@ func (f *Farm) Rollout(ctx context.Context, hosts []*Host, r Rollout, turn func(
 		}
 	}
 	run.fences = run.newFences()
-	for _, h := range run.hosts {
-		h.use()
-		defer h.release()
-	}
 	if err := run.takeLock(ctx); err != nil {
 		return err
 	}
@@ -219,6 +215,8 @@ func (r *rollout) pass(ctx context.Context, cfg gate.Config, log *rolloutLog, ho
 		if err := r.checkLock(ctx); err != nil {
 			return err
 		}
+		r.hosts[name].use()
+		defer r.hosts[name].release()
 		return r.owned(ctx, r.hosts[name], func(ctx context.Context) error { return turn(ctx, r.hosts[name]) })
 	})
 	return err
