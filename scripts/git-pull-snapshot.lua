@@ -7,22 +7,48 @@ local site, pull = require "site", require "lib.pull"
 local git    = site.git
 local source = pull.source("git", git)
 
--- What git is asked for on the host. It reads the address of the repository, which
--- may have a password in it that neither errors nor notes are to show.
-local tags = [[# ask for tags
-IFS= read -r url && git ls-remote "$url" "$@"
+-- Returns the address of the repository without the login in it, as in
+-- https://deploy:TOKEN@example.org/site.git, and the login as git's credential helpers
+-- write it. The login is in no error, note or argument: git gets it by a helper.
+local function split(url)
+  local scheme, login, rest = url:match "^(%a[%w+.-]*://)([^/]*)@(.*)$"
+  if not login then return url, "" end
+  local user, password = login:match "^([^:]*):?(.*)$"
+  if not scheme:find "^http" then return scheme .. user .. "@" .. rest, "" end -- ssh takes no password
+  local function byte(code) return string.char(tonumber(code, 16)) end
+  user, password = user:gsub("%%(%x%x)", byte), password:gsub("%%(%x%x)", byte)
+  if (user .. password):find "%c" then error("site.git.url: its login has a control character", 0) end
+  return scheme .. rest, ("username=%s\npassword=%s\n"):format(user, password)
+end
+local address, login = split(git.url)
+
+-- Defines asks, which is git with the login that stands on standard input. Only the
+-- helper reads the here document, which is a pipe or a file without a name. Where the
+-- server sends git to another one, that does not get the login.
+local asks = [[
+url=$1 login=$(cat)
+shift
+asks() {
+	[ -n "$login" ] || { git "$@"; return; }
+	at=credential.$(printf '%s\n' "$url" | sed 's:\(//[^/]*\).*:\1:').helper
+	git -c "$at=" -c "$at=!f() { [ \"\$1\" != get ] || cat <&3; }; f" "$@" 3<<end
+$login
+end
+}
 ]]
+
+-- What git is asked for on the host.
+local tags = "# ask for tags\n" .. asks .. [[asks ls-remote "$url" "$@"]]
 
 -- The commit is noted, and not only the tag, so that all servers get the same.
 function source.find(host, date)
   local tag = site.tag(date)
   local refs = { "refs/tags/" .. tag .. "^{}", "refs/tags/" .. tag, "refs/heads/" .. tag }
-  local found, commits = host:query({ "sh", "-c", tags, "sh", unpack(refs) }, { stdin = git.url .. "\n" }), {}
+  local found, commits = host:query({ "sh", "-c", tags, "sh", address, unpack(refs) }, { stdin = login }), {}
   for commit, ref in found.stdout:gmatch "(%x+)%s+(%S+)" do commits[ref] = commit end
   local commit = commits[refs[1]] or commits[refs[2]] or commits[refs[3]] -- the tag's own is none of the files
-  local url = git.url:gsub("//[^/]*@", "//")
-  if not commit then error(url .. " has no tag or branch " .. tag, 0) end
-  return { tag = tag, url = url, commit = commit }
+  if not commit then error(address .. " has no tag or branch " .. tag, 0) end
+  return { tag = tag, url = address, commit = commit }
 end
 
 function source.stale(_, record, notes)
@@ -33,10 +59,9 @@ end
 -- What it does on the host: a mirror is made under another name, and so is
 -- never half a one. What git itself does not put into a release, and would leave an
 -- empty directory or a few lines of, is refused.
-local script = [[# put a commit into a directory
+local script = "# put a commit into a directory\n" .. asks .. [[
 mirror=$1 commit=$2 dir=$3
-IFS= read -r url || exit
-fetch() { git --git-dir="$1" fetch -q --prune "$url" '+refs/*:refs/*'; }
+fetch() { asks --git-dir="$1" fetch -q --prune "$url" '+refs/*:refs/*'; }
 if [ -d "$mirror" ]; then
 	fetch "$mirror" || exit
 else
@@ -60,8 +85,8 @@ exit 1
 
 function source.fill(host, new, notes)
   if new.dry then return host:log("would put " .. notes.tag .. " of " .. notes.url .. " into a release") end
-  local words = { "sh", "-c", script, "sh", git.mirror, notes.commit, new.dir }
-  host:run(words, { timeout = "30m", stdin = git.url .. "\n" })
+  local words = { "sh", "-c", script, "sh", address, git.mirror, notes.commit, new.dir }
+  host:run(words, { timeout = "30m", stdin = login })
 end
 
 local compare = [[# compare files with those of a commit

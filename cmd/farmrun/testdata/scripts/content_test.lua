@@ -64,7 +64,8 @@ trial.run("git-pull-snapshot", "--hosts", "webserv1", "2000-10-17")
 git "echo second >htdocs/page"
 trial.has(trial.run("git-pull-snapshot", "2000-10-17"), "webserv1: releases/2000-10-17 is pulled anew: it came from ")
 trial.same(sums "2000-10-17", "new\nsecond")
-trial.on("webserv[1-2]", ("mv %q %q.moved && git config --global url.%q.insteadOf %q"):format(repository, repository, repository .. ".moved", secret))
+trial.on("webserv[1-2]", ("mv %q %q.moved && git config --global url.%q.insteadOf %q"):format(repository, repository,
+  repository .. ".moved", (secret:gsub("deploy:SECRET@", ""))))
 trial.site { [("%q"):format(repository)] = ("%q"):format(secret) }
 repository = repository .. ".moved"
 git "echo third >htdocs/page"
