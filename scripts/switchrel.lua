@@ -85,10 +85,16 @@ function switchrel.check(host, date, force)
 end
 
 -- Switches the host to the release of date and remembers the one it leaves, on the
--- host and in the journal.
+-- host and in the journal. Where the host is on it already, the journal learns what the
+-- host remembers: a run that was killed may have switched it and not noted that.
 function switchrel.to(host, date)
-  if switchrel.current(host) == date then return end
-  local left = switch(host, date)
+  local former, left
+  if switchrel.current(host) == date then
+    former, left = read(host, former_link)
+    if former == date then return end
+  else
+    left = switch(host, date)
+  end
   if left then host:remember("before " .. switchrel.path(date), left) end
 end
 
