@@ -287,7 +287,7 @@ func shown(names ...string) string {
 }
 
 // hidden matches the names of the directories in which the script works.
-var hidden = lazyregexp.New(`[^\s'"]*\.farmrun-patch\.\w+(?:/(?:was|next|bare|again|new|old|twice)(?:\.back)?)?/?`)
+var hidden = lazyregexp.New(`[^\s'"]*\.farmrun-patch\.[\w.]+(?:/(?:was|put|next|bare|again|new|old|twice)(?:\.back)?)?/?`)
 
 // failure words why a patch was not applied.
 func failure(err error, res remote.Result, sections []*section, o Options) error {

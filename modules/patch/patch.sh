@@ -18,13 +18,13 @@ fail() {
 }
 
 temp=
-trap '[ -z "$temp" ] || rm -rf "$temp"' EXIT
+trap '[ -z "$temp" ] || [ -e "$temp/placing" ] || rm -rf "$temp"' EXIT
 trap 'exit 129' HUP INT TERM PIPE
 top=$PWD
 if [ "$act" = place ] && [ -w . ]; then at=$top; else at=${TMPDIR:-/tmp}; fi
-temp=$(mktemp -d "$at/.farmrun-patch.XXXXXX") || exit
+temp=$(mktemp -d "$at/.farmrun-patch.$$.XXXXXX") || exit
 export TMPDIR="$temp"
-mkdir "$temp/was" "$temp/made" && cat >"$temp/text" || exit
+mkdir "$temp/was" "$temp/made" "$temp/notes" && cat >"$temp/text" || exit
 
 # there FILE: whether something has that name.
 there() { [ -e "$1" ] || [ -L "$1" ]; }
@@ -34,16 +34,6 @@ plain() { [ -f "$1" ] && [ ! -L "$1" ]; }
 
 # folder DIR FILE: makes the directories of a file within DIR.
 folder() { case $2 in */*) mkdir -p "$1/${2%/*}" ;; esac }
-
-for file; do
-	there "./$file" || continue
-	folder "$temp/was" "$file" || exit
-	if [ -d "./$file" ] && [ ! -L "./$file" ]; then
-		mkdir -p "$temp/was/$file"
-	else
-		cp -RPp "./$file" "$temp/was/$file"
-	fi || exit
-done
 
 # same FILE FILE: whether both are alike, as far as a patch tells, or both missing.
 same() {
@@ -58,21 +48,80 @@ same() {
 	fi
 }
 
+# put TREE FILE: the file becomes that of a tree, which keeps it, or goes. A hard link
+# needs no room on the disk.
+put() {
+	if there "$temp/$1/$2"; then
+		! there "$temp/put" || rm -rf "$temp/put"
+		ln "$temp/$1/$2" "$temp/put" 2>/dev/null || cp -RPp "$temp/$1/$2" "$temp/put" || return
+		folder . "$2" && { [ ! -L "./$2" ] || rm -f "./$2"; } && mv -f "$temp/put" "./$2"
+	else
+		rm -f "./$2"
+	fi
+}
+
+# put_back FILE…: all files are as they were.
+put_back() {
+	for file; do
+		same "./$file" "$temp/was/$file" || put was "$file" || return
+	done
+	for file in "$temp/made/"*; do
+		made=$(cat "$file") && find "${made%.}" -depth -type d -exec rmdir {} +
+	done 2>/dev/null
+	:
+}
+
+# works PID: whether the process is still at work on a patch.
+works() {
+	kill -0 "$1" 2>/dev/null || return
+	case $(ps -o args= -p "$1" 2>/dev/null) in *' a patch'* | '') ;; *) return 1 ;; esac
+}
+
+# mend FILE…: a patch that was killed while it placed files has left all that it takes to
+# put them back. A try only takes those of these files for what they were.
+mend() {
+	for left in ./.farmrun-patch.*; do
+		pid=${left#./.farmrun-patch.} pid=${pid%%.*}
+		if [ ! -d "$left" ] || [ "$pid" = $$ ]; then continue; fi
+		! works "$pid" || fail 105 "process $pid is at work on a patch here"
+		for note in "$left/placing/"*; do
+			[ -e "$note" ] || continue
+			name=$(cat "$note") && name=${name%.} || exit
+			if [ "$act" = place ]; then
+				ours=$temp temp=$left
+				put_back "$name" || { temp=$ours && fail 105 'what a killed command has left of a patch cannot be taken back'; }
+				temp=$ours
+				continue
+			fi
+			for file; do
+				[ "$file" = "$name" ] || continue
+				rm -rf "$temp/was/$name"
+				! there "$left/was/$name" || { folder "$temp/was" "$name" && cp -RPp "$left/was/$name" "$temp/was/$name"; } || exit
+			done
+		done
+		[ "$act" = place ] || continue
+		[ ! -e "$left/placing" ] || mv "$left/placing" "$left/placed" || exit
+		rm -rf "$left" || exit
+	done
+}
+
+[ "$act" = try ] || mend "$@"
+for file; do
+	there "./$file" || continue
+	folder "$temp/was" "$file" || exit
+	if [ -d "./$file" ] && [ ! -L "./$file" ]; then
+		mkdir -p "$temp/was/$file"
+	else
+		cp -RPp "./$file" "$temp/was/$file"
+	fi || exit
+done
+[ "$act" = place ] || mend "$@"
+
 # alike TREE TREE FILE…: whether all files of two trees are the same.
 alike() {
 	one=$1 other=$2
 	shift 2
 	for file; do same "$temp/$one/$file" "$temp/$other/$file" || return; done
-}
-
-# only TREE FILE…: whether a tree has no files but these.
-only() {
-	one=$1 count=0
-	shift
-	for file; do
-		! plain "$temp/$one/$file" && [ ! -L "$temp/$one/$file" ] || count=$((count + 1))
-	done
-	all=$(find "$temp/$one" ! -type d -exec printf '%.0sx' {} +) && [ ${#all} = $count ]
 }
 
 # run FROM TO OPTION: has patch(1) make the tree TO of the tree FROM. Lines may
@@ -116,7 +165,7 @@ turn() {
 	shift 3
 	run "$base" "$tree" "$option" || return
 	alike "$base" "$tree" "$@" && return 1
-	run "$tree" "$tree.back" "$back" && alike "$base" "$tree.back" "$@" && only "$tree.back" "$@" && return
+	run "$tree" "$tree.back" "$back" && alike "$base" "$tree.back" "$@" && return
 	stuck=yes
 	return 1
 }
@@ -198,19 +247,21 @@ if ! grep -Eq "$keyword: [^\$]*\\\$" "$temp/text" || ! without_keywords "$@"; th
 	fi
 fi
 
-# nearest FILE: finds the directory of the file, or the one that its directories are
-# missing in; missing is the first of these. It fails where a file has such a name.
-nearest() {
+# reach FILE: fails where a file stands in the place of one of its directories. Of those
+# that are missing the first is $missing, and the one above that $dir.
+reach() {
 	dir=./$1 missing=
 	dir=${dir%/*}
 	until there "$dir"; do missing=$dir dir=${dir%/*}; done
 	[ -d "$dir" ] || fail 104 "${dir#./} is no directory"
 }
 
-# ready: fails unless a file can get its place in that directory. Of the directories
-# that are missing, the first is noted under the file's number.
+# ready FILE: notes that the file is to be placed, and fails unless it can be. Of the
+# directories that it needs and that are missing, the first is noted as well.
 ready() {
+	printf '%s.' "$1" >"$temp/notes/$n" || exit
 	[ -w . ] || fail 104 'the directory cannot be written' # it holds the copies
+	reach "$1"
 	[ -w "$dir" ] || fail 104 "${dir#./} cannot be written"
 	case $(cd -P "$dir" && pwd -P)/ in
 	"$(pwd -P)"/*) ;;
@@ -219,18 +270,10 @@ ready() {
 	[ -z "$missing" ] || printf '%s.' "$missing" >"$temp/made/$n" || exit
 }
 
-# put TREE FILE: the file becomes that of a tree, or goes.
-put() {
-	if there "$temp/$1/$2"; then
-		folder . "$2" && { [ ! -L "./$2" ] || rm -f "./$2"; } && mv -f "$temp/$1/$2" "./$2"
-	else
-		rm -f "./$2"
-	fi
-}
-
 # place FILE…: all files become those of the tree, or stay as they were.
 place() {
 	trap '' HUP INT TERM PIPE # what is begun is ended
+	mv "$temp/notes" "$temp/placing" || return # for who comes after a kill
 	n=0
 	for file; do
 		n=$((n + 1))
@@ -244,28 +287,27 @@ place() {
 	:
 }
 
-# put_back FILE…: all files are as they were.
-put_back() {
-	for file; do
-		same "./$file" "$temp/was/$file" || put was "$file"
-	done
-	for file in "$temp/made/"*; do
-		made=$(cat "$file") && find "${made%.}" -depth -type d -exec rmdir {} +
-	done 2>/dev/null
-}
-
-numbers='' n=0
+numbers='' n=0 count=0
 for file; do
 	n=$((n + 1))
+	! plain "$temp/$tree/$file" && [ ! -L "$temp/$tree/$file" ] || count=$((count + 1))
 	same "$temp/was/$file" "$temp/$tree/$file" && continue
 	numbers="$numbers $n"
-	nearest "$file"
-	case $way-$state in apply-fits | revert-applied) ready ;; esac
+	case $way-$state in
+	apply-fits | revert-applied) ready "$file" ;;
+	apply-applied) reach "$file" ;; # or it could not be taken out
+	esac
 done
-only "$tree" "$@" || fail 105 'it is of other files, too'
+# No file was made that is none of these.
+find "$temp/$tree" ! -type d -exec sh -c 'echo $#' sh {} + | awk -v n=$count '{ n -= $1 } END { exit n != 0 }' ||
+	fail 105 'it is of other files, too'
 case $way-$state-$act in
 apply-fits-place | revert-applied-place)
-	place "$@" || { put_back "$@"; exit 105; }
+	if ! place "$@"; then
+		put_back "$@" && [ -e "$temp/placing" ] && mv "$temp/placing" "$temp/placed"
+		exit 105
+	fi
+	mv "$temp/placing" "$temp/placed" || exit
 	;;
 esac
 echo "$state$numbers"

@@ -3,6 +3,7 @@ package patch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,6 +113,75 @@ func TestHangUp(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", is, want)
 	}
 }
+
+// Wherever the host's shell is killed while it places files, and again while that is put
+// right, a look says how the patch stands, and to apply it makes the right files.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{":", "exit 1"} { // with that rename, or without
+		for point := 1; point < 20; point++ {
+			sh := remotetest.New(t)
+			sh.Must(t, "mkdir d; for f in d/a gone z; do echo 1 >$f; done; chmod 755 z")
+			was := sh.Must(t, threeFiles)
+			kills := fmt.Sprintf(`n=$(($(cat "$TEST/n" 2>/dev/null) + 1)); echo $n >"$TEST/n"
+				[ $n != %d ] || { kill -KILL $PPID; %s; }
+				exec "$REAL_mv" "$@"`, point, how)
+			_, _, err := Apply(t.Context(), as(t, sh, map[string]string{"mv": kills}), three, Options{})
+			if err == nil {
+				if point < 6 {
+					t.Errorf("there are only %d renames", point-1)
+				}
+				break
+			}
+			left := sh.Must(t, "find .")
+			state, changes, err := Look(t.Context(), sh, three, Options{})
+			if err != nil || state == Fits && len(changes) != 4 || sh.Must(t, "find .") != left {
+				t.Errorf("%d: a look says %v, %v, %v", point, state, changes, err)
+			}
+			first := fmt.Sprintf(`[ -e "$TEST/n" ] || { : >"$TEST/n"; kill -KILL $PPID; %s; }; exec "$REAL_mv" "$@"`, how)
+			if _, _, err := Apply(t.Context(), as(t, sh, map[string]string{"mv": first}), three, Options{}); err == nil && state == Fits {
+				t.Errorf("%d: was not killed", point)
+			}
+			if _, _, err := Apply(t.Context(), sh, three, Options{}); err != nil {
+				t.Errorf("%d: %v", point, err)
+			}
+			if got, want := sh.Must(t, threeFiles), "one\nnew\none\n-rwxr-xr-x z\n.\n./d\n./d/a\n./e\n./e/new\n./z\n"; got != want {
+				t.Errorf("%d: got\n%swant\n%s", point, got, want)
+			}
+			if _, _, err := Revert(t.Context(), sh, three, Options{}); err != nil || sh.Must(t, threeFiles) != was {
+				t.Errorf("%d: %v, and\n%s", point, err, sh.Must(t, threeFiles))
+			}
+		}
+	}
+}
+
+// What another process has begun is left to it.
+func TestAtWork(t *testing.T) {
+	t.Parallel()
+	sh := remotetest.New(t)
+	other := exec.Command("sh", "-c", "# apply a patch\nread x")
+	in, err := other.StdinPipe()
+	if err == nil {
+		err = other.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { in.Close(); other.Wait() }()
+	sh.Must(t, fmt.Sprintf("echo 1 >z; mkdir .farmrun-patch.%d.x", other.Process.Pid))
+	const text = "--- z\n+++ z\n@@ -1 +1 @@\n-1\n+one\n"
+	if _, _, err := Apply(t.Context(), sh, text, Options{}); !errors.Is(err, ErrWork) || !strings.Contains(err.Error(), "is at work") {
+		t.Error(err)
+	}
+	in.Close()
+	other.Wait()
+	if _, _, err := Apply(t.Context(), sh, text, Options{}); err != nil || sh.Must(t, "ls -A; cat z") != "z\none\n" {
+		t.Error(err)
+	}
+}
+
+// threeFiles is a shell line that shows the files that three changes.
+const threeFiles = "cat d/a e/new gone z 2>/dev/null || :; ls -l z | sed 's/ .* / /'; find . | sort"
 
 // A directory that cannot be written is seen by a look.
 func TestUnwritable(t *testing.T) {
