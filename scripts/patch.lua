@@ -17,7 +17,8 @@ Keeps the ledger of local patches, patches/ beside the site file.
                   only says so
   apply [ID]      applies one, or all, on their servers: on all of them, or, if
                   one does not fit somewhere, on none
-  revert ID       takes one out again, on the servers that carry it
+  revert ID       takes one out again, on the servers that carry it: on all of
+                  them, or on none
   list            shows them, and who carries them
   retire ID       takes one out of the ledger, which the releases have now
 
@@ -106,23 +107,31 @@ function actions.take()
   end)
 end
 
+-- Calls work(host) on all hosts; where one fails, undo(host) is called on those on which
+-- work has returned true. Returns on how many it has.
+local function all_or_none(list, work, undo)
+  local done = {}
+  local ok, err = pcall(farm.each, list, function(host)
+    if work(host) then done[#done + 1] = host end
+  end)
+  if ok then return #done end
+  local undone, more = pcall(farm.each, done, undo)
+  if not undone then print("and on others it could not be undone: " .. tostring(more)) end
+  error(err)
+end
+
 -- Applies a patch to all its hosts, or to none.
 local function apply(entry)
-  local list, done = hosts_of(entry), {}
+  local list = hosts_of(entry)
   if #list == 0 then return end
   farm.each(list, function(host)
     release.inspect(host, dir)
     ledger.look(host, dir, entry)
   end)
-  local ok, err = pcall(farm.each, list, function(host)
-    if ledger.apply(host, dir, entry) then done[#done + 1] = host end
-  end)
-  if not ok then
-    if #done > 0 then farm.each(done, function(host) ledger.revert(host, dir, entry.id) end) end
-    error(err)
-  end
-  local others = #done < #list and ", in already on the others" or ""
-  print(("%s: %sapplied on %d of %d servers%s"):format(entry.id, would, #done, #list, others))
+  local count = all_or_none(list, function(host) return ledger.apply(host, dir, entry) end,
+    function(host) ledger.revert(host, dir, entry.id) end)
+  local others = count < #list and ", in already on the others" or ""
+  print(("%s: %sapplied on %d of %d servers%s"):format(entry.id, would, count, #list, others))
 end
 
 function actions.apply()
@@ -132,14 +141,14 @@ end
 
 function actions.revert()
   local id = words(1, 1)
-  local count = 0
+  local carried = {} -- as it was applied, by host name
   farm.each(hosts, function(host)
-    local carried = ledger.carried(host, dir)[id]
-    if carried then patch.look(host, carried.text, { dir = dir, name = id, out = true }) end
+    local entry = ledger.carried(host, dir)[id]
+    if entry then patch.look(host, entry.text, { dir = dir, name = id, out = true }) end
+    carried[host.name] = entry
   end)
-  farm.each(hosts, function(host)
-    if ledger.revert(host, dir, id) then count = count + 1 end
-  end)
+  local count = all_or_none(hosts, function(host) return ledger.revert(host, dir, id) end,
+    function(host) ledger.apply(host, dir, carried[host.name]) end)
   if count == 0 then ledger.find(id) end -- it may be misspelt
   print(("%s: %staken out on %d of %d servers"):format(id, would, count, #hosts))
 end

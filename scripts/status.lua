@@ -56,7 +56,11 @@ end
 
 -- Names the files of a release that are not as they should be.
 local function changes(host, found, dir)
-  local list = switchrel.changes(host, dir)
+  local list, half = {}, false
+  for _, change in ipairs(switchrel.changes(host, dir)) do
+    if change.path:find "^%.farmrun%-patch%." then half = true else list[#list + 1] = change end
+  end
+  if half then found(dir .. ": a patch was killed halfway, unless it goes on (farmrun patch apply puts that right)") end
   for i, change in ipairs(list) do
     if i > most then
       found(("%s: %d more"):format(dir, #list - most))

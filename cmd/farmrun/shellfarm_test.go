@@ -28,6 +28,7 @@ import (
 // home of its own. It has no servers: nothing is restarted, and every host is healthy.
 type shellFarm struct {
 	dir   string            // the homes are there, by the names of the hosts
+	env   map[string]string // a setting of a host's environment, by its name
 	files map[string]string // Lua files that the scripts that come with farmrun do not have, by name
 }
 
@@ -139,7 +140,11 @@ func (o *shellOperator) world(r *shellRun, past *journal.State, commands int) (*
 	r.life = life
 	w.farm = farm.New(farm.Config{
 		Dial: func(_ context.Context, host string, _ farm.Login) (farm.Conn, error) {
-			return shellConn{&remotetest.Shell{Dir: o.farm.home(host)}, life}, nil
+			sh := &remotetest.Shell{Dir: o.farm.home(host)}
+			if set, ok := o.farm.env[host]; ok {
+				sh.Env = []string{set}
+			}
+			return shellConn{sh, life}, nil
 		},
 		Here:    shellConn{&remotetest.Shell{Dir: o.farm.dir}, life},
 		Console: w.out,

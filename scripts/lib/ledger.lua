@@ -126,10 +126,27 @@ function ledger.look(host, dir, entry)
   return patch.look(host, entry.text, { dir = dir, name = entry.id, after = pending[host.name .. " " .. dir] })
 end
 
--- Notes that a release carries a patch, and that these files are as they should be.
-local function note(host, dir, entry, paths)
-  release.carry(host, dir, entry.id, entry.text)
+-- Notes that a release carries a patch, or no longer does, and that these files are as
+-- they should be.
+local function note(host, dir, entry, paths, carries)
+  if carries then
+    release.carry(host, dir, entry.id, entry.text)
+  else
+    release.drop(host, dir, entry.id)
+  end
   release.keep(host, dir, paths)
+end
+
+-- Notes what was done with a patch. Where that fails, undo(host, text, which) takes it
+-- back, if anything has changed.
+local function note_or_undo(host, dir, entry, paths, carries, undo)
+  local ok, err = pcall(note, host, dir, entry, paths, carries)
+  if ok then return end
+  if undo then
+    undo(host, entry.text, { dir = dir, name = entry.id })
+    pcall(note, host, dir, entry, paths, not carries)
+  end
+  error(err, 0)
 end
 
 -- Tells whether a patch that is in was put there on the host, by farmrun or by hand,
@@ -162,11 +179,7 @@ function ledger.apply(host, dir, entry)
     host:log("patch " .. entry.id .. ": the release has it; it can be retired")
     return false
   end
-  local ok, err = pcall(note, host, dir, entry, paths)
-  if not ok then
-    if changed then patch.revert(host, entry.text, which) end
-    error(err, 0)
-  end
+  note_or_undo(host, dir, entry, paths, true, changed and patch.revert)
   return changed
 end
 
@@ -174,11 +187,8 @@ end
 function ledger.revert(host, dir, id)
   local carried = ledger.carried(host, dir)[id]
   if not carried then return false end
-  local _, paths = patch.revert(host, carried.text, { dir = dir, name = id })
-  if not farm.dry_run() then
-    release.keep(host, dir, paths)
-    release.drop(host, dir, id)
-  end
+  local changed, paths = patch.revert(host, carried.text, { dir = dir, name = id })
+  if not farm.dry_run() then note_or_undo(host, dir, carried, paths, false, changed and patch.apply) end
   return true
 end
 
