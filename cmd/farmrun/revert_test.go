@@ -61,7 +61,7 @@ func TestPatchRevert(t *testing.T) {
 	}
 	f.env = map[string]string{"web2": "PATH=" + filepath.Join(f.dir, "bin") + ":" + os.Getenv("PATH")}
 	once := `#!/bin/sh
-case $* in *put*) [ -e ` + f.dir + `/failed ] || { : >` + f.dir + `/failed; DO; } ;; esac
+case $* in *.farmrun-patch*/` + date + `\ *) [ -e ` + f.dir + `/failed ] || { : >` + f.dir + `/failed; DO; } ;; esac
 exec ` + mv + ` "$@"
 `
 	write("bin/mv", strings.Replace(once, "DO", "echo full >&2; exit 1", 1))

@@ -33,7 +33,7 @@ there() { [ -e "$1" ] || [ -L "$1" ]; }
 plain() { [ -f "$1" ] && [ ! -L "$1" ]; }
 
 # folder DIR FILE: makes the directories of a file within DIR.
-folder() { case $2 in */*) mkdir -p "$1/${2%/*}" ;; esac }
+folder() { case $2 in */*) [ -d "$1/${2%/*}" ] || mkdir -p "$1/${2%/*}" ;; esac }
 
 # same FILE FILE: whether both are alike, as far as a patch tells, or both missing.
 same() {
@@ -48,13 +48,17 @@ same() {
 	fi
 }
 
-# put TREE FILE: the file becomes that of a tree, which keeps it, or goes. A hard link
-# needs no room on the disk.
+# put TREE FILE: the file becomes that of a tree, or goes. The tree "was" keeps it, by a
+# hard link, which needs no room on the disk.
 put() {
 	if there "$temp/$1/$2"; then
-		! there "$temp/put" || rm -rf "$temp/put"
-		ln "$temp/$1/$2" "$temp/put" 2>/dev/null || cp -RPp "$temp/$1/$2" "$temp/put" || return
-		folder . "$2" && { [ ! -L "./$2" ] || rm -f "./$2"; } && mv -f "$temp/put" "./$2"
+		from=$temp/$1/$2
+		if [ "$1" = was ]; then
+			! there "$temp/put" || rm -rf "$temp/put"
+			ln "$from" "$temp/put" 2>/dev/null || cp -RPp "$from" "$temp/put" || return
+			from=$temp/put
+		fi
+		folder . "$2" && { [ ! -L "./$2" ] || rm -f "./$2"; } && mv -f "$from" "./$2"
 	else
 		rm -f "./$2"
 	fi
@@ -117,6 +121,18 @@ for file; do
 done
 [ "$act" = place ] || mend "$@"
 
+# differ TREE FILE…: notes the numbers of the files that a tree does not have as $base has
+# them. It fails if there are none.
+differ() {
+	tree=$1 numbers='' n=0
+	shift
+	for file; do
+		n=$((n + 1))
+		same "$temp/$base/$file" "$temp/$tree/$file" || numbers="$numbers $n"
+	done
+	[ -n "$numbers" ]
+}
+
 # alike TREE TREE FILE…: whether all files of two trees are the same.
 alike() {
 	one=$1 other=$2
@@ -133,10 +149,15 @@ run() {
 	cp -RPp "$temp/$1" "$to" || exit
 	(cd "$to" && exec patch --force --no-backup-if-mismatch -F0 -r - ${option:+"$option"} "$strip" <"$text") >"$to.said" 2>&1
 	code=$?
-	if [ $code != 0 ] && grep -Eq '^patch: .*(invalid|illegal|unrecognized|unknown) option' "$to.said"; then
+	line=
+	[ $code = 0 ] || read -r line <"$to.said"
+	case $line in
+	'patch: '*'invalid option'* | 'patch: '*'illegal option'* | 'patch: '*'unrecognized option'* | 'patch: '*'unknown option'*)
 		cat "$to.said"
 		exit 103
-	elif [ $code -gt 1 ]; then
+		;;
+	esac
+	if [ $code -gt 1 ]; then
 		grep -q 'Only garbage was found' "$to.said" && exit 102
 		cat "$to.said"
 		exit 105
@@ -164,7 +185,7 @@ turn() {
 	tree=$1 option=$2 back=$3
 	shift 3
 	run "$base" "$tree" "$option" || return
-	alike "$base" "$tree" "$@" && return 1
+	differ "$tree" "$@" || return
 	run "$tree" "$tree.back" "$back" && alike "$base" "$tree.back" "$@" && return
 	stuck=yes
 	return 1
@@ -180,6 +201,7 @@ moved() { grep -q '^Hunk #.* (offset ' "$temp/$1.said"; }
 judge() {
 	stuck='' state='' fits=''
 	turn new '' "$out" "$@" && fits=yes
+	of_new=$numbers
 	if ! turn old "$out" '' "$@"; then
 		[ ! "$fits" ] || state=fits
 	elif [ ! "$fits" ] || [ "$way" = revert ] || { moved new && ! moved old; }; then
@@ -193,7 +215,7 @@ judge() {
 	else
 		stuck=both
 	fi
-	case $state in fits) tree=new ;; *) tree=old ;; esac
+	case $state in fits) tree=new numbers=$of_new ;; *) tree=old ;; esac
 	[ "$state" ]
 }
 
@@ -234,7 +256,7 @@ without_keywords() {
 }
 
 if ! grep -Eq "$keyword: [^\$]*\\\$" "$temp/text" || ! without_keywords "$@"; then
-	rm -rf "$temp/new" "$temp/old" "$temp/new.back" "$temp/old.back" "$temp/twice"
+	[ ! -e "$temp/bare" ] || rm -rf "$temp/new" "$temp/old" "$temp/new.back" "$temp/old.back" "$temp/twice"
 	base=was text=$temp/text
 	if ! judge "$@"; then
 		[ "$way" = revert ] && said=old || said=new
@@ -287,20 +309,19 @@ place() {
 	:
 }
 
-numbers='' n=0 count=0
+n=0 count=0
 for file; do
 	n=$((n + 1))
 	! plain "$temp/$tree/$file" && [ ! -L "$temp/$tree/$file" ] || count=$((count + 1))
-	same "$temp/was/$file" "$temp/$tree/$file" && continue
-	numbers="$numbers $n"
+	case "$numbers " in *" $n "*) ;; *) continue ;; esac
 	case $way-$state in
 	apply-fits | revert-applied) ready "$file" ;;
 	apply-applied) reach "$file" ;; # or it could not be taken out
 	esac
 done
 # No file was made that is none of these.
-find "$temp/$tree" ! -type d -exec sh -c 'echo $#' sh {} + | awk -v n=$count '{ n -= $1 } END { exit n != 0 }' ||
-	fail 105 'it is of other files, too'
+made=$(find "$temp/$tree" ! -type d -exec printf '%.0sx' {} +) || exit
+[ ${#made} = $count ] || fail 105 'it is of other files, too'
 case $way-$state-$act in
 apply-fits-place | revert-applied-place)
 	if ! place "$@"; then
