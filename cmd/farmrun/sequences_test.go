@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	sequenceCases = flag.Int("sequences", 40, "how many sequences TestSequences tries")
+	sequenceCases = flag.Int("sequences", 30, "how many sequences TestSequences tries")
 	sequenceSeed  = flag.Uint64("sequences.seed", 0, "the seed of the first of them; 0 is a random one")
 )
 

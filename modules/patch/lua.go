@@ -15,7 +15,8 @@ import (
 // It applies patches, texts such as diff -u, diff -c or git diff make, to files on
 // a host and takes them out again, by the host's patch. A patch is applied whole or
 // not at all, and only where its lines are, though they may have moved; keywords of
-// cvs in them, such as $Id$, may read otherwise. One that does not fit is an error
+// cvs in them, such as $Id$, may read otherwise. If the host's shell is killed while it
+// places files, the next patch there first puts them back. One that does not fit is an error
 // of kind "refused", whose output is the hunks that do not. All but patch.files take
 // these options: dir, where the names in the patch begin; strip, how many leading
 // directories to take off them, by default git's a/ and b/ where all have them; name,

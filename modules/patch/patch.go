@@ -6,7 +6,9 @@
 // where its lines are, though they may have moved, and if taking it out again gives
 // the files as they were; patch(1) by itself makes do with less. Files are replaced
 // and not written into, so one that another release shares by a hard link stays as
-// it is there.
+// it is there. A script that is killed while it places them leaves a directory
+// .farmrun-patch.PID.* with all that it takes to put them back: the next Apply or Revert
+// there does so first, and a Look goes by how they were.
 package patch
 
 import (
