@@ -140,6 +140,16 @@ alike() {
 	for file; do same "$temp/$one/$file" "$temp/$other/$file" || return; done
 }
 
+# only TREE FILE…: whether a tree has no files but these.
+only() {
+	one=$1 count=0
+	shift
+	for file; do
+		! plain "$temp/$one/$file" && [ ! -L "$temp/$one/$file" ] || count=$((count + 1))
+	done
+	all=$(find "$temp/$one" ! -type d -exec printf '%.0sx' {} +) && [ ${#all} = $count ]
+}
+
 # run FROM TO OPTION: has patch(1) make the tree TO of the tree FROM. Lines may
 # have moved, but must be the ones that the patch was made for: with fuzz, as patch
 # has it by default, a line may be added where it means something else. With --force
@@ -186,7 +196,7 @@ turn() {
 	shift 3
 	run "$base" "$tree" "$option" || return
 	differ "$tree" "$@" || return
-	run "$tree" "$tree.back" "$back" && alike "$base" "$tree.back" "$@" && return
+	run "$tree" "$tree.back" "$back" && alike "$base" "$tree.back" "$@" && only "$tree.back" "$@" && return
 	stuck=yes
 	return 1
 }
@@ -309,19 +319,16 @@ place() {
 	:
 }
 
-n=0 count=0
+n=0
 for file; do
 	n=$((n + 1))
-	! plain "$temp/$tree/$file" && [ ! -L "$temp/$tree/$file" ] || count=$((count + 1))
 	case "$numbers " in *" $n "*) ;; *) continue ;; esac
 	case $way-$state in
 	apply-fits | revert-applied) ready "$file" ;;
 	apply-applied) reach "$file" ;; # or it could not be taken out
 	esac
 done
-# No file was made that is none of these.
-made=$(find "$temp/$tree" ! -type d -exec printf '%.0sx' {} +) || exit
-[ ${#made} = $count ] || fail 105 'it is of other files, too'
+only "$tree" "$@" || fail 105 'it is of other files, too'
 case $way-$state-$act in
 apply-fits-place | revert-applied-place)
 	if ! place "$@"; then
