@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	treeCases = flag.Int("trees", 40, "how many histories TestTrees tries")
+	treeCases = flag.Int("trees", 60, "how many histories TestTrees tries")
 	treeSeed  = flag.Uint64("trees.seed", 0, "the seed of the first of them; 0 is a random one")
 )
 
