@@ -10,6 +10,7 @@ import (
 
 	"farmrun/cmd/internal/practice"
 	"farmrun/luahost/console"
+	"farmrun/luahost/terminal"
 )
 
 func main() {
@@ -24,6 +25,7 @@ func run(ctx context.Context, args []string) int {
 		Out: os.Stdout, OutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		Err: os.Stderr, ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		Plain: plain(), Size: screenSize(), CutsLines: cutsLines(),
+		Background: func() bool { return terminal.Background(os.Stderr) },
 	}
 	out.Start()
 	job, err := parse(args)

@@ -37,6 +37,9 @@ type Console struct {
 	// CutsLines says that the terminal, where it is made narrower, cuts lines off
 	// that are wider, as xterm does. Others wrap them.
 	CutsLines bool
+	// Background tells whether the terminal is another job's, such as a shell's, on
+	// whose lines nothing is drawn: then Live shows none. nil is never.
+	Background func() bool
 	// Silent keeps lines off Out: whoever listens writes there instead, by Emit.
 	Silent bool
 	// Mask redacts secrets in a text of a host's or a script's, but for names; nil

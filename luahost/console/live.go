@@ -45,6 +45,7 @@ const (
 // width; it may colour them (ECMA-48 SGR) and must not call the console. While
 // somebody holds the screen (Hold) nothing is shown. Meanwhile lines of hosts
 // appear a little late, together, and a line without its end when that has come.
+// In the background they do so with nothing below them.
 //
 // Where Err is no terminal, Size is nil or another Live is shown, it does
 // nothing. Close it.
@@ -149,7 +150,10 @@ func (l *Live) add(s Stream, text []byte) {
 // the mutex.
 func (l *Live) update() {
 	rows, columns := l.console.Size()
-	lines := l.draw(rows, columns)
+	var lines []string
+	if !l.background() {
+		lines = l.draw(rows, columns)
+	}
 	below := drawing(lines)
 	if l.size == 0 && below == l.shown && l.rows(columns) == len(lines) {
 		return
@@ -189,10 +193,13 @@ func (l *Live) scroll(below string, columns int) {
 	l.console.send(Stderr, append(text, below...))
 }
 
+// background tells whether another job has the terminal, and the cursor.
+func (l *Live) background() bool { return l.console.Background != nil && l.console.Background() }
+
 // erase returns what takes the lines off the screen and leaves the cursor where
 // the first of them began (ECMA-48 CUU and ED).
 func (l *Live) erase(columns int) string {
-	if len(l.drawn) == 0 {
+	if len(l.drawn) == 0 || l.background() {
 		return ""
 	}
 	rows := l.rows(columns)

@@ -5,6 +5,7 @@ package terminal
 import (
 	"context"
 	"errors"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -49,6 +50,13 @@ func (s *Screen) foreground(group int) error {
 		})
 		return nil
 	})
+}
+
+// Background tells whether another job than this process is in the foreground of the
+// terminal that the file is. It is not, where the terminal is not this session's.
+func Background(tty *os.File) bool {
+	front, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && front != unix.Getpgrp()
 }
 
 // setForeground is tcsetpgrp(3). A process in the background is stopped when it
