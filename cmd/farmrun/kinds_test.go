@@ -129,11 +129,6 @@ func TestKindsOfHosts(t *testing.T) {
 	for _, program := range []string{"/usr/sbin/sshd", "bash", "tcsh", "cvs", "patch", "sudo"} {
 		need.Program(t, program)
 	}
-	if os.Geteuid() == 0 { // sshd's own, which is gone after a reboot until it is started as a service
-		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for _, k := range kindsOfHosts {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
@@ -142,6 +137,7 @@ func TestKindsOfHosts(t *testing.T) {
 			if k.name == "no proc" {
 				k.force = withoutProc(t, dir)
 			}
+			kindHome(t, dir)
 			kindHost(t, dir, home, k.bashrc, k.force)
 			kindFile(t, dir, "site.lua", `require("farm").site { hosts = { h = { `+k.shell+" } } }\n")
 			k.check(t, dir, home)
@@ -242,23 +238,33 @@ func (k kindOfHost) check(t *testing.T, dir, home string) {
 	}
 }
 
-// kindHome makes the homes of a host and its operator.
+// kindHome makes the homes of a host and its operator, with all that kindOps needs.
 func kindHome(t *testing.T, dir string) {
+	t.Helper()
+	kindDirs(t, dir)
+	kindShell(t, dir, "cvs -d $PWD/cvsroot init && mkdir m && cd m && echo a >f && cvs -Q -d $PWD/../cvsroot import -m x site v r")
+	kindFile(t, dir, "local", "local")
+	kindFile(t, dir, "h/old", "one\n")
+}
+
+// kindDirs makes the homes.
+func kindDirs(t *testing.T, dir string) {
 	t.Helper()
 	for _, d := range []string{"h/d", "home/.ssh"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	kindShell(t, dir, "cvs -d $PWD/cvsroot init && mkdir m && cd m && echo a >f && cvs -Q -d $PWD/../cvsroot import -m x site v r")
-	kindFile(t, dir, "local", "local")
-	kindFile(t, dir, "h/old", "one\n")
 }
 
-// kindHost has sshd serve a host as h.
+// kindHost has sshd serve a host as h, whose home is there.
 func kindHost(t *testing.T, dir, home, bashrc, force string) {
 	t.Helper()
-	kindHome(t, dir)
+	if os.Geteuid() == 0 { // sshd's own, which is gone after a reboot until it is started as a service
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	kindShell(t, dir, "ssh-keygen -q -t ed25519 -N '' -f home/.ssh/id_ed25519 && ssh-keygen -q -t ed25519 -N '' -f hostkey")
 	kindFile(t, dir, "h/.bashrc", "cd \"$HOME\"\n"+bashrc+"\n")
 	conf := fmt.Sprintf("HostKey %[1]s/hostkey\nAuthorizedKeysFile %[1]s/home/.ssh/id_ed25519.pub\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nSetEnv HOME=%[2]s\n", dir, home)
@@ -312,14 +318,8 @@ func serveKind(l net.Listener, server ...string) {
 // kindRun runs kindOps, and returns the result of each, and all output.
 func kindRun(t *testing.T, dir string, atOnce bool) (results map[string]string, said string) {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	kindFile(t, dir, "ops.lua", strings.NewReplacer("HERE", dir, "ATONCE", fmt.Sprint(atOnce)).Replace(kindOps))
-	if err := os.Symlink(self, filepath.Join(dir, "farmrun")); err != nil {
-		t.Fatal(err)
-	}
+	kindLink(t, dir)
 	cmd := kindCommand(dir, "ops.lua")
 	var errors strings.Builder
 	cmd.Stderr = &errors
@@ -339,6 +339,18 @@ func kindRun(t *testing.T, dir string, atOnce bool) (results map[string]string, 
 		}
 	}
 	return results, said
+}
+
+// kindLink gives the operator farmrun, which this program is by that name.
+func kindLink(t *testing.T, dir string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(self, filepath.Join(dir, "farmrun"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // kindCommand is a farmrun for the host.

@@ -196,13 +196,24 @@ func (h *Host) note(r Record) {
 	}
 }
 
-// Resumable tells whether the run left hosts that it has not done with, or its
-// lock, on a farm that is still there, and was not abandoned.
+// Resumable tells whether the run left hosts that it has not done with, its lock, or
+// the fences of a rollout that has not ended, on a farm that is still there, and was
+// not abandoned.
 func (s *State) Resumable() bool {
 	if s.Run.Practice || s.Abandoned {
 		return false
 	}
-	return s.Locked || slices.ContainsFunc(s.Rollouts, func(r *Rollout) bool { return len(r.Open()) > 0 })
+	return s.Locked || slices.ContainsFunc(s.Rollouts, func(r *Rollout) bool { return len(r.Open()) > 0 || !r.Ended && r.fenced() })
+}
+
+// fenced tells whether there is a fence of the rollout anywhere.
+func (r *Rollout) fenced() bool {
+	for _, on := range r.Fences {
+		if len(on) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Open returns the hosts that a rollout is not done with, those in the middle

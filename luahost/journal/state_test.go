@@ -132,19 +132,32 @@ func TestAPracticeFarmIsGone(t *testing.T) {
 	}
 }
 
-// TestFencesThatAreLeft: as long as nobody says that they are removed, they are there.
+// TestFencesThatAreLeft: as long as nobody says that they are removed, they are there, and
+// reason enough to resume a run, unless its rollout has ended.
 func TestFencesThatAreLeft(t *testing.T) {
-	s := journal.StateOf([]journal.Record{
+	records := []journal.Record{
 		{Kind: journal.RolloutBegan, Rollout: 1, Hosts: []string{"web1"}},
 		{Kind: journal.Fenced, Rollout: 1, Host: "web1", Name: "web1", Value: "web"},
 		{Kind: journal.TurnBegan, Rollout: 1, Host: "web1"},
 		{Kind: journal.Fenced, Rollout: 1, Host: "web1", Name: "lb1", Value: "op"},
 		{Kind: journal.RolloutBegan, Rollout: 1, Hosts: []string{"web1"}},
 		{Kind: journal.Unfenced, Rollout: 1, Host: "web1", Name: "web1"},
-	})
+		{Kind: journal.HostDone, Rollout: 1, Host: "web1"},
+	}
+	s := journal.StateOf(records)
 	want := map[string]map[string]string{"web1": {"lb1": "op"}}
 	if diff := cmp.Diff(want, s.Rollouts[0].Fences); diff != "" {
 		t.Error(diff)
+	}
+	if !s.Resumable() {
+		t.Error("not resumable")
+	}
+	for _, end := range []journal.Record{
+		{Kind: journal.Unfenced, Rollout: 1, Host: "web1", Name: "lb1"}, {Kind: journal.RolloutEnded, Rollout: 1},
+	} {
+		if journal.StateOf(append(records, end)).Resumable() {
+			t.Errorf("resumable after %s", end.Kind)
+		}
 	}
 }
 
