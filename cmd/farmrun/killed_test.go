@@ -34,9 +34,26 @@ func TestKilledAtAllPoints(t *testing.T) {
 	for _, p := range points[:min(cmp.Or(times, 3), len(points))] {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
-			newKilled(t, p.locks).resumedAt(p)
+			newKilled(t, p.locks).resumedAt(p, func() {})
 		})
 	}
+}
+
+// TestResumedOnAFullDisk: the disk of a host fills up when its turn has begun, which bars
+// neither the way forward nor the removal of the fence.
+func TestResumedOnAFullDisk(t *testing.T) {
+	need.Root(t)
+	need.Program(t, "/usr/sbin/sshd")
+	k := newKilled(t, false)
+	home := filepath.Join(k.dir, "1/h")
+	kindShell(t, home, "mount -t tmpfs -o size=256k none . && cd . && touch .bashrc up && mkdir d")
+	t.Cleanup(func() { kindShell(t, k.dir, "umount -l 1/h") })
+	k.resumedAt(killPoint{false, 8, "before", 0}, func() {
+		if _, err := os.Stat(filepath.Join(home, ".farmrun/fence/h1")); err != nil {
+			t.Fatalf("it is not killed in the turn of h1: %v", err)
+		}
+		kindShell(t, home, "cat /dev/zero >up 2>/dev/null || :")
+	})
 }
 
 const killedSite = `
@@ -58,7 +75,7 @@ farm.rollout("@web", { settle = "0s", healthy = site.healthy }, function(host)
     host:run("for i in $WAITS; do [ -e " .. other .. " ] || break; sleep 0.1; done; " ..
       "rm -f up; for i in 1 2 3; do [ -e " .. other .. " ] || echo >>both; sleep 0.1; done; touch up done")
   end)
-  host:step("note", function() host:run "echo noted >note" end)
+  host:step("note", function() host:run "touch note" end)
 end)
 `
 
@@ -208,8 +225,9 @@ func (k killed) entriesBefore(command int) (at []int) {
 	return at
 }
 
-// resumedAt kills a run at a point, resumes it, and checks what has become of it.
-func (k killed) resumedAt(p killPoint) {
+// resumedAt kills a run at a point, resumes it when something else has happened, and
+// checks what has become of it.
+func (k killed) resumedAt(p killPoint, meanwhile func()) {
 	k.t.Helper()
 	kindFile(k.t, k.dir, "at", fmt.Sprintf("%d %s\n", p.command, p.when))
 	code, said := k.farmrun("job.lua")
@@ -219,6 +237,7 @@ func (k killed) resumedAt(p killPoint) {
 			k.t.Fatal(err)
 		}
 	}
+	meanwhile()
 	kindFile(k.t, k.dir, "at", "")
 	again := "job.lua"
 	if text := k.entries(); strings.Contains(text, `"lock taken"`) || strings.Contains(text, `"rollout began"`) {

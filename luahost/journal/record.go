@@ -47,7 +47,7 @@ const (
 	HostDone     Kind = "host done"     // (host) it is through
 	HostFailed   Kind = "host failed"   // (host) Error says why
 	HostUndone   Kind = "host undone"   // (host) it was done, but is not any more, a resumed run has found
-	Fenced       Kind = "fenced"        // (host) commands of its turn are to run on the machine Name, by the login Value
+	Fenced       Kind = "fenced"        // (host) commands of its turn are to run on the machine Name, by the login Value; Boot tells its start from others
 	Unfenced     Kind = "unfenced"      // (host) nothing of this run is left on the machine Name
 	UndoBegan    Kind = "undo began"    // (host) its steps are taken back
 	UndoEnded    Kind = "undo ended"    // (host) Error is "" if it is as it was before its turn
@@ -91,6 +91,7 @@ type Record struct {
 	Error   string    `json:"error,omitempty"`  // what went wrong, in a line
 	Reason  string    `json:"reason,omitempty"` // what sort of failure that is: "timeout", "exit"
 	Code    int       `json:"code,omitempty"`   // the exit status, of reason "exit"
+	Boot    string    `json:"boot,omitempty"`
 	Output  string    `json:"output,omitempty"` // the last lines that the host said before it did
 	Said    string    `json:"-"`                // a host's words that Error may have in it besides
 	Run     *Run      `json:"run,omitempty"`

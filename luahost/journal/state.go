@@ -28,9 +28,10 @@ type Rollout struct {
 	Order     []string // the hosts, as they were given
 	Hosts     map[string]*Host
 	GoingBack bool // its hosts are being taken back
-	// Fences are the machines on which commands of a host's turn may have run, with
-	// the login, by the host: as long as they are there, something of the run is.
-	Fences map[string]map[string]string
+	// Fences are the machines on which commands of a host's turn may have run, by
+	// the host: as long as they are there, something of the run is. Value and Boot of
+	// the record are "" where the fence may never have been made.
+	Fences map[string]map[string]Record
 	Ended  bool
 	Error  string // why it did not end well
 }
@@ -123,7 +124,7 @@ func (s *State) remember(r Record) {
 func (s *State) begin(r Record) {
 	rollout := s.Rollout(r.Rollout)
 	if rollout == nil {
-		rollout = &Rollout{Number: r.Rollout, Began: r.Time, Hosts: map[string]*Host{}, Fences: map[string]map[string]string{}}
+		rollout = &Rollout{Number: r.Rollout, Began: r.Time, Hosts: map[string]*Host{}, Fences: map[string]map[string]Record{}}
 		s.Rollouts = append(s.Rollouts, rollout)
 	}
 	rollout.Order, rollout.Ended, rollout.Error = r.Hosts, false, ""
@@ -152,9 +153,9 @@ func (r *Rollout) note(rec Record) {
 		r.GoingBack = true
 	case Fenced:
 		if r.Fences[rec.Host] == nil {
-			r.Fences[rec.Host] = map[string]string{}
+			r.Fences[rec.Host] = map[string]Record{}
 		}
-		r.Fences[rec.Host][rec.Name] = rec.Value
+		r.Fences[rec.Host][rec.Name] = rec
 	case Unfenced:
 		delete(r.Fences[rec.Host], rec.Name)
 	}

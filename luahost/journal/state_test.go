@@ -145,7 +145,7 @@ func TestFencesThatAreLeft(t *testing.T) {
 		{Kind: journal.HostDone, Rollout: 1, Host: "web1"},
 	}
 	s := journal.StateOf(records)
-	want := map[string]map[string]string{"web1": {"lb1": "op"}}
+	want := map[string]map[string]journal.Record{"web1": {"lb1": records[3]}}
 	if diff := cmp.Diff(want, s.Rollouts[0].Fences); diff != "" {
 		t.Error(diff)
 	}

@@ -23,7 +23,7 @@ type kept struct {
 }
 
 // version counts the forms of kept.
-const version = 1
+const version = 2
 
 // State returns what the records of a run come to. Of its hosts it has how far they
 // have come, and no more. It is never nil: with an error, it is what could be read.

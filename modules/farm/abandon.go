@@ -79,10 +79,10 @@ func (f *Farm) removeFence(ctx context.Context, on *Host, of fence.Fence, me fen
 // error has one for each host on which something is left.
 func (f *Farm) Abandon(ctx context.Context, past *journal.State, me fence.Owner) error {
 	fs := &fences{farm: f, me: me, all: map[fenceKey]*fenced{}, of: map[string][]*fenced{}}
-	logins := map[*fenced]string{}
+	noted := map[*fenced]journal.Record{}
 	var errs []error
 	for _, s := range past.Rollouts {
-		if _, err := (&rollout{farm: f, fences: fs}).leftOpen(s, logins); err != nil {
+		if _, err := (&rollout{farm: f, fences: fs}).leftOpen(s, noted); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -95,7 +95,7 @@ func (f *Farm) Abandon(ctx context.Context, past *journal.State, me fence.Owner)
 		}
 	}
 	fs.each(fs.list(), func(one *fenced) error {
-		err := one.mustSee(ctx, logins[one])
+		_, err := one.mustSee(ctx, noted[one])
 		if err == nil {
 			err = f.removeFence(ctx, one.machine, one.Fence, me)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -120,13 +121,13 @@ func (f *fenced) take(ctx context.Context) (fence.State, error) {
 	}
 	ctx, f.left = withoutTurn(ctx), true
 	if f.of() != f.machine.name { // TurnBegan says as much of the host's own
-		if err := f.record(journal.Fenced, ""); err != nil {
+		if err := f.record(journal.Fenced, fence.Machine{}); err != nil {
 			return fence.State{}, err
 		}
 	}
 	s, err := f.TakeOver(ctx, f.fences.me, f.fences.waits)
 	if err == nil {
-		err = f.record(journal.Fenced, s.Login)
+		err = f.record(journal.Fenced, s.Machine)
 	}
 	if err != nil {
 		return s, f.failed(err)
@@ -135,8 +136,10 @@ func (f *fenced) take(ctx context.Context) (fence.State, error) {
 	return s, nil
 }
 
-func (f *fenced) record(kind journal.Kind, login string) error {
-	return f.fences.farm.record(f.fences.part, journal.Record{Kind: kind, Host: f.of(), Name: f.machine.name, Value: login})
+func (f *fenced) record(kind journal.Kind, m fence.Machine) error {
+	return f.fences.farm.record(f.fences.part, journal.Record{
+		Kind: kind, Host: f.of(), Name: f.machine.name, Value: m.Login, Boot: m.Boot,
+	})
 }
 
 // FenceError is a host that the run does not own, or cannot be sure to own. The
@@ -465,11 +468,11 @@ func (r *rollout) takeOver(ctx context.Context) error {
 		return nil
 	}
 	var open []*fenced
-	logins := map[*fenced]string{}
+	noted := map[*fenced]journal.Record{}
 	var err error
 	r.look(func(s *journal.Rollout) {
 		if s != nil {
-			open, err = r.leftOpen(s, logins)
+			open, err = r.leftOpen(s, noted)
 		}
 	})
 	if err != nil || len(open) == 0 {
@@ -478,37 +481,64 @@ func (r *rollout) takeOver(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, fencesTime)
 	defer cancel()
 	return r.fences.each(open, func(f *fenced) error {
-		if err := f.mustSee(ctx, logins[f]); err != nil {
+		before, err := f.mustSee(ctx, noted[f])
+		if err != nil {
 			return err
 		}
+		lost := r.lost(f, noted[f], before)
+		if lost && before.MayBeSince(noted[f].Boot) {
+			return f.failed(&lostError{f.Check(withoutTurn(ctx), f.fences.me), r.about.ID})
+		}
 		s, err := f.take(ctx)
-		if err == nil {
+		switch {
+		case err != nil:
+		case lost:
+			r.tell(f.machine.name, "it was started anew, and nothing of the run is left there, its fence included")
+		default:
 			r.tellReceipt(f, s)
 		}
 		return err
 	})
 }
 
-// leftOpen returns the fences that the run may have left, and the logins that took
-// them. Those of hosts that are done with only have to be removed.
-func (r *rollout) leftOpen(s *journal.Rollout, logins map[*fenced]string) (open []*fenced, err error) {
+// lost tells whether the fence of a turn in progress, which was noted, is gone. One of
+// a turn that has come to an end may have been removed.
+func (r *rollout) lost(f *fenced, noted journal.Record, now fence.State) (is bool) {
+	r.look(func(s *journal.Rollout) { is = s.Hosts[f.of()].Progress == journal.Middle })
+	return is && noted.Boot != "" && now.Owner == nil
+}
+
+// lostError is a fence that is gone from a machine that was not started anew: what the
+// run has left there is not known.
+type lostError struct {
+	error
+	run string
+}
+
+func (e *lostError) Unwrap() error { return e.error }
+
+func (e *lostError) Hint() string {
+	return "see that no command of the run is left there, and then give the run up: farmrun abandon " + e.run
+}
+
+// leftOpen returns the fences that the run may have left, and what was noted of them.
+// Those of hosts that are done with only have to be removed.
+func (r *rollout) leftOpen(s *journal.Rollout, noted map[*fenced]journal.Record) (open []*fenced, err error) {
 	for _, name := range s.Order {
-		machines := map[string]string{}
-		for machine, login := range s.Fences[name] {
-			machines[machine] = login
-		}
+		machines := map[string]journal.Record{}
+		maps.Copy(machines, s.Fences[name])
 		begun := s.Hosts[name].Progress.Begun()
-		if _, noted := machines[name]; begun && !s.Ended && !noted {
-			machines[name] = "" // it was killed before it could note it
+		if _, is := machines[name]; begun && !s.Ended && !is {
+			machines[name] = journal.Record{} // it was killed before it could note it
 		}
-		for machine, login := range machines {
+		for machine, was := range machines {
 			h, err := r.farm.machine(machine)
 			if err != nil {
 				return nil, err
 			}
 			f := r.fences.get(name, h)
 			f.left = true
-			if logins[f] = login; begun {
+			if noted[f] = was; begun {
 				open = append(open, f)
 			}
 		}
@@ -552,20 +582,20 @@ func (f *fences) each(all []*fenced, work func(*fenced) error) error {
 	return cmp.Or(errs...)
 }
 
-// mustSee fails where the run was begun under another login, whose home has the
-// fence.
-func (f *fenced) mustSee(ctx context.Context, login string) error {
-	if login == "" || f.Dir != "" {
-		return nil
+// mustSee returns how a fence is that was noted, and fails where the run was begun under
+// another login, whose home has it.
+func (f *fenced) mustSee(ctx context.Context, noted journal.Record) (fence.State, error) {
+	if noted.Value == "" {
+		return fence.State{}, nil
 	}
 	s, err := f.Look(withoutTurn(ctx))
-	if err == nil && s.Login != login {
-		err = &otherLoginError{was: login, is: s.Login}
+	if err == nil && s.Login != noted.Value && f.Dir == "" {
+		err = &otherLoginError{was: noted.Value, is: s.Login}
 	}
 	if err != nil {
-		return f.failed(err)
+		return s, f.failed(err)
 	}
-	return nil
+	return s, nil
 }
 
 // otherLoginError is a fence that this login does not see.
@@ -622,7 +652,7 @@ func (f *fences) clear(ctx context.Context) {
 			f.farm.config.Console.Note(one.machine.name, "the fence of this run is left there: %v; farmrun clean %s removes it later", err, one.machine.name)
 			return nil
 		}
-		return one.record(journal.Unfenced, "")
+		return one.record(journal.Unfenced, fence.Machine{})
 	})
 }
 

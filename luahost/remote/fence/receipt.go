@@ -64,6 +64,9 @@ func (s State) Open() []Receipt {
 	})
 }
 
+// MayBeSince tells whether the machine may not have been started since it had that mark.
+func (m Machine) MayBeSince(boot string) bool { return sameBoot(m.Boot, boot) }
+
 // sameBoot tells whether two marks may be of one start of a system. One that may not
 // look at process 1 has half of the mark.
 func sameBoot(a, b string) bool {
