@@ -93,20 +93,25 @@ take() {
 # runs tells whether the command of a receipt runs: "yes", "no", "gone" where its own
 # process has ended, which may have left others, or "maybe", of a session's shell. It
 # sets pid and words. Where the system does not tell when a process began, its arguments
-# tell whose it is; those of a shell do not.
+# tell whose it is; those of a shell do not. So they do where it tells by a clock that was
+# set, or else was started anew: then nothing is ended but what they prove to be ours.
 runs() {
-	is=no pid=
+	is=no pid='' clock=''
 	read -r words <"$_d/$1" || return
 	set -- $words
 	case $words in
 	*' .' | -) return ;;
 	esac
 	[ $# -ge 8 ] || return
-	[ "$4" = "$_b" ] || [ "$4" = "${_b%%/*}/" ] || [ "$_b" = "${4%%/*}/" ] || return
+	case $4 in
+	"$_b" | "${_b%%/*}/") ;;
+	/*:*) clock=yes ;;
+	*) [ "$_b" = "${4%%/*}/" ] || return ;;
+	esac
 	pid=$5 is=yes
 	stamp "$5"
-	case $_s/$6 in
-	/* | */'?' | */'??') ;;
+	case $_s/$6/$clock in
+	*/yes | /* | */'?'/ | */'??'/) ;;
 	*) [ "$_s" = "$6" ] || is=no; return ;;
 	esac
 	case $(ps -o args= -p "$5" 2>/dev/null) in
@@ -114,6 +119,7 @@ runs() {
 	'' | *defunct*) is=gone ;;
 	*) is=no; [ "$6" != '??' ] || is=maybe ;;
 	esac
+	[ -z "$clock" ] || [ $is = yes ] || is=no
 }
 
 # ended notes the end of a receipt's command, if it has none.

@@ -397,6 +397,58 @@ func TestAnotherProcess(t *testing.T) {
 	}
 }
 
+// TestClockSetBack: a command is ended though the host's clock was set back since it began,
+// by which a host without /proc tells when it and its processes were started.
+func TestClockSetBack(t *testing.T) {
+	for name, set := range map[string]func(s *remotetest.Shell){
+		"proc": func(*remotetest.Shell) {}, "ps": func(s *remotetest.Shell) { s.UseNoProc(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := remotetest.New(t)
+			set(s)
+			byClock(t, s)
+			f, mark := on(s), remotetest.Mark()
+			s.Must(t, "echo 2030 >year")
+			take(t, f, owner(1))
+			ended := begin(t, s, f, owner(1), "r2", "sh -c 'echo; sleep 1"+mark+"'; touch ran")
+			s.Must(t, "echo 1999 >year")
+			state := take(t, f, owner(2))
+			if found := remotetest.Running(mark); found != "" {
+				exec.Command("pkill", "-f", "^sleep 1"+mark).Run()
+				t.Errorf("still running: %s", found)
+			}
+			ended()
+			if r, _ := state.Last("restart"); r.Status != fence.Swept || r.Begun.Year() != 2030 || r.Ended.Year() != 1999 {
+				t.Errorf("its receipt: %+v", r)
+			}
+			run(t, f, owner(2), "r1", "exit 3")
+			state = take(t, f, owner(3))
+			if r, _ := state.Last("re start"); r.Status != "3" || len(state.Open()) > 0 {
+				t.Errorf("the receipts: %+v", state.Receipts)
+			}
+		})
+	}
+}
+
+// byClock gives s a date, and a start of processes, in the year of its file year.
+func byClock(t *testing.T, s *remotetest.Shell) {
+	t.Helper()
+	bin := t.TempDir()
+	for name, script := range map[string]string{
+		"date": `echo "$(cat "$HOME/year")0919T210405Z"`,
+		"ps": `run() { unshare --mount sh -c 'umount /proc 2>/dev/null; exec /bin/ps "$@"' ps "$@"; }
+case "$*" in
+*lstart*) run "$@" | sed "s/20[0-9][0-9] *$/$(cat "$HOME/year")/" ;;
+*) run "$@" ;;
+esac`,
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Env = append(s.Env, "PATH="+bin+":"+os.Getenv("PATH"))
+}
+
 // TestNotOurs: a command that may not be ended is left as it is and waited for, and
 // then named. Here it is root's, and the user who goes on is nobody.
 func TestNotOurs(t *testing.T) {

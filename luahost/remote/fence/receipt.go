@@ -68,11 +68,13 @@ func (s State) Open() []Receipt {
 func (m Machine) MayBeSince(boot string) bool { return sameBoot(m.Boot, boot) }
 
 // sameBoot tells whether two marks may be of one start of a system. One that may not
-// look at process 1 has half of the mark.
+// look at process 1 has half of the mark. Those that tell it by a clock may differ since
+// that was set.
 func sameBoot(a, b string) bool {
 	idA, startA, _ := strings.Cut(a, "/")
 	idB, startB, _ := strings.Cut(b, "/")
-	return idA == idB && (startA == startB || startA == "" || startB == "")
+	byClock := idA == "" && strings.Contains(startA, ":") && strings.Contains(startB, ":")
+	return idA == idB && (startA == startB || startA == "" || startB == "" || byClock)
 }
 
 // Last returns the last receipt of a step; ok is false if there is none.
