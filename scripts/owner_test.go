@@ -70,9 +70,11 @@ until busybox httpd -p 8080 -h htdocs; do sleep 0.02; done >/dev/null 2>&1
 echo up >>log
 `
 
-// ownerShell is what a login shell does before a command: the restart waits, once, where
-// there is a file early.
-const ownerShell = `case $BASH_EXECUTION_STRING in *owner/restart*)
+// ownerShell is what a login shell does before a command or a session: the restart waits,
+// once, where there is a file early.
+const ownerShell = `does=$BASH_EXECUTION_STRING
+case $- in *i*) does=owner/restart ;; esac
+case $does in *owner/restart*)
 	if mv /tmp/owner/early /tmp/owner/held 2>/dev/null; then
 		while curl -s -o /dev/null "http://$(cat /tmp/owner/other):8080/"; do sleep 0.1; done
 	fi
@@ -147,10 +149,10 @@ func newOwned(t *testing.T, login string, number int) *owned {
 		farm.Exec(t, h, "sh", "-c", `rm -rf /tmp/owner; mkdir -m 777 /tmp/owner; cd /tmp/owner; mkdir htdocs
 			echo "$1" >restart; chmod 755 restart; echo "$2" >other; echo page >htdocs/index.html
 			echo 'web ALL = (root) /tmp/owner/restart' >>/etc/sudoers
-			echo "$4" | tee /home/web/.bashrc >/home/deploy/.bashrc
+			echo "$4" | tee /home/web/.bashrc /home/web/.bash_profile >/home/deploy/.bashrc
 			exec su -s /bin/sh -c 'busybox httpd -p 8080 -h htdocs' "$3"`, "sh", ownerRestart, o.hosts[1-i], how.server, ownerShell)
 		t.Cleanup(func() {
-			farm.Exec(t, h, "sh", "-c", `pkill -f '[h]ttpd -p 8080'; sed -i /owner/d /etc/sudoers; rm -r /tmp/owner /home/*/.bashrc`)
+			farm.Exec(t, h, "sh", "-c", `pkill -f '[h]ttpd -p 8080'; sed -i /owner/d /etc/sudoers; rm -r /tmp/owner /home/*/.bash[r_]*`)
 		})
 	}
 	o.balance()
@@ -201,7 +203,7 @@ func (o *owned) killAndResume(i int, dice *rand.Rand) {
 	o.write("job.lua", strings.Replace(ownerJob, "WORK", work, 1))
 	switch i % 3 {
 	case 0:
-		if o.login == "sudo" && i%2 == 0 {
+		if o.login == "sudo" && i%2 == 0 || o.login == "ssh" && dice.IntN(2) == 0 {
 			o.goOnElsewhere(first)
 		} else {
 			o.killLate(first)
@@ -254,7 +256,8 @@ func (o *owned) goOnElsewhere(host string) {
 	there.dir = o.t.TempDir()
 	var resumed outcome
 	stop := reaction{host + ": restart\n", func(_ io.Writer, p *os.Process) {
-		farm.Exec(o.t, host, "sh", "-c", "until [ -e /tmp/owner/held ]; do sleep 0.02; done; rm /tmp/owner/held")
+		farm.Exec(o.t, host, "sh", "-c", `cd /tmp/owner
+			timeout 600 sh -c 'until [ -e held ] || [ -s log ]; do sleep 0.02; done'; rm -f held`)
 		p.Signal(syscall.SIGSTOP)
 		os.CopyFS(there.state(), os.DirFS(o.state()))
 		resumed = there.run("resume")
