@@ -18,7 +18,7 @@ import (
 
 // TestKilledAtAllPoints: the farmrun of a rollout on two hosts is killed as kill -9 does,
 // and the run resumed at once: before and after each command on a host, and before and
-// after each entry of the journal. The two hosts are never out together, both have their
+// after each entry of the journal. Every other run is killed a second time. The two hosts are never out together, both have their
 // turn, and nothing is left on them. FARM_KILLS is how many of the points are tried;
 // FARM_KILLS_SEED chooses those of an earlier test.
 func TestKilledAtAllPoints(t *testing.T) {
@@ -30,8 +30,12 @@ func TestKilledAtAllPoints(t *testing.T) {
 	seed = cmp.Or(seed, rand.Uint64())
 	points := append(newKilled(t, true).points(), newKilled(t, false).points()...)
 	t.Logf("%d points, FARM_KILLS_SEED=%d", len(points), seed)
-	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
-	for _, p := range points[:min(cmp.Or(times, 3), len(points))] {
+	dice := rand.New(rand.NewPCG(seed, 0))
+	dice.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+	for i, p := range points[:min(cmp.Or(times, 3), len(points))] {
+		if i%2 == 0 {
+			p.again = 1 + dice.IntN(20)
+		}
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
 			newKilled(t, p.locks).resumedAt(p, func() {})
@@ -48,7 +52,7 @@ func TestResumedOnAFullDisk(t *testing.T) {
 	home := filepath.Join(k.dir, "1/h")
 	kindShell(t, home, "mount -t tmpfs -o size=256k none . && cd . && touch .bashrc up && mkdir d")
 	t.Cleanup(func() { kindShell(t, k.dir, "umount -l 1/h") })
-	k.resumedAt(killPoint{false, 8, "before", 0}, func() {
+	k.resumedAt(killPoint{command: 8, when: "before"}, func() {
 		if _, err := os.Stat(filepath.Join(home, ".farmrun/fence/h1")); err != nil {
 			t.Fatalf("it is not killed in the turn of h1: %v", err)
 		}
@@ -107,14 +111,21 @@ type killPoint struct {
 	command int
 	when    string
 	cut     int
+	again   int // the command of the successor before which that is killed; 0 is none
 }
 
 func (p killPoint) String() string {
-	lock := map[bool]string{false: "without lock ", true: ""}[p.locks]
+	text := fmt.Sprintf("%s command %d", p.when, p.command)
 	if p.cut > 0 {
-		return fmt.Sprintf("%s%d entries before command %d", lock, p.cut, p.command)
+		text = fmt.Sprintf("%d entries %s", p.cut, text)
 	}
-	return fmt.Sprintf("%s%s command %d", lock, p.when, p.command)
+	if !p.locks {
+		text = "without lock " + text
+	}
+	if p.again > 0 {
+		text += fmt.Sprintf(" and before command %d", p.again)
+	}
+	return text
 }
 
 // killed is two hosts and an operator.
@@ -181,21 +192,24 @@ func (k killed) points() (all []killPoint) {
 	sizes := strings.Fields(k.read("sizes"))
 	for i := range len(sizes) + 1 {
 		for cut := range len(k.entriesBefore(i + 1)) {
-			all = append(all, killPoint{k.locks, i + 1, "before", cut + 1})
+			all = append(all, killPoint{k.locks, i + 1, "before", cut + 1, 0})
 		}
 		if i < len(sizes) {
 			for _, when := range []string{"before", "late", "after"} {
-				all = append(all, killPoint{k.locks, i + 1, when, 0})
+				all = append(all, killPoint{k.locks, i + 1, when, 0, 0})
 			}
 		}
 	}
 	return all
 }
 
-// journal returns the path of the run's journal, "" if there is none.
+// journal returns the path of the last run's journal, "" if there is none.
 func (k killed) journal() string {
 	paths, _ := filepath.Glob(filepath.Join(k.dir, "state/farmrun/runs/*/journal"))
-	return strings.Join(paths, "")
+	if len(paths) == 0 {
+		return ""
+	}
+	return paths[len(paths)-1]
 }
 
 // entries returns all of the journal; "" if there is none.
@@ -238,20 +252,28 @@ func (k killed) resumedAt(p killPoint, meanwhile func()) {
 		}
 	}
 	meanwhile()
-	kindFile(k.t, k.dir, "at", "")
-	again := "job.lua"
-	if text := k.entries(); strings.Contains(text, `"lock taken"`) || strings.Contains(text, `"rollout began"`) {
-		again = "resume"
-	}
-	if code == -1 || p.cut > 0 {
+	killed := code == -1 || p.cut > 0
+	for again := p.again; killed; again = 0 {
+		ran, _ := strconv.Atoi(strings.TrimSpace(k.read("count")))
+		kindFile(k.t, k.dir, "at", fmt.Sprintf("%d before\n", ran+again))
 		var more string
-		code, more = k.farmrun(again)
+		code, more = k.farmrun(k.goesOn())
 		said += "--\n" + more
+		killed = code == -1
 	}
 	if over := strings.Contains(said, "there is no run that was halted or killed"); code != 0 && !over {
 		k.t.Errorf("exit status %d", code)
 	}
 	k.check(said)
+}
+
+// goesOn is what the operator does after a kill: where nothing was begun there is nothing
+// to resume.
+func (k killed) goesOn() string {
+	if text := k.entries(); strings.Contains(text, `"lock taken"`) || strings.Contains(text, `"rollout began"`) {
+		return "resume"
+	}
+	return "job.lua"
 }
 
 // check fails unless the hosts are as they should be in the end.
