@@ -39,6 +39,8 @@ func newHost() host {
 
 var errNoSize = errors.New("no such size")
 
+func (h host) Break() error { return nil }
+
 func (h host) Resize(rows, _ int) error {
 	if rows == 0 {
 		return errNoSize

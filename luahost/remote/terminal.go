@@ -17,6 +17,9 @@ type Terminal interface {
 	SetWriteDeadline(time.Time) error
 	// Resize tells the host how large the terminal is now.
 	Resize(rows, columns int) error
+	// Break presses the terminal's break key: a console is told by it to listen to
+	// nobody else. It fails with errors.ErrUnsupported where the line has none.
+	Break() error
 }
 
 // TerminalOptions say which terminal a host is told it has.

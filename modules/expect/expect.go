@@ -27,6 +27,7 @@ package expect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"regexp"
@@ -303,6 +304,26 @@ func (s *Session) find(p *patience, ended bool) (Match, bool) {
 // other end is gone, and with ErrClosed. A Send that ctx ends leaves the Session such
 // that further ones fail with ErrStuck.
 func (s *Session) Send(ctx context.Context, text string) error {
+	return s.write(ctx, text, func() error {
+		_, err := io.WriteString(s.stream, text)
+		return err
+	})
+}
+
+// sendBreak presses the break key of the line.
+func (s *Session) sendBreak(ctx context.Context) error {
+	line, ok := s.stream.(interface{ Break() error })
+	if !ok {
+		return fmt.Errorf("break: %w", errors.ErrUnsupported)
+	}
+	if err := s.write(ctx, "", line.Break); err != nil {
+		return fmt.Errorf("break: %w", err)
+	}
+	return nil
+}
+
+// write has something sent whose echo is that of text.
+func (s *Session) write(ctx context.Context, text string, send func() error) error {
 	select {
 	case s.sending <- struct{}{}:
 		defer func() { <-s.sending }()
@@ -320,7 +341,7 @@ func (s *Session) Send(ctx context.Context, text string) error {
 	defer s.in.endSend()
 	stop := context.AfterFunc(ctx, func() { s.stream.SetWriteDeadline(longAgo) })
 	defer stop()
-	_, err := io.WriteString(s.stream, text)
+	err := send()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.stuck = true

@@ -50,6 +50,7 @@ type input struct {
 	sending bool      // a send is under way, which ends only if somebody reads: listen forgets to make room
 	closed  bool
 	filter  filter
+	cursor  cursorMode
 	waiting bytes.Buffer // what is stored and not yet matched
 	dropped int          // how much of waiting listen has forgotten that the matcher may still have
 	cut     int          // how much was forgotten since the last match
@@ -242,6 +243,7 @@ func (in *input) inBurst() bool {
 func (in *input) pass(raw []byte, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.cursor.see(raw)
 	if in.tapped {
 		in.pour(raw)
 	} else {
@@ -344,6 +346,13 @@ func (in *input) endSend() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.sending = false
+}
+
+// cursorKeys tells whether the cursor's keys are in application mode.
+func (in *input) cursorKeys() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.cursor.on
 }
 
 // empty tells whether nothing is stored.

@@ -81,6 +81,11 @@ func (w *wire) Resize(rows, columns int) error {
 	return nil
 }
 
+func (w *wire) Break() error {
+	w.note("break")
+	return nil
+}
+
 // given is a session that an operator has.
 type given struct {
 	*Session

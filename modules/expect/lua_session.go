@@ -3,6 +3,8 @@ package expect
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -52,7 +54,7 @@ func (d *dialogue) Close() error {
 var sessionType = &luahost.Type[*dialogue]{
 	Name: "session",
 	Methods: map[string]luahost.Func{
-		"send": send, "send_secret": sendSecret, "expect": await, "always": setAlways, "resize": resize, "interact": interact, "close": closeSession,
+		"send": send, "key": key, "send_secret": sendSecret, "expect": await, "always": setAlways, "resize": resize, "interact": interact, "close": closeSession,
 		"run": shellRun, "query": shellQuery, "su": su,
 	},
 	Fields: []string{"before"},
@@ -112,11 +114,29 @@ func (d *dialogue) wait(c *luahost.Call, doing string, timeout time.Duration, do
 
 // session:send(text)
 //
-// Types text; end a line with "\n". It fails if the program has not taken it
-// within the session's timeout.
+// Types text as it is. "\r" is the Enter key, as session:key "enter" is; programs that
+// read lines take "\n" for it, too, but to editors, menus and many devices that is ^J. It
+// fails if the program has not taken it within the session's timeout.
 func send(c *luahost.Call) {
 	d, text := luahost.Arg[*dialogue](c, 1, "a session"), c.String(2)
 	d.wait(c, "to", d.timeout, func(ctx context.Context) error { return d.Send(ctx, text) })
+}
+
+// session:key(name, ...)
+//
+// Presses keys, one after the other: "enter", "esc", "tab", "space", "backspace", "up",
+// "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete", "f1"
+// to "f12", and "break", which only telnet, and ssh to some console servers, have.
+// Other keys are characters: "\3" is ^C.
+func key(c *luahost.Call) {
+	d := luahost.Arg[*dialogue](c, 1, "a session")
+	for i := 2; i == 2 || c.Has(i); i++ {
+		name, names := c.String(i), append(slices.Collect(maps.Keys(keyNames())), breakKey)
+		if !slices.Contains(names, name) {
+			c.Fail("there is no key %q%s", name, luahost.DidYouMean(name, names))
+		}
+		d.wait(c, "to", d.timeout, func(ctx context.Context) error { return d.Press(ctx, name) })
+	}
 }
 
 // session:send_secret(secret)

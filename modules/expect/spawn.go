@@ -114,6 +114,9 @@ func (t *Terminal) Echo() (e Echo) {
 	return e
 }
 
+// Break fails: a pseudo-terminal has no break key.
+func (t *Terminal) Break() error { return errors.ErrUnsupported }
+
 const (
 	exitWithin   = 2 * time.Second        // for a program that has closed its terminal, as those do that are on their way out
 	hangupWithin = 500 * time.Millisecond // for one that was told to go

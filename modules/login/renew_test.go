@@ -56,6 +56,7 @@ func (p *played) Close() error                                   { return nil }
 type bare struct{ net.Conn }
 
 func (bare) Resize(rows, columns int) error { return nil }
+func (bare) Break() error                   { return nil }
 
 // playing are the options for a host of which each login is played, one after
 // the other. It returns how many there were as well.

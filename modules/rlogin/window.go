@@ -3,6 +3,7 @@ package rlogin
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 )
 
 // askSize is by what a host asks, out of band, for the size of the window and
@@ -13,6 +14,9 @@ const askSize = 0x80
 
 // sizeMark begins the message that tells it.
 const sizeMark = "\xff\xffss"
+
+// Break fails: the protocol has no break key.
+func (c *Conn) Break() error { return errors.ErrUnsupported }
 
 // Resize tells the host how large the terminal is now, as soon as it has asked
 // for that. 0 stays as it is.

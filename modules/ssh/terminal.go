@@ -74,6 +74,7 @@ type (
 		Modes                        string
 	}
 	windowChange struct{ Columns, Rows, Width, Height uint32 }
+	breakRequest struct{ Milliseconds uint32 } // RFC 4335; 0 is the host's usual
 )
 
 // ttyOpEnd are no terminal modes (RFC 4254, 8): the host's own are kept.
@@ -139,4 +140,13 @@ func (t *terminal) Resize(rows, columns int) error {
 	case <-t.closed:
 		return net.ErrClosed
 	}
+}
+
+// Break sends a break (RFC 4335), which a host may refuse.
+func (t *terminal) Break() error {
+	ok, err := t.channel.SendRequest("break", true, ssh.Marshal(breakRequest{}))
+	if err == nil && !ok {
+		err = errors.ErrUnsupported
+	}
+	return err
 }

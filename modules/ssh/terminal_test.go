@@ -176,3 +176,21 @@ func openTerminal(t *testing.T, c *ssh.Client, o remote.TerminalOptions) remote.
 	check(t, err)
 	return term
 }
+
+// TestBreak presses the break key, where the host has one and where not.
+func TestBreak(t *testing.T) {
+	w := newWorld(t)
+	pressed := make(chan struct{}, 1)
+	w.serve("console", &sshserver.Server{Terminals: true, Break: func() { pressed <- struct{}{} }})
+	w.serve("web", &sshserver.Server{Terminals: true})
+	d := w.dialer()
+	console := openTerminal(t, w.dial(d, "console"), remote.TerminalOptions{})
+	check(t, console.Break())
+	<-pressed
+	check(t, console.Close())
+	web := openTerminal(t, w.dial(d, "web"), remote.TerminalOptions{})
+	if err := web.Break(); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("a host without: %v", err)
+	}
+	check(t, web.Close())
+}

@@ -27,6 +27,7 @@ type screen struct {
 }
 
 func (screen) Resize(rows, columns int) error { return nil }
+func (screen) Break() error                   { return nil }
 
 // login begins a shell with a prompt on a host.
 func login(t *testing.T, s *remotetest.Shell, shell ...string) screen {
@@ -164,3 +165,4 @@ func TestNoShell(t *testing.T) {
 type pipe struct{ net.Conn }
 
 func (pipe) Resize(rows, columns int) error { return nil }
+func (pipe) Break() error                   { return nil }

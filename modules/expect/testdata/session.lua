@@ -46,3 +46,18 @@ print(tostring(e):find "hunt" ~= nil)                --= true
 
 --- a secret is no string
 require("here").host:session():send_secret "hunter2!"  --! a secret, such as cli.password gives, expected, got a string
+
+--- keys have names
+local s = require("here").host:session { timeout = "1m" }
+s:expect { text = "$ " }
+s:send "stty -icanon -echo; od -An -tx1 -N11; exit"
+s:key "enter"
+s:expect { "\n", silence = "2s", on_timeout = "" }
+s:key("up", "f5", "esc", "tab", "backspace")
+print((s:expect { "1b.*7f" }))                       --= 1b 5b 41 1b 5b 31 35 7e 1b 09 7f
+
+--- a key that there is not
+require("here").host:session():key "entr"           --! there is no key "entr"; did you mean "enter"?
+
+--- a line without a break key
+require("here").host:session():key "break"          --! break: unsupported operation

@@ -113,6 +113,11 @@ func (c *conn) session(nc ssh.NewChannel) {
 			r.Reply(!started && c.server.Terminals && x.setTerminal(r.Payload), nil)
 		case "window-change":
 			x.resize(r.Payload)
+		case "break":
+			r.Reply(c.server.Break != nil, nil)
+			if c.server.Break != nil {
+				c.server.Break()
+			}
 		default: // subsystem, keepalive@openssh.com, …
 			r.Reply(false, nil)
 		}

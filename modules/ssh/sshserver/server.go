@@ -54,6 +54,9 @@ type Server struct {
 	// refuses terminals.
 	Terminals bool
 
+	// Break is told that a terminal's break key was pressed (RFC 4335); nil refuses it.
+	Break func()
+
 	// Dial connects to where a client wants a connection to, seen from the
 	// server: network is "tcp" (ssh -L, -W, -J) or "unix". nil prohibits it.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
