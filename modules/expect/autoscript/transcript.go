@@ -6,7 +6,7 @@
 //	script, err := t.Script(autoscript.About{Host: "web1", File: "mend.lua"})
 //
 // transcript.go cuts what happens into turns: what the host said, and what was
-// typed then. screen.go finds what a line shows in the end, for people correct
+// typed then, and finds what a line shows in the end, for people correct
 // what they type, and let the shell complete it. pattern.go makes a pattern of a
 // prompt, in which a clock, a counter or a nonce may be another the next time.
 // script.go writes the Lua.
@@ -16,10 +16,12 @@
 package autoscript
 
 import (
+	"strings"
 	"sync"
 	"time"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/render"
 )
 
 // Transcript is a terminal that is watched. It may be used as the terminal it
@@ -143,6 +145,16 @@ func (t *turn) tookKey() bool {
 func (t *turn) prompt() string {
 	_, last := display(t.said.end(), "")
 	return last
+}
+
+// display shows output on a line that has begun already; it returns the lines that were
+// ended and the last.
+func display(output []byte, begun string) (lines []string, last string) {
+	l := render.Begin(begun)
+	for line := range strings.Lines(string(l.Show(output))) {
+		lines = append(lines, strings.TrimSuffix(line, "\n"))
+	}
+	return lines, l.Line()
 }
 
 // text is what was said, of which only the beginning and the end are kept.
