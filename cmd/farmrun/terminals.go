@@ -121,7 +121,7 @@ type conversation struct {
 func (w *world) converse(host string, t remote.Terminal) login.Session {
 	t = w.recorder.Record(host, "login", t, remote.TerminalOptions{})
 	config := dialogues(w)
-	s := expect.New(t, expect.Options{Strip: true, Keep: 8 << 10, Mask: config.Mask})
+	s := expect.New(t, expect.Options{Strip: expect.StripEscapes, Keep: 8 << 10, Mask: config.Mask})
 	return conversation{s, config.Value(s, t, host)}
 }
 

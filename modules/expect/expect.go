@@ -104,8 +104,8 @@ type Options struct {
 	// Keep bounds how much of what was said and not yet matched is remembered,
 	// in bytes; of more, the beginning is forgotten. 0 is DefaultKeep.
 	Keep int
-	// Strip takes the escape sequences of terminals out of what is said.
-	Strip bool
+	// Strip says how terminal escapes are taken out of what is said.
+	Strip Strip
 	// Echo says whether the other end sends back what it is sent, which is
 	// then no part of what it said. EchoUnknown asks the stream, if that is an
 	// Echoer.
@@ -114,6 +114,18 @@ type Options struct {
 	// session; a script gets everything as it is. nil redacts nothing.
 	Mask func(to io.Writer) Masker
 }
+
+// Strip is how terminal escapes are taken out of output.
+type Strip int
+
+// StripNone leaves output as it is. StripEscapes takes escape sequences out, bells and
+// shifts. StripScreen has the lines as a person sees them, by luahost/render, each of
+// which ends with "\n"; the last may be drawn again, but for what was matched in it.
+const (
+	StripNone Strip = iota
+	StripEscapes
+	StripScreen
+)
 
 // Masker is a writer that passes on what it is sure about, and by Flush the
 // rest; as many bytes as it got, with others in the place of secrets. That of a

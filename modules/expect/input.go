@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -51,6 +52,7 @@ type input struct {
 	closed  bool
 	filter  filter
 	cursor  cursorMode
+	screen  *drawing     // nil where output is stored as it is
 	waiting bytes.Buffer // what is stored and not yet matched
 	dropped int          // how much of waiting listen has forgotten that the matcher may still have
 	cut     int          // how much was forgotten since the last match
@@ -70,7 +72,8 @@ func newInput(stream Stream, o Options) *input {
 		more:   make(chan struct{}, 1),
 		buf:    make([]byte, readSize),
 		end:    deadline{set: stream.SetReadDeadline},
-		filter: filter{strip: o.Strip},
+		filter: filter{strip: o.Strip == StripEscapes},
+		screen: newDrawing(o.Strip),
 		masker: o.Mask,
 	}
 	in.mu.Lock()
@@ -261,7 +264,11 @@ func (in *input) pass(raw []byte, err error) {
 
 // store notes what was said. The caller holds in.mu.
 func (in *input) store(text []byte) {
-	in.waiting.Write(text)
+	if in.screen != nil {
+		in.screen.draw(&in.waiting, text)
+	} else {
+		in.waiting.Write(text)
+	}
 	in.said.add(text)
 	in.fresh += len(text)
 }
@@ -291,7 +298,7 @@ func (in *input) forget(dropped *int) {
 		return
 	}
 	*dropped += n
-	text := in.waiting.Next(n)
+	text := in.next(n)
 	if in.older != nil {
 		in.older.Write(text)
 		return
@@ -300,14 +307,26 @@ func (in *input) forget(dropped *int) {
 }
 
 // forgotten has what is too much forgotten, and returns how much was since it was last
-// called.
+// called; math.MaxInt is that all which the matcher has may have been drawn again.
 func (in *input) forgotten() (n int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	n, in.dropped = in.dropped, 0
 	in.forget(&n)
 	in.resume()
+	if in.screen != nil && in.screen.redrawn {
+		in.screen.redrawn = false
+		return math.MaxInt
+	}
 	return n
+}
+
+// next takes the first n bytes of what is stored off. The caller holds in.mu.
+func (in *input) next(n int) []byte {
+	if in.screen != nil {
+		in.screen.take(in.waiting.Bytes(), n)
+	}
+	return in.waiting.Next(n)
 }
 
 // olderTo has what is forgotten written to w, or, if it is nil, counted.
@@ -366,7 +385,7 @@ func (in *input) empty() bool {
 func (in *input) took(n int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.waiting.Next(n)
+	in.next(n)
 	in.resume()
 }
 
@@ -374,7 +393,7 @@ func (in *input) took(n int) {
 func (in *input) from(n int) []byte {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return bytes.Clone(in.waiting.Bytes()[n:])
+	return bytes.Clone(in.waiting.Bytes()[min(n, in.waiting.Len()):])
 }
 
 // before returns what is stored before the first place where text is.

@@ -133,7 +133,7 @@ func (g *given) types(keys string) {
 
 func TestInteract(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := give(t, t.Context(), Options{Strip: true}, "last words\r\n$ ")
+		g := give(t, t.Context(), Options{Strip: StripEscapes}, "last words\r\n$ ")
 		g.types("ls\r")
 		g.says("\x1b[32mls\r\nfile\r\n$ ")
 		g.mu.Lock()

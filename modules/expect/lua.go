@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"farmrun/luahost"
 	"farmrun/luahost/remote"
 )
@@ -111,7 +113,9 @@ const (
 //   - rows (24): the terminal's height
 //   - columns (1000): its width, at which programs wrap their lines and their
 //     echo
-//   - strip (false): true takes terminal escapes out of what it says
+//   - strip (false): true takes terminal escapes out of what it says; "screen" has its
+//     output as a person sees it, also what BS, CR and escapes have erased, overwritten
+//     or put elsewhere in a line. Lines then end with "\n"
 //   - echo: whether it sends back what is sent to it. By default its terminal
 //     tells, or else what comes back at once is taken for an echo.
 //   - keep (65536): how many bytes are remembered of what was said and not yet
@@ -136,7 +140,7 @@ func (b binding) spawn(c *luahost.Call) {
 	if b.Record != nil {
 		t = b.Record(filepath.Base(args[0]), program, size)
 	}
-	d := newDialogue(t, size, b.options(o.Keep, o.Strip, o.Echo))
+	d := newDialogue(t, size, b.options(o.Keep, stripOption(c, o.Strip), o.Echo))
 	d.name, d.timeout, d.take = remote.QuoteAll(args), cmp.Or(o.Timeout, waitTimeout), b.Screen
 	d.passwords, d.answers, d.dry = b.Passwords, b.Answer, b.DryRun
 	c.Own(d)
@@ -149,7 +153,8 @@ type spawnOptions struct {
 	Dir, Term     string
 	Env           map[string]string
 	Rows, Columns int
-	Strip, Query  bool
+	Strip         lua.LValue
+	Query         bool
 	Echo          *bool
 	Keep          int
 }
@@ -176,7 +181,7 @@ func (b binding) session(c *luahost.Call) {
 		t, err = host.Terminal(ctx, size)
 		return err
 	})
-	d := newDialogue(t, size, b.options(o.Keep, o.Strip, o.Echo))
+	d := newDialogue(t, size, b.options(o.Keep, stripOption(c, o.Strip), o.Echo))
 	d.host, d.name, d.timeout, d.take = host.Name(), "the session on "+host.Name(), cmp.Or(o.Timeout, waitTimeout), b.Screen
 	d.passwords, d.answers, d.dry = b.Passwords, b.Answer, b.DryRun
 	if b.Sessions != nil {
@@ -191,7 +196,8 @@ type sessionOptions struct {
 	Timeout       time.Duration
 	Term          string
 	Rows, Columns int
-	Strip, Query  bool
+	Strip         lua.LValue
+	Query         bool
 	Echo          *bool
 	Keep          int
 }
@@ -204,8 +210,22 @@ func (b binding) allow(c *luahost.Call, query bool) {
 }
 
 // options are those of a session in a script.
-func (b binding) options(keep int, strip bool, echo *bool) Options {
+func (b binding) options(keep int, strip Strip, echo *bool) Options {
 	return Options{Keep: keep, Strip: strip, Echo: echoOption(echo), Mask: b.Mask}
+}
+
+// stripOption is false or nil, true, or "screen".
+func stripOption(c *luahost.Call, v lua.LValue) Strip {
+	switch v {
+	case nil, lua.LNil, lua.LFalse:
+		return StripNone
+	case lua.LTrue:
+		return StripEscapes
+	case lua.LString("screen"):
+		return StripScreen
+	}
+	c.Fail(`option "strip": false, true or "screen" expected`)
+	return StripNone
 }
 
 func echoOption(on *bool) Echo {

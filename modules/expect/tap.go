@@ -56,5 +56,8 @@ func (in *input) closeTap() {
 	in.tapped = false
 	in.tap.Reset()
 	in.filter.escape = escapes{} // the operator may have left in the middle of one
+	if in.screen != nil {
+		in.screen = newDrawing(StripScreen)
+	}
 	in.resume()
 }

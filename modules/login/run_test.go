@@ -55,7 +55,7 @@ func options(p expect.Program) login.Options {
 }
 
 func converse(t remote.Terminal) login.Session {
-	return expect.New(t, expect.Options{Strip: true, Keep: 8 << 10})
+	return expect.New(t, expect.Options{Strip: expect.StripEscapes, Keep: 8 << 10})
 }
 
 // run runs a command that ends by itself, in its time on a busy machine too.

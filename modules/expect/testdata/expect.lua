@@ -164,3 +164,13 @@ require("expect").spawn({ "cat" }):interact()       --! there is nobody to give 
 
 --- an escape that is none
 require("expect").spawn({ "cat" }):interact { escape = "~~" }  --! option "escape": an escape is two characters
+
+--- the screen that a person sees
+local s = require("expect").spawn { "sh", "-c", [[printf '10%%\r20%%\r\n--More-- '; read x; printf '\r\033[Kend\n']], strip = "screen", echo = true }
+local _, m = s:expect "(?m)^--More-- $"
+print((m.before:gsub("\n", ";")))                    --= 20%;
+s:key "enter"
+print((s:expect "(?m)^end$"))                        --= end
+
+--- a screen that there is not
+require("expect").spawn { "true", strip = "sceen" }  --! option "strip": false, true or "screen" expected

@@ -1,0 +1,59 @@
+package expect
+
+import (
+	"bytes"
+	"strings"
+
+	"farmrun/luahost/render"
+)
+
+// drawing stores output as the lines that a person sees. The line that has not ended is
+// at the end of what is stored, and is put there again whenever it changes, without the
+// text that was taken of it already, such as a prompt that matched.
+type drawing struct {
+	lines   render.Lines
+	draft   string // the stored part of the line that has not ended
+	taken   string // the part before it that is not stored any more
+	same    int    // how much of that has not been drawn over
+	redrawn bool   // more than an addition to what is stored
+}
+
+func newDrawing(how Strip) *drawing {
+	if how != StripScreen {
+		return nil
+	}
+	return &drawing{}
+}
+
+// draw shows output on what is stored.
+func (d *drawing) draw(stored *bytes.Buffer, output []byte) {
+	done := string(d.lines.Show(output))
+	line := d.lines.Line()
+	d.compare(done + line)
+	fresh := (done + line)[d.same:]
+	if done != "" {
+		d.taken, d.same = "", 0
+	}
+	if !strings.HasPrefix(fresh, d.draft) {
+		d.redrawn = true
+	}
+	stored.Truncate(stored.Len() - len(d.draft))
+	stored.WriteString(fresh)
+	d.draft = fresh[max(0, len(fresh)-len(line)):]
+}
+
+// compare notes how much of the line that text begins with was taken. Whatever was drawn
+// over that is new.
+func (d *drawing) compare(text string) {
+	for d.same = 0; d.same < min(len(text), len(d.taken)) && text[d.same] == d.taken[d.same]; d.same++ {
+	}
+}
+
+// take says that the first n bytes of what is stored are taken.
+func (d *drawing) take(stored []byte, n int) {
+	if of := n - (len(stored) - len(d.draft)); of > 0 {
+		of = min(of, len(d.draft))
+		d.taken = d.taken[:d.same] + d.draft[:of]
+		d.draft, d.same = d.draft[of:], len(d.taken)
+	}
+}
