@@ -28,7 +28,7 @@ func Text(output []byte) string {
 // Lines renders output that comes in pieces. The zero value begins with an empty line.
 // It belongs to one goroutine.
 type Lines struct {
-	line []rune // a byte that is no UTF-8 is notUTF8 and the byte
+	line []rune // a byte that is no UTF-8 is notUTF8 and the byte, what a tab skips tabbed
 	at   int    // the cursor
 	end  int    // where it was before the last CR
 	row  int    // that it was put in; 0 is not known
@@ -37,6 +37,7 @@ type Lines struct {
 
 const (
 	notUTF8 = utf8.MaxRune + 1
+	tabbed  = -1
 	// widest is how wide a line is after all, and longest where a sequence that does
 	// not end is given up: hosts send nonsense, too.
 	widest  = 1 << 12
@@ -58,7 +59,7 @@ func (l *Lines) Line() string { return encode(l.shown(l.at)) }
 // shown is the line without the blanks behind a column.
 func (l *Lines) shown(column int) []rune {
 	end := len(l.line)
-	for end > column && l.line[end-1] == ' ' {
+	for end > column && (l.line[end-1] == ' ' || isTab(l.line[end-1])) {
 		end--
 	}
 	return l.line[:end]
@@ -68,14 +69,17 @@ func encode(line []rune) string {
 	var b strings.Builder
 	b.Grow(len(line))
 	for _, r := range line {
-		if r >= notUTF8 {
+		switch {
+		case r >= notUTF8:
 			b.WriteByte(byte(r - notUTF8))
-			continue
+		case r != tabbed:
+			b.WriteRune(r)
 		}
-		b.WriteRune(r)
 	}
 	return b.String()
 }
+
+func isTab(r rune) bool { return r == '\t' || r == tabbed }
 
 // Show shows output, and returns the lines that it has ended, each with "\n".
 func (l *Lines) Show(output []byte) (done []byte) {
@@ -109,9 +113,7 @@ func (l *Lines) put(output []byte, done *[]byte) int {
 	case c == '\b':
 		l.at = max(0, l.at-1)
 	case c == '\t':
-		for l.write(' '); l.at%8 != 0; {
-			l.write(' ')
-		}
+		l.tab()
 	case c == 0x1b:
 		return l.escape(output, done)
 	case c < ' ', c == 0x7f:
@@ -144,8 +146,33 @@ func (l *Lines) write(r rune) {
 	for len(l.line) <= l.at {
 		l.line = append(l.line, ' ')
 	}
+	if isTab(l.line[l.at]) && r != tabbed {
+		l.split()
+	}
 	l.line[l.at] = r
 	l.at, l.end = l.at+1, 0
+}
+
+// tab moves the cursor to the next stop. Over text that is there it only moves.
+func (l *Lines) tab() {
+	if l.at < len(l.line) {
+		l.at += 8 - l.at%8
+		return
+	}
+	for l.write('\t'); l.at%8 != 0; {
+		l.write(tabbed)
+	}
+}
+
+// split makes blanks of the tab where the cursor is, since it is not skipped any more.
+func (l *Lines) split() {
+	first := l.at
+	for l.line[first] != '\t' && first > 0 {
+		first--
+	}
+	for i := first; i < len(l.line) && (i == first || l.line[i] == tabbed); i++ {
+		l.line[i] = ' '
+	}
 }
 
 // escape obeys the escape sequence that output begins with.
@@ -195,6 +222,13 @@ func (l *Lines) obey(what byte, parameters string, done *[]byte) {
 	first, second, _ := strings.Cut(parameters, ";")
 	count, _ := strconv.Atoi(first)
 	most := max(1, min(count, widest))
+	if strings.IndexByte("KJPX@", what) >= 0 {
+		for i, r := range l.line {
+			if isTab(r) {
+				l.line[i] = ' '
+			}
+		}
+	}
 	switch what {
 	case 'A', 'B', 'E', 'F':
 		l.moveTo(0, l.at, done)

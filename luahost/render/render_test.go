@@ -24,7 +24,9 @@ var shown = map[string]struct{ output, want string }{
 	"deleted and inserted":   {"abcd\x1b[3D\x1b[Px\x1b[1@y", "axyd"},
 	"another row":            {"top\x1b[1;1Hmenu\x1b[2;1Hitem\x1b[2;3HX", "top\nmenu\nitXm"},
 	"colours and titles":     {"\x1b]0;web1\a\x1b[1;32mweb\x1b[0m\x1b(B$ \x1b]2;x\x1b\\y", "web$ y"},
-	"tabs":                   {"a\tb", "a       b"},
+	"tabs":                   {"a\tb \t\tc\t\r\n", "a\tb \t\tc\t\n"},
+	"tabs drawn over":        {"a\tb\rxyz\r\n\t\tz\b\b\by\r\n\tb\r\x1b[1Pc", "xyz     b\n\t      y z\nc      b"},
+	"a tab drawn again":      {"a\tb\ra\tb", "a\tb"},
 	"UTF-8 and Latin-1":      {"é\xe9 \xff", "é\xe9 \xff"},
 	"bells":                  {"\aa\x00b\x7f", "ab"},
 }

@@ -1,6 +1,7 @@
 package expect
 
 import (
+	"fmt"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -45,51 +46,51 @@ func words(c *luahost.Call, items []lua.LValue) []string {
 // choices takes the cases out of argument n and leaves it the options.
 func choices(c *luahost.Call, n int) []choice {
 	if _, one := c.Value(n).(lua.LString); one {
-		list := []choice{takeChoice(c, 1, c.Value(n))}
+		list := []choice{takeChoice(c, "case 1", c.Value(n))}
 		c.L.Replace(n, lua.LNil)
 		return list
 	}
 	if table := c.Table(n); table.RawGetString("text") != lua.LNil {
 		c.L.Replace(n, lua.LNil)
-		return []choice{takeChoice(c, 1, table)}
+		return []choice{takeChoice(c, "case 1", table)}
 	}
 	items := positional(c, n)
 	list := make([]choice, len(items))
 	for i, item := range items {
-		list[i] = takeChoice(c, i+1, item)
+		list[i] = takeChoice(c, fmt.Sprintf("case %d", i+1), item)
 	}
 	return list
 }
 
-// takeChoice reads the case at place i: "pattern", {"pattern", value} or
+// takeChoice reads a case, which place names in errors: "pattern", {"pattern", value} or
 // {text = "plain", value}, and quiet besides.
-func takeChoice(c *luahost.Call, i int, v lua.LValue) choice {
+func takeChoice(c *luahost.Call, place string, v lua.LValue) choice {
 	table, ok := v.(*lua.LTable)
 	if !ok {
-		return choice{takePattern(c, i, v), lua.LNil}
+		return choice{takePattern(c, place, v), lua.LNil}
 	}
 	var is choice
 	if text, ok := table.RawGetString("text").(lua.LString); ok {
 		is = choice{Text(string(text)), table.RawGetInt(1)}
 	} else {
-		is = choice{takePattern(c, i, table.RawGetInt(1)), table.RawGetInt(2)}
+		is = choice{takePattern(c, place, table.RawGetInt(1)), table.RawGetInt(2)}
 	}
 	if quiet := table.RawGetString("quiet"); quiet != lua.LNil {
 		if err := luahost.Decode(quiet, &is.pattern.Quiet); err != nil {
-			c.Fail("case %d: quiet: %v", i, err)
+			c.Fail("%s: quiet: %v", place, err)
 		}
 	}
 	return is
 }
 
-func takePattern(c *luahost.Call, i int, v lua.LValue) Pattern {
+func takePattern(c *luahost.Call, place string, v lua.LValue) Pattern {
 	expr, ok := v.(lua.LString)
 	if !ok {
-		c.Fail(`case %d: a pattern expected: "…", {"…", value} or {text = "…", value}`, i)
+		c.Fail(`%s: a pattern expected: "…", {"…", value} or {text = "…", value}`, place)
 	}
 	p, err := Regexp(string(expr))
 	if err != nil {
-		c.Fail("case %d: %s", i, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		c.Fail("%s: %s", place, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return p
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"farmrun/luahost/console"
+	"farmrun/luahost/render"
 )
 
 // Why a wait or a send failed.
@@ -117,6 +118,12 @@ func (t *tail) last() []byte {
 		first = max(1, first) // the first is cut
 	}
 	return bytes.Join(lines[first:], nil)
+}
+
+// screen returns the line that has not ended as a person sees it.
+func (t *tail) screen() (l render.Lines) {
+	l.Show(t.last())
+	return l
 }
 
 // lines returns the last lines, made printable.

@@ -178,24 +178,29 @@ func (in *input) close() {
 // back by until, but for a last look, or when ctx is done if that has end pass; it
 // may come back sooner with nothing. The caller has taken in.
 func (in *input) read(ctx context.Context, until time.Time) {
+	patience := time.Until(until)
 	in.end.by(until)
 	if ctx.Err() != nil {
 		return
 	}
 	if in.readOnce() == 0 && !time.Now().Before(until) {
-		in.look(ctx)
+		in.look(ctx, min(lookWithin, max(patience, leastLook)))
 	}
 	in.gather(ctx)
 }
 
-// lookWithin is how long look may take to read output that has already arrived.
-const lookWithin = 5 * time.Millisecond
+// lookWithin is how long look may take to read output that has already arrived, leastLook
+// where nobody would have waited as long as that.
+const (
+	lookWithin = 5 * time.Millisecond
+	leastLook  = time.Millisecond
+)
 
 // look reads the output that came before a deadline and was not read by then. A
 // Read whose deadline has passed returns nothing, even where there is output. On
 // a busy machine the reader gets to it only then.
-func (in *input) look(ctx context.Context) {
-	in.end.by(time.Now().Add(lookWithin))
+func (in *input) look(ctx context.Context, within time.Duration) {
+	in.end.by(time.Now().Add(within))
 	if ctx.Err() == nil {
 		in.readOnce()
 	}
@@ -345,6 +350,23 @@ func (in *input) cutBefore(match bool) (n int) {
 		in.cut = 0
 	}
 	return n
+}
+
+// drawFrom has what is read stored as a person sees it, behind the line where the cursor
+// is, which it returns, until restore.
+func (in *input) drawFrom() (line string, restore func()) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	before, lines := in.screen, in.said.screen()
+	line = lines.Line()
+	in.screen = &drawing{lines: lines, taken: line, same: len(line)}
+	return line, func() {
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		if before == nil {
+			in.screen = nil
+		}
+	}
 }
 
 // beginSend says what is about to be sent, until endSend. It returns false where

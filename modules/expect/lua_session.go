@@ -55,7 +55,7 @@ var sessionType = &luahost.Type[*dialogue]{
 	Name: "session",
 	Methods: map[string]luahost.Func{
 		"send": send, "key": key, "send_secret": sendSecret, "expect": await, "always": setAlways, "resize": resize, "interact": interact, "close": closeSession,
-		"run": shellRun, "query": shellQuery, "su": su,
+		"run": shellRun, "query": shellQuery, "su": su, "command": deviceCommand,
 	},
 	Fields: []string{"before"},
 	Field: func(d *dialogue, name string) (any, bool) {

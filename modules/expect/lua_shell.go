@@ -3,7 +3,11 @@ package expect
 import (
 	"cmp"
 	"context"
+	"errors"
+	"regexp"
 	"time"
+
+	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost"
 	"farmrun/luahost/command"
@@ -75,3 +79,86 @@ func su(c *luahost.Call) {
 		return d.Su(secret.OnHost(ctx, d.host), name, d.passwords, d.answers)
 	})
 }
+
+// deviceOptions are the options of session:command.
+type deviceOptions struct {
+	Prompt, Pager, Errors lua.LValue
+	Timeout, Silence      time.Duration
+	Check                 *bool
+	Keep                  int
+}
+
+// session:command(line [, options]) -> result
+//
+// Types a line at the prompt of a device that has no POSIX shell, such as a router, and
+// returns its output, exact to the byte: without the echo, the pager's questions and the
+// prompt. The result is that of host:run; stdout has the lines as a person sees them. All
+// output before the command is forgotten.
+//
+//	local s = host:session()
+//	s:expect "> ?$"
+//	for line in s:command("show interfaces").stdout:gmatch "[^\n]+" do … end
+//
+// A line by which the device rejects the command is an error of kind "exit". Options:
+//
+//   - prompt: the pattern of the prompt that comes next, or { "…", quiet = "50ms" }, as a
+//     case of session:expect; by default the line where the cursor is now. A command that
+//     changes the prompt needs it: s:command("conf t", { prompt = [[\(config\)# ?$]] })
+//   - pager: the pattern of the pager's question, which is answered with a blank, or
+//     { "…", "\r" }, which is answered with that; false: there is none. By default the
+//     questions of the usual devices
+//   - errors: a regular expression of the lines by which the device rejects a command;
+//     false: there are none. By default those of the usual devices, if the output has no
+//     more than ten lines
+//   - check (true): false returns a result with code 1 instead of that error
+//   - timeout ("10m"): the deadline of all
+//   - silence: a deadline for no output at all; by default that of the session's waits
+//   - keep: as for host:run
+func deviceCommand(c *luahost.Call) {
+	d, cmd := luahost.Arg[*dialogue](c, 1, "a session"), remote.Cmd{Line: c.String(2)}
+	o := luahost.Options[deviceOptions](c, 3)
+	device := takeDevice(c, o)
+	device.Silence = cmp.Or(o.Silence, d.timeout)
+	shared := command.Options{Timeout: cmp.Or(o.Timeout, runTimeout), Check: o.Check, Keep: o.Keep}
+	command.Run(c, d.host, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+		res, err := d.Command(ctx, cmd.Line, device, cmd.Keep)
+		if _, rejected := errors.AsType[*RejectedError](err); rejected && o.Check != nil && !*o.Check {
+			err = nil
+		}
+		return res, err
+	})
+}
+
+// takeDevice reads the options.
+func takeDevice(c *luahost.Call, o deviceOptions) Device {
+	d := UsualDevice()
+	if isGiven(o.Prompt) {
+		prompt := takeChoice(c, "option \"prompt\"", o.Prompt).pattern
+		d.Prompt = &prompt
+	}
+	switch {
+	case o.Pager == lua.LFalse:
+		d.Pager = nil
+	case isGiven(o.Pager):
+		is := takeChoice(c, "option \"pager\"", o.Pager)
+		d.Pager = &is.pattern
+		if page, ok := is.value.(lua.LString); ok {
+			d.Page = string(page)
+		}
+	}
+	switch expr, ok := o.Errors.(lua.LString); {
+	case o.Errors == lua.LFalse:
+		d.Errors = nil
+	case ok:
+		re, err := regexp.Compile("(?m)" + string(expr))
+		if err != nil {
+			c.Fail("option \"errors\": %v", err)
+		}
+		d.Errors, d.AllLines = re, true
+	case isGiven(o.Errors):
+		c.Fail(`option "errors": a pattern or false expected`)
+	}
+	return d
+}
+
+func isGiven(v lua.LValue) bool { return v != nil && v != lua.LNil }

@@ -38,3 +38,43 @@ s:run "true"                                        --! the session is closed
 --- a shell that goes
 local s = require("here").host:session { timeout = "1m" }
 s:run "exit 3"                                      --! web1: the other end is gone while waiting for the shell's answer
+
+--- a command at a prompt that is no shell's
+local expect = require "expect"
+local s = expect.spawn { "sh", "-c", [[
+  while printf 'core9# '; read x; do
+    case $x in
+      show*) printf 'one\r\n--More-- '; stty -icanon -echo; dd bs=1 count=1 2>/dev/null >&2; stty icanon echo; printf '\r\033[Ktwo\nthree\n' ;;
+      conf*) printf 'core9(config)# '; read x ;;
+      odd) printf 'rejected: odd\n' ;;
+      *) printf '%% Invalid input\n' ;;
+    esac
+  done]] }
+s:expect "# $"
+print((s:command("show run").stdout:gsub("\n", ";")))  --= one;two;three;
+print(s:command("show run", { pager = { "--More-- $", "q" } }).text:match "two")  --= two
+s:command("conf t", { prompt = [[\(config\)# $]] })
+s:command("exit", { prompt = "core9# $" })
+print(s:command("odd").text)                        --= rejected: odd
+local ok, e = pcall(s.command, s, "odd", { errors = "^rejected" })
+print(e.kind, e.code, e.message, e.output)          --= exit	1	odd: rejected: odd	rejected: odd
+print(s:command("shwo", { check = false }).code)    --= 1
+print(s:command("shwo", { errors = false }).code)   --= 0
+s:command "shwo"                                    --! shwo: % Invalid input
+
+--- a prompt that is not there
+local s = require("expect").spawn { "cat" }
+s:command "show"                                    --! the device shows no prompt to wait for again
+
+--- a prompt that does not come
+local s = require("expect").spawn { "sh", "-c", "printf '# '; read x; echo one; sleep 100" }
+s:expect "# $"
+local ok, e = pcall(s.command, s, "show", { silence = "200ms" })
+print(e.kind, e.output)                             --= expect	one
+print(e.message)                                    --= nothing was said for 200ms while waiting for "(?m)^# \\z" or "(?im)^ *(?:-+ ?\\(?more\\b|press any key to continue|lines? \\d+-\\d+)[^\\n]*\\z"
+
+--- a command of two lines
+require("here").host:session():command "a\nb"       --! a command is one line
+
+--- a misspelt option of a command
+require("here").host:session():command("a", { prompts = "x" })  --! did you mean "prompt"?

@@ -1,0 +1,233 @@
+package expect_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"farmrun/luahost/remote"
+	"farmrun/modules/expect"
+	"farmrun/modules/telnet"
+)
+
+// family is how the devices of a maker print.
+type family struct {
+	prompt   string
+	eol      string
+	pager    string // "" is none
+	erase    string // what comes behind the answer to it
+	rejects  string
+	echo     func(typed string) string // of all that is typed by now; nil is a plain one
+	rejected string                    // the line by which it does, as the error has it
+}
+
+const bs = "\b\b\b\b\b\b\b\b"
+
+var families = map[string]family{
+	"IOS": {prompt: "core9#", eol: "\r\n", pager: " --More-- ", erase: bs + "\b        " + bs + "\b",
+		rejects: "            ^\r\n% Invalid input detected at '^' marker.\r\n\r\n", rejected: "% Invalid input detected at '^' marker.", echo: scrolled("core9#", 40)},
+	"Junos": {prompt: "ken@mx1> ", eol: "\r\n", pager: "---(more 23%)---", erase: "\r                                        \r",
+		rejects: "           ^\r\nsyntax error, expecting <command>.\r\n\r\n", rejected: "syntax error, expecting <command>."},
+	"ProCurve": {prompt: "\x1b[24;1HHP-2524# \x1b[24;1H\x1b[?25h\x1b[24;10H", eol: "\x1bE\x1b[24;1H", pager: "-- MORE --, next page: Space, next line: Enter, quit: Control-C", erase: "\x1b[24;1H\x1b[2K\x1b[1;24r\x1b[24;1H",
+		rejects: "Invalid input: shwo\x1bE", rejected: "Invalid input: shwo"},
+	"FortiOS": {prompt: "FGT60 # ", eol: "\r\n", pager: "--More-- ", erase: "\r         \r",
+		rejects: "command parse error before 'shwo'\r\nCommand fail. Return code -61\r\n\r\n", rejected: "command parse error before 'shwo'"},
+	"VRP": {prompt: "<HUAWEI>", eol: "\r\n", pager: "  ---- More ----", erase: "\x1b[16D                \x1b[16D",
+		rejects: "           ^\r\nError: Unrecognized command found at '^' position.\r\n", rejected: "Error: Unrecognized command found at '^' position."},
+	"RouterOS": {prompt: "[admin@r1] > ", eol: "\r\n", rejects: "bad command name shwo (line 1 column 1)\r\n", rejected: "bad command name shwo (line 1 column 1)",
+		echo: func(typed string) string { return "\r\x1b[K[admin@r1] > " + typed }},
+	"a console of 80 columns": {prompt: "ts9$ ", eol: "\r\n", rejects: "% unknown\r\n", rejected: "% unknown",
+		echo: func(typed string) string {
+			if len("ts9$ "+typed)%80 == 0 {
+				return typed[len(typed)-1:] + "\r\n"
+			}
+			return typed[len(typed)-1:]
+		}},
+}
+
+// scrolled is the echo of a device that moves a line to the left when it gets longer
+// than so many columns.
+func scrolled(prompt string, columns int) func(typed string) string {
+	return func(typed string) string {
+		if room := columns - len(prompt); len(typed) > room && (len(typed)-room)%10 == 1 {
+			return strings.Repeat("\b", min(len(typed)-1, room)) + "$" + typed[len(typed)-20:] + strings.Repeat(" ", room-21) + strings.Repeat("\b", room-21)
+		}
+		return typed[len(typed)-1:]
+	}
+}
+
+// device is one that talks over a line.
+type device struct {
+	family
+	io.ReadWriter
+	chunk int // how many bytes it prints at a time
+	page  int // lines; 0 has no pager
+}
+
+func (d *device) print(text string) {
+	for ; text != ""; text = text[min(len(text), d.chunk):] {
+		io.WriteString(d, text[:min(len(text), d.chunk)])
+	}
+}
+
+func (d *device) key() (byte, bool) {
+	var key [1]byte
+	for {
+		if _, err := io.ReadFull(d, key[:]); err != nil {
+			return 0, false
+		}
+		if key[0] != 0 { // telnet's CR NUL, for one that does not know it
+			return key[0], true
+		}
+	}
+}
+
+// serve is a device's command line, until the line is closed.
+func (d *device) serve() {
+	for d.print(d.prompt); ; d.print(d.prompt) {
+		line := ""
+		for {
+			key, ok := d.key()
+			if !ok {
+				return
+			}
+			if key == '\r' {
+				break
+			}
+			if line += string(key); d.echo != nil {
+				d.print(d.echo(line))
+			} else {
+				d.print(string(key))
+			}
+		}
+		d.print(d.eol)
+		switch {
+		case strings.HasPrefix(line, "show"):
+			d.show(map[bool]int{true: len(lines()), false: 100}[line == "show run"])
+		case line != "":
+			d.print(d.rejects)
+		}
+	}
+}
+
+// lines are the output of show, with lines that look like something else.
+func lines() (all []string) {
+	for i := range 5000 {
+		all = append(all, []string{
+			fmt.Sprintf("interface GigabitEthernet0/%d", i), "!", " description to core9# or <HUAWEI>, 100% > ", "", "% this is no error",
+			"-- more than one --", " --More--", "HP-2524# show run", "ken@mx1> quit", "FGT60 # end", "\tindented\tby tabs", "[admin@r1] > é",
+		}[i%12])
+	}
+	return all
+}
+
+func (d *device) show(most int) {
+	for i, line := range lines()[:most] {
+		if d.page > 0 && d.pager != "" && i > 0 && i%d.page == 0 {
+			d.print(d.pager)
+			if _, ok := d.key(); !ok {
+				return
+			}
+			d.print(d.erase)
+		}
+		d.print(line + d.eol)
+	}
+}
+
+// over are the lines that a device can be at the other end of.
+var over = map[string]func(t *testing.T, d *device) expect.Stream{
+	"pty": func(t *testing.T, d *device) expect.Stream {
+		master, slave, err := pty.Open()
+		check(t, err)
+		_, err = term.MakeRaw(int(slave.Fd()))
+		check(t, err)
+		fd, err := unix.FcntlInt(master.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		check(t, err)
+		check(t, unix.SetNonblock(fd, true))
+		check(t, master.Close())
+		d.ReadWriter = slave
+		go func() { d.serve(); slave.Close() }()
+		return os.NewFile(uintptr(fd), "pty")
+	},
+	"telnet": func(t *testing.T, d *device) expect.Stream {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		check(t, err)
+		go func() {
+			c, err := l.Accept()
+			l.Close()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			io.WriteString(c, "\xff\xfb\x01\xff\xfb\x03") // WILL ECHO, WILL SGA
+			io.ReadFull(c, make([]byte, 6))
+			d.ReadWriter = c
+			d.serve()
+		}()
+		c, err := telnet.Dial(t.Context(), "tcp", l.Addr().String(), remote.TerminalOptions{})
+		check(t, err)
+		return c
+	},
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCommand has 5,000 lines from devices of all families exactly as they printed them,
+// with a pager and without, then an error, and a command that is longer than a line.
+func TestCommand(t *testing.T) {
+	all, first := strings.Join(lines(), "\n")+"\n", strings.Join(lines()[:100], "\n")+"\n"
+	long := "show " + strings.Repeat("interface ethernet 0/1 ", 10) + "detail"
+	for name, f := range families {
+		for kind, line := range over {
+			for _, c := range []struct{ chunk, page int }{{1 << 20, 0}, {16, 24}} {
+				t.Run(fmt.Sprintf("%s/%s/by %d/page of %d", name, kind, c.chunk, c.page), func(t *testing.T) {
+					t.Parallel()
+					s := expect.New(line(t, &device{family: f, chunk: c.chunk, page: c.page}), expect.Options{})
+					defer s.Close()
+					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+					defer cancel()
+					begun, err := expect.Regexp(`[#>$] ?(?:\x1b\S+)?$`)
+					check(t, err)
+					_, err = s.Expect(ctx, expect.Wait{Patterns: []expect.Pattern{begun}, Timeout: 10 * time.Minute})
+					check(t, err)
+					for command, want := range map[string]string{"show run": all, long: first} {
+						res, err := s.Command(ctx, command, expect.UsualDevice(), 0)
+						if got := string(res.Stdout); err != nil || got != want {
+							t.Fatalf("%s: %v: %s", command, err, differs(got, want))
+						}
+					}
+					_, err = s.Command(ctx, "shwo", expect.UsualDevice(), 0)
+					rejected, ok := errors.AsType[*expect.RejectedError](err)
+					if !ok || rejected.Line != f.rejected {
+						t.Errorf("got %v, want %q", err, f.rejected)
+					}
+				})
+			}
+		}
+	}
+}
+
+// differs shows where two texts do.
+func differs(got, want string) string {
+	n := 0
+	for n < min(len(got), len(want)) && got[n] == want[n] {
+		n++
+	}
+	end := func(s string) string { return s[max(0, min(n-40, len(s))):min(n+80, len(s))] }
+	return fmt.Sprintf("%d bytes, want %d; at %d got %q, want %q", len(got), len(want), n, end(got), end(want))
+}
