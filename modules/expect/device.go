@@ -215,7 +215,7 @@ func afterEcho(text, command string) string {
 // isEcho tells whether a line shows in the end what was typed, be it only its end, since
 // many devices move a long line to the left, and mark that by "$" or "<".
 func isEcho(line, typed string) bool {
-	line, typed = strings.TrimRight(line, " \n"), strings.TrimRight(render.Text([]byte(typed)), " ")
+	line, typed = blanks(line), blanks(render.Text([]byte(typed)))
 	if typed == "" {
 		return line == ""
 	}
@@ -231,6 +231,10 @@ func isEcho(line, typed string) bool {
 	}
 	return false
 }
+
+// blanks returns text with one blank for each tab and for several, since terminals make
+// blanks of tabs.
+func blanks(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // squeeze returns text without blanks, which stand for ends of lines where text is
 // wrapped.

@@ -120,6 +120,9 @@ func (t *tail) last() []byte {
 	return bytes.Join(lines[first:], nil)
 }
 
+// rest returns the line that has not ended, as it is.
+func (t *tail) rest() []byte { return bytes.Clone(t.text[bytes.LastIndexByte(t.text, '\n')+1:]) }
+
 // screen returns the line that has not ended as a person sees it.
 func (t *tail) screen() (l render.Lines) {
 	l.Show(t.last())

@@ -262,8 +262,8 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 	defer context.AfterFunc(ctx, s.in.end.pass)()
 	p := newPatience(w)
 	for first := true; ; first = false {
-		fresh, holding, ended := s.in.news()
-		p.heard(fresh, holding)
+		fresh, held, ended := s.in.news()
+		p.heard(fresh, held)
 		if fresh || first || ended != nil || isPast(time.Now(), p.quiet) {
 			if m, ok := s.find(p, ended != nil); ok {
 				return m, nil
@@ -274,7 +274,7 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 			return Match{}, ErrClosed
 		case ended != nil:
 			return Match{}, ended
-		case holding && (isPast(now, p.held) || isPast(now, p.end)): // it was said in time
+		case !held.IsZero() && (isPast(now, p.held) || isPast(now, p.end)): // it was said in time
 			s.in.release()
 		case isPast(now, p.end):
 			return Match{}, ErrTimeout
@@ -347,7 +347,7 @@ func (s *Session) write(ctx context.Context, text string, send func() error) err
 		return ErrClosed
 	case s.stuck:
 		return ErrStuck
-	case !s.in.beginSend(text, s.echoes()):
+	case !s.in.beginSend(text, s.echoes(), s.echo == EchoOn):
 		return s.nobody()
 	}
 	defer s.in.endSend()
@@ -431,19 +431,18 @@ func newPatience(w Wait) *patience {
 	return p
 }
 
-// heard says whether something new was said, and whether more is held back.
-func (p *patience) heard(fresh, holding bool) {
+// heard says whether something new was said, and when the last of what is held back was;
+// the zero time is that nothing is.
+func (p *patience) heard(fresh bool, held time.Time) {
 	if fresh {
 		p.said = time.Now()
 	}
 	if fresh && p.Silence > 0 {
 		p.silence = p.said.Add(p.Silence)
 	}
-	switch {
-	case !holding:
-		p.held = time.Time{}
-	case p.held.IsZero():
-		p.held = time.Now().Add(holdEcho)
+	p.held = held
+	if !held.IsZero() {
+		p.held = held.Add(holdEcho)
 	}
 }
 

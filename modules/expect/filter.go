@@ -2,18 +2,22 @@ package expect
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/render"
 )
 
 // Echo is whether a terminal sends back what it is sent.
 type Echo int
 
 // EchoUnknown means that the program may do so itself, as a shell does that
-// lets its line be edited: what begins like an echo is taken for one. EchoOn
-// means that the terminal does so for certain, EchoOff that nobody does.
+// lets its line be edited: what comes at once and is the text that was sent, to its end,
+// is taken for an echo. EchoOn means that the terminal does so for certain, EchoOff that
+// nobody does.
 const (
 	EchoUnknown Echo = iota
 	EchoOn
@@ -21,13 +25,19 @@ const (
 )
 
 const (
-	// holdEcho is for how long the beginning of an echo is held back.
-	holdEcho = 200 * time.Millisecond
-	// echoWithin is how much a program may have said before the echo comes.
+	// holdEcho is for how long the beginning of an echo is held back when no more of it
+	// comes: consoles may take their time over each key.
+	holdEcho = 500 * time.Millisecond
+	// echoWithin is how much a program may have said before the echo comes, and how
+	// long an echo may be that is drawn again and again.
 	echoWithin = 64 << 10
 	// shortestEcho is the length below which an echo that is not certain is
 	// not taken for one: the answer to "y" may begin with a y.
 	shortestEcho = 2
+	// mostLine is how long a line is that is looked through for an echo.
+	mostLine = 1 << 10
+	// narrowest is the least width at which terminals wrap a line.
+	narrowest = 20
 )
 
 // filter takes out of what is said what is no part of it.
@@ -40,32 +50,50 @@ type filter struct {
 
 // echo is one that has yet to come.
 type echo struct {
-	text []byte
-	sure bool // it comes for certain, be it behind other text; else at once or not at all
-	room int  // how much may go by before it
+	text  []byte // as a terminal prints it
+	typed []byte // the line that is there when Enter is pressed, where text may look otherwise
+	line  []byte // where the cursor was
+	sure  bool   // it comes for certain, be it behind other text; else at once or not at all
+	enter bool   // it ends with the end of a line
+	past  bool   // a match took output of after it was sent
+	room  int    // how much may go by before it
 }
 
-// sent says that text is about to be sent.
-func (f *filter) sent(text string, e Echo) {
-	want := echo{sure: e == EchoOn, room: echoWithin}
+// sent says that text is about to be sent, on a line that has begun with line. told is
+// that the script has said that the other end echoes: how, nobody knows. An echo that
+// should have come before the last match will not.
+func (f *filter) sent(text string, e Echo, told bool, line []byte) {
+	f.echoes = slices.DeleteFunc(f.echoes, func(old echo) bool { return old.sure && old.past })
+	typed := strings.TrimRight(text, "\r\n")
+	want := echo{sure: e == EchoOn, room: echoWithin, line: line, enter: len(typed) < len(text)}
 	switch e {
 	case EchoOn:
 		want.text = terminalEcho(text)
+		if want.enter && (told || edits(typed)) {
+			want.typed = edited(typed)
+		}
 	case EchoUnknown:
-		want.text = []byte(strings.TrimRight(text, "\r\n"))
-		if len(want.text) < shortestEcho {
+		if len(typed) < shortestEcho {
 			return
 		}
+		want.text, want.typed = []byte(typed), []byte(typed)
 	}
 	if len(want.text) > 0 {
 		f.echoes = append(f.echoes, want)
 	}
 }
 
+// matched says that a match took output that came after all that was sent.
+func (f *filter) matched() {
+	for i := range f.echoes {
+		f.echoes[i].past = true
+	}
+}
+
 // terminalEcho is what a terminal sends back of text: see termios(3), ECHO,
 // ECHOCTL, ICRNL and ONLCR.
 func terminalEcho(text string) []byte {
-	const endOfFile, erase = 4, 0x7f
+	const endOfFile = 4
 	var b bytes.Buffer
 	for i := range len(text) {
 		switch c := text[i]; {
@@ -81,6 +109,36 @@ func terminalEcho(text string) []byte {
 	return b.Bytes()
 }
 
+const (
+	erase     = 0x7f
+	eraseWord = 0x17
+	killLine  = 0x15
+)
+
+// edits tells whether a terminal may print a line in other ways than terminalEcho has.
+func edits(typed string) bool {
+	return strings.ContainsFunc(typed, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' || r == erase })
+}
+
+// edited returns the last line that keys make on a terminal that lets it be corrected.
+func edited(keys string) (line []byte) {
+	for i := range len(keys) {
+		switch c := keys[i]; c {
+		case '\b', erase:
+			_, n := utf8.DecodeLastRune(line)
+			line = line[:len(line)-n]
+		case eraseWord:
+			line = bytes.TrimRight(line, " ")
+			line = line[:bytes.LastIndexByte(line, ' ')+1]
+		case killLine, '\r', '\n':
+			line = nil
+		default:
+			line = append(line, c)
+		}
+	}
+	return line
+}
+
 // pass appends raw to out, without echoes and, with strip, escape sequences.
 func (f *filter) pass(out, raw []byte) []byte {
 	if f.strip {
@@ -92,6 +150,7 @@ func (f *filter) pass(out, raw []byte) []byte {
 	text := append(f.held, raw...)
 	f.held = nil
 	for len(f.echoes) > 0 && len(text) > 0 {
+		f.skip(text)
 		e := &f.echoes[0]
 		said, rest, state := e.cut(text)
 		out = append(out, said...)
@@ -109,6 +168,17 @@ func (f *filter) pass(out, raw []byte) []byte {
 	return append(out, text...)
 }
 
+// skip drops the echoes that may not come as they should, once one has come that was
+// sent later.
+func (f *filter) skip(text []byte) {
+	for i := 1; i < len(f.echoes) && f.echoes[i-1].sure && f.echoes[i-1].typed != nil; i++ {
+		if e := &f.echoes[i]; e.sure && bytes.Contains(text, e.text) {
+			f.echoes = f.echoes[i:]
+			return
+		}
+	}
+}
+
 type echoState int
 
 const (
@@ -121,23 +191,161 @@ const (
 // the echo is pending, what is left may be its beginning.
 func (e *echo) cut(text []byte) (said, rest []byte, state echoState) {
 	if !e.sure {
-		switch {
-		case bytes.HasPrefix(text, e.text):
-			return nil, text[len(e.text):], echoCame
-		case bytes.HasPrefix(e.text, text):
-			return nil, text, echoPending
+		n, state := e.atOnce(text)
+		return nil, text[n:], state
+	}
+	if e.typed != nil {
+		if n, state := e.atOnce(text); state != echoMissing {
+			return nil, text[n:], state
 		}
-		return nil, text, echoMissing
 	}
 	if i := bytes.Index(text, e.text); i >= 0 {
 		return text[:i], text[i+len(e.text):], echoCame
 	}
+	if e.typed != nil {
+		if said, rest, came := e.drawn(text); came {
+			return said, rest, echoCame
+		}
+	}
 	end := len(text) - remote.Overlap(text, e.text)
+	if e.typed != nil {
+		end = bytes.LastIndexByte(text, '\n') + 1
+	}
 	said, rest = text[:end], text[end:]
 	if e.room -= len(said); e.room < 0 {
 		return nil, text, echoMissing
 	}
 	return said, rest, echoPending
+}
+
+// drawn is cut for an echo that a terminal has drawn in its own way, somewhere in a
+// line.
+func (e *echo) drawn(text []byte) (said, rest []byte, came bool) {
+	for at := 0; len(e.typed) >= shortestEcho; {
+		n := bytes.IndexByte(text[at:], '\n')
+		if n < 0 {
+			break
+		}
+		if line := text[at : at+n]; isEcho(render.Text(line), string(e.typed)) {
+			return text[:at+e.begins(line)], text[at+n+1:], true
+		}
+		at += n + 1
+	}
+	return nil, nil, false
+}
+
+// begins is where the echo begins in a line that ends with it; 0 where it was drawn on
+// other text.
+func (e *echo) begins(line []byte) int {
+	for i := range min(len(line), mostLine) {
+		if line[i] == e.typed[0] && render.Text(bytes.TrimRight(line[i:], "\r")) == string(e.typed) {
+			return i
+		}
+	}
+	return 0
+}
+
+// atOnce returns how much of text is the echo that it begins with. Where the line was
+// drawn again, or wrapped, that is what a person sees in the end. An answer that begins
+// as the question does goes on otherwise.
+func (e *echo) atOnce(text []byte) (n int, state echoState) {
+	same := samePrefix(text, e.typed)
+	switch {
+	case same == len(text):
+		if same == len(e.typed) && !e.enter {
+			return same, echoCame
+		}
+		return 0, echoPending
+	case same == len(e.typed) && !e.enter:
+		return same, echoCame
+	case same == len(e.typed):
+		switch n, state := lineEnd(text[same:]); state {
+		case echoPending:
+			return 0, state
+		case echoCame:
+			return same + n, state
+		}
+	}
+	return e.again(text, same)
+}
+
+// lineEnd returns how long the end of a line is that text begins with; programs set
+// modes of the terminal before it.
+func lineEnd(text []byte) (n int, state echoState) {
+	for n < len(text) && text[n] == '\r' {
+		n++
+	}
+	switch {
+	case n == len(text):
+		return 0, echoPending
+	case text[n] == '\n':
+		return n + 1, echoCame
+	case n == 0 && text[0] != esc:
+		return 0, echoMissing
+	}
+	return n, echoCame
+}
+
+// again is atOnce for a line that is drawn again or wrapped behind so many bytes.
+func (e *echo) again(text []byte, same int) (n int, state echoState) {
+	if !e.enter || len(text) > echoWithin || !movesCursor(text[same:], same) {
+		return 0, echoMissing
+	}
+	typed := squeeze(string(e.typed))
+	for at := 0; ; {
+		end := bytes.IndexByte(text[at:], '\n')
+		if end < 0 {
+			return 0, echoPending
+		}
+		l := render.Begin(render.Text(e.line))
+		shown := string(l.Show(text[:at+end])) + l.Line()
+		prompt := render.Text(e.line)
+		line := strings.TrimPrefix(shown, prompt)
+		if same > 0 || len(line) < len(shown) || shown == string(e.typed) {
+			if isEcho(line, string(e.typed)) || squeeze(line) == typed || squeeze(unwrapped(text[:at+end])) == typed {
+				return at + end + 1, echoCame
+			}
+		}
+		if at += end + 1; end < narrowest || !strings.HasPrefix(typed, squeeze(line)) {
+			return 0, echoMissing
+		}
+	}
+}
+
+// unwrapped returns a line without the traces of a program that wraps it by itself: at
+// the margin it prints a blank, or the character that comes next, and CR.
+func unwrapped(text []byte) string {
+	var b []byte
+	for i, c := range text {
+		if c == '\r' && len(b) > 0 && i+1 < len(text) && (text[i-1] == ' ' || text[i-1] == text[i+1]) {
+			b = b[:len(b)-1]
+			continue
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}
+
+// movesCursor tells whether text, behind so many bytes of an echo, is how a line is drawn
+// again or wrapped.
+func movesCursor(text []byte, same int) bool {
+	wrapped := same >= narrowest/2
+	switch c := text[0]; c {
+	case '\b', esc, '\a':
+		return true
+	case '\r':
+		return len(text) == 1 || text[1] != '\n' || wrapped
+	case ' ':
+		return wrapped && (len(text) == 1 || text[1] == '\r')
+	}
+	return false
+}
+
+func samePrefix(a, b []byte) (n int) {
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // holds tells whether something is held back.

@@ -62,6 +62,9 @@ type input struct {
 	tapped  bool         // what is read goes to tap, as it is, and not to the matcher
 	tap     bytes.Buffer // what drawn has yet to take
 	tapMask *mask        // redacts secrets in it; nil leaves them there
+	heldAt  time.Time    // when the filter got the last of what it holds
+	stored  int          // how much was stored in all
+	sentAt  int          // of which so much when text was last sent
 	ended   error        // ErrEnd when the stream has, and all that it said is stored
 }
 
@@ -256,6 +259,9 @@ func (in *input) pass(raw []byte, err error) {
 		in.pour(raw)
 	} else {
 		in.store(in.filter.pass(nil, raw))
+		if in.filter.holds() && len(raw) > 0 {
+			in.heldAt = time.Now()
+		}
 	}
 	if err != nil {
 		in.store(in.filter.release(nil))
@@ -276,6 +282,7 @@ func (in *input) store(text []byte) {
 	}
 	in.said.add(text)
 	in.fresh += len(text)
+	in.stored += len(text)
 }
 
 // release gives out what was held back and was no echo after all.
@@ -285,14 +292,17 @@ func (in *input) release() {
 	in.store(in.filter.release(nil))
 }
 
-// news tells whether something was stored since it was last called, whether
-// more is held back because it may be an echo, and why nothing will come after
-// what is stored.
-func (in *input) news() (fresh, holding bool, ended error) {
+// news tells whether something was stored since it was last called, when the last of
+// that came which is held back because it may be an echo, if any is, and why nothing
+// will come after what is stored.
+func (in *input) news() (fresh bool, held time.Time, ended error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	fresh, in.fresh = in.fresh > 0, 0
-	return fresh, in.filter.holds(), in.ended
+	if in.filter.holds() {
+		held = in.heldAt
+	}
+	return fresh, held, in.ended
 }
 
 // forget drops the oldest of what is stored beyond what shall be kept, and adds to
@@ -348,6 +358,9 @@ func (in *input) cutBefore(match bool) (n int) {
 	defer in.mu.Unlock()
 	if n = in.cut; match {
 		in.cut = 0
+		if in.stored-in.waiting.Len() > in.sentAt {
+			in.filter.matched()
+		}
 	}
 	return n
 }
@@ -371,13 +384,20 @@ func (in *input) drawFrom() (line string, restore func()) {
 
 // beginSend says what is about to be sent, until endSend. It returns false where
 // nobody is left to send it to: a terminal would take it all the same.
-func (in *input) beginSend(text string, e Echo) bool {
+func (in *input) beginSend(text string, e Echo, told bool) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.ended != nil {
 		return false
 	}
-	in.filter.sent(text, e)
+	if text != "" {
+		var line []byte
+		if e == EchoUnknown || told {
+			line = in.said.rest()
+		}
+		in.filter.sent(text, e, told, line)
+		in.sentAt = in.stored
+	}
 	in.sending = true
 	in.resume()
 	return true

@@ -62,7 +62,8 @@ type TakenScreen interface {
 // anywhere in what was said since the last match; write it in [[…]] where it has
 // backslashes. { text = "…" } is plain text. Lines end with "\r\n", as on every
 // terminal. What follows a match stays for the next wait, and so does everything
-// when none comes. The echo of what was sent is not there to be matched.
+// when none comes. The echo of a line that was sent is not there to be matched, where it
+// is sure to be one: see the option echo.
 //
 // A wait that fails raises an error of kind "expect" that shows what was waited
 // for; its output is the end of what was said.
@@ -116,8 +117,10 @@ const (
 //   - strip (false): true takes terminal escapes out of what it says; "screen" has its
 //     output as a person sees it, also what BS, CR and escapes have erased, overwritten
 //     or put elsewhere in a line. Lines then end with "\n"
-//   - echo: whether it sends back what is sent to it. By default its terminal
-//     tells, or else what comes back at once is taken for an echo.
+//   - echo: whether it sends back what is sent to it, true or false. By default the
+//     terminal of a local program tells; on a host the line that was sent is taken for
+//     its echo if it comes back at once and ends there. false keeps an answer that is
+//     the question once more, true takes an echo off that comes later
 //   - keep (65536): how many bytes are remembered of what was said and not yet
 //     matched; of more, the beginning is forgotten
 //   - query (false): true says that the dialogue only looks, and is to be had in
