@@ -112,16 +112,18 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.Output.Write(p)
 }
 
-// wait is what Command waits for: the prompt first.
+// wait is what Command waits for: the prompt first. The last blank of a prompt may still
+// have been on its way.
 func (d Device) wait(ctx context.Context, prompt string) (Wait, error) {
 	w := Wait{Timeout: patienceOf(ctx), Silence: d.Silence}
+	prompt = strings.TrimRight(prompt, " ")
 	switch {
 	case d.Prompt != nil:
 		w.Patterns = []Pattern{*d.Prompt}
 	case prompt == "":
 		return w, errors.New("the device shows no prompt to wait for again: wait for it first, or name it by the option prompt")
 	default:
-		w.Patterns = []Pattern{Compiled(regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(prompt) + `\z`))}
+		w.Patterns = []Pattern{Compiled(regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(prompt) + ` *\z`))}
 	}
 	w.Patterns[0].Quiet = cmp.Or(w.Patterns[0].Quiet, promptQuiet)
 	if d.Pager != nil {

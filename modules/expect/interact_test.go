@@ -174,7 +174,7 @@ func TestInteractLeavesTheSessionInStep(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.says("echo ok\r\nok\r\n$ ")
-		if m := want(t, g.Session, "$ "); m.Before != "\r\nok\r\n" {
+		if m := want(t, g.Session, "$ "); m.Before != "ok\r\n" {
 			t.Errorf("got %q", m.Before)
 		}
 	})
