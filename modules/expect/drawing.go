@@ -42,6 +42,13 @@ func (d *drawing) draw(stored *bytes.Buffer, output []byte) {
 	d.draft = fresh[max(0, len(fresh)-len(line)):]
 }
 
+// pass shows output that is not stored, and behind which the line goes on.
+func (d *drawing) pass(output []byte) {
+	d.lines.Show(output)
+	d.draft, d.taken = "", d.lines.Line()
+	d.same = len(d.taken)
+}
+
 // compare notes how much of the line that text begins with was taken. Whatever was drawn
 // over that is new.
 func (d *drawing) compare(text string) {

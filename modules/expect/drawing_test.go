@@ -76,3 +76,31 @@ func TestStripScreenForgets(t *testing.T) {
 		}
 	})
 }
+
+// TestStripScreenEcho: an echo is no text, but it is on the screen, where it may be drawn
+// over.
+func TestStripScreenEcho(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		defer there.Close()
+		go io.Copy(io.Discard, there)
+		s := begin(t, here, Options{Strip: StripScreen})
+		for _, c := range []struct{ send, said, want string }{
+			{"copy\r", "core9#copy\r\n\r10%\r20%\r\ncore9#", "20%\n"},
+			{"\x1b[A", "show\b\bip\r\ncore9#", "ship\n"},
+			{"abc", "abc\b\bxbc\r\ncore9#", "xbc\n"},
+		} {
+			if c.said[0] == 'c' {
+				go io.WriteString(there, "core9#")
+				want(t, s, "core9#")
+			}
+			if err := s.Send(t.Context(), c.send); err != nil {
+				t.Fatal(err)
+			}
+			go io.WriteString(there, strings.TrimPrefix(c.said, "core9#"))
+			if m := want(t, s, "core9#"); m.Before != c.want {
+				t.Errorf("%q: %q, want %q", c.send, m.Before, c.want)
+			}
+		}
+	})
+}

@@ -46,6 +46,14 @@ type filter struct {
 	escape escapes
 	echoes []echo // that have yet to come
 	held   []byte // the beginning of the first of them, perhaps
+	draws  bool   // the echoes that came are noted, for one who draws them
+	came   []came
+}
+
+// came is an echo that was taken out of what pass has returned, and where.
+type came struct {
+	at   int
+	text []byte
 }
 
 // echo is one that has yet to come.
@@ -154,6 +162,9 @@ func (f *filter) pass(out, raw []byte) []byte {
 		e := &f.echoes[0]
 		said, rest, state := e.cut(text)
 		out = append(out, said...)
+		if f.draws && state == echoCame {
+			f.came = append(f.came, came{len(out), bytes.Clone(text[len(said) : len(text)-len(rest)])})
+		}
 		text = rest
 		switch state {
 		case echoPending:

@@ -75,7 +75,7 @@ func newInput(stream Stream, o Options) *input {
 		more:   make(chan struct{}, 1),
 		buf:    make([]byte, readSize),
 		end:    deadline{set: stream.SetReadDeadline},
-		filter: filter{strip: o.Strip == StripEscapes},
+		filter: filter{strip: o.Strip == StripEscapes, draws: o.Strip == StripScreen},
 		screen: newDrawing(o.Strip),
 		masker: o.Mask,
 	}
@@ -258,7 +258,7 @@ func (in *input) pass(raw []byte, err error) {
 	if in.tapped {
 		in.pour(raw)
 	} else {
-		in.store(in.filter.pass(nil, raw))
+		in.storeDrawn(in.filter.pass(nil, raw))
 		if in.filter.holds() && len(raw) > 0 {
 			in.heldAt = time.Now()
 		}
@@ -283,6 +283,19 @@ func (in *input) store(text []byte) {
 	in.said.add(text)
 	in.fresh += len(text)
 	in.stored += len(text)
+}
+
+// storeDrawn is store for what the filter returns: the echoes that it has taken out are
+// seen as well, and drawn over. The caller holds in.mu.
+func (in *input) storeDrawn(text []byte) {
+	at := 0
+	for _, echo := range in.filter.came {
+		in.store(text[at:echo.at])
+		at = echo.at
+		in.screen.pass(echo.text)
+	}
+	in.filter.came = nil
+	in.store(text[at:])
 }
 
 // release gives out what was held back and was no echo after all.

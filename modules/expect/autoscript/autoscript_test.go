@@ -73,7 +73,7 @@ func steps(t *testing.T, tr *autoscript.Transcript) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, body, _ := strings.Cut(string(script), "host:session()\n")
+	_, body, _ := strings.Cut(string(script), "host:session { strip = \"screen\", echo = false }\n")
 	body = strings.TrimSuffix(body, "end)\n")
 	return strings.ReplaceAll(body, "\n  ", "\n")[2*min(1, len(body)):]
 }
@@ -86,23 +86,21 @@ func TestSteps(t *testing.T) {
 		"lines": {
 			[]string{"Last login\r\nweb@web1:~$ ", "<l", "l", "<s", "s", "<\r", "\r\nfile1\r\nweb@web1:~$ ", "<<pwd\r", "pwd\r\n/web\r\nweb@web1:~$ "},
 			`s:expect [[web@web\d+:~\$ $]]
-s:send "ls\n"
-s:expect [[web@web\d+:~\$ $]]
-s:send "pwd\n"
-s:expect [[web@web\d+:~\$ $]]
+print(s:run("ls").text)
+print(s:run("pwd").text)
 `,
 		},
 		"goodbye": {
 			[]string{"$ ", "<<exit\r", "exit\r\nlogout\r\n", "END"},
 			`s:expect [[\$ $]]
-s:send "exit\n"
+s:send "exit\r"
 s:expect { on_end = "over" }
 `,
 		},
 		"a password": {
 			[]string{"$ ", "<<sudo ls /root\r", "sudo ls /root\r\n[sudo] password for web: ", "<h", "<unter2", "<\r", "\r\nfile\r\n$ "},
 			`s:expect [[\$ $]]
-s:send "sudo ls /root\n"
+s:send "sudo ls /root\r"
 s:expect [[\[sudo\] password for web: $]]
 s:send_secret(password)
 s:expect [[\$ $]]
@@ -128,36 +126,36 @@ s:expect [[\$ $]]
 		"typed ahead": {
 			[]string{"$ ", "<<sudo x\rhunter2\rls\r", "sudo x\r\nPassword: \r\nls\r\n$ ls\r\nfile\r\n$ "},
 			`s:expect [[\$ $]]
-s:send "sudo x\n"
+s:send "sudo x\r"
 s:expect { silence = "300ms", on_timeout = "ready" }
 s:send_secret(password)
 s:expect { silence = "300ms", on_timeout = "ready" }
-s:send "ls\n"
+s:send "ls\r"
 s:expect [[\$ $]]
 `,
 		},
 		"corrected": {
 			[]string{"$ ", "<lx", "lx", "<\x7f", "\b \b", "<s", "s", "<\r", "\r\n$ ", "<<rubbish\x15id\r", "rubbish\b\b\b\b\b\b\b\x1b[Kid\r\n$ "},
-			"s:expect [[\\$ $]]\ns:send \"ls\\n\"\ns:expect [[\\$ $]]\ns:send \"id\\n\"\ns:expect [[\\$ $]]\n",
+			"s:expect [[\\$ $]]\ns:run \"ls\"\ns:run \"id\"\n",
 		},
 		"completed by the shell": {
 			[]string{"$ ", "<cat /et", "cat /et", "<\t", "c/", "<pas\t", "passwd ", "<\r", "\r\nroot\r\n$ "},
-			"s:expect [[\\$ $]]\ns:send \"cat /etc/passwd\\n\"\ns:expect [[\\$ $]]\n",
+			"s:expect [[\\$ $]]\ns:send \"cat /et\\009pas\\009\"\ns:expect \"^cat /etc/passwd *$\"\ns:key \"enter\"\ns:expect [[\\$ $]]\n",
 		},
 		"from the history": {
 			[]string{"$ ", "<\x1b[A", "id", "<\x1b[A", "\b\b\x1b[Kls -l", "<\r", "\r\n$ "},
-			"s:expect [[\\$ $]]\ns:send \"ls -l\\n\"\ns:expect [[\\$ $]]\n",
+			"s:expect [[\\$ $]]\ns:key \"up\"\ns:key \"up\"\ns:expect \"^ls -l *$\"\ns:key \"enter\"\ns:expect [[\\$ $]]\n",
 		},
 		"keys that count at once": {
 			[]string{"$ ", "<<more x\r", "more x\r\nline\r\n--More--(50%)", "< ", "\rline two\r\n--More--(90%)", "<q", "\r\x1b[K$ ", "<<cat\r", "cat\r\n", "<\x03", "^C\r\n$ ", "<\x04", "logout\r\n", "END"},
 			`s:expect [[\$ $]]
-s:send "more x\n"
+s:send "more x\r"
 s:expect [[--More--\(\d+%\)$]]
 s:send " "
 s:expect [[--More--\(\d+%\)$]]
 s:send "q"
 s:expect [[\$ $]]
-s:send "cat\n"
+s:send "cat\r"
 s:expect { silence = "300ms", on_timeout = "ready" }
 s:send "\003"
 s:expect [[\$ $]]
@@ -171,30 +169,85 @@ s:expect { on_end = "over" }
 		},
 		"only Enter": {
 			[]string{"Press Enter ", "<\r", "\r\n$ "},
-			"s:expect \"Press Enter $\"\ns:send \"\\n\"\ns:expect [[\\$ $]]\n",
+			"s:expect \"Press Enter $\"\ns:key \"enter\"\ns:expect [[\\$ $]]\n",
 		},
 		"no prompt": {
 			[]string{"220 ready 21:04\r\n", "<<QUIT\r", "QUIT\r\n221 bye\r\n", "END"},
-			"s:expect [[\\d+ ready *\\d+:\\d+\\s*$]]\ns:send \"QUIT\\n\"\ns:expect { on_end = \"over\" }\n",
+			"s:expect [[\\d+ ready *\\d+:\\d+\\s*$]]\ns:send \"QUIT\\r\"\ns:expect { on_end = \"over\" }\n",
 		},
 		"slow": {
 			[]string{"$ ", "<<make\r", "make\r\n", "...", "...", "done\r\n$ ", "<<ls\r", "ls\r\n$ "},
-			"s:expect [[\\$ $]]\ns:send \"make\\n\"\ns:expect { [[\\$ $]], timeout = \"3m\" }\ns:send \"ls\\n\"\ns:expect [[\\$ $]]\n",
+			"s:expect [[\\$ $]]\nprint(s:run(\"make\").text)\ns:run \"ls\"\n",
 		},
 		"coloured": {
 			[]string{"\x1b]0;web1\a\x1b[1;32mweb\x1b[0m$ ", "<<ls\r", "ls\r\n\x1b[?2004l\r$ "},
-			"s:expect [[web\\$ $]]\ns:send \"ls\\n\"\ns:expect [[\\$ $]]\n",
+			"s:expect [[web\\$ $]]\ns:run \"ls\"\n",
+		},
+		"commands in a row": {
+			[]string{"$ ", "<<cd b\r", "cd b\r\n$ ", "<<rm old\r", "rm old\r\n$ ", "<<su\r", "su\r\nroot@web1:/# ", "<<id\r", "id\r\nuid=0\r\nroot@web1:/# ", "<<exit\r", "exit\r\n$ "},
+			`s:expect [[\$ $]]
+s:run "cd b"
+s:run "rm old"
+s:expect [[\$ $]]
+s:send "su\r"
+s:expect [[root@web\d+:/# $]]
+print(s:run("id").text)
+s:expect [[root@web\d+:/# $]]
+s:send "exit\r"
+s:expect [[\$ $]]
+`,
+		},
+		"a device": {
+			[]string{"core9#", "<<show clock\r", "show clock\r\n21:04\r\ncore9#", "<<conf t\r", "conf t\r\ncore9(config)#"},
+			"s:expect [[core\\d+#$]]\ns:send \"show clock\\r\"\ns:expect [[core\\d+#$]]\ns:send \"conf t\\r\"\ns:expect [[core\\d+\\(config\\)#$]]\n",
+		},
+		"a pager's traces": {
+			[]string{"core9#", "<<show big\r", "show big\r\nline\r\n --More-- ", "<q", strings.Repeat("\b", 9) + strings.Repeat(" ", 8) + strings.Repeat("\b", 9) + "core9#"},
+			"s:expect [[core\\d+#$]]\ns:send \"show big\\r\"\ns:expect \"--More-- $\"\ns:send \"q\"\ns:expect [[core\\d+#$]]\n",
+		},
+		"an editor": {
+			[]string{"$ ", "<<nano f\r", "nano f\r\n\x1b[?1049h\x1b[1;1HGNU nano\x1b[23;1H^G Help", "<aa", "aa", "<\r", "\x1b[3;1H", "<\x0f", "\x1b[22;1HFile Name to Write: f", "<\r", "\x1b[22;1H[ Wrote ]", "<\x18", "\x1b[?1049l\r\n$ ", "<<ls\r", "ls\r\nf\r\n$ "},
+			`s:expect [[\$ $]]
+s:send "nano f\r"
+-- by hand: a full-screen program; type ~. when it is done
+s:interact()
+s:key "enter"
+s:expect [[\$ $]]
+print(s:run("ls").text)
+`,
+		},
+		"a menu on the whole screen": {
+			[]string{"$ ", "<<whiptail\r", "whiptail\r\n\x1b[1;1H\x1b[5;9Hone\x1b[6;9Htwo", "<\x1b[B", "\x1b[6;9Htwo", "<\r", "\x1b[24;1H\r\n$ "},
+			`s:expect [[\$ $]]
+s:send "whiptail\r"
+-- by hand: a full-screen program; type ~. when it is done
+s:interact()
+s:key "enter"
+s:expect [[\$ $]]
+`,
+		},
+		"a menu of lines": {
+			[]string{"1- Outlets\r\n> ", "<\x1b", "<\x1b", "<4", "4", "<\r", "\r\n> "},
+			"s:expect \"> $\"\ns:key \"esc\"\ns:key \"esc\"\ns:send \"4\"\ns:expect \"^4 *$\"\ns:key \"enter\"\ns:expect \"> $\"\n",
+		},
+		"not shown as it was typed": {
+			[]string{"root@web1:/root# ", "<<\xc3\xa9cho\r", "\x1b[7m\\303\\251\x1b[mcho\r\nroot@web1:/root# "},
+			"-- by hand: a line that was not shown as it was typed; type ~. when it is done\ns:interact()\ns:key \"enter\"\ns:expect [[root@web\\d+:/root# $]]\n",
+		},
+		"a host that draws upon Tab": {
+			[]string{"$ ", "<l", "l", "<\t", "s /tmp; touch planted", "<\r", "\r\n$ "},
+			"s:expect [[\\$ $]]\ns:send \"l\\009\"\ns:expect \"^ls /tmp; touch planted *$\"\ns:key \"enter\"\ns:expect [[\\$ $]]\n",
 		},
 		"left in the middle": {
 			[]string{"$ ", "<<ls\r", "ls\r\n$ ", "<rm -r", "rm -r", "CLOSE"},
-			"s:expect [[\\$ $]]\ns:send \"ls\\n\"\ns:expect [[\\$ $]]\n",
+			"s:expect [[\\$ $]]\ns:run \"ls\"\n",
 		},
 		"quoting": {
 			[]string{"a]] \"b\\", "<<say \"x\\y\" é \r", "say \"x\\y\" é \r\n]$]", "<<x\r", "x\r\n"},
 			`s:expect [[a\]\] "b\\$]]
-s:send "say \"x\\y\" é \n"
+s:send "say \"x\\y\" é \r"
 s:expect [[\]\$\]$]]
-s:send "x\n"
+s:send "x\r"
 `,
 		},
 	} {
@@ -260,10 +313,10 @@ func TestScript(t *testing.T) {
 		}
 		want := `-- mend.lua: what was done on web1 on 2000-09-19 21:04, written by farmrun record.
 --
--- Each s:expect waits for what the host said before the next line was typed, or
--- for its silence; what looks like a number, a date, the time or a nonce may be
--- another. Take out what does not matter, wait for what does, and give cases where
--- the host may answer otherwise: farmrun help session:expect.
+-- Each s:run fails if its command does; if that is meant, add { check = false }. Each
+-- s:expect waits for the host's last words before the next key, or for its silence.
+-- Numbers, dates, times and nonces in them may differ. Take out what does not matter,
+-- and give cases where the host may answer otherwise: farmrun help session:expect.
 local cli, farm = require "cli", require "farm"
 require "site"
 
@@ -274,9 +327,9 @@ local args = cli.parse {
 local password = cli.secret "Password: "
 
 farm.each(farm.hosts(args.hosts), { on_failure = "stop", parallel = 1 }, function(host)
-  local s = host:session()
+  local s = host:session { strip = "screen", echo = false }
   s:expect "login: $"
-  s:send "web\n"
+  s:send "web\r"
   s:expect "Password: $"
   s:send_secret(password)
   s:expect [[\$ $]]

@@ -78,3 +78,8 @@ var secrets = lazyregexp.New(`(?i)pass ?(word|phrase|code|wd)|\bPIN\b|secret|tok
 
 // asksSecret reports whether a prompt asks for something that is not to be seen.
 func asksSecret(prompt string) bool { return secrets().MatchString(prompt) }
+
+// isQuestion reports whether a prompt asks for something that may not be seen.
+func isQuestion(prompt string) bool { return asksSecret(prompt) || questions().MatchString(prompt) }
+
+var questions = lazyregexp.New(`[:?] *$`)

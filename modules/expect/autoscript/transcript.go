@@ -11,15 +11,19 @@
 // prompt, in which a clock, a counter or a nonce may be another the next time.
 // script.go writes the Lua.
 //
-// Only what the host has shown gets into a script. What was typed and not
-// echoed is a password for all that anybody knows: the script asks for it.
+// Only keys that the host has shown get into a script, and nothing that it has drawn,
+// but to wait for. What was typed at a question and not echoed is a password for all
+// that anybody knows: the script asks for it. What else was not shown, and a program
+// that draws on the whole screen, is the operator's again, by session:interact.
 package autoscript
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 	"time"
 
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
 	"farmrun/luahost/render"
 )
@@ -31,6 +35,7 @@ type Transcript struct {
 
 	mu    sync.Mutex
 	turns []*turn // the last is under way
+	full  full    // whether a full-screen program has the screen
 	ended bool    // by the host
 	over  bool    // Close was called
 }
@@ -48,6 +53,7 @@ type turn struct {
 	keys   []byte        // what was typed; empty only in the last turn
 	echo   text          // what the host said while it was typed
 	kind   kind
+	full   bool // a full-screen program had the screen when it ended
 }
 
 // kind says what ended a turn.
@@ -99,6 +105,7 @@ func (t *Transcript) now() *turn { return t.turns[len(t.turns)-1] }
 
 // output takes what the host said.
 func (t *Transcript) output(p []byte) {
+	t.full.see(p)
 	now := t.now()
 	if len(now.keys) == 0 {
 		now.said.add(p)
@@ -118,16 +125,21 @@ func (t *Transcript) output(p []byte) {
 func (t *Transcript) press(k byte) {
 	now := t.now()
 	now.keys = append(now.keys, k)
-	switch k {
-	case '\r', '\n':
+	switch {
+	case t.full.now() && !shellPrompt().MatchString(now.prompt()): // it may take each key at once
+		t.finish(key)
+	case k == '\r', k == '\n':
 		t.finish(line)
-	case 0x03, 0x04, 0x1a, 0x1c: // ^C, ^D, ^Z and ^\
+	case k == 0x03, k == 0x04, k == 0x1a, k == 0x1c: // ^C, ^D, ^Z and ^\
 		t.finish(control)
 	}
 }
 
 func (t *Transcript) finish(k kind) {
-	t.now().kind = k
+	t.now().kind, t.now().full = k, t.full.now()
+	if shellPrompt().MatchString(t.now().prompt()) && !t.full.other {
+		t.now().full, t.full = false, full{}
+	}
 	t.turns = append(t.turns, &turn{began: time.Now()})
 }
 
@@ -156,6 +168,47 @@ func display(output []byte, begun string) (lines []string, last string) {
 	}
 	return lines, l.Line()
 }
+
+// full follows whether a program draws on the whole screen: on another one (xterm's
+// alternate screen buffer), or in some rows of this. A program of lines that puts its
+// cursor in the last row only is none.
+type full struct {
+	other bool
+	rows  map[string]bool // where the cursor was put
+	rest  []byte          // the beginning of a sequence, perhaps
+}
+
+const (
+	someRows = 3
+	longestX = 16 // more than the sequences have that are looked for
+)
+
+var screens = lazyregexp.New(`\x1b\[(?:\?(?:47|1047|1049)([hl])|(\d*)(?:;\d*)?[Hf])`)
+
+func (f *full) see(p []byte) {
+	if len(f.rest) == 0 && bytes.IndexByte(p, 0x1b) < 0 {
+		return
+	}
+	text := append(f.rest, p...)
+	for _, m := range screens().FindAllSubmatch(text, -1) {
+		if mode := string(m[1]); mode != "" {
+			f.other, f.rows = mode == "h", nil
+			continue
+		}
+		if f.rows == nil {
+			f.rows = map[string]bool{}
+		}
+		if len(f.rows) < someRows {
+			f.rows[string(m[2])] = true
+		}
+	}
+	f.rest = nil
+	if at := bytes.LastIndexByte(text, 0x1b); at >= 0 && len(text)-at < longestX {
+		f.rest = bytes.Clone(text[at:])
+	}
+}
+
+func (f *full) now() bool { return f.other || len(f.rows) >= someRows }
 
 // text is what was said, of which only the beginning and the end are kept.
 type text struct{ head, tail []byte }
