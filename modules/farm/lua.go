@@ -99,8 +99,9 @@ type undo struct {
 //
 //   - login ("ssh"): how to log in: "ssh" (or "slogin"), "telnet", "rlogin", or a
 //     list of the words of any program on this machine that leads to a terminal
-//     on the host, { "ssh", "-tt", "console", "%h" }, in which %h is the address,
-//     %r the user and %p the port. The same functions work on all of them.
+//     on the host, { "ssh", "-e", "none", "-tt", "console", "%h" }, in which %h
+//     is the address, %r the user and %p the port; without -e none ssh takes a ~ at the
+//     beginning of a line for itself. The same functions work on all of them.
 //     telnet and rlogin send everything in clear, passwords too
 //   - shell (true): false sends the commands of host:run and host:query as they
 //     are, to a host that allows only certain ones, or has no shell. They can have

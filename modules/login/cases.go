@@ -5,11 +5,15 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Case is something that a host may say in a dialogue, and what follows.
 type Case struct {
+	// Pattern is what the host may say. nil is that it says nothing that a case knows
+	// for Silence, before it has asked for anything: a console that wants Enter first.
 	Pattern *regexp.Regexp
+	Silence time.Duration // 0 is at once; where Pattern is nil
 	Do      Do
 	// Send is typed, for Answer.
 	Send string
@@ -88,8 +92,9 @@ var usual = sync.OnceValue(func() []Case {
 		usually(Current, begins+`(?:[^\r\n]*[^a-z\r\n])?(?:current|old|existing)[) ][^\r\n]{0,20}(?:password|passwd)[^\r\n:]*: ?$`),
 		usually(Ask, `[^\r\n]*(?:pass ?code|passphrase|one[- ]?time|\b(?:pin|otp|token|code)\b)[^\r\n:]*: ?$`),
 		usually(Password, `[^\r\n]*(?:password|passwd)[^\r\n:]*: ?$`),
-		usually(Name, begins+`[^\r\n]*(?:login|logon|user ?name|userid|user|account)(?: name)?: ?$`),
+		usually(Name, begins+`[^\r\n]*(?:login|logon|user ?name|userid|user|account)(?: name)? ?: ?$`),
 		answered(" ", `--more--[^\r\n]{0,20}$|`+begins+`:$|press (?:the )?(?:space|any key)[^\r\n]*$`),
+		answered("n", `software license\? ?\[y/n\]: ?$`),
 		answered("\r", `(?:press|hit|strike) (?:the )?<?(?:return|enter)>?[^\r\n]*$|`+
 			begins+`term(?:inal)?(?: type)? ?=? ?[(\[][^)\]]*[)\]]\??:? ?$`),
 		// A shell, once nothing follows.

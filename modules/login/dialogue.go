@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type dialogue struct {
 
 	cases    []Case
 	patterns []*regexp.Regexp
+	silent   []Case        // for silences, in their order
 	named    bool          // the host has the name, and has asked for nothing since
 	shown    string        // the question for the password that was answered; "" is none
 	when     time.Time     // since then
@@ -38,7 +40,15 @@ const (
 )
 
 func (o Options) dialogue(s Session) *dialogue {
-	d := &dialogue{Options: o, session: s, cases: append(o.Cases[:len(o.Cases):len(o.Cases)], usual()...)}
+	isSilent := func(c Case) bool { return c.Pattern == nil }
+	d := &dialogue{Options: o, session: s}
+	for _, c := range o.Cases {
+		if isSilent(c) {
+			d.silent = append(d.silent, c)
+		}
+	}
+	d.Cases = slices.DeleteFunc(slices.Clone(o.Cases), isSilent)
+	d.cases = append(d.Cases[:len(d.Cases):len(d.Cases)], usual()...)
 	for _, c := range d.cases {
 		d.patterns = append(d.patterns, c.Pattern)
 	}
@@ -52,7 +62,7 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 		d.renewal.settle(secret.Unknown)
 	}()
 	for range mostTurns {
-		which, groups, err := d.session.Await(ctx, d.patterns, cmp.Or(d.Silence, DefaultSilence))
+		which, groups, err := d.await(ctx)
 		if err != nil {
 			return "", d.noMore(ctx, err)
 		}
@@ -67,6 +77,23 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 		}
 	}
 	return "", fmt.Errorf("%w: it has asked %d times", ErrNoPrompt, mostTurns)
+}
+
+// await waits for what a case knows. As long as the host has asked for nothing, each
+// silence is answered once.
+func (d *dialogue) await(ctx context.Context) (which int, groups []string, err error) {
+	for len(d.silent) > 0 && !d.named && d.shown == "" {
+		c := d.silent[0]
+		which, groups, err = d.session.Await(ctx, d.patterns, c.Silence)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return which, groups, err
+		}
+		d.silent = d.silent[1:]
+		if _, err := d.turn(ctx, c, groups, 0); err != nil {
+			return -1, groups, err
+		}
+	}
+	return d.session.Await(ctx, d.patterns, cmp.Or(d.Silence, DefaultSilence))
 }
 
 // quietFor is how long nothing may follow the words of a case.

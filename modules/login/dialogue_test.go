@@ -74,6 +74,11 @@ var hosts = map[string]host{
 	"no password":        {"login: ", "< web", "$ ", "shell"},
 	"a motd in pieces":   {"login: ", "< web", "Password: ", "* s3cret pw", "forgotten your password:", "... 45ms", " ask ken", "... 1s", "\n", "$ ", "shell"},
 	"a banner in pieces": {"##################", "... 400ms", "######\n", "Server v1.0, loading 100%", "... 1s", "\n", "web1 login: ", "< web", "Password: ", "* s3cret pw", "$ ", "shell"},
+	"APC":                {"\nUser Name : ", "< web", "Password  : ", "* s3cret pw", "\nAPC> ", "shell"},
+	"MikroTik":           {"Login: ", "< web", "Password: ", "* s3cret pw", "\nDo you want to see the software license? [Y/n]: ", ". n", "\n[web@r1] > ", "shell"},
+	"a silent console":   {". \r", "\nts1 login: ", "< web", "Password: ", "* s3cret pw", "... 20s", "$ ", "shell"},
+	"slow to wake":       {"... 4s", ". \r", "... 4s", ". \r", "\nts1 login: ", "< web", "Password: ", "* s3cret pw", "$ ", "shell"},
+	"says something":     {"... 1s", "ts1 login: ", "< web", "Password: ", "* s3cret pw", "... 20s", "$ ", "shell"},
 	"two prompts":        {"login: ", "< web", "Password: ", "* s3cret pw", "$ ", "... 45ms", "$ ", "shell"},
 }
 
@@ -216,6 +221,13 @@ func TestDialogue(t *testing.T) {
 		{host: "host key", says: "are you sure", reason: login.ErrRefused},
 		{host: "no password"},
 		{host: "two prompts", outcomes: accepted},
+		{host: "APC", outcomes: accepted},
+		{host: "MikroTik", outcomes: accepted},
+		{host: "a silent console", cases: []login.Case{enter(2 * time.Second)}, outcomes: accepted},
+		{host: "a silent console", cases: []login.Case{enter(0)}, outcomes: accepted},
+		{host: "a silent console", says: "for 30s", reason: login.ErrNoPrompt},
+		{host: "slow to wake", cases: []login.Case{service, enter(2 * time.Second), enter(5 * time.Second)}, outcomes: accepted},
+		{host: "says something", cases: []login.Case{enter(2 * time.Second)}, outcomes: accepted},
 		{host: "a motd in pieces", outcomes: accepted},
 		{host: "a banner in pieces", outcomes: accepted},
 	} {
@@ -244,6 +256,11 @@ func TestDialogue(t *testing.T) {
 			})
 		})
 	}
+}
+
+// enter is Enter after a silence.
+func enter(silence time.Duration) login.Case {
+	return login.Case{Silence: silence, Do: login.Answer, Send: "\r"}
 }
 
 // errAnothers stands for a *secret.OtherError.

@@ -19,6 +19,7 @@ type scripted interface{ Value() luahost.Pusher }
 //
 //	{ "PATTERN", "name" }              -- one of Words
 //	{ "PATTERN", send = "2\r" }
+//	{ silence = "2s", send = "\r" }
 //	{ "PATTERN", function(s, m) … end }
 //
 // It raises an error for what is none.
@@ -42,6 +43,9 @@ func takeCase(rt *luahost.Runtime, v lua.LValue) (Case, error) {
 	if !ok {
 		return Case{}, fmt.Errorf(`{"PATTERN", …} expected, got %s`, v.Type())
 	}
+	if silence := table.RawGetString("silence"); silence != lua.LNil && table.RawGetInt(1) == lua.LNil {
+		return takeSilence(silence, table.RawGetString("send"))
+	}
 	pattern, ok := table.RawGetInt(1).(lua.LString)
 	if !ok {
 		return Case{}, fmt.Errorf("it does not begin with a pattern")
@@ -63,6 +67,20 @@ func takeCase(rt *luahost.Runtime, v lua.LValue) (Case, error) {
 		return Case{}, fmt.Errorf("%q: one of %s expected%s", string(do), strings.Join(Words(), ", "), luahost.DidYouMean(string(do), Words()))
 	}
 	return Case{}, fmt.Errorf("behind the pattern stands one of %s, a function, or send = \"…\"", strings.Join(Words(), ", "))
+}
+
+// takeSilence is a case for a silence.
+func takeSilence(silence, send lua.LValue) (Case, error) {
+	c := Case{Do: Answer}
+	if err := luahost.Decode(silence, &c.Silence); err != nil {
+		return Case{}, fmt.Errorf("silence: %v", err)
+	}
+	text, ok := send.(lua.LString)
+	if !ok {
+		return Case{}, fmt.Errorf(`with silence stands send = "…"`)
+	}
+	c.Send = string(text)
+	return c, nil
 }
 
 // match describes the text that matched to a function of the site file.
