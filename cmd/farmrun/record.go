@@ -35,3 +35,7 @@ type program struct {
 func (p program) Echo() expect.Echo { return p.local.Echo() }
 
 func (p program) Code() int { return p.local.Code() }
+
+func (p program) Signal() string { return p.local.Signal() }
+
+func (p program) Pid() int { return p.local.Pid() }

@@ -126,10 +126,15 @@ const (
 //   - query (false): true says that the dialogue only looks, and is to be had in
 //     a dry run, too
 //
-// The program is ended when the function that started it ends. A session has a
-// field:
+// The program is ended when the function that started it ends. A session has these
+// fields; all but the first are nil on a host:
 //
 //   - session.before (string): what came before the last match
+//   - session.pid (integer): the number of the program's process
+//   - session.status (integer): its exit status, after session:close; nil where a signal
+//     ended it
+//   - session.signal (string): the signal that ended it, after session:close, such as
+//     "TERM"; nil where none did
 func (b binding) spawn(c *luahost.Call) {
 	args := words(c, positional(c, 1))
 	o := luahost.Options[spawnOptions](c, 1)

@@ -57,11 +57,32 @@ var sessionType = &luahost.Type[*dialogue]{
 		"send": send, "key": key, "send_secret": sendSecret, "expect": await, "always": setAlways, "resize": resize, "interact": interact, "close": closeSession,
 		"run": shellRun, "query": shellQuery, "su": su, "command": deviceCommand,
 	},
-	Fields: []string{"before"},
-	Field: func(d *dialogue, name string) (any, bool) {
-		return d.before, name == "before"
-	},
+	Fields: []string{"before", "pid", "status", "signal"},
+	Field:  (*dialogue).field,
 	String: func(d *dialogue) string { return d.name },
+}
+
+// field returns a field of a session.
+func (d *dialogue) field(name string) (any, bool) {
+	p, local := d.terminal.(process)
+	switch {
+	case name == "before":
+		return d.before, true
+	case name == "pid" && local:
+		return p.Pid(), true
+	case name == "status":
+		return d.code(), true
+	case name == "signal" && local && p.Signal() != "":
+		return p.Signal(), true
+	}
+	return nil, name == "pid" || name == "signal"
+}
+
+// process is the terminal of a local program.
+type process interface {
+	Code() int
+	Signal() string
+	Pid() int
 }
 
 // Value returns a session over a terminal on a host as a script can have it for
@@ -284,8 +305,8 @@ func setAlways(c *luahost.Call) {
 // code is the exit status of the program whose terminal was closed; nil if
 // that cannot be told.
 func (d *dialogue) code() any {
-	if t, tells := d.terminal.(interface{ Code() int }); tells && t.Code() >= 0 {
-		return t.Code()
+	if p, local := d.terminal.(process); local && p.Code() >= 0 {
+		return p.Code()
 	}
 	return nil
 }

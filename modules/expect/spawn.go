@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	ossignal "os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -32,8 +33,10 @@ type Terminal struct {
 	conn syscall.RawConn // of file
 	cmd  *exec.Cmd
 
-	once sync.Once
-	code int
+	once   sync.Once
+	mu     sync.Mutex
+	code   int
+	signal string
 }
 
 // Start starts a program in a terminal of its own, as the leader of a session
@@ -132,15 +135,20 @@ func (t *Terminal) Close() error {
 			within(exited, exitWithin)
 		}
 		if !isClosed(exited) {
-			t.signal(syscall.SIGHUP)
+			t.kill(syscall.SIGHUP)
 		}
 		t.file.Close()
 		if !within(exited, hangupWithin) {
-			t.signal(syscall.SIGKILL)
+			t.kill(syscall.SIGKILL)
 			<-exited
 		}
 		if state := t.cmd.ProcessState; state != nil {
+			t.mu.Lock()
+			defer t.mu.Unlock()
 			t.code = state.ExitCode()
+			if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+				t.signal = strings.TrimPrefix(unix.SignalName(status.Signal()), "SIG")
+			}
 		}
 	})
 	return nil
@@ -148,7 +156,22 @@ func (t *Terminal) Close() error {
 
 // Code returns, after Close, the program's exit status; -1 if a signal, such as
 // that of Close, ended it.
-func (t *Terminal) Code() int { return t.code }
+func (t *Terminal) Code() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.code
+}
+
+// Signal returns, after Close, the signal that ended the program, such as "TERM"; "" if
+// none did.
+func (t *Terminal) Signal() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.signal
+}
+
+// Pid returns the number of the program's process, and of its process group.
+func (t *Terminal) Pid() int { return t.cmd.Process.Pid }
 
 // hungUp tells whether no program has the terminal open any more.
 func (t *Terminal) hungUp() (gone bool) {
@@ -160,8 +183,8 @@ func (t *Terminal) hungUp() (gone bool) {
 	return gone
 }
 
-// signal sends a signal to the program and its process group.
-func (t *Terminal) signal(s syscall.Signal) { syscall.Kill(-t.cmd.Process.Pid, s) }
+// kill sends a signal to the program and its process group.
+func (t *Terminal) kill(s syscall.Signal) { syscall.Kill(-t.cmd.Process.Pid, s) }
 
 func within(c <-chan struct{}, d time.Duration) bool {
 	late := time.NewTimer(d)

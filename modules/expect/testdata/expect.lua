@@ -174,3 +174,16 @@ print((s:expect "(?m)^end$"))                        --= end
 
 --- a screen that there is not
 require("expect").spawn { "true", strip = "sceen" }  --! option "strip": false, true or "screen" expected
+
+--- the program's process, and how it ended
+local expect = require "expect"
+local s = expect.spawn { "sh", "-c", "echo $$.; read x; exit 3" }
+local _, m = s:expect [[(\d+)\.]]
+print(s.pid == tonumber(m.groups[1]), s.status, s.signal)  --= true	nil	nil
+s:key "enter"
+s:expect { on_end = "over" }
+s:close()
+print(s.status, s.signal)                           --= 3	nil
+s = expect.spawn { "sh", "-c", "kill -TERM $$" }
+s:expect { on_end = "over" }
+print(s:close(), s.status, s.signal)                --= nil	nil	TERM
