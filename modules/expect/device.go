@@ -36,9 +36,10 @@ type Device struct {
 
 const (
 	// promptQuiet tells a prompt from a line of output that begins like it, pagerQuiet a
-	// pager's question. There is one of these for each page.
+	// pager's question: the first. Its like for the further pages need no time.
 	promptQuiet = 50 * time.Millisecond
-	pagerQuiet  = time.Millisecond
+	pagerQuiet  = 300 * time.Millisecond
+	pageQuiet   = time.Millisecond
 )
 
 // usualPager is the question of the pagers of most devices, usualError how they reject
@@ -143,7 +144,8 @@ func (s *Session) pages(ctx context.Context, w Wait, page string, said *output) 
 		switch {
 		case err != nil:
 			return err
-		case m.Pattern == 1:
+		case m.Pattern > 0:
+			w.Patterns = append(w.Patterns[:2:2], likePage(m.Text))
 			err = s.sendUnheard(ctx, page)
 		case said.lines > 0:
 			return nil
@@ -153,6 +155,15 @@ func (s *Session) pages(ctx context.Context, w Wait, page string, said *output) 
 		}
 	}
 }
+
+// likePage is a question like one that a pager has asked, but for numbers.
+func likePage(question string) Pattern {
+	p := Compiled(regexp.MustCompile(digits().ReplaceAllLiteralString(regexp.QuoteMeta(question), `\d+`) + `\z`))
+	p.Quiet = pageQuiet
+	return p
+}
+
+var digits = lazyregexp.New(`\d+`)
 
 // sendUnheard is Send for text whose echo stays in the output.
 func (s *Session) sendUnheard(ctx context.Context, text string) error {
