@@ -14,9 +14,21 @@ func TestTiny(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Log("\n" + out.String())
-	for _, name := range []string{"plain: 3 hosts of in-process", "plain: 3 hosts of sshd", "clush: 3", "parallel-ssh: 3", "ansible: 3", "start: clush", rolloutName} {
+	var grown []string
+	for _, g := range growings() {
+		grown = append(grown, growthName+g.name)
+	}
+	for _, name := range append(grown, "plain: 3 hosts of in-process", "plain: 3 hosts of sshd", "clush: 3", "parallel-ssh: 3", "ansible: 3", "start: clush", rolloutName) {
 		if !strings.Contains(out.String(), "\n"+name) {
 			t.Errorf("there is no line of %q", name)
+		}
+	}
+}
+
+func TestExponent(t *testing.T) {
+	for want, of := range map[float64][3]float64{1: {1, 2, 5}, 2: {0, 1, 16}, 0: {3, 3.001, 3.004}} {
+		if got := exponent(of[0], of[1], of[2], 0.005); got != want {
+			t.Errorf("of %v: got %v, want %v", of, got, want)
 		}
 	}
 }

@@ -4,6 +4,8 @@
 //	go run ./testdata/bench             all of it, some minutes
 //	go run ./testdata/bench -rounds 25  the medians of more rounds
 //	go run ./testdata/bench -only sshd  what has "sshd" in its name
+//	go run ./testdata/bench -only growth
+//	                                    how cost grows, at a size, twice and four times that
 //	go run ./testdata/bench -only startup -against 2db9720
 //	                                    the start, against farmrun of that commit
 //
@@ -29,6 +31,9 @@
 //
 // Processor time is that of the program and its children, user and system;
 // memory is the most that was resident, and private what of it is no file's.
+// Growth is that of processor time and memory beyond those of a start: the exponent,
+// between the first and the last of three sizes.
+//
 // In each round the two that are compared run one after the other, in turn first,
 // so that what else goes on on the machine hits both. The ratio is the median of
 // the rounds' ratios, beside the medians themselves. The exit status is 1 when a
@@ -104,7 +109,12 @@ func bench(ctx context.Context, o options, out io.Writer) (met bool, err error) 
 		}
 	}
 	if strings.Contains(rolloutName, o.only) {
-		err = w.rollout(ctx, t)
+		if err = w.rollout(ctx, t); err != nil {
+			return false, err
+		}
+	}
+	if o.tiny || strings.HasPrefix(o.only, "growth") {
+		err = w.grow(ctx, t)
 	}
 	return t.met, err
 }

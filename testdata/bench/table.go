@@ -11,7 +11,7 @@ type table struct {
 	met bool // no target was missed so far
 }
 
-const row = "%-33s %-11s %12s %12s %8s %8s  %s\n"
+const row = "%-41s %-11s %12s %12s %8s %8s  %s\n"
 
 func newTable(out io.Writer) *table {
 	fmt.Fprintf(out, row, "figure", "", "farmrun", "other", "ratio", "at most", "")
@@ -44,9 +44,28 @@ func (t *table) count(name, what string, got, most float64) {
 	fmt.Fprintf(t.out, row, name, what, fmt.Sprintf("%.2f", got), "", "", fmt.Sprintf("%.3g", most), verdict)
 }
 
+// grew prints how work has grown from one size to four times that.
+func (t *table) grew(name string, start usage, took [3]usage) {
+	for _, f := range figures {
+		least := map[string]float64{"processor": 0.005, "memory": 4 << 20}[f.name]
+		if least == 0 {
+			continue
+		}
+		verdict, power := "met", exponent(f.of(start), f.of(took[0]), f.of(took[2]), least)
+		if power > mostPower {
+			verdict, t.met = "MISSED", false
+		}
+		fmt.Fprintf(t.out, row, name, f.name, f.format(f.of(took[0])), f.format(f.of(took[2])),
+			fmt.Sprintf("n^%.2f", power), fmt.Sprintf("n^%.3g", mostPower), verdict)
+	}
+}
+
+// mostPower is with which power of its size work may grow.
+const mostPower = 1.15
+
 // leaveOut says that a duel cannot be fought here.
 func (t *table) leaveOut(d duel, why string) {
-	fmt.Fprintf(t.out, "%-33s left out: %s\n", d.name, why)
+	fmt.Fprintf(t.out, "%-41s left out: %s\n", d.name, why)
 }
 
 // figure is something that is measured.

@@ -66,10 +66,10 @@ func newWorld(ctx context.Context, dir string, o options) (_ *world, err error) 
 	if err := w.build(ctx); err != nil {
 		return nil, err
 	}
-	if w.server, err = w.startServer("server", 0); err != nil {
+	if w.server, err = w.startServer("server", commandTime, 0); err != nil {
 		return nil, err
 	}
-	if w.far, err = w.startServer("far", roundTrip); err != nil {
+	if w.far, err = w.startServer("far", commandTime, roundTrip); err != nil {
 		return nil, err
 	}
 	w.sshd, err = w.startSSHD(ctx)
@@ -181,10 +181,11 @@ const (
 	roundTrip   = 50 * time.Millisecond
 )
 
-// startServer starts the server of the folder server at the end of a line.
-func (w *world) startServer(name string, line time.Duration) (farm, error) {
+// startServer starts the server of the folder server, whose commands take that long, at
+// the end of a line.
+func (w *world) startServer(name string, each, line time.Duration) (farm, error) {
 	cmd := exec.Command(filepath.Join(w.dir, "server"), w.hostKey, w.key+".pub",
-		commandTime.String(), strconv.Itoa(serverPorts), line.String())
+		each.String(), strconv.Itoa(serverPorts), line.String())
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
