@@ -67,7 +67,7 @@ func (r *rollout) halted(err error) error {
 	}
 	r.look(func(s *journal.Rollout) {
 		e.Standing = s.Standing(nodeset.Fold)
-		if len(s.Open()) > 0 && !errors.Is(err, gate.ErrHalted) {
+		if (len(s.Open()) > 0 || !s.Ended) && !errors.Is(err, gate.ErrHalted) {
 			e.Resume = r.about.Resume
 		}
 	})

@@ -428,7 +428,11 @@ func (u uncomparable) Close() error { return nil }
 func TestUnsupported(t *testing.T) {
 	in(t, farm.Config{}, func(t *testing.T, f *farm.Farm, n *network) {
 		h := host(t, f, "web1")
-		_, err := h.DialContext(t.Context(), "tcp", "localhost:80")
+		plain := farm.New(farm.Config{Dial: func(context.Context, string, farm.Login) (farm.Conn, error) {
+			return uncomparable{}, nil
+		}})
+		defer plain.Close()
+		_, err := host(t, plain, "web1").DialContext(t.Context(), "tcp", "localhost:80")
 		_, err2 := h.Listen(t.Context(), "tcp", "localhost:80")
 		_, err3 := h.Terminal(t.Context(), remote.TerminalOptions{})
 		for _, err := range []error{err, err2, err3} {

@@ -95,6 +95,14 @@ func TestRecordOfEach(t *testing.T) {
 	}
 }
 
+// TestEndIsNotRecorded: the rollout has not ended then, and can be resumed.
+func TestEndIsNotRecorded(t *testing.T) {
+	_, err := recorded(t, "rollout ended", `require("farm").rollout("web1", { healthy = function() end }, function() end)`)
+	if halt, ok := errors.AsType[*farm.HaltError](err); !ok || !strings.Contains(halt.Error(), "the disk is full") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestRecordThatFails: what cannot be recorded does not begin.
 func TestRecordThatFails(t *testing.T) {
 	for _, fail := range []string{"rollout began", "turn began", "step began", "sick"} {

@@ -154,8 +154,8 @@ func (r *rollout) run(ctx context.Context, names []string) error {
 	}
 	err := r.takeTurns(ctx)
 	r.fences.clear(ctx)
-	if unwritten := r.record(ended(err)); err == nil {
-		err = unwritten
+	if unwritten := r.record(ended(err)); err == nil && unwritten != nil {
+		err = &gate.HaltError{Err: unwritten}
 	}
 	return r.halted(err)
 }
