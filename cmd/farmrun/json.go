@@ -34,6 +34,7 @@ kinds and fields than those named here: pass over what you do not know.
   error        what went wrong, in a line; without it all went well
   reason       what sort of failure that is, as in Lua: "timeout", "exit", "unreachable"
   code         the exit status of a command that failed
+  boot         with fenced: tells one start of the machine from others
   output       the last lines that the host said before it failed
   name, value  of a fact
   by           who said the text: "stdout" or "stderr" of the host, or "script"

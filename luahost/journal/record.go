@@ -91,7 +91,7 @@ type Record struct {
 	Error   string    `json:"error,omitempty"`  // what went wrong, in a line
 	Reason  string    `json:"reason,omitempty"` // what sort of failure that is: "timeout", "exit"
 	Code    int       `json:"code,omitempty"`   // the exit status, of reason "exit"
-	Boot    string    `json:"boot,omitempty"`
+	Boot    string    `json:"boot,omitempty"`   // of "fenced": tells a start of the machine from others
 	Output  string    `json:"output,omitempty"` // the last lines that the host said before it did
 	Said    string    `json:"-"`                // a host's words that Error may have in it besides
 	Run     *Run      `json:"run,omitempty"`
