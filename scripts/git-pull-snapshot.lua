@@ -37,7 +37,7 @@ end
 }
 ]]
 
--- What git is asked for on the host.
+-- Asks for tags, on the host.
 local tags = "# ask for tags\n" .. asks .. [[asks ls-remote "$url" "$@"]]
 
 -- The commit is noted, and not only the tag, so that all servers get the same.

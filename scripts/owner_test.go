@@ -70,7 +70,7 @@ until busybox httpd -p 8080 -h htdocs; do sleep 0.02; done >/dev/null 2>&1
 echo up >>log
 `
 
-// ownerShell is what a login shell does before a command or a session: the restart waits,
+// ownerShell runs in a login shell before a command or a session: the restart waits,
 // once, where there is a file early.
 const ownerShell = `does=$BASH_EXECUTION_STRING
 case $- in *i*) does=owner/restart ;; esac

@@ -240,7 +240,7 @@ func (k killed) entriesBefore(command int) (at []int) {
 }
 
 // resumedAt kills a run at a point, resumes it when something else has happened, and
-// checks what has become of it.
+// checks its outcome.
 func (k killed) resumedAt(p killPoint, meanwhile func()) {
 	k.t.Helper()
 	kindFile(k.t, k.dir, "at", fmt.Sprintf("%d %s\n", p.command, p.when))
@@ -267,7 +267,7 @@ func (k killed) resumedAt(p killPoint, meanwhile func()) {
 	k.check(said)
 }
 
-// goesOn is what the operator does after a kill: where nothing was begun there is nothing
+// goesOn has the operator go on after a kill: where nothing was begun there is nothing
 // to resume.
 func (k killed) goesOn() string {
 	if text := k.entries(); strings.Contains(text, `"lock taken"`) || strings.Contains(text, `"rollout began"`) {

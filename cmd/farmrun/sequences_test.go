@@ -20,7 +20,7 @@ var (
 )
 
 // Two operators pull, switch, cut over, take back and prune in any order, and their
-// farmruns are killed at any command. A model says what each of that has to come to:
+// farmruns are killed at any command. A model has the right outcome of each:
 // every rollback goes where the host remembers, or else the operator's own journal, and
 // nothing goes that is in service, newer than that, or needed to go back.
 func TestSequences(t *testing.T) {
@@ -56,7 +56,7 @@ func TestSequences(t *testing.T) {
 	}
 }
 
-// sequence is what two operators do to a host.
+// sequence is the actions of two operators on a host.
 type sequence struct {
 	*testing.T
 	*rand.Rand
@@ -68,7 +68,7 @@ type sequence struct {
 	kills     int
 }
 
-// hostModel is how a host is, and what the operators' journals have.
+// hostModel is the state of a host, and of the operators' journals.
 type hostModel struct {
 	now      string // the release that is in service
 	former   string // the one before, as the host remembers; "" is none
@@ -268,8 +268,8 @@ func (s *sequence) ended(operator int, a action, said string, err error) {
 	s.model = a.after
 }
 
-// between takes what the host is after a kill for the model, which must lie between what
-// it was and what it was to be.
+// between takes the state of the host after a kill for the model: it must lie between
+// those before and after the action.
 func (s *sequence) between(a action) {
 	is := s.read()
 	for _, date := range sequenceDates() {

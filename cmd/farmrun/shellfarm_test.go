@@ -98,7 +98,7 @@ func (o *shellOperator) resume(t testing.TB, commands int, r *shellRun) (string,
 	return o.start(t, r, past, commands)
 }
 
-// abandon gives up a run that was killed, by what its own operator can read of it.
+// abandon gives up a run that was killed, by the journal of its own operator.
 func (o *shellOperator) abandon(t testing.TB, r *shellRun) error {
 	w, _ := o.world(&shellRun{}, nil, 0)
 	state := r.state()
@@ -111,7 +111,7 @@ func (o *shellOperator) abandon(t testing.TB, r *shellRun) error {
 	})
 }
 
-// clean removes what another's run has left, which was killed.
+// clean removes the remains of another operator's run, which was killed.
 func (o *shellOperator) clean(t testing.TB) error {
 	w, _ := o.world(&shellRun{}, nil, 0)
 	if err := o.lua(t, w, "clean", cleanSource, nil, cleanModule(w, []string{"@web"}, true)); err != nil {
@@ -131,7 +131,7 @@ func (o *shellOperator) start(t testing.TB, r *shellRun, past *journal.State, co
 	return said.String(), err
 }
 
-// world returns what a run works with, and the operator's output.
+// world returns the farm of a run, and the operator's output.
 func (o *shellOperator) world(r *shellRun, past *journal.State, commands int) (*world, *bytes.Buffer) {
 	said := new(bytes.Buffer)
 	w := newWorld(flags{yes: true}, "", &console.Console{Out: said, Err: said})

@@ -217,7 +217,7 @@ func stringLen(output []byte) int {
 	return 0
 }
 
-// obey does what a control sequence says.
+// obey obeys a control sequence.
 func (l *Lines) obey(what byte, parameters string, done *[]byte) {
 	first, second, _ := strings.Cut(parameters, ";")
 	count, _ := strconv.Atoi(first)

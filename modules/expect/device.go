@@ -14,7 +14,7 @@ import (
 	"farmrun/luahost/render"
 )
 
-// Device is what Command has to know of the command line of a device. The zero value is
+// Device describes the command line of a device to Command. The zero value is
 // one whose prompt is the line that stands there now, and which has no pager and no
 // errors.
 type Device struct {
@@ -113,7 +113,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.Output.Write(p)
 }
 
-// wait is what Command waits for: the prompt first. The last blank of a prompt may still
+// wait returns the patterns for which Command waits: the prompt first. The last blank of a prompt may still
 // have been on its way.
 func (d Device) wait(ctx context.Context, prompt string) (Wait, error) {
 	w := Wait{Timeout: patienceOf(ctx), Silence: d.Silence}
@@ -225,7 +225,7 @@ func afterEcho(text, command string) string {
 	return text
 }
 
-// isEcho tells whether a line shows in the end what was typed, be it only its end, since
+// isEcho tells whether a line shows the typed text in the end, be it only its end, since
 // many devices move a long line to the left, and mark that by "$" or "<".
 func isEcho(line, typed string) bool {
 	line, typed = blanks(line), blanks(render.Text([]byte(typed)))

@@ -8,7 +8,7 @@ import (
 )
 
 // drawing stores output as the lines that a person sees. The line that has not ended is
-// at the end of what is stored, and is put there again whenever it changes, without the
+// at the end of the stored text, and is put there again whenever it changes, without the
 // text that was taken of it already, such as a prompt that matched.
 type drawing struct {
 	lines   render.Lines
@@ -25,7 +25,7 @@ func newDrawing(how Strip) *drawing {
 	return &drawing{}
 }
 
-// draw shows output on what is stored.
+// draw shows output on the stored text.
 func (d *drawing) draw(stored *bytes.Buffer, output []byte) {
 	done := string(d.lines.Show(output))
 	line := d.lines.Line()
@@ -56,7 +56,7 @@ func (d *drawing) compare(text string) {
 	}
 }
 
-// take says that the first n bytes of what is stored are taken.
+// take says that the first n bytes of the stored text are taken.
 func (d *drawing) take(stored []byte, n int) {
 	if of := n - (len(stored) - len(d.draft)); of > 0 {
 		of = min(of, len(d.draft))

@@ -104,7 +104,7 @@ type Options struct {
 	// Keep bounds how much of what was said and not yet matched is remembered,
 	// in bytes; of more, the beginning is forgotten. 0 is DefaultKeep.
 	Keep int
-	// Strip says how terminal escapes are taken out of what is said.
+	// Strip says how terminal escapes are taken out of the output.
 	Strip Strip
 	// Echo says whether the other end sends back what it is sent, which is
 	// then no part of what it said. EchoUnknown asks the stream, if that is an
@@ -120,7 +120,7 @@ type Strip int
 
 // StripNone leaves output as it is. StripEscapes takes escape sequences out, bells and
 // shifts. StripScreen has the lines as a person sees them, by luahost/render, each of
-// which ends with "\n"; the last may be drawn again, but for what was matched in it.
+// which ends with "\n"; the last may be drawn again, but for the matched part.
 const (
 	StripNone Strip = iota
 	StripEscapes
@@ -431,7 +431,7 @@ func newPatience(w Wait) *patience {
 	return p
 }
 
-// heard says whether something new was said, and when the last of what is held back was;
+// heard says whether there was new output, and when the last came that is held back;
 // the zero time is that nothing is.
 func (p *patience) heard(fresh bool, held time.Time) {
 	if fresh {

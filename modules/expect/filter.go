@@ -15,7 +15,7 @@ import (
 type Echo int
 
 // EchoUnknown means that the program may do so itself, as a shell does that
-// lets its line be edited: what comes at once and is the text that was sent, to its end,
+// lets its line be edited: output that comes at once and is the text that was sent, to its end,
 // is taken for an echo. EchoOn means that the terminal does so for certain, EchoOff that
 // nobody does.
 const (
@@ -50,7 +50,7 @@ type filter struct {
 	came   []came
 }
 
-// came is an echo that was taken out of what pass has returned, and where.
+// came is an echo that was taken out of the output that pass has returned, and where.
 type came struct {
 	at   int
 	text []byte
@@ -256,8 +256,8 @@ func (e *echo) begins(line []byte) int {
 	return 0
 }
 
-// atOnce returns how much of text is the echo that it begins with. Where the line was
-// drawn again, or wrapped, that is what a person sees in the end. An answer that begins
+// atOnce returns how much of text is the echo that it begins with. A line that was
+// drawn again, or wrapped, counts as a person sees it in the end. An answer that begins
 // as the question does goes on otherwise.
 func (e *echo) atOnce(text []byte) (n int, state echoState) {
 	same := samePrefix(text, e.typed)

@@ -285,7 +285,7 @@ func (in *input) store(text []byte) {
 	in.stored += len(text)
 }
 
-// storeDrawn is store for what the filter returns: the echoes that it has taken out are
+// storeDrawn is store for the text that the filter returns: the echoes that it has taken out are
 // seen as well, and drawn over. The caller holds in.mu.
 func (in *input) storeDrawn(text []byte) {
 	at := 0
@@ -307,7 +307,7 @@ func (in *input) release() {
 
 // news tells whether something was stored since it was last called, when the last of
 // that came which is held back because it may be an echo, if any is, and why nothing
-// will come after what is stored.
+// will come after the stored text.
 func (in *input) news() (fresh bool, held time.Time, ended error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -349,7 +349,7 @@ func (in *input) forgotten() (n int) {
 	return n
 }
 
-// next takes the first n bytes of what is stored off. The caller holds in.mu.
+// next takes off the first n stored bytes. The caller holds in.mu.
 func (in *input) next(n int) []byte {
 	if in.screen != nil {
 		in.screen.take(in.waiting.Bytes(), n)
@@ -378,7 +378,7 @@ func (in *input) cutBefore(match bool) (n int) {
 	return n
 }
 
-// drawFrom has what is read stored as a person sees it, behind the line where the cursor
+// drawFrom has output stored as a person sees it, behind the line where the cursor
 // is, which it returns, until restore.
 func (in *input) drawFrom() (line string, restore func()) {
 	in.mu.Lock()

@@ -114,10 +114,10 @@ const (
 //   - rows (24): the terminal's height
 //   - columns (1000): its width, at which programs wrap their lines and their
 //     echo
-//   - strip (false): true takes terminal escapes out of what it says; "screen" has its
-//     output as a person sees it, also what BS, CR and escapes have erased, overwritten
-//     or put elsewhere in a line. Lines then end with "\n"
-//   - echo: whether it sends back what is sent to it, true or false. By default the
+//   - strip (false): true takes terminal escapes out of its output; "screen" has its
+//     output as a person sees it in the end: BS, CR and escapes have erased, overwritten
+//     and moved the text of each line. Lines then end with "\n"
+//   - echo: whether it sends input back, true or false. By default the
 //     terminal of a local program tells; on a host the line that was sent is taken for
 //     its echo if it comes back at once and ends there. false keeps an answer that is
 //     the question once more, true takes an echo off that comes later

@@ -508,8 +508,8 @@ func (r *rollout) lost(f *fenced, noted journal.Record, now fence.State) (is boo
 	return is && noted.Boot != "" && now.Owner == nil
 }
 
-// lostError is a fence that is gone from a machine that was not started anew: what the
-// run has left there is not known.
+// lostError is a fence that is gone from a machine that was not started anew: the
+// run may have left anything there.
 type lostError struct {
 	error
 	run string
@@ -521,7 +521,7 @@ func (e *lostError) Hint() string {
 	return "see that no command of the run is left there, and then give the run up: farmrun abandon " + e.run
 }
 
-// leftOpen returns the fences that the run may have left, and what was noted of them.
+// leftOpen returns the fences that the run may have left, and their entries in the journal.
 // Those of hosts that are done with only have to be removed.
 func (r *rollout) leftOpen(s *journal.Rollout, noted map[*fenced]journal.Record) (open []*fenced, err error) {
 	for _, name := range s.Order {

@@ -298,8 +298,8 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// TestIdleInRollout: a rollout, its health checks and what a script does outside of any
-// function keep no more than that, and those that were needed last.
+// TestIdleInRollout: a rollout, its health checks and commands outside of any function
+// keep no more than that, and those that were needed last.
 func TestIdleInRollout(t *testing.T) {
 	in(t, farm.Config{Idle: 5}, func(t *testing.T, f *farm.Farm, n *network) {
 		hosts, err := f.Hosts("web[1-20]")

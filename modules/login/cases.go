@@ -10,7 +10,7 @@ import (
 
 // Case is something that a host may say in a dialogue, and what follows.
 type Case struct {
-	// Pattern is what the host may say. nil is that it says nothing that a case knows
+	// Pattern matches output of the host. nil is that no case matches
 	// for Silence, before it has asked for anything: a console that wants Enter first.
 	Pattern *regexp.Regexp
 	Silence time.Duration // 0 is at once; where Pattern is nil

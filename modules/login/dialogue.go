@@ -79,7 +79,7 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 	return "", fmt.Errorf("%w: it has asked %d times", ErrNoPrompt, mostTurns)
 }
 
-// await waits for what a case knows. As long as the host has asked for nothing, each
+// await waits for output that a case knows. As long as the host has asked for nothing, each
 // silence is answered once.
 func (d *dialogue) await(ctx context.Context) (which int, groups []string, err error) {
 	for len(d.silent) > 0 && !d.named && d.shown == "" {

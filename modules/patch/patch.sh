@@ -82,7 +82,7 @@ works() {
 }
 
 # mend FILE…: a patch that was killed while it placed files has left all that it takes to
-# put them back. A try only takes those of these files for what they were.
+# put them back. A try only takes those of these files as they were.
 mend() {
 	for left in ./.farmrun-patch.*; do
 		pid=${left#./.farmrun-patch.} pid=${pid%%.*}

@@ -155,7 +155,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// What another process has begun is left to it.
+// Files of another process that is placing them are left to it.
 func TestAtWork(t *testing.T) {
 	t.Parallel()
 	sh := remotetest.New(t)

@@ -137,7 +137,7 @@ local function note(host, dir, entry, paths, carries)
   release.keep(host, dir, paths)
 end
 
--- Notes what was done with a patch. Where that fails, undo(host, text, which) takes it
+-- Notes a change of a patch. Where that fails, undo(host, text, which) takes it
 -- back, if anything has changed.
 local function note_or_undo(host, dir, entry, paths, carries, undo)
   local ok, err = pcall(note, host, dir, entry, paths, carries)

@@ -204,7 +204,7 @@ func (w *world) grow(ctx context.Context, t *table) error {
 	return nil
 }
 
-// median is what the median of some runs took.
+// median returns the usage of the median of some runs.
 func (w *world) median(ctx context.Context, h home, args []string) (usage, error) {
 	rounds := cmp.Or(w.options.rounds, 3)
 	if w.options.tiny {

@@ -94,7 +94,7 @@ take() {
 # process has ended, which may have left others, or "maybe", of a session's shell. It
 # sets pid and words. Where the system does not tell when a process began, its arguments
 # tell whose it is; those of a shell do not. So they do where it tells by a clock that was
-# set, or else was started anew: then nothing is ended but what they prove to be ours.
+# set, or else was started anew: then only those are ended that they prove to be ours.
 runs() {
 	is=no pid='' clock=''
 	read -r words <"$_d/$1" || return

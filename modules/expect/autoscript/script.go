@@ -351,7 +351,7 @@ func (w *writer) script() []byte {
 	b.WriteString(`--
 -- Each s:run fails if its command does; if that is meant, add { check = false }. Each
 -- s:expect waits for the host's last words before the next key, or for its silence.
--- Numbers, dates, times and nonces in them may differ. Take out what does not matter,
+-- Numbers, dates, times and nonces in them may differ. Take out all that does not matter,
 -- and give cases where the host may answer otherwise: farmrun help session:expect.
 `)
 	b.WriteString(`local cli, farm = require "cli", require "farm"` + "\n")

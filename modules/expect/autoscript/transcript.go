@@ -6,15 +6,15 @@
 //	script, err := t.Script(autoscript.About{Host: "web1", File: "mend.lua"})
 //
 // transcript.go cuts what happens into turns: what the host said, and what was
-// typed then, and finds what a line shows in the end, for people correct
+// typed then, and finds the line as it was in the end, for people correct
 // what they type, and let the shell complete it. pattern.go makes a pattern of a
 // prompt, in which a clock, a counter or a nonce may be another the next time.
 // script.go writes the Lua.
 //
 // Only keys that the host has shown get into a script, and nothing that it has drawn,
-// but to wait for. What was typed at a question and not echoed is a password for all
-// that anybody knows: the script asks for it. What else was not shown, and a program
-// that draws on the whole screen, is the operator's again, by session:interact.
+// but to wait for. Text that was typed at a question and not echoed may be a
+// password: the script asks for it. Other keys that were not shown, and programs
+// that draw on the whole screen, are the operator's again, by session:interact.
 package autoscript
 
 import (
