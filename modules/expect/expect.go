@@ -196,6 +196,7 @@ type Wait struct {
 	// Older is told what has to be forgotten before a pattern matches, in order. nil has
 	// it counted, as Match.Cut.
 	Older io.Writer
+	race  *race
 }
 
 // Match is how a wait ended well.
@@ -265,7 +266,7 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 		fresh, held, ended := s.in.news()
 		p.heard(fresh, held)
 		if fresh || first || ended != nil || isPast(time.Now(), p.quiet) {
-			if m, ok := s.find(p, ended != nil); ok {
+			if m, ok := w.race.run(func() (Match, bool) { return s.find(p, ended != nil) }); ok {
 				return m, nil
 			}
 		}

@@ -78,7 +78,7 @@ func Module(config Config) luahost.Module {
 	b := binding{config}
 	return luahost.Module{
 		Name:   "expect",
-		Funcs:  map[string]luahost.Func{"spawn": b.spawn},
+		Funcs:  map[string]luahost.Func{"spawn": b.spawn, "first": first},
 		Values: map[string]any{"continue": goOnType.Value(goOn{})},
 		Types:  []luahost.Methods{sessionType},
 	}

@@ -3,6 +3,7 @@ package expect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -119,7 +120,11 @@ func (e *onHost) Unwrap() error { return e.error }
 
 // try is Call.Try for what is done in the session; doing is for errors.
 func (d *dialogue) try(c *luahost.Call, doing string, timeout time.Duration, do func(ctx context.Context) error) error {
-	err := c.Try(c.Name()+" "+doing+" "+d.name, timeout, do)
+	return d.said(c.Try(c.Name()+" "+doing+" "+d.name, timeout, do))
+}
+
+// said returns an error of the session with its host.
+func (d *dialogue) said(err error) error {
 	if err != nil && d.host != "" {
 		return &onHost{err, d.host}
 	}
@@ -205,10 +210,51 @@ type waitOptions struct {
 // The functions of on_timeout and on_end get a match with before and cut only. The output
 // stays, for the next wait.
 func await(c *luahost.Call) {
-	d := luahost.Arg[*dialogue](c, 1, "a session")
+	_, result, m := waitIn(c, []*dialogue{luahost.Arg[*dialogue](c, 1, "a session")})
+	c.Push(result, newMatch(m))
+}
+
+// expect.first(sessions, cases) -> session, value, match
+//
+// session:expect in several sessions at once: waits for the first case to come in one of
+// them, and returns which that was. The output of the others stays. A session that ends,
+// or in which silence has passed, ends the wait as in session:expect.
+//
+//	local s, how = expect.first({ primary, standby }, {
+//	  { "now active", "up" },
+//	  { "giving up",  "failed" },
+//	  timeout = "2m",
+//	})
+func first(c *luahost.Call) {
+	items := positional(c, 1)
+	luahost.Options[struct{}](c, 1)
+	var list []*dialogue
+	for i, item := range items {
+		ud, _ := item.(*lua.LUserData)
+		if ud == nil {
+			c.Fail("item %d is no session", i+1)
+		}
+		d, ok := ud.Value.(*dialogue)
+		if !ok {
+			c.Fail("item %d is no session", i+1)
+		}
+		list = append(list, d)
+	}
+	if len(list) == 0 {
+		c.Fail("there is no session")
+	}
+	which, result, m := waitIn(c, list)
+	c.Push(items[which], result, newMatch(m))
+}
+
+// waitIn waits in sessions for the cases that are the call's second argument.
+func waitIn(c *luahost.Call, list []*dialogue) (which int, result lua.LValue, m Match) {
 	cases := choices(c, 2)
 	o := luahost.Options[waitOptions](c, 2)
-	w := Wait{Timeout: d.timeout, Began: time.Now()}
+	w := Wait{Began: time.Now()}
+	for _, d := range list {
+		w.Timeout = max(w.Timeout, d.timeout)
+	}
 	if o.Timeout != nil {
 		w.Timeout = *o.Timeout
 	}
@@ -216,13 +262,13 @@ func await(c *luahost.Call) {
 		w.Silence = *o.Silence
 	}
 	for {
-		m, value := d.next(c, w, cases, o)
-		away := d.away
-		result := outcome(c, value, m)
-		w.Began = w.Began.Add(d.away - away)
+		var value lua.LValue
+		which, m, value = next(c, list, w, cases, o)
+		away := awayOf(list)
+		result = outcome(c, value, m)
+		w.Began = w.Began.Add(awayOf(list) - away)
 		if !isGoOn(result) {
-			c.Push(result, newMatch(m))
-			return
+			return which, result, m
 		}
 		if m.Pattern < 0 && time.Since(w.Began) >= w.Timeout {
 			c.Fail("the deadline of the wait has passed, so it cannot go on")
@@ -230,22 +276,37 @@ func await(c *luahost.Call) {
 	}
 }
 
-// next waits once, and returns what came and what the script has for it.
-func (d *dialogue) next(c *luahost.Call, w Wait, cases []choice, o waitOptions) (Match, lua.LValue) {
-	all := append(d.always[:len(d.always):len(d.always)], cases...)
-	for _, a := range all {
-		w.Patterns = append(w.Patterns, a.pattern)
+// awayOf is for how long the operator has had the sessions.
+func awayOf(list []*dialogue) (away time.Duration) {
+	for _, d := range list {
+		away += d.away
 	}
-	var m Match
-	err := d.try(c, "of", 0, func(ctx context.Context) (err error) {
-		m, err = d.Expect(ctx, w)
+	return away
+}
+
+// next waits once, and returns the match and the script's value for it.
+func next(c *luahost.Call, list []*dialogue, w Wait, cases []choice, o waitOptions) (which int, m Match, value lua.LValue) {
+	sessions, waits, all := make([]*Session, len(list)), make([]Wait, len(list)), make([][]choice, len(list))
+	for i, d := range list {
+		sessions[i], waits[i], all[i] = d.Session, w, slices.Concat(d.always, cases)
+		for _, a := range all[i] {
+			waits[i].Patterns = append(waits[i].Patterns, a.pattern)
+		}
+	}
+	name := list[0].name
+	if more := len(list) - 1; more > 0 {
+		name = fmt.Sprintf("%s and %d more", name, more)
+	}
+	err := c.Try(c.Name()+" of "+name, 0, func(ctx context.Context) (err error) {
+		which, m, err = First(ctx, sessions, waits)
 		return err
 	})
+	d := list[which]
 	d.before = m.Before
 	if err == nil {
-		return m, all[m.Pattern].value
+		return which, m, all[which][m.Pattern].value
 	}
-	var value lua.LValue
+	err = d.said(err)
 	switch {
 	case errors.Is(err, ErrTimeout), errors.Is(err, ErrSilence):
 		value = o.OnTimeout
@@ -258,7 +319,7 @@ func (d *dialogue) next(c *luahost.Call, w Wait, cases []choice, o waitOptions) 
 	if isGoOn(value) && errors.Is(err, ErrEnd) {
 		c.Fail("on_end: the wait cannot go on")
 	}
-	return m, value
+	return which, m, value
 }
 
 // outcome is what a case comes to.

@@ -36,6 +36,21 @@ local value, m = s:expect {
 }
 print(value, pages, m.text)                         --= it	3	end of it
 
+--- the first of several sessions
+local expect = require "expect"
+local a = expect.spawn { "sh", "-c", "read x; echo a is up; read x" }
+local b = expect.spawn { "sh", "-c", "echo b is up; read x" }
+local s, value, m = expect.first({ a, b }, { { "(.) is up", "up" }, timeout = "10m" })
+print(s == b, value, m.groups[1])                   --= true	up	b
+a:send "\n"
+s, value = expect.first({ a, b }, { { "is (.*)\r\n", function(m) return m.groups[1] end } })
+print(s == a, value)                                --= true	up
+b:send "\n"
+s, value = expect.first({ a, b }, { on_end = "over" })
+print(s == b, value)                                --= true	over
+print((select(2, pcall(expect.first, {}, "x"))).message)         --= expect.first: there is no session
+print((select(2, pcall(expect.first, { a, "b" }, "x"))).message) --= expect.first: item 2 is no session
+
 --- without a value, it is what matched
 local s = require("expect").spawn { "echo", "uid=0(root) gid=0" }
 print((s:expect [[uid=\d+]]))                       --= uid=0
