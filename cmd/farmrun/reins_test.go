@@ -255,15 +255,24 @@ func (r *reined) await(tb testing.TB, there func(*reined) bool) {
 
 // release has the sink take all from now on, and waits for the end.
 func (r *reined) release(tb testing.TB, status int) {
-	if r.far != nil {
-		if r.tty != nil {
-			r.tty.WriteString("\x11") // ^Q
+	var last []byte
+	taken := make(chan struct{})
+	go func() {
+		defer close(taken)
+		if r.far != nil {
+			if r.tty != nil {
+				r.tty.WriteString("\x11") // ^Q
+			}
+			last, _ = io.ReadAll(r.far)
 		}
-		go io.Copy(io.Discard, r.far)
-	}
+	}()
 	r.await(tb, (*reined).gone)
 	if err := wantStatus(strconv.Itoa(status), <-r.done); err != nil {
-		tb.Errorf("%v; farmrun said:\n%s", err, r.all())
+		select {
+		case <-taken:
+		case <-time.After(10 * time.Second): // somebody else has the sink open
+		}
+		tb.Errorf("%v; farmrun said:\n%s%s", err, r.all(), last[max(0, len(last)-10000):])
 	}
 }
 

@@ -307,13 +307,17 @@ func (c *Console) masked(line []byte) []byte {
 	return c.Mask(line)
 }
 
-// Writer shows what one host says. See Console.Host.
+// Writer shows what one host says. See Console.Host. It may be closed while somebody
+// writes.
 type Writer struct {
 	console *Console
 	host    string
 	by      Speaker
 	ctx     context.Context
+
+	mu      sync.Mutex
 	partial []byte
+	closed  bool
 }
 
 // Until has w wait for whoever reads the console until ctx is done, and returns w.
@@ -322,9 +326,14 @@ func (w *Writer) Until(ctx context.Context) *Writer {
 	return w
 }
 
-// Write takes what the host says. It never fails.
+// Write takes what the host says, and after Close drops it. It never fails.
 func (w *Writer) Write(p []byte) (int, error) {
 	n := len(p)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return n, nil
+	}
 	if w.console.Raw && w.by == HostOutput {
 		w.console.write(w.ctx, Stdout, p)
 		return n, nil
@@ -345,6 +354,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 
 // Close shows what came after the last line end.
 func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
 	if len(w.partial) > 0 {
 		w.console.lines(w.ctx, w.host, w.by, w.partial)
 		w.partial = nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,6 +33,27 @@ func TestHost(t *testing.T) {
 	}
 	if got, want := err.String(), "stopping\nweb2: would run: ls\n"; got != want {
 		t.Error(cmp.Diff(want, got))
+	}
+}
+
+// A writer that was left at work may be closed.
+func TestClosedWhileWriting(t *testing.T) {
+	var out bytes.Buffer
+	c := console.Console{Out: &out}
+	w := c.Host("web1", console.Stdout)
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for range 1000 {
+			w.Write([]byte("y\ny"))
+		}
+	})
+	w.Close()
+	writing.Wait()
+	before := out.Len()
+	w.Write([]byte("late\n"))
+	w.Close()
+	if out.Len() != before {
+		t.Errorf("it was shown after the end: %q", out.String()[before:])
 	}
 }
 

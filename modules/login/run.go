@@ -74,7 +74,7 @@ func (s *sink) shut() {
 	s.mu.Unlock()
 }
 
-const shutWithin = 50 * time.Millisecond
+const shutWithin = 10 * time.Second
 
 func newRun(s *shell, cmd remote.Cmd) *run {
 	r := &run{

@@ -73,8 +73,8 @@ func (r *run) stop(why error, began time.Time) error {
 	left, sure := r.linger(began)
 	signal(r.ch, ssh.SIGKILL)
 	r.ch.Close()
-	r.stdout.shut(r.client.waits.moment)
-	r.stderr.shut(r.client.waits.moment)
+	r.stdout.shut(r.client.waits.writer)
+	r.stderr.shut(r.client.waits.writer)
 	go ssh.DiscardRequests(r.requests)
 	e := r.timeUp(why)
 	if e.Left = left; left != nil {

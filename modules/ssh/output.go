@@ -41,8 +41,8 @@ func sameWriter(a, b io.Writer) bool {
 	return a == b
 }
 
-// shut ends the passing on. A writer that blocks for longer than that is left
-// behind.
+// shut ends the passing on, and waits for the writer that is at work. One that blocks
+// for longer than that is left behind.
 func (s *stream) shut(patience time.Duration) {
 	s.off.Store(true)
 	select {

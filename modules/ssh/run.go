@@ -248,8 +248,8 @@ func (r *run) hasEnded() bool { return r.code >= 0 || r.signal != "" }
 // channel stays as long as the connection: that may yet write to it, and must not
 // die of it.
 func (r *run) leave() error {
-	r.stdout.shut(r.client.waits.moment)
-	r.stderr.shut(r.client.waits.moment)
+	r.stdout.shut(r.client.waits.writer)
+	r.stderr.shut(r.client.waits.writer)
 	go ssh.DiscardRequests(r.requests)
 	return r.ran()
 }

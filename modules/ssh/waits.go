@@ -13,9 +13,13 @@ type waits struct {
 	// busy with the sweep, Run waits until sweep for its result; the sweep goes on
 	// behind its back until lost.
 	grace, end, sweep, lost time.Duration
-	// moment is how long after that something may take that should be over: a
-	// writer of the caller's, and the host's word that the command has ended.
+	// moment is how long after that the host's word may take that the command has
+	// ended.
 	moment time.Duration
+	// writer is how long a writer of the caller's may take to return, before it is left
+	// behind. Those of a console return with the command's context, but a busy machine
+	// may give them no time to.
+	writer time.Duration
 	// held is how long after the end of a command its output is waited for, which
 	// something that it started may hold open for ever.
 	held time.Duration
@@ -50,6 +54,7 @@ func (w waits) withDefaults() waits {
 		sweep:  cmp.Or(w.sweep, 3*time.Second),
 		lost:   cmp.Or(w.lost, 5*time.Second),
 		moment: cmp.Or(w.moment, 50*time.Millisecond),
+		writer: cmp.Or(w.writer, 10*time.Second),
 		held:   cmp.Or(w.held, 5*time.Second),
 		doubt:  cmp.Or(w.doubt, time.Second),
 		login:  cmp.Or(w.login, 2*time.Minute),
