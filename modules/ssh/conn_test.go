@@ -233,10 +233,6 @@ func TestFrozen(t *testing.T) {
 	}
 }
 
-// halfASecond is how much longer than its time a command takes on a host that does
-// not help to end it.
-const halfASecond = 500 * time.Millisecond
-
 // TestSilence has a host be taken for lost when it has not answered keepalives.
 func TestSilence(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
