@@ -237,7 +237,7 @@ func (r *reined) gone() bool {
 // await waits until there is true.
 func (r *reined) await(tb testing.TB, there func(*reined) bool) {
 	tb.Helper()
-	late := time.After(time.Minute)
+	late := time.After(10 * time.Minute)
 	for !there(r) {
 		select {
 		case <-late:

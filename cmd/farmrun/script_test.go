@@ -485,7 +485,7 @@ func (s *stage) ended(ts *testscript.TestScript, args []string) error {
 	case err := <-p.done:
 		ts.Logf("%s", p.all())
 		return wantStatus(args[1], err)
-	case <-time.After(2 * time.Minute):
+	case <-time.After(10 * time.Minute):
 		return fmt.Errorf("%s goes on and on; it has said:\n%s", args[0], p.all())
 	}
 }
