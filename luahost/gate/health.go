@@ -53,6 +53,7 @@ func (l *look) over() <-chan []answer {
 func (r *rollout) beginLook(ctx context.Context, begin int) {
 	r.emit(Event{Kind: Checking})
 	r.looks++
+	r.stale = false
 	due := r.due(begin)
 	for _, m := range due {
 		m.asked = r.looks

@@ -42,6 +42,7 @@ type member struct {
 	answer   error           // what Healthy said last
 	asked    int             // in which look it was last asked while it was idle; 0 is in none
 	round    int             // in which look it was last asked without a reason of its own; 0 is in none
+	begun    int             // after which look its turn began
 	yes      int             // how often in a row it has said yes since its turn
 	noes     int             // how often in a row it has said that it is unhealthy
 	asking   <-chan struct{} // closed when the last call of Healthy is over; nil before the first
@@ -71,6 +72,7 @@ type rollout struct {
 	look     *look         // the hosts are being asked while turns are under way; nil if not
 	looks    int           // how many there were
 	lookedAt time.Time     // when the last was over
+	stale    bool          // a turn that has begun after it is over: its answers are older
 	emitting sync.Mutex
 }
 
@@ -138,7 +140,7 @@ func (r *rollout) advance(ctx context.Context) {
 	}
 	m := r.next()
 	switch {
-	case begun, m == nil, r.halt != nil, ctx.Err() != nil, isClosed(r.stop):
+	case begun, r.stale, m == nil, r.halt != nil, ctx.Err() != nil, isClosed(r.stop):
 	case m.asked != r.looks: // the answers have changed the order
 	case r.running > 0:
 		r.await(ctx)
@@ -157,7 +159,7 @@ func (r *rollout) nextAllowed(ctx context.Context) *member {
 	}
 	m := r.next()
 	switch {
-	case m == nil, r.halt != nil, ctx.Err() != nil, isClosed(r.stop), m.asked != r.looks,
+	case m == nil, r.halt != nil, ctx.Err() != nil, isClosed(r.stop), m.asked != r.looks, r.stale,
 		r.left == 0, r.running == r.cfg.MaxOffline:
 		return nil
 	case r.rank(m) == 0, r.offlineBut(m) < r.cfg.MaxOffline:
@@ -216,7 +218,7 @@ func (r *rollout) begin(ctx context.Context, m *member) bool {
 	if !r.gate.mayBegin() {
 		return false
 	}
-	m.state, m.progress = out, taken
+	m.state, m.progress, m.begun = out, taken, r.looks
 	r.running++
 	r.left--
 	r.usedUp = time.Time{}
@@ -323,16 +325,22 @@ func (r *rollout) turnEnded(ctx context.Context, m *member, err error) {
 		}
 		if r.halt != nil {
 			m.state = sick
-			r.running--
+			r.turnOver(m)
 			return
 		}
 	}
 	go func() { r.ended <- phase{member: m, err: r.verify(ctx, m)} }()
 }
 
+// turnOver notes that m's turn uses the budget no more.
+func (r *rollout) turnOver(m *member) {
+	r.running--
+	r.stale = r.stale || m.begun == r.looks
+}
+
 // verified takes a host out of the budget, or leaves it in as sick.
 func (r *rollout) verified(m *member, err error) {
-	r.running--
+	r.turnOver(m)
 	m.state, m.answer, m.yes = in, err, r.cfg.Times
 	if r.cfg.Settle > 0 {
 		m.yes++
