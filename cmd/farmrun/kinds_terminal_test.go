@@ -60,9 +60,8 @@ exec -a -bash bash
 `
 
 // TestKindsOfTerminals is TestKindsOfHosts by telnetd, as rlogind has it, and by a
-// program.
+// program. It begins before the parallel tests, for some kinds only wait, for a minute.
 func TestKindsOfTerminals(t *testing.T) {
-	t.Parallel()
 	need.Root(t) // for rlogin's ports, and sudo
 	for _, program := range []string{"/usr/sbin/telnetd", "bash", "tcsh", "cvs", "patch", "sudo"} {
 		need.Program(t, program)
