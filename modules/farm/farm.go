@@ -111,8 +111,8 @@ type Config struct {
 	Operator Operator
 	// DryRun prints commands that are no queries and does not run them.
 	DryRun bool
-	// Idle is with how many logins open those end that nobody needs just now; 0 is
-	// DefaultIdle.
+	// Idle is with how many logins open those end that nobody needs just now; in a
+	// rollout it is with twice as many. 0 is DefaultIdle.
 	Idle int
 }
 

@@ -51,7 +51,8 @@ func (f *Farm) count(logins int) {
 }
 
 // tooMany notes that nobody needs the login of h any more, and returns the hosts whose
-// logins are to end.
+// logins are to end. In a rollout twice as many may be open, since that asks each host
+// a dozen times how it is.
 func (f *Farm) tooMany(h *Host) (hosts []*Host) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -59,7 +60,11 @@ func (f *Farm) tooMany(h *Host) (hosts []*Host) {
 		f.resting.Remove(h.resting)
 	}
 	h.resting = f.resting.PushBack(h)
-	for f.open-len(hosts) > f.config.Idle && f.resting.Len() > 0 {
+	most := f.config.Idle
+	if f.rollout != nil {
+		most *= 2
+	}
+	for f.open-len(hosts) > most && f.resting.Len() > 0 {
 		first := f.resting.Remove(f.resting.Front()).(*Host)
 		first.resting = nil
 		hosts = append(hosts, first)
