@@ -16,7 +16,7 @@ import (
 
 var (
 	sequenceCases = flag.Int("sequences", 30, "how many sequences TestSequences tries")
-	sequenceSeed  = flag.Uint64("sequences.seed", 0, "the seed of the first of them; 0 is a random one")
+	sequenceSeed  = flag.Uint64("sequences.seed", 1, "the seed of the first of them; 0 is a random one")
 )
 
 // Two operators pull, switch, cut over, take back and prune in any order, and their
