@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -19,7 +18,7 @@ type run struct {
 	shell *shell
 	cmd   remote.Cmd
 
-	stdout, stderr sink
+	stdout, stderr *remote.Stream
 	begun          chan struct{} // closed when pid is set
 	pid            int
 	ended          chan struct{}             // closed when the status and all output are there
@@ -40,50 +39,13 @@ type run struct {
 	failed  atomic.Pointer[error]
 }
 
-// sink is one of the outputs of a command.
-type sink struct {
-	mu   sync.Mutex
-	kept remote.Output
-	live io.Writer
-	off  atomic.Bool
-}
-
-func (s *sink) write(p []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.off.Load() {
-		return
-	}
-	s.kept.Write(p)
-	if s.live != nil {
-		if _, err := s.live.Write(p); err != nil {
-			s.live = nil
-		}
-	}
-}
-
-// shut ends the passing on, so that nothing is written when the caller has its
-// result. A writer that blocks for longer than that is left behind.
-func (s *sink) shut() {
-	s.off.Store(true)
-	for end := time.Now().Add(shutWithin); !s.mu.TryLock(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			return
-		}
-	}
-	s.mu.Unlock()
-}
-
-const shutWithin = 10 * time.Second
-
 func newRun(s *shell, cmd remote.Cmd) *run {
 	r := &run{
 		shell: s, cmd: cmd, code: -1, open: 3,
 		begun: make(chan struct{}), exited: make(chan struct{}), ended: make(chan struct{}),
 		sweeping: make(chan struct{}), swept: make(chan struct{}),
 	}
-	r.stdout.kept.Keep, r.stderr.kept.Keep = cmd.Keep, cmd.Keep
-	r.stdout.live, r.stderr.live = cmd.Stdout, cmd.Stderr
+	r.stdout, r.stderr = remote.Streams(cmd)
 	return r
 }
 
@@ -172,8 +134,8 @@ func (r *run) wait(ctx context.Context) error {
 	case over && bad != nil:
 		return *bad
 	case over:
-		r.stdout.shut()
-		r.stderr.shut()
+		r.stdout.Shut(remote.WriterWithin)
+		r.stderr.Shut(remote.WriterWithin)
 		return nil
 	case isClosed(r.shell.gone):
 		return r.shell.err
@@ -199,9 +161,9 @@ func (r *run) took(f frame) bool {
 	case 'P':
 		r.began(f.body)
 	case 'O':
-		r.output(&r.stdout, f.body)
+		r.output(r.stdout, f.body)
 	case 'E':
-		r.output(&r.stderr, f.body)
+		r.output(r.stderr, f.body)
 	case 'X':
 		if code, err := strconv.Atoi(string(f.body)); err == nil {
 			r.code = code
@@ -228,13 +190,13 @@ func (r *run) began(id []byte) {
 }
 
 // output takes a piece of output; an empty one is its end.
-func (r *run) output(to *sink, body []byte) {
+func (r *run) output(to *remote.Stream, body []byte) {
 	if len(body) == 0 {
 		r.closed()
 		return
 	}
 	r.passing.Store(true)
-	to.write(r.decode(body))
+	to.Write(r.decode(body))
 	r.last.Store(new(time.Now()))
 	r.passing.Store(false)
 }
@@ -339,8 +301,8 @@ const (
 // stop ends the command and all that it started. If that takes too long, the
 // shell is busy with it.
 func (r *run) stop(ctx context.Context, otherwise sweeper) outcome {
-	defer r.stdout.shut()
-	defer r.stderr.shut()
+	defer r.stdout.Shut(remote.WriterWithin)
+	defer r.stderr.Shut(remote.WriterWithin)
 	told, busy := make(chan outcome, 1), make(chan struct{})
 	go func() {
 		defer close(busy)
@@ -427,8 +389,8 @@ func (s *shell) hear(into func(frame) bool) {
 // result is what came of the command.
 func (r *run) result(began time.Time) remote.Result {
 	result := remote.Result{
-		Stdout:   r.stdout.kept.Bytes(),
-		Stderr:   r.stderr.kept.Bytes(),
+		Stdout:   r.stdout.Bytes(),
+		Stderr:   r.stderr.Bytes(),
 		Code:     -1,
 		Duration: time.Since(began),
 	}

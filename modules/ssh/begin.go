@@ -67,7 +67,7 @@ var quoter = strings.NewReplacer(`'`, `'\''`, `!`, `'\!'`, `\`, `'\\'`)
 
 // marker passes on one of a command's outputs, after its mark.
 type marker struct {
-	to    *stream
+	to    *remote.Stream
 	mark  string        // "" is found
 	then  string        // the mark that is looked for next; "" is none
 	found func(pid int) // called at the mark; may be nil

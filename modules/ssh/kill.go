@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/sweep"
 )
 
@@ -31,8 +32,8 @@ func (r *run) giveUp(why error) error {
 			r.ch.Close()
 		}
 	}()
-	r.stdout.shut(0)
-	r.stderr.shut(0)
+	r.stdout.Shut(0)
+	r.stderr.Shut(0)
 	return r.timeUp(why)
 }
 
@@ -73,8 +74,8 @@ func (r *run) stop(why error, began time.Time) error {
 	left, sure := r.linger(began)
 	signal(r.ch, ssh.SIGKILL)
 	r.ch.Close()
-	r.stdout.shut(r.client.waits.writer)
-	r.stderr.shut(r.client.waits.writer)
+	r.stdout.Shut(r.client.waits.writer)
+	r.stderr.Shut(r.client.waits.writer)
 	go ssh.DiscardRequests(r.requests)
 	e := r.timeUp(why)
 	if e.Left = left; left != nil {
@@ -188,14 +189,14 @@ func (c *Client) sweep(pid int, busy chan<- struct{}) sweeping {
 		return sweeping{}
 	}
 	close(busy)
-	out := stream{turn: make(chan struct{}, 1)}
+	out := remote.NewStream(nil, 0)
 	begins := func(int) {
 		io.WriteString(ch, sweep.Script(pid, true))
 		ch.CloseWrite()
 	}
-	if _, err := io.Copy(&marker{to: &out, mark: o.out, found: begins}, io.LimitReader(ch, 64<<10)); err != nil {
+	if _, err := io.Copy(&marker{to: out, mark: o.out, found: begins}, io.LimitReader(ch, 64<<10)); err != nil {
 		return sweeping{}
 	}
-	left, done := sweep.Parse(bytes.NewReader(out.bytes()))
+	left, done := sweep.Parse(bytes.NewReader(out.Bytes()))
 	return sweeping{done, left}
 }

@@ -3,20 +3,22 @@ package ssh
 import (
 	"strings"
 	"testing"
+
+	"farmrun/luahost/remote"
 )
 
 const testMark = "farmrun:A:1:"
 
 // pour writes text to a marker in pieces of n bytes.
 func pour(text string, n int) (said, noise string, pid int) {
-	s := &stream{turn: make(chan struct{}, 1)}
+	s := remote.NewStream(nil, 0)
 	m := &marker{to: s, mark: testMark, found: func(id int) { pid = id }}
 	for len(text) > 0 {
 		n := min(n, len(text))
 		m.Write([]byte(text[:n]))
 		text = text[n:]
 	}
-	return string(s.bytes()), string(m.noise.Bytes()), pid
+	return string(s.Bytes()), string(m.noise.Bytes()), pid
 }
 
 func TestMarker(t *testing.T) {

@@ -39,13 +39,8 @@ func (c *Client) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error)
 // run.
 func (c *Client) run(ctx context.Context, cmd remote.Cmd, early bool) (remote.Result, error) {
 	r := &run{client: c, ctx: ctx, cmd: cmd, early: early, asked: time.Now(), code: -1, begun: make(chan struct{})}
-	r.stdout = stream{turn: make(chan struct{}, 1), live: cmd.Stdout}
-	r.stderr = stream{turn: make(chan struct{}, 1), live: cmd.Stderr}
-	if cmd.Stdout != nil && sameWriter(cmd.Stdout, cmd.Stderr) {
-		r.stderr.turn = r.stdout.turn
-	}
-	r.stdout.kept.Keep, r.stderr.kept.Keep = cmd.Keep, cmd.Keep
-	r.out.to, r.err.to = &r.stdout, &r.stderr
+	r.stdout, r.stderr = remote.Streams(cmd)
+	r.out.to, r.err.to = r.stdout, r.stderr
 	line, err := r.commandLine()
 	if err != nil {
 		return remote.Result{}, err
@@ -118,7 +113,7 @@ type run struct {
 	ending   atomic.Bool   // the sweep is at work
 	drain    chan struct{} // closed when what has piled up meanwhile may be read
 
-	stdout, stderr stream
+	stdout, stderr *remote.Stream
 	out, err       marker
 	missing        atomic.Int32  // how many marks have to come yet
 	begun          chan struct{} // closed when the command is known to run
@@ -248,8 +243,8 @@ func (r *run) hasEnded() bool { return r.code >= 0 || r.signal != "" }
 // channel stays as long as the connection: that may yet write to it, and must not
 // die of it.
 func (r *run) leave() error {
-	r.stdout.shut(r.client.waits.writer)
-	r.stderr.shut(r.client.waits.writer)
+	r.stdout.Shut(r.client.waits.writer)
+	r.stderr.Shut(r.client.waits.writer)
 	go ssh.DiscardRequests(r.requests)
 	return r.ran()
 }
@@ -290,8 +285,8 @@ func (r *run) note(request *ssh.Request) {
 
 func (r *run) result() remote.Result {
 	return remote.Result{
-		Stdout:   r.stdout.bytes(),
-		Stderr:   r.stderr.bytes(),
+		Stdout:   r.stdout.Bytes(),
+		Stderr:   r.stderr.Bytes(),
 		Code:     r.code,
 		Signal:   r.signal,
 		Duration: time.Since(r.asked),

@@ -18,7 +18,7 @@
 // Its files, in the order of a connection's life: dial.go and jump.go connect,
 // with patience.go as the clock and crowd.go for busy hosts; hostkey.go,
 // algorithms.go, auth.go, keys.go and agent.go log in; client.go, wire.go, mux.go
-// and keepalive.go are the connection; run.go, spare.go and output.go a command's
+// and keepalive.go are the connection; run.go and spare.go a command's
 // life, begin.go its marks, kill.go its end and waits.go the times that bound them; terminal.go has
 // interactive sessions, forward.go and hostconn.go connections through the host,
 // and timed.go the deadlines of both; errors.go and explain.go describe failures.

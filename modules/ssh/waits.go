@@ -3,6 +3,8 @@ package ssh
 import (
 	"cmp"
 	"time"
+
+	"farmrun/luahost/remote"
 )
 
 // waits are for how long something is waited for that may never come. They bound
@@ -16,9 +18,7 @@ type waits struct {
 	// moment is how long after that the host's word may take that the command has
 	// ended.
 	moment time.Duration
-	// writer is how long a writer of the caller's may take to return, before it is left
-	// behind. Those of a console return with the command's context, but a busy machine
-	// may give them no time to.
+	// writer is remote.WriterWithin, for the caller's.
 	writer time.Duration
 	// held is how long after the end of a command its output is waited for, which
 	// something that it started may hold open for ever.
@@ -54,7 +54,7 @@ func (w waits) withDefaults() waits {
 		sweep:  cmp.Or(w.sweep, 3*time.Second),
 		lost:   cmp.Or(w.lost, 5*time.Second),
 		moment: cmp.Or(w.moment, 50*time.Millisecond),
-		writer: cmp.Or(w.writer, 10*time.Second),
+		writer: cmp.Or(w.writer, remote.WriterWithin),
 		held:   cmp.Or(w.held, 5*time.Second),
 		doubt:  cmp.Or(w.doubt, time.Second),
 		login:  cmp.Or(w.login, 2*time.Minute),
