@@ -78,7 +78,7 @@ func (f *filter) sent(text string, e Echo, told bool, line []byte) {
 	case EchoOn:
 		want.text = terminalEcho(text)
 		if want.enter && (told || edits(typed)) {
-			want.typed = edited(typed)
+			want.typed = Edited([]byte(typed))
 		}
 	case EchoUnknown:
 		if len(typed) < shortestEcho {
@@ -128,10 +128,10 @@ func edits(typed string) bool {
 	return strings.ContainsFunc(typed, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' || r == erase })
 }
 
-// edited returns the last line that keys make on a terminal that lets it be corrected.
-func edited(keys string) (line []byte) {
-	for i := range len(keys) {
-		switch c := keys[i]; c {
+// Edited returns the last line that keys make on a terminal that lets it be corrected.
+func Edited(keys []byte) (line []byte) {
+	for _, c := range keys {
+		switch c {
 		case '\b', erase:
 			_, n := utf8.DecodeLastRune(line)
 			line = line[:len(line)-n]
@@ -302,15 +302,14 @@ func (e *echo) again(text []byte, same int) (n int, state echoState) {
 	if !e.enter || len(text) > echoWithin || !movesCursor(text[same:], same) {
 		return 0, echoMissing
 	}
-	typed := squeeze(string(e.typed))
+	typed, prompt := squeeze(string(e.typed)), render.Text(e.line)
 	for at := 0; ; {
 		end := bytes.IndexByte(text[at:], '\n')
 		if end < 0 {
 			return 0, echoPending
 		}
-		l := render.Begin(render.Text(e.line))
+		l := render.Begin(prompt)
 		shown := string(l.Show(text[:at+end])) + l.Line()
-		prompt := render.Text(e.line)
 		line := strings.TrimPrefix(shown, prompt)
 		if same > 0 || len(line) < len(shown) || shown == string(e.typed) {
 			if isEcho(line, string(e.typed)) || squeeze(line) == typed || squeeze(unwrapped(text[:at+end])) == typed {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // breakKey is no character: the line has a signal for it.
@@ -14,7 +15,7 @@ const breakKey = "break"
 // have for them, and how xterm and the terminals like it send them: see ctlseqs of
 // xterm, "PC-Style Function Keys". Enter is CR: telnet's Conn sends CR NUL for it
 // (RFC 854), and ssh, rlogin and consoles have it as it is.
-func keyNames() map[string]string {
+var keyNames = sync.OnceValue(func() map[string]string {
 	names := map[string]string{
 		"enter": "\r", "tab": "\t", "esc": "\x1b", "space": " ", "backspace": "\x7f",
 		"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "end": "\x1b[F", "home": "\x1b[H",
@@ -25,7 +26,7 @@ func keyNames() map[string]string {
 		names[fmt.Sprintf("f%d", 5+i)] = fmt.Sprintf("\x1b[%d~", code)
 	}
 	return names
-}
+})
 
 // KeyName returns the name of the key that sends keys; "" if there is none.
 func KeyName(keys string) string {

@@ -230,12 +230,11 @@ func first(c *luahost.Call) {
 	luahost.Options[struct{}](c, 1)
 	var list []*dialogue
 	for i, item := range items {
-		ud, _ := item.(*lua.LUserData)
-		if ud == nil {
-			c.Fail("item %d is no session", i+1)
+		var d *dialogue
+		if ud, ok := item.(*lua.LUserData); ok {
+			d, _ = ud.Value.(*dialogue)
 		}
-		d, ok := ud.Value.(*dialogue)
-		if !ok {
+		if d == nil {
 			c.Fail("item %d is no session", i+1)
 		}
 		list = append(list, d)

@@ -215,9 +215,10 @@ func (r *rollout) pass(ctx context.Context, cfg gate.Config, log *rolloutLog, ho
 		if err := r.checkLock(ctx); err != nil {
 			return err
 		}
-		r.hosts[name].use()
-		defer r.hosts[name].release()
-		return r.owned(ctx, r.hosts[name], func(ctx context.Context) error { return turn(ctx, r.hosts[name]) })
+		h := r.hosts[name]
+		h.use()
+		defer h.release()
+		return r.owned(ctx, h, func(ctx context.Context) error { return turn(ctx, h) })
 	})
 	return err
 }

@@ -249,23 +249,15 @@ func Remove(ctx context.Context, r Runner, dir string, links []string) error {
 		[ -z "$foreign" ] || { echo "${foreign#"$dir"/}" >&2 && exit 107; }
 		gone=$(dirname "$dir")/` + halfRemoved + `$$
 		mv "$dir" "$gone" && discard "$gone"`
+	args := []string{strings.TrimRight(dir, "/")}
 	for _, link := range links {
 		if err := remote.CheckPath(link); err != nil {
 			return fmt.Errorf("remove the release %s: %w", dir, err)
 		}
+		args = append(args, remote.Here(link))
 	}
-	args := append([]string{strings.TrimRight(dir, "/")}, here(links)...)
 	_, err := run(ctx, r, remote.Cmd{Title: "remove the release " + dir}, script, args...)
 	return err
-}
-
-// here returns the paths for commands.
-func here(paths []string) []string {
-	var all []string
-	for _, p := range paths {
-		all = append(all, remote.Here(p))
-	}
-	return all
 }
 
 //go:embed record.sh
@@ -296,7 +288,7 @@ func run(ctx context.Context, r Runner, cmd remote.Cmd, script string, args ...s
 	if err := remote.CheckPath(args[0]); err != nil {
 		return remote.Result{}, fmt.Errorf("%s: %w", cmd.Title, err)
 	}
-	args[0] = here(args[:1])[0]
+	args[0] = remote.Here(args[0])
 	cmd.Args = append([]string{"sh", "-c", "# " + cmd.Title + "\n" + recordScript + script, "sh"}, args...)
 	cmd.Env = map[string]string{"LC_ALL": "C"}
 	cmd.Quiet = true

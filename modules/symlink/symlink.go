@@ -271,7 +271,7 @@ func (t task) command() (remote.Cmd, error) {
 		if below, is := strings.CutPrefix(t.target, dir); is {
 			t.target = below
 		} else {
-			outside, t.target = "yes", "./"+t.target
+			outside, t.target = "yes", remote.Here(t.target)
 		}
 	}
 	if strings.HasPrefix(base, "-") {

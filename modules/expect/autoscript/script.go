@@ -309,19 +309,10 @@ func (t *Transcript) answer(i int) (said []byte, atOnce bool) {
 // edited returns the line that keys make, if they are plain: characters, and
 // corrections that every terminal obeys.
 func edited(keys []byte) (line string, plain bool) {
-	for _, k := range keys {
-		switch {
-		case k == 0x7f, k == '\b':
-			_, n := utf8.DecodeLastRuneInString(line)
-			line = line[:len(line)-n]
-		case k == 0x15: // ^U
-			line = ""
-		case k < ' ':
-			return "", false
-		default:
-			line += string([]byte{k})
-		}
+	if bytes.ContainsFunc(keys, func(k rune) bool { return k < ' ' && k != '\b' && k != 0x15 }) { // ^U
+		return "", false
 	}
+	line = string(expect.Edited(keys))
 	return line, utf8.ValidString(line)
 }
 
