@@ -2,8 +2,8 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -11,38 +11,25 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"farmrun/luahost/remote/remotetest"
 )
 
-var (
-	sequenceCases = flag.Int("sequences", 30, "how many sequences TestSequences tries")
-	sequenceSeed  = flag.Uint64("sequences.seed", 1, "the seed of the first of them; 0 is a random one")
-)
+var sequenceCases = remotetest.NewCases("sequences", 30, "how many sequences TestSequences tries")
 
 // Two operators pull, switch, cut over, take back and prune in any order, and their
 // farmruns are killed at any command. A model has the right outcome of each:
 // every rollback goes where the host remembers, or else the operator's own journal, and
 // nothing goes that is in service, newer than that, or needed to go back.
 func TestSequences(t *testing.T) {
-	seed := *sequenceSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("the first seed is %d", seed)
-	kills := make(chan int, *sequenceCases)
-	t.Run("cases", func(t *testing.T) {
-		const at = 4
-		for part := range at {
-			t.Run(fmt.Sprint(part), func(t *testing.T) {
-				t.Parallel()
-				for i := part; i < *sequenceCases && !t.Failed(); i += at {
-					s := newSequence(t, seed+uint64(i))
-					for range 12 {
-						s.act()
-					}
-					kills <- s.kills
-				}
-			})
+	kills := make(chan int, *sequenceCases.Count)
+	sequenceCases.Run(t, func(t *testing.T, _ int, seeds iter.Seq[uint64]) {
+		for seed := range seeds {
+			s := newSequence(t, seed)
+			for range 12 {
+				s.act()
+			}
+			kills <- s.kills
 		}
 	})
 	close(kills)
@@ -51,7 +38,7 @@ func TestSequences(t *testing.T) {
 		count += n
 	}
 	t.Logf("%d farmruns were killed", count)
-	if count < *sequenceCases {
+	if count < *sequenceCases.Count {
 		t.Error("those are too few")
 	}
 }

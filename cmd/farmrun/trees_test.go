@@ -2,9 +2,9 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -13,17 +13,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"farmrun/luahost/remote/remotetest"
 	"farmrun/testdata/need"
 )
 
-var (
-	treeCases = flag.Int("trees", 60, "how many histories TestTrees tries")
-	treeSeed  = flag.Uint64("trees.seed", 1, "the seed of the first of them; 0 is a random one")
-)
+var treeCases = remotetest.NewCases("trees", 60, "how many histories TestTrees tries")
 
 // Random histories of random files: a release that begins with another one is the same,
 // byte for byte, as a fresh checkout, whatever releases a host had before; and a change
@@ -31,22 +28,13 @@ var (
 // some histories come from git or rsync.
 func TestTrees(t *testing.T) {
 	need.Program(t, "cvs", "git", "rsync")
-	seed := *treeSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("the first seed is %d", seed)
-	const at = 4
-	for part := range at {
-		t.Run(fmt.Sprint(part), func(t *testing.T) {
-			t.Parallel()
-			for i := part; i < *treeCases && !t.Failed(); i += at {
-				h := &history{T: t, Rand: rand.New(rand.NewPCG(seed+uint64(i), 1)), seed: seed + uint64(i), dir: t.TempDir()}
-				h.try()
-				os.RemoveAll(h.dir)
-			}
-		})
-	}
+	treeCases.Run(t, func(t *testing.T, _ int, seeds iter.Seq[uint64]) {
+		for seed := range seeds {
+			h := &history{T: t, Rand: rand.New(rand.NewPCG(seed, 1)), seed: seed, dir: t.TempDir()}
+			h.try()
+			os.RemoveAll(h.dir)
+		}
+	})
 }
 
 // history is a source with three releases, and a farm of two hosts that pull them.

@@ -2,9 +2,9 @@ package patch
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -19,35 +19,21 @@ import (
 	"farmrun/testdata/need"
 )
 
-var (
-	randomCases = flag.Int("patches", 500, "how many random patches TestRandom tries")
-	randomSeed  = flag.Uint64("patches.seed", 1, "the seed of the first of them; 0 is a random one")
-)
+var randomCases = remotetest.NewCases("patches", 500, "how many random patches TestRandom tries")
 
 // Random patches, made by git diff, diff -u and diff -c, of files with names of every
 // kind: a look says what applying does, that is what patch(1) does, and what was
 // applied is taken out again byte for byte.
 func TestRandom(t *testing.T) {
 	need.Program(t, "git", "diff", "patch")
-	seed := *randomSeed
-	if seed == 0 {
-		seed = rand.Uint64() >> 1
-	}
-	t.Logf("the first seed is %d", seed)
-	states := make(chan string, *randomCases)
-	t.Run("cases", func(t *testing.T) {
-		const at = 4
-		for part := range at {
-			t.Run(fmt.Sprint(part), func(t *testing.T) {
-				t.Parallel()
-				sh := remotetest.New(t)
-				if part%2 == 1 { // whose programs begin in half the time
-					useBusybox(t, sh)
-				}
-				for i := part; i < *randomCases && !t.Failed(); i += at {
-					states <- newTrial(t, sh, seed+uint64(i)).try()
-				}
-			})
+	states := make(chan string, *randomCases.Count)
+	randomCases.Run(t, func(t *testing.T, n int, seeds iter.Seq[uint64]) {
+		sh := remotetest.New(t)
+		if n%2 == 1 { // whose programs begin in half the time
+			useBusybox(t, sh)
+		}
+		for seed := range seeds {
+			states <- newTrial(t, sh, seed).try()
 		}
 	})
 	close(states)
@@ -57,8 +43,8 @@ func TestRandom(t *testing.T) {
 	}
 	t.Log(count)
 	for _, state := range []string{"fits", "applied", "refused"} {
-		if *randomCases >= 100 && count[state] < *randomCases/50 {
-			t.Errorf("only %d of %d patches were %s", count[state], *randomCases, state)
+		if *randomCases.Count >= 100 && count[state] < *randomCases.Count/50 {
+			t.Errorf("only %d of %d patches were %s", count[state], *randomCases.Count, state)
 		}
 	}
 }
