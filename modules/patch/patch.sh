@@ -81,9 +81,11 @@ works() {
 	case $(ps -o args= -p "$1" 2>/dev/null) in *' a patch'* | '') ;; *) return 1 ;; esac
 }
 
-# mend FILE…: a patch that was killed while it placed files has left all that it takes to
-# put them back. A try only takes those of these files as they were.
-mend() {
+# killed EACH [FILE…]: a patch that was killed while it placed files has left all that it
+# takes to put them back, in $left. Calls EACH with the arguments for each of them, $name.
+killed() {
+	each=$1
+	shift
 	for left in ./.farmrun-patch.*; do
 		pid=${left#./.farmrun-patch.} pid=${pid%%.*}
 		if [ ! -d "$left" ] || [ "$pid" = $$ ]; then continue; fi
@@ -91,25 +93,31 @@ mend() {
 		for note in "$left/placing/"*; do
 			[ -e "$note" ] || continue
 			name=$(cat "$note") && name=${name%.} || exit
-			if [ "$act" = place ]; then
-				ours=$temp temp=$left
-				put_back "$name" || { temp=$ours && fail 105 'what a killed command has left of a patch cannot be taken back'; }
-				temp=$ours
-				continue
-			fi
-			for file; do
-				[ "$file" = "$name" ] || continue
-				rm -rf "$temp/was/$name"
-				! there "$left/was/$name" || { folder "$temp/was" "$name" && cp -RPp "$left/was/$name" "$temp/was/$name"; } || exit
-			done
+			"$each" "$@"
 		done
-		[ "$act" = place ] || continue
+		[ "$each" = take_back ] || continue
 		[ ! -e "$left/placing" ] || mv "$left/placing" "$left/placed" || exit
 		rm -rf "$left" || exit
 	done
 }
 
-[ "$act" = try ] || mend "$@"
+# take_back puts the file back.
+take_back() {
+	ours=$temp temp=$left
+	put_back "$name" || { temp=$ours && fail 105 'what a killed command has left of a patch cannot be taken back'; }
+	temp=$ours
+}
+
+# as_it_was FILE…: has the tree "was" get the file, if it is one of these.
+as_it_was() {
+	for file; do
+		[ "$file" = "$name" ] || continue
+		rm -rf "$temp/was/$name"
+		! there "$left/was/$name" || { folder "$temp/was" "$name" && cp -RPp "$left/was/$name" "$temp/was/$name"; } || exit
+	done
+}
+
+[ "$act" = try ] || killed take_back
 for file; do
 	there "./$file" || continue
 	folder "$temp/was" "$file" || exit
@@ -119,7 +127,7 @@ for file; do
 		cp -RPp "./$file" "$temp/was/$file"
 	fi || exit
 done
-[ "$act" = place ] || mend "$@"
+[ "$act" = place ] || killed as_it_was "$@"
 
 # differ TREE FILE…: notes the numbers of the files that a tree does not have as $base has
 # them. It fails if there are none.
