@@ -26,8 +26,9 @@ require("farm").each("webserv[1,4,7]", { parallel = 1 }, function(host)
     s:resize(33, 99)
     s:send "stty size\n"
     s:expect "33 99"
-    s:send "exit\n"
+    s:send "exit 3\n"
     s:expect { on_end = "" }
+    print("ended", s:close())
   end
   print "well"
 end)
@@ -37,7 +38,8 @@ end)
 func TestSessions(t *testing.T) {
 	o := newMixedOperator(t)
 	o.write("dialogues.lua", dialogues)
-	if got := o.ok("dialogues.lua"); strings.Count(got.out, "well") != 3 {
+	got := o.ok("dialogues.lua")
+	if strings.Count(got.out, "well") != 3 || strings.Count(got.out, "ended\t3\n") != 2 || strings.Count(got.out, "ended\tnil\n") != 4 {
 		t.Errorf("got:\n%s%s", got.out, got.err)
 	}
 }

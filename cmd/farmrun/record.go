@@ -23,19 +23,5 @@ func newRecorder(w *world) *recorder.Recorder {
 
 // recordProgram has the terminal of a local program recorded.
 func (w *world) recordProgram(name string, t *expect.Terminal, o remote.TerminalOptions) remote.Terminal {
-	return program{w.recorder.Record(name, "", t, o), t}
+	return w.recorder.Record(name, "", t, o)
 }
-
-// program is a terminal that is recorded and tells what a local one can tell.
-type program struct {
-	remote.Terminal
-	local *expect.Terminal
-}
-
-func (p program) Echo() expect.Echo { return p.local.Echo() }
-
-func (p program) Code() int { return p.local.Code() }
-
-func (p program) Signal() string { return p.local.Signal() }
-
-func (p program) Pid() int { return p.local.Pid() }

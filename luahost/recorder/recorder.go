@@ -61,6 +61,9 @@ type terminal struct {
 	tape *tape
 }
 
+// Unwrap returns the terminal that is recorded.
+func (t *terminal) Unwrap() remote.Terminal { return t.Terminal }
+
 func (t *terminal) Read(p []byte) (int, error) {
 	n, err := t.Terminal.Read(p)
 	if n > 0 {

@@ -22,6 +22,31 @@ type Terminal interface {
 	Break() error
 }
 
+// Ended is a terminal that can tell how what the host began there has ended, once a
+// Read has failed with io.EOF, or after Close: the exit status, -1 if that is not known,
+// and the signal that ended it, such as "TERM", or "". Those of ssh and of local programs
+// are such.
+type Ended interface {
+	Code() int
+	Signal() string
+}
+
+// TerminalAs returns t as a T, or the first that is one of those that t is made of, by
+// their method Unwrap() Terminal. It returns false if there is none.
+func TerminalAs[T any](t any) (T, bool) {
+	for {
+		if is, ok := t.(T); ok {
+			return is, true
+		}
+		outer, ok := t.(interface{ Unwrap() Terminal })
+		if !ok {
+			var none T
+			return none, false
+		}
+		t = outer.Unwrap()
+	}
+}
+
 // TerminalOptions say which terminal a host is told it has.
 type TerminalOptions struct {
 	// Term is its type, as in terminfo(5); "" is "dumb", for which most

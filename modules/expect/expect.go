@@ -41,6 +41,7 @@ import (
 	"unicode/utf8"
 
 	"farmrun/luahost/lazyregexp"
+	"farmrun/luahost/remote"
 )
 
 // Pattern is something to wait for. Make it by Regexp or Text.
@@ -147,7 +148,8 @@ type Stream interface {
 	SetWriteDeadline(time.Time) error
 }
 
-// Echoer is a stream that knows how its terminal is set now.
+// Echoer is a stream that knows how its terminal is set now, or is made of one: see
+// remote.TerminalAs.
 type Echoer interface{ Echo() Echo }
 
 // Session is a dialogue. It may be used by several goroutines: one waits and
@@ -379,7 +381,7 @@ func (s *Session) SendSecret(ctx context.Context, secret string) error {
 
 // echoes tells whether what is sent now will come back.
 func (s *Session) echoes() Echo {
-	if e, ok := s.stream.(Echoer); ok && s.echo == EchoUnknown {
+	if e, ok := remote.TerminalAs[Echoer](s.stream); ok && s.echo == EchoUnknown {
 		return e.Echo()
 	}
 	return s.echo

@@ -161,3 +161,38 @@ func TestQuiet(t *testing.T) {
 		})
 	}
 }
+
+// TestSendPaced: a device has as long after each line as it was given, and a wait that is
+// over ends it.
+func TestSendPaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		d := &dialogue{Session: begin(t, here, Options{})}
+		got := make(chan string, 5)
+		go func() {
+			for began := time.Now(); ; {
+				buf := make([]byte, 10)
+				n, err := there.Read(buf)
+				if err != nil {
+					return
+				}
+				got <- fmt.Sprintf("%v %q", time.Since(began), buf[:n])
+			}
+		}()
+		for line := range typedLines("a\r\nb\n\rc") {
+			if err := d.sendPaced(t.Context(), line, time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, want := range []string{`0s "a\r\n"`, `1s "b\n"`, `2s "\r"`} {
+			if said := <-got; said != want {
+				t.Errorf("got %s, want %s", said, want)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := d.sendPaced(ctx, "d\r", time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+}

@@ -127,11 +127,12 @@ const (
 //     a dry run, too
 //
 // The program is ended when the function that started it ends. A session has these
-// fields; all but the first are nil on a host:
+// fields; those about the end are nil on a host that is not reached by ssh:
 //
 //   - session.before (string): what came before the last match
-//   - session.pid (integer): the number of the program's process
-//   - session.status (integer): its exit status, after session:close; nil where a signal
+//   - session.pid (integer): the number of the program's process; nil where it is
+//     none of this machine
+//   - session.status (integer): the exit status, after session:close; nil where a signal
 //     ended it
 //   - session.signal (string): the signal that ended it, after session:close, such as
 //     "TERM"; nil where none did

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -65,25 +67,21 @@ var sessionType = &luahost.Type[*dialogue]{
 
 // field returns a field of a session.
 func (d *dialogue) field(name string) (any, bool) {
-	p, local := d.terminal.(process)
-	switch {
-	case name == "before":
+	switch name {
+	case "before":
 		return d.before, true
-	case name == "pid" && local:
-		return p.Pid(), true
-	case name == "status":
+	case "pid":
+		if p, local := remote.TerminalAs[interface{ Pid() int }](d.terminal); local {
+			return p.Pid(), true
+		}
+	case "status":
 		return d.code(), true
-	case name == "signal" && local && p.Signal() != "":
-		return p.Signal(), true
+	case "signal":
+		if e, tells := remote.TerminalAs[remote.Ended](d.terminal); tells && e.Signal() != "" {
+			return e.Signal(), true
+		}
 	}
 	return nil, name == "pid" || name == "signal"
-}
-
-// process is the terminal of a local program.
-type process interface {
-	Code() int
-	Signal() string
-	Pid() int
 }
 
 // Value returns a session over a terminal on a host as a script can have it for
@@ -138,15 +136,71 @@ func (d *dialogue) wait(c *luahost.Call, doing string, timeout time.Duration, do
 	}
 }
 
-// session:send(text)
+// sendOptions are those of session:send.
+type sendOptions struct {
+	Prompt lua.LValue
+	Delay  time.Duration
+}
+
+// session:send(text [, options])
 //
 // Types text as it is. "\r" is the Enter key, as session:key "enter" is; programs that
 // read lines take "\n" for it, too, but to editors, menus and many devices that is ^J. It
-// fails if the program has not taken it within the session's timeout.
+// fails if the program has not taken it within the session's timeout. A device that loses
+// what comes too fast gets it line by line, with one of these options:
+//
+//   - prompt: the pattern of the prompt that comes after each line, as a case of
+//     session:expect; the next line is typed then. A function in it, and the cases of
+//     session:always, see what the device says to each line
+//   - delay: how long to wait after each line, such as "50ms"
 func send(c *luahost.Call) {
 	d, text := luahost.Arg[*dialogue](c, 1, "a session"), c.String(2)
-	d.wait(c, "to", d.timeout, func(ctx context.Context) error { return d.Send(ctx, text) })
+	o := luahost.Options[sendOptions](c, 3)
+	if !isGiven(o.Prompt) && o.Delay == 0 {
+		d.wait(c, "to", d.timeout, func(ctx context.Context) error { return d.Send(ctx, text) })
+		return
+	}
+	for line := range typedLines(text) {
+		d.wait(c, "to", d.timeout+o.Delay, func(ctx context.Context) error { return d.sendPaced(ctx, line, o.Delay) })
+		if isGiven(o.Prompt) && isEnter(line[len(line)-1]) {
+			waitFor(c, []*dialogue{d}, []choice{takeChoice(c, `option "prompt"`, o.Prompt)}, waitOptions{})
+		}
+	}
 }
+
+// sendPaced is Send of a line after which the other end has some time.
+func (d *dialogue) sendPaced(ctx context.Context, line string, delay time.Duration) error {
+	if err := d.Send(ctx, line); err != nil || delay == 0 {
+		return err
+	}
+	select {
+	case <-time.After(delay):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// typedLines are the lines of text, each with its Enter: "\r", "\n" or both.
+func typedLines(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for text != "" {
+			n := strings.IndexAny(text, "\r\n") + 1
+			switch {
+			case n == 0:
+				n = len(text)
+			case strings.HasPrefix(text[n-1:], "\r\n"):
+				n++
+			}
+			if !yield(text[:n]) {
+				return
+			}
+			text = text[n:]
+		}
+	}
+}
+
+func isEnter(key byte) bool { return key == '\r' || key == '\n' }
 
 // session:key(name, ...)
 //
@@ -249,7 +303,11 @@ func first(c *luahost.Call) {
 // waitIn waits in sessions for the cases that are the call's second argument.
 func waitIn(c *luahost.Call, list []*dialogue) (which int, result lua.LValue, m Match) {
 	cases := choices(c, 2)
-	o := luahost.Options[waitOptions](c, 2)
+	return waitFor(c, list, cases, luahost.Options[waitOptions](c, 2))
+}
+
+// waitFor waits in sessions for cases.
+func waitFor(c *luahost.Call, list []*dialogue, cases []choice, o waitOptions) (which int, result lua.LValue, m Match) {
 	w := Wait{Began: time.Now()}
 	for _, d := range list {
 		w.Timeout = max(w.Timeout, d.timeout)
@@ -362,11 +420,10 @@ func setAlways(c *luahost.Call) {
 	d.always = cases
 }
 
-// code is the exit status of the program whose terminal was closed; nil if
-// that cannot be told.
+// code is the exit status of what has ended in the terminal; nil if that cannot be told.
 func (d *dialogue) code() any {
-	if p, local := d.terminal.(process); local && p.Code() >= 0 {
-		return p.Code()
+	if e, tells := remote.TerminalAs[remote.Ended](d.terminal); tells && e.Code() >= 0 {
+		return e.Code()
 	}
 	return nil
 }
@@ -443,9 +500,9 @@ func (d *dialogue) giveTo(ctx context.Context, take func(ctx context.Context) (T
 
 // session:close() -> code
 //
-// Ends the program that expect.spawn started and returns its exit status, or
-// nil where it had to be ended. A program that has said goodbye has half a
-// second to exit by itself. A session on a host hangs up and returns nil.
+// Ends the program that expect.spawn started, or hangs up on a host, and returns the exit
+// status, or nil where it had to be ended. A program that has said goodbye has half a
+// second to exit by itself. How a host's shell ended only ssh tells.
 func closeSession(c *luahost.Call) {
 	d := luahost.Arg[*dialogue](c, 1, "a session")
 	c.Disown(d)

@@ -269,6 +269,9 @@ type session struct {
 	closed error // of Close
 }
 
+// Unwrap is for remote.TerminalAs.
+func (s *session) Unwrap() remote.Terminal { return s.Terminal }
+
 func (s *session) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	n := copy(p, s.text)

@@ -117,4 +117,7 @@ type heldTerminal struct {
 	close func() error
 }
 
+// Unwrap is for remote.TerminalAs.
+func (t *heldTerminal) Unwrap() remote.Terminal { return t.Terminal }
+
 func (t *heldTerminal) Close() error { return t.close() }

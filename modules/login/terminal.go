@@ -81,6 +81,9 @@ type prompted struct {
 	prompt []byte
 }
 
+// Unwrap is for remote.TerminalAs.
+func (p *prompted) Unwrap() remote.Terminal { return p.Terminal }
+
 func (p *prompted) Read(buf []byte) (int, error) {
 	p.mu.Lock()
 	n := copy(buf, p.prompt)

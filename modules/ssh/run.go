@@ -262,10 +262,26 @@ func (r *run) note(request *ssh.Request) {
 	if request == nil {
 		return
 	}
+	if end := endingOf(request); end != nil {
+		r.code, r.signal = end.code, end.signal
+	}
+	if request.WantReply {
+		request.Reply(false, nil)
+	}
+}
+
+// ending is how a command or a shell has ended: by an exit status, or -1 and a signal.
+type ending struct {
+	code   int
+	signal string
+}
+
+// endingOf returns the ending that a request tells; nil if it is another one.
+func endingOf(request *ssh.Request) *ending {
 	switch request.Type {
 	case "exit-status":
 		if len(request.Payload) >= 4 {
-			r.code = int(binary.BigEndian.Uint32(request.Payload))
+			return &ending{code: int(binary.BigEndian.Uint32(request.Payload))}
 		}
 	case "exit-signal":
 		var s struct {
@@ -275,12 +291,10 @@ func (r *run) note(request *ssh.Request) {
 			Lang   string
 		}
 		if ssh.Unmarshal(request.Payload, &s) == nil {
-			r.signal = s.Signal
+			return &ending{-1, s.Signal}
 		}
 	}
-	if request.WantReply {
-		request.Reply(false, nil)
-	}
+	return nil
 }
 
 func (r *run) result() remote.Result {

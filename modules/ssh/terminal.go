@@ -60,8 +60,8 @@ type terminal struct {
 	*timed
 	client  *Client
 	channel ssh.Channel
-	told    chan struct{} // closed when the host will ask nothing more, and ended and lost are set
-	ended   bool          // the host said that the shell has ended
+	told    chan struct{} // closed when the host will ask nothing more, and end and lost are set
+	end     *ending       // how the shell has ended; nil if the host did not say that it has
 	lost    error         // why the terminal ended, where the host did not say it
 }
 
@@ -93,14 +93,14 @@ func (t *terminal) request(name string, payload []byte, refusal string) error {
 func (t *terminal) follow(requests <-chan *ssh.Request) {
 	defer close(t.told)
 	for r := range requests {
-		if r.Type == "exit-status" || r.Type == "exit-signal" {
-			t.ended = true
+		if end := endingOf(r); end != nil {
+			t.end = end
 		}
 		if r.WantReply {
 			r.Reply(false, nil)
 		}
 	}
-	if !t.ended && !isDone(t.closed) {
+	if t.end == nil && !isDone(t.closed) {
 		t.lost = t.client.fail(StageRun, t.client.lost(context.Background()))
 	}
 }
@@ -122,10 +122,27 @@ func (t *terminal) Read(p []byte) (int, error) {
 	switch {
 	case isDone(t.closed): // which ends the rest
 		return 0, net.ErrClosed
-	case t.ended:
+	case t.end != nil:
 		return 0, io.EOF
 	}
 	return 0, t.lost
+}
+
+// Code returns the shell's exit status; -1 where the host has not told one by now.
+func (t *terminal) Code() int {
+	if isDone(t.told) && t.end != nil {
+		return t.end.code
+	}
+	return -1
+}
+
+// Signal returns the signal that ended the shell, such as "TERM"; "" where the host has
+// not told one by now.
+func (t *terminal) Signal() string {
+	if isDone(t.told) && t.end != nil {
+		return t.end.signal
+	}
+	return ""
 }
 
 // Resize sends a window-change (RFC 4254, 6.7).

@@ -44,6 +44,9 @@ func tryTerminal(t *testing.T, term remote.Terminal) {
 	if all := p.AwaitEnd(); strings.Count(all, "a") != 100000 {
 		t.Errorf("%d bytes came", len(all))
 	}
+	if end, ok := remote.TerminalAs[remote.Ended](term); !ok || end.Code() != 3 || end.Signal() != "" {
+		t.Errorf("it ended by status %d, signal %q", end.Code(), end.Signal())
+	}
 	check(t, term.Close())
 	if _, err := term.Read(make([]byte, 1)); err == nil {
 		t.Error("a read after close succeeds")
@@ -154,6 +157,15 @@ func testTerminalUnread(t *testing.T, w *world) {
 func TestFarmTerminal(t *testing.T) {
 	c := dialFarm(t, onFarm(t, ""), "webserv1", "web")
 	tryTerminal(t, openTerminal(t, c, remote.TerminalOptions{Term: "vt100", Columns: 132}))
+
+	killed := openTerminal(t, c, remote.TerminalOptions{})
+	p := remotetest.NewTypist(t, killed)
+	p.Type("kill -KILL $$\n")
+	p.AwaitEnd()
+	if end := killed.(remote.Ended); end.Code() != -1 || end.Signal() != "KILL" {
+		t.Errorf("it ended by status %d, signal %q", end.Code(), end.Signal())
+	}
+	check(t, killed.Close())
 
 	farm := openTerminal(t, c, remote.TerminalOptions{})
 	remotetest.NewTypist(t, farm).Type("exec sleep 1800042\n")

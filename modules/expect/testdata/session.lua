@@ -61,3 +61,23 @@ require("here").host:session():key "entr"           --! there is no key "entr"; 
 
 --- a line without a break key
 require("here").host:session():key "break"          --! break: unsupported operation
+
+--- lines that are typed one after the other
+local s = require("expect").spawn { "sh", "-c", [[printf "cfg# "; while read x; do case $x in b*) echo "% bad $x";; esac; printf "cfg# "; done; echo end]], echo = true }
+s:expect "cfg# "
+s:send("one\rtwo\nthree\r\n\rlast", { prompt = "cfg# " })
+print(s.before == "")                                --= true
+s:send("\r", { prompt = { "cfg# ", quiet = "10ms" }, delay = "1ms" })
+s:always { { "%.*", function(m) error(m.text, 0) end } }
+s:send("four\rbad\rfive\r", { prompt = "cfg# " })    --! % bad
+
+--- a prompt that does not come
+local s = require("expect").spawn { "cat", timeout = "200ms" }
+s:send("a\rb\r", { prompt = "cfg# " })               --! waited 200ms for "cfg# "
+
+--- how the shell on a host ended
+local s = require("here").host:session { timeout = "1m" }
+s:expect { text = "$ " }
+s:send "exit 3\n"
+s:expect { on_end = "over" }
+print(s:close(), s.status, s.signal)                 --= 3	3	nil
