@@ -86,7 +86,7 @@ func (s *Session) Command(ctx context.Context, command string, d Device, keep in
 		return remote.Result{}, err
 	}
 	began, said := time.Now(), &output{Output: remote.Output{Keep: keep}}
-	w.Older = said
+	defer s.in.olderTo(said)()
 	if err = s.sendUnheard(ctx, command+"\r"); err == nil {
 		err = s.pages(ctx, w, d.Page, said)
 	}

@@ -195,10 +195,7 @@ type Wait struct {
 	// Began is from when Timeout counts, for a wait that goes on; the zero
 	// time is now.
 	Began time.Time
-	// Older is told what has to be forgotten before a pattern matches, in order. nil has
-	// it counted, as Match.Cut.
-	Older io.Writer
-	race  *race
+	race    *race
 }
 
 // Match is how a wait ended well.
@@ -227,7 +224,7 @@ func (s *Session) Expect(ctx context.Context, w Wait) (Match, error) {
 	}
 	m, err := s.wait(ctx, w)
 	if err != nil {
-		return Match{Pattern: -1, Before: s.in.unmatched(), Cut: s.in.cutBefore(false)}, s.fail(w, err)
+		return Match{Pattern: -1, Before: s.in.unmatched(), Cut: s.in.cutBefore()}, s.fail(w, err)
 	}
 	return m, nil
 }
@@ -260,8 +257,6 @@ func (s *Session) Await(ctx context.Context, patterns []*regexp.Regexp, within t
 func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 	s.in.take()
 	defer s.in.leave()
-	s.in.olderTo(w.Older)
-	defer s.in.olderTo(nil)
 	defer context.AfterFunc(ctx, s.in.end.pass)()
 	p := newPatience(w)
 	for first := true; ; first = false {

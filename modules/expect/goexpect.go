@@ -12,9 +12,9 @@ import (
 // matcher keeps what comes from an input and finds patterns in it. It belongs
 // to one goroutine at a time.
 type matcher interface {
-	// find looks for the first of the patterns that matches. It takes the
-	// match and what came before it out; if there is none all stays, but for
-	// what is more than the input wants to keep, of which the oldest goes.
+	// find looks for the first of the patterns that matches in all that is stored. It
+	// takes the match and the text before it out; if there is none all stays, but for
+	// the oldest that is more than the input wants to keep.
 	find(patterns []Pattern) (m Match, ok bool)
 	// close returns when nothing reads from the input any more. Close that and
 	// its stream first.
@@ -65,9 +65,21 @@ func newMatcher(in *input) matcher {
 }
 
 func (g *goexpect) find(patterns []Pattern) (Match, bool) {
-	if g.forget(); g.in.empty() {
+	g.discard(g.in.forgotten())
+	if g.in.empty() {
 		return Match{}, false
 	}
+	m, ok := g.look(patterns)
+	if !ok {
+		g.in.shorten()
+		return Match{}, false
+	}
+	m.Before, m.Cut = g.in.matched(m.Before, len(m.Text))
+	return m, true
+}
+
+// look is find without the forgetting.
+func (g *goexpect) look(patterns []Pattern) (Match, bool) {
 	if !slices.ContainsFunc(patterns, func(p Pattern) bool { return !p.isText() }) {
 		return g.findText(patterns)
 	}
@@ -86,7 +98,6 @@ func (g *goexpect) find(patterns []Pattern) (Match, bool) {
 	before := said[:len(said)-len(groups[0])]
 	return Match{
 		Pattern: which,
-		Cut:     g.in.cutBefore(true),
 		Before:  before,
 		Text:    groups[0],
 		Groups:  groups[1:],
@@ -100,7 +111,7 @@ func (g *goexpect) findText(patterns []Pattern) (Match, bool) {
 	for i, p := range patterns {
 		if before, ok := g.in.before(p.text); ok {
 			g.drop(len(before) + len(p.text))
-			return Match{Pattern: i, Cut: g.in.cutBefore(true), Before: before, Text: p.text}, true
+			return Match{Pattern: i, Before: before, Text: p.text}, true
 		}
 	}
 	return Match{}, false
@@ -108,9 +119,6 @@ func (g *goexpect) findText(patterns []Pattern) (Match, bool) {
 
 // always matches the empty text before everything.
 var always = regexp.MustCompile(``)
-
-// forget drops the oldest of what is too much.
-func (g *goexpect) forget() { g.discard(g.in.forgotten()) }
 
 // discard takes off goexpect what it has of the first n bytes, which are not stored any
 // more.

@@ -56,7 +56,7 @@ type input struct {
 	waiting bytes.Buffer // what is stored and not yet matched
 	dropped int          // how much of waiting listen has forgotten that the matcher may still have
 	cut     int          // how much was forgotten since the last match
-	older   io.Writer    // Wait.Older of the wait that is under way
+	older   io.Writer    // gets the forgotten text; nil: it is counted
 	said    tail
 	fresh   int          // how much was stored since news was last called
 	tapped  bool         // what is read goes to tap, as it is, and not to the matcher
@@ -326,27 +326,37 @@ func (in *input) forget(dropped *int) {
 		return
 	}
 	*dropped += n
-	text := in.next(n)
+	in.drop(in.next(n))
+}
+
+// drop is about text that is not kept. The caller holds in.mu.
+func (in *input) drop(text []byte) {
 	if in.older != nil {
 		in.older.Write(text)
 		return
 	}
-	in.cut += n
+	in.cut += len(text)
 }
 
-// forgotten has what is too much forgotten, and returns how much was since it was last
-// called; math.MaxInt is that all which the matcher has may have been drawn again.
+// forgotten returns how much was forgotten that the matcher may have; math.MaxInt is that
+// all which it has may have been drawn again.
 func (in *input) forgotten() (n int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	n, in.dropped = in.dropped, 0
-	in.forget(&n)
-	in.resume()
 	if in.screen != nil && in.screen.redrawn {
 		in.screen.redrawn = false
 		return math.MaxInt
 	}
 	return n
+}
+
+// shorten forgets the text that is too much.
+func (in *input) shorten() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.forget(&in.dropped)
+	in.resume()
 }
 
 // next takes off the first n stored bytes. The caller holds in.mu.
@@ -357,25 +367,39 @@ func (in *input) next(n int) []byte {
 	return in.waiting.Next(n)
 }
 
-// olderTo has what is forgotten written to w, or, if it is nil, counted.
-func (in *input) olderTo(w io.Writer) {
+// olderTo has the text that is forgotten written to w, in order, until restore; otherwise
+// it is counted, as Match.Cut.
+func (in *input) olderTo(w io.Writer) (restore func()) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	before := in.older
 	in.older = w
+	return func() {
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		in.older = before
+	}
 }
 
-// cutBefore returns how much was forgotten since the last match. If this is a match,
-// the next begins with nothing.
-func (in *input) cutBefore(match bool) (n int) {
+// cutBefore returns how much was forgotten since the last match.
+func (in *input) cutBefore() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if n = in.cut; match {
-		in.cut = 0
-		if in.stored-in.waiting.Len() > in.sentAt {
-			in.filter.matched()
-		}
+	return in.cut
+}
+
+// matched says that a match of so many bytes was taken, and the text before it, of which
+// it returns as much as shall be kept, and how much was forgotten since the last match.
+func (in *input) matched(before string, size int) (kept string, cut int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	n := max(0, min(len(before), len(before)+size-in.keep))
+	in.drop([]byte(before[:n]))
+	cut, in.cut = in.cut, 0
+	if in.stored-in.waiting.Len() > in.sentAt {
+		in.filter.matched()
 	}
-	return n
+	return before[n:], cut
 }
 
 // drawFrom has output stored as a person sees it, behind the line where the cursor

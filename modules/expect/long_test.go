@@ -196,3 +196,21 @@ func TestSendPaced(t *testing.T) {
 		}
 	})
 }
+
+// TestMuchBeforeTheWait: the answer to what was sent is found, however much follows it
+// before its wait begins.
+func TestMuchBeforeTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		s := begin(t, here, Options{})
+		more := strings.Repeat("x", queueLimit-1)
+		go io.WriteString(there, "older\nbegun"+more+"!")
+		synctest.Wait()
+		for _, want := range []Match{{Before: "older\n", Text: "begun"}, {Before: more, Text: "!"}} {
+			m, err := s.Expect(t.Context(), Wait{Patterns: []Pattern{Text(want.Text)}, Timeout: time.Minute})
+			if diff := cmp.Diff(want, m); err != nil || diff != "" {
+				t.Fatal(err, diff)
+			}
+		}
+	})
+}

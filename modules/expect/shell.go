@@ -39,26 +39,43 @@ func (s *Session) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error
 		return remote.Result{}, errors.New("the command has a NUL byte in it")
 	}
 	mark := "@" + rand.Text()[:10]
-	began, said := time.Now(), remote.Output{Keep: cmd.Keep}
+	began, said := time.Now(), &behind{mark: mark + "B;", to: remote.Output{Keep: cmd.Keep}}
+	defer s.in.olderTo(said)()
 	result := func(code int) remote.Result {
-		return remote.Result{Stdout: unixLines(said.Bytes()), Code: code, Duration: time.Since(began)}
+		return remote.Result{Stdout: unixLines(said.to.Bytes()), Code: code, Duration: time.Since(began)}
 	}
 	if err := s.Send(ctx, typed(mark, cmd.String())); err != nil {
 		return remote.Result{}, err
 	}
-	w := Wait{Patterns: []Pattern{Text(mark + "B;")}, Timeout: patienceOf(ctx)}
-	_, err := s.Expect(ctx, w)
+	m, err := s.Expect(ctx, Wait{Patterns: []Pattern{Compiled(regexp.MustCompile(mark + `X(\d+);`))}, Timeout: patienceOf(ctx)})
+	io.WriteString(said, m.Before)
 	if err == nil {
-		w.Patterns, w.Older = []Pattern{Compiled(regexp.MustCompile(mark + `X(\d+);`))}, &said
-		var m Match
-		m, err = s.Expect(ctx, w)
-		io.WriteString(&said, m.Before)
-		if err == nil {
-			code, _ := strconv.Atoi(m.Groups[0])
-			return result(code), nil
-		}
+		code, _ := strconv.Atoi(m.Groups[0])
+		return result(code), nil
 	}
 	return result(-1), inShell(err, s.interrupt(ctx))
+}
+
+// behind passes on the text behind a mark.
+type behind struct {
+	mark string
+	to   remote.Output
+	rest []byte // the end of the text before the mark, or its beginning
+	seen bool
+}
+
+func (b *behind) Write(p []byte) (int, error) {
+	if b.seen {
+		return b.to.Write(p)
+	}
+	b.rest = append(b.rest, p...)
+	if _, after, found := bytes.Cut(b.rest, []byte(b.mark)); found {
+		b.seen, b.rest = true, nil
+		b.to.Write(after)
+	} else {
+		b.rest = b.rest[max(0, len(b.rest)-len(b.mark)):]
+	}
+	return len(p), nil
 }
 
 // unixLines returns text with the line ends of before the terminal.
