@@ -628,7 +628,8 @@ func (r *rollout) tellReceipt(f *fenced, s fence.State) {
 	}
 }
 
-// clear removes the fences of the rollout from all hosts. One that cannot be removed
+// clear removes the fences of the rollout from all hosts, once the journal says so: one
+// that it does not know to be gone would be missed by resume. One that cannot be removed
 // is named, and left for farmrun clean. Where the operator has ended the rollout, it
 // takes little time.
 func (f *fences) clear(ctx context.Context) {
@@ -649,13 +650,15 @@ func (f *fences) clear(ctx context.Context) {
 		defer cancel()
 		err := one.settle(ctx, fence.Waits{Patience: time.Second})
 		if err == nil {
+			err = one.record(journal.Unfenced, fence.Machine{})
+		}
+		if err == nil {
 			err = one.Clear(ctx, f.me)
 		}
 		if err != nil {
 			f.farm.config.Console.Note(one.machine.name, "the fence of this run is left there: %v; farmrun clean %s removes it later", err, one.machine.name)
-			return nil
 		}
-		return one.record(journal.Unfenced, fence.Machine{})
+		return nil
 	})
 }
 
