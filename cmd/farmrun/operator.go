@@ -14,8 +14,11 @@ import (
 )
 
 // operator is who decides at the terminal what becomes of a host on which
-// something has failed.
-type operator struct{ *world }
+// something has failed. He is asked about one at a time.
+type operator struct {
+	*world
+	release func() // lets others have the terminal, which is kept for TakeOver; nil: it is not kept
+}
 
 // decider is who is asked when something fails in a rollout: nobody, if the
 // operator has said yes to everything beforehand.
@@ -23,17 +26,27 @@ func (w *world) decider() farm.Operator {
 	if w.flags.yes {
 		return nil
 	}
-	return operator{w}
+	return &operator{world: w}
 }
 
-// Choose shows what has failed and asks what to do about it.
-func (o operator) Choose(ctx context.Context, f farm.Failed) (farm.Choice, error) {
+// Choose shows the failure and asks what to do about it. The terminal is kept for the
+// session that he wants, unless that has to log in first, for which others may be asked.
+func (o *operator) Choose(ctx context.Context, f farm.Failed) (farm.Choice, error) {
 	options := make([]terminal.Option, len(f.Choices))
 	for i, c := range f.Choices {
 		options[i] = option(c, f)
 	}
 	text := string(console.Printable([]byte(o.failure(f))))
-	i, err := o.world.operator.Choose(ctx, text, options)
+	kept, release, err := o.world.operator.Keep(ctx)
+	if err != nil {
+		return farm.Stop, err
+	}
+	i, err := o.world.operator.Choose(kept, text, options)
+	if err == nil && f.Choices[i] == farm.TakeOver && o.sessions.IsOpen(f.Host.Name()) {
+		o.release = release
+		return farm.TakeOver, nil
+	}
+	release()
 	if err != nil {
 		return farm.Stop, err
 	}
@@ -57,7 +70,7 @@ func option(c farm.Choice, f farm.Failed) terminal.Option {
 }
 
 // failure is what the operator is shown of a failure.
-func (o operator) failure(f farm.Failed) string {
+func (o *operator) failure(f farm.Failed) string {
 	e := redacted(o.out, shown(f.Err))
 	var b strings.Builder
 	message, more, _ := strings.Cut(e.Error(), "\n")
@@ -70,7 +83,11 @@ func (o operator) failure(f farm.Failed) string {
 }
 
 // TakeOver gives the operator a session on the host.
-func (o operator) TakeOver(ctx context.Context, h *farm.Host) error {
+func (o *operator) TakeOver(ctx context.Context, h *farm.Host) error {
+	if o.release != nil {
+		defer o.release()
+		o.release, ctx = nil, o.world.operator.Kept(ctx)
+	}
 	err := o.sessions.TakeOver(ctx, h, os.Getenv("TERM"), dialogues(o.world))
 	if e, ok := err.(*luahost.Error); ok {
 		return fmt.Errorf("%s", e.Message)

@@ -97,6 +97,24 @@ func (t *Terminal) Secret(ctx context.Context, question string) (secret.Secret, 
 	return secret.New(string(line)), err
 }
 
+// Keep waits until nobody else has the terminal, and then keeps it until release for
+// those who come with the returned context: one after the other, and no question between
+// them.
+func (t *Terminal) Keep(ctx context.Context) (kept context.Context, release func(), err error) {
+	if release, err = t.lock(ctx); err != nil {
+		return nil, nil, err
+	}
+	return t.Kept(ctx), release, nil
+}
+
+// Kept returns a context for those for whom the terminal is kept.
+func (t *Terminal) Kept(ctx context.Context) context.Context {
+	return context.WithValue(ctx, keeper{}, t)
+}
+
+// keeper is the key of the Terminal that is kept in a context.
+type keeper struct{}
+
 // lock waits until nobody else has the terminal.
 func (t *Terminal) lock(ctx context.Context) (release func(), err error) {
 	t.mu.Lock()
@@ -105,8 +123,11 @@ func (t *Terminal) lock(ctx context.Context) (release func(), err error) {
 	}
 	turn := t.turn
 	t.mu.Unlock()
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
+	case ctx.Value(keeper{}) == t:
+		return func() {}, nil
 	}
 	select {
 	case turn <- struct{}{}:

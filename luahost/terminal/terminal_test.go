@@ -264,6 +264,39 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// TestKeep: another's question, although it waits already, comes after those for which the
+// terminal is kept.
+func TestKeep(t *testing.T) {
+	master, tty := screen(t)
+	kept, release, err := tty.Keep(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := make(chan string, 1)
+	go func() {
+		line, _ := tty.Ask(t.Context(), "other? ")
+		other <- line
+	}()
+	shown := answer(t, master, "ours? ", "mine")
+	if line, err := tty.Ask(kept, "ours? "); line != "mine" || err != nil {
+		t.Errorf("got %q, %v", line, err)
+	}
+	if s, err := tty.Take(kept); err != nil {
+		t.Error(err)
+	} else {
+		s.Close()
+	}
+	if got := <-shown; strings.Contains(got, "other") {
+		t.Errorf("shown: %q", got)
+	}
+	shown = answer(t, master, "other? ", "his")
+	release()
+	if line := <-other; line != "his" {
+		t.Errorf("the other question got %q", line)
+	}
+	<-shown
+}
+
 // TestChooseStopsTheClock: an operator who takes his time costs the turn none.
 func TestChooseStopsTheClock(t *testing.T) {
 	master, tty := screen(t)

@@ -44,6 +44,9 @@ func (s *Sessions) newest(host string) *dialogue {
 	return nil
 }
 
+// IsOpen tells whether a script has a session open on a host whose other end is not gone.
+func (s *Sessions) IsOpen(host string) bool { return s.newest(host) != nil }
+
 // TakeOver gives the operator a session on a host, until he types ~. or the
 // other end goes: the one that a script has open there, or a new one, with a
 // terminal of the type term, which is closed then. It fails as host does, and
