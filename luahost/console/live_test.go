@@ -79,10 +79,11 @@ func (p *paper) at() {
 	}
 }
 
+// String returns the lines, and no empty one in the end, where the cursor may be.
 func (p *paper) String() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return strings.Join(p.lines, "\n")
+	return strings.TrimSuffix(strings.Join(p.lines, "\n"), "\n")
 }
 
 // onPaper is a console whose streams are one terminal.

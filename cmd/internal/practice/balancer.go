@@ -20,6 +20,7 @@ import (
 type balancer struct {
 	pool     *pool
 	interval time.Duration // between two checks of a server
+	patience time.Duration // with a check
 
 	page  net.Listener   // where visitors come
 	admin net.Listener   // where orders come
@@ -34,13 +35,13 @@ type balancer struct {
 
 // newBalancer starts a balancer of pool. The machines of the farm find its web
 // site at the socket inside, and take orders to it at the socket orders.
-func newBalancer(pool *pool, interval time.Duration, inside, orders string) (*balancer, error) {
+func newBalancer(pool *pool, config Config, inside, orders string) (*balancer, error) {
 	all, err := listenAll([]string{"127.0.0.1:0", inside, orders})
 	if err != nil {
 		return nil, err
 	}
 	b := &balancer{
-		pool: pool, interval: interval, page: all[0], admin: all[2], all: all,
+		pool: pool, interval: config.CheckInterval, patience: config.Patience, page: all[0], admin: all[2], all: all,
 		// A connection for each request: none can be stale after a restart.
 		transport: &http.Transport{DisableKeepAlives: true, DialContext: pool.dial},
 	}
@@ -157,8 +158,7 @@ func (b *balancer) checkAlways(s *server) {
 }
 
 func (b *balancer) check(s *server) checkResult {
-	const patience = 2 * time.Second
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, b.patience)
 	defer cancel()
 	begun := time.Now()
 	r := b.ask(ctx, s)

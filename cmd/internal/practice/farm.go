@@ -69,6 +69,7 @@ type Config struct {
 	RestartTime   time.Duration // how long a web server is off for a restart; 0 is 200 ms
 	PageTime      time.Duration // how long a page takes to serve; 0 is 10 ms
 	CheckInterval time.Duration // between the balancer's checks of a server; 0 is 200 ms
+	Patience      time.Duration // how long a check, or a visitor, waits for a page; 0 is 5 s
 }
 
 func (c Config) orDefaults() Config {
@@ -80,6 +81,7 @@ func (c Config) orDefaults() Config {
 	or(&c.RestartTime, 200*time.Millisecond)
 	or(&c.PageTime, 10*time.Millisecond)
 	or(&c.CheckInterval, 200*time.Millisecond)
+	or(&c.Patience, 5*time.Second)
 	if c.WebServers == 0 {
 		c.WebServers = 3
 	}
@@ -206,7 +208,7 @@ func (f *Farm) startBalancer() (err error) {
 	for _, name := range f.Web {
 		webs = append(webs, f.hosts[name])
 	}
-	f.balancer, err = newBalancer(newPool(webs), f.config.CheckInterval, httpSocket(f.net(), f.Balancer), adminSocket(f.net()))
+	f.balancer, err = newBalancer(newPool(webs), f.config, httpSocket(f.net(), f.Balancer), adminSocket(f.net()))
 	if err == nil {
 		f.URL = "http://" + f.balancer.page.Addr().String() + "/"
 		err = giveTo(f.owners.hosts, f.net())

@@ -31,6 +31,7 @@ func start(t *testing.T, config Config) *Farm {
 	t.Helper()
 	t.Parallel()
 	need.Program(t, "cvs")
+	config.Patience = 10 * time.Minute // a busy machine is not out of service
 	f, err := Start(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

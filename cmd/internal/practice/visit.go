@@ -55,7 +55,7 @@ type Seen struct {
 func (f *Farm) Visit(perSecond int) *Visit {
 	ctx, stop := context.WithCancel(context.Background())
 	v := &Visit{url: f.URL, stop: stop, report: Report{Servers: len(f.Web)}}
-	v.client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
+	v.client = &http.Client{Timeout: f.config.Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
 	v.leave = f.balancer.pool.watch(func(out int) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
