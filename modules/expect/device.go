@@ -43,17 +43,17 @@ const (
 )
 
 // usualPager is the question of the pagers of most devices, usualError how they reject
-// a command: those of Cisco, Juniper, HP, Fortinet, Huawei, MikroTik and Dell.
+// a command: those of Cisco, Arista, Juniper, HP, Fortinet, Huawei, MikroTik, Dell and APC.
 var (
-	usualPager = lazyregexp.New(`(?im)^ *(?:-+ ?\(?more\b|press any key to continue|lines? \d+-\d+)[^\n]*\z`)
+	usualPager = lazyregexp.New(`(?im)^ *(?:-+ ?\(?more\b|press (?:any key|<?enter>?) to continue|lines? \d+-\d+)[^\n]*\z`)
 	usualError = lazyregexp.New(`(?im)^ *(?:% ?\S|(?:invalid|incomplete|ambiguous|unknown|unrecognized) (?:input|command|action)|` +
-		`syntax error|error: ?|command (?:parse error|fail)|bad command|expected end of command|input does not match)[^\n]*`)
+		`syntax error|error: ?|E1\d\d: ?|command (?:parse error|fail)|bad command|expected end of command|input does not match)[^\n]*`)
 )
 
 // UsualDevice is one of the usual ones: it has their pager and their errors.
 func UsualDevice() Device {
 	pager := Compiled(usualPager())
-	return Device{Pager: &pager, Page: " ", Errors: usualError()}
+	return Device{Pager: &pager, Page: usualPage, Errors: usualError()}
 }
 
 // mostRejection is how many lines a device prints when it rejects a command.
@@ -145,8 +145,8 @@ func (s *Session) pages(ctx context.Context, w Wait, page string, said *output) 
 		case err != nil:
 			return err
 		case m.Pattern > 0:
-			w.Patterns = append(w.Patterns[:2:2], likePage(m.Text))
-			err = s.sendUnheard(ctx, page)
+			w.Patterns = append(w.Patterns[:2:2], likePage(m))
+			err = s.sendUnheard(ctx, pageKey(m.Text, page))
 		case said.lines > 0:
 			return nil
 		}
@@ -156,12 +156,29 @@ func (s *Session) pages(ctx context.Context, w Wait, page string, said *output) 
 	}
 }
 
-// likePage is a question like one that a pager has asked, but for numbers.
-func likePage(question string) Pattern {
-	p := Compiled(regexp.MustCompile(digits().ReplaceAllLiteralString(regexp.QuoteMeta(question), `\d+`) + `\z`))
+// likePage is a question like one that a pager has asked, but for numbers, and on a line
+// of its own if that was.
+func likePage(asked Match) Pattern {
+	like := digits().ReplaceAllLiteralString(regexp.QuoteMeta(asked.Text), `\d+`) + `\z`
+	if asked.Before == "" || strings.HasSuffix(asked.Before, "\n") {
+		like = "(?m)^" + like
+	}
+	p := Compiled(regexp.MustCompile(like))
 	p.Quiet = pageQuiet
 	return p
 }
+
+// pageKey is the key that a pager's question wants: page, or Enter if it names only that.
+func pageKey(question, page string) string {
+	if page == usualPage && enterOnly().MatchString(question) {
+		return "\r"
+	}
+	return page
+}
+
+const usualPage = " "
+
+var enterOnly = lazyregexp.New(`(?i)press <?enter>? to continue`)
 
 var digits = lazyregexp.New(`\d+`)
 
@@ -176,21 +193,27 @@ func (s *Session) sendUnheard(ctx context.Context, text string) error {
 // screenAtPrompt forgets all output but for the line where the cursor is, which it
 // returns, and has output be as a person sees it until restore.
 func (s *Session) screenAtPrompt(ctx context.Context) (prompt string, restore func(), err error) {
+	err = s.drain(ctx, func() { prompt, restore = s.in.drawFrom() })
+	return prompt, restore, err
+}
+
+// drain forgets all output, and then calls do before there can be more.
+func (s *Session) drain(ctx context.Context, do func()) error {
 	select {
 	case s.waiting <- struct{}{}:
 		defer func() { <-s.waiting }()
 	case <-ctx.Done():
-		return "", nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	if isClosed(s.closed) {
-		return "", nil, ErrClosed
+		return ErrClosed
 	}
 	s.in.take()
 	defer s.in.leave()
 	s.in.release()
 	s.found.find(everything)
-	prompt, restore = s.in.drawFrom()
-	return prompt, restore, nil
+	do()
+	return nil
 }
 
 // rejection returns the line by which the device has rejected a command; "" if it has

@@ -151,7 +151,7 @@ type sendOptions struct {
 //
 //   - prompt: the pattern of the prompt that comes after each line, as a case of
 //     session:expect; the next line is typed then. A function in it, and the cases of
-//     session:always, see what the device says to each line
+//     session:always, get the answer to each line. All output before is forgotten
 //   - delay: how long to wait after each line, such as "50ms"
 func send(c *luahost.Call) {
 	d, text := luahost.Arg[*dialogue](c, 1, "a session"), c.String(2)
@@ -159,6 +159,9 @@ func send(c *luahost.Call) {
 	if !isGiven(o.Prompt) && o.Delay == 0 {
 		d.wait(c, "to", d.timeout, func(ctx context.Context) error { return d.Send(ctx, text) })
 		return
+	}
+	if isGiven(o.Prompt) {
+		d.wait(c, "to", d.timeout, func(ctx context.Context) error { return d.drain(ctx, func() {}) })
 	}
 	for line := range typedLines(text) {
 		d.wait(c, "to", d.timeout+o.Delay, func(ctx context.Context) error { return d.sendPaced(ctx, line, o.Delay) })

@@ -71,7 +71,7 @@ local s = require("expect").spawn { "sh", "-c", "printf '# '; read x; echo one; 
 s:expect "# $"
 local ok, e = pcall(s.command, s, "show", { silence = "200ms" })
 print(e.kind, e.output)                             --= expect	one
-print(e.message)                                    --= nothing was said for 200ms while waiting for "(?m)^# *\\z" or "(?im)^ *(?:-+ ?\\(?more\\b|press any key to continue|lines? \\d+-\\d+)[^\\n]*\\z"
+print(e.message)                                    --= nothing was said for 200ms while waiting for "(?m)^# *\\z" or "(?im)^ *(?:-+ ?\\(?more\\b|press (?:any key|<?enter>?) to continue|lines? \\d+-\\d+)[^\\n]*\\z"
 
 --- a command of two lines
 require("here").host:session():command "a\nb"       --! a command is one line
