@@ -8,12 +8,14 @@
 //	// done is "20%\n", and l.Line() is "next"
 //
 // A line that has ended is never drawn again: where the cursor goes to another row, a
-// line begins. No line has an end of width. Blanks behind the cursor are no text, such
-// as those by which a pager erases its question.
+// line begins. No line has an end of width. Blanks behind the cursor are no text, and
+// neither are those in the end that were written over text, such as those by which a pager
+// erases its question.
 package render
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -28,16 +30,20 @@ func Text(output []byte) string {
 // Lines renders output that comes in pieces. The zero value begins with an empty line.
 // It belongs to one goroutine.
 type Lines struct {
-	line []rune // a byte that is no UTF-8 is notUTF8 and the byte, what a tab skips tabbed
+	line []rune // a byte that is no UTF-8 is notUTF8 and the byte
 	at   int    // the cursor
 	end  int    // where it was before the last CR
 	row  int    // that it was put in; 0 is not known
 	rest []byte // the beginning of a sequence or a character
+
+	written int  // since Settle: the first column where it was, and 1; 0 is nowhere
+	ended   bool // since Settle
 }
 
 const (
 	notUTF8 = utf8.MaxRune + 1
-	tabbed  = -1
+	tabbed  = -1 // skipped by a tab
+	erased  = -2 // a blank that was written over text, or behind such
 	// widest is how wide a line is after all, and longest where a sequence that does
 	// not end is given up: hosts send nonsense, too.
 	widest  = 1 << 12
@@ -56,10 +62,18 @@ func Begin(text string) *Lines {
 // Line returns the line that has not ended.
 func (l *Lines) Line() string { return encode(l.shown(l.at)) }
 
-// shown is the line without the blanks behind a column.
+// Settle begins anew with what Written tells.
+func (l *Lines) Settle() { l.written, l.ended = 0, false }
+
+// Written returns the first column of the line of that time where something was written
+// since Settle; ok is false if nothing was.
+func (l *Lines) Written() (column int, ok bool) { return l.written - 1, l.written > 0 }
+
+// shown is the line without the blanks behind a column, and without erased text in the
+// end.
 func (l *Lines) shown(column int) []rune {
 	end := len(l.line)
-	for end > column && (l.line[end-1] == ' ' || isTab(l.line[end-1])) {
+	for end > 0 && (l.line[end-1] == erased || end > column && (l.line[end-1] == ' ' || isTab(l.line[end-1]))) {
 		end--
 	}
 	return l.line[:end]
@@ -72,6 +86,8 @@ func encode(line []rune) string {
 		switch {
 		case r >= notUTF8:
 			b.WriteByte(byte(r - notUTF8))
+		case r == erased:
+			b.WriteByte(' ')
 		case r != tabbed:
 			b.WriteRune(r)
 		}
@@ -135,7 +151,7 @@ func (l *Lines) put(output []byte, done *[]byte) int {
 // next ends the line.
 func (l *Lines) next(done *[]byte) {
 	*done = append(append(*done, encode(l.shown(max(l.at, l.end)))...), '\n')
-	l.line, l.at, l.end = l.line[:0], 0, 0
+	l.line, l.at, l.end, l.ended = l.line[:0], 0, 0, true
 	if l.row > 0 {
 		l.row = min(bottom, l.row+1)
 	}
@@ -143,19 +159,26 @@ func (l *Lines) next(done *[]byte) {
 
 // write shows a character where the cursor is.
 func (l *Lines) write(r rune) {
+	over := l.at < len(l.line)
 	for len(l.line) <= l.at {
 		l.line = append(l.line, ' ')
 	}
 	if isTab(l.line[l.at]) && r != tabbed {
 		l.split()
 	}
+	if r == ' ' && (over || l.at > 0 && l.line[l.at-1] == erased) {
+		r = erased
+	}
 	l.line[l.at] = r
 	l.at, l.end = l.at+1, 0
+	if !l.ended && (l.written == 0 || l.at < l.written) {
+		l.written = l.at
+	}
 }
 
-// tab moves the cursor to the next stop. Over text that is there it only moves.
+// tab moves the cursor to the next stop. Before text that is there it only moves.
 func (l *Lines) tab() {
-	if l.at < len(l.line) {
+	if slices.ContainsFunc(l.line[min(l.at, len(l.line)):], func(r rune) bool { return r != ' ' && r != erased }) {
 		l.at += 8 - l.at%8
 		return
 	}

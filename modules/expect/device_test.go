@@ -46,6 +46,14 @@ var families = map[string]family{
 		rejects: "           ^\r\nError: Unrecognized command found at '^' position.\r\n", rejected: "Error: Unrecognized command found at '^' position."},
 	"RouterOS": {prompt: "[admin@r1] > ", eol: "\r\n", rejects: "bad command name shwo (line 1 column 1)\r\n", rejected: "bad command name shwo (line 1 column 1)",
 		echo: func(typed string) string { return "\r\x1b[K[admin@r1] > " + typed }},
+	"NX-OS": {prompt: "n9k-1# ", eol: "\r\n", pager: "--More--", erase: "\r\x1b[K",
+		rejects: "                 ^\r\n% Invalid command at '^' marker.\r\n", rejected: "% Invalid command at '^' marker."},
+	"EOS": {prompt: "\x1b]0;sw1\a\x1b[5nsw1>", eol: "\r\n", pager: "\x1b[7m --More-- \x1b[27m", erase: "\x1b[10D\x1b[K",
+		rejects: "% Invalid input\r\n", rejected: "% Invalid input"},
+	"Dell": {prompt: "console#", eol: "\r\n", pager: "--More-- or (q)uit", erase: "\r                  \r",
+		rejects: "          ^\r\n% Unrecognized command\r\n\r\n", rejected: "% Unrecognized command"},
+	"APC": {prompt: "apc>", eol: "\r\n", pager: "Press <ENTER> to continue...", erase: "\r                            \r",
+		rejects: "E101: Command Not Found\r\n\r\n", rejected: "E101: Command Not Found"},
 	"a console of 80 columns": {prompt: "ts9$ ", eol: "\r\n", rejects: "% unknown\r\n", rejected: "% unknown",
 		echo: func(typed string) string {
 			if len("ts9$ "+typed)%80 == 0 {
@@ -70,13 +78,26 @@ func scrolled(prompt string, columns int) func(typed string) string {
 type device struct {
 	family
 	io.ReadWriter
-	chunk int // how many bytes it prints at a time
-	page  int // lines; 0 has no pager
+	piece func() int                          // how many bytes it prints at a time; nil is all
+	pause func(line string)                   // after each piece, which leaves that line begun; nil is none
+	page  int                                 // lines; 0 has no pager
+	knows func(typed string) (lines []string) // the output of a command; nil rejects it
+	asks  map[string]string                   // the question that some commands have first
+	line  string                              // that has begun
 }
 
 func (d *device) print(text string) {
-	for ; text != ""; text = text[min(len(text), d.chunk):] {
-		io.WriteString(d, text[:min(len(text), d.chunk)])
+	for text != "" {
+		n := len(text)
+		if d.piece != nil {
+			n = min(n, d.piece())
+		}
+		io.WriteString(d, text[:n])
+		if d.pause != nil {
+			d.line = (d.line + text[:n])[strings.LastIndexByte(d.line+text[:n], '\n')+1:]
+			d.pause(d.line)
+		}
+		text = text[n:]
 	}
 }
 
@@ -111,13 +132,40 @@ func (d *device) serve() {
 			}
 		}
 		d.print(d.eol)
-		switch {
-		case strings.HasPrefix(line, "show"):
-			d.show(map[bool]int{true: len(lines()), false: 100}[line == "show run"])
-		case line != "":
-			d.print(d.rejects)
+		if !d.answer(line) {
+			return
 		}
 	}
+}
+
+// answer prints what a command comes to; false is that nobody is there any more.
+func (d *device) answer(line string) bool {
+	if question := d.asks[line]; question != "" {
+		d.print(question)
+		key, ok := d.key()
+		if !ok {
+			return false
+		}
+		d.print(string(key) + d.eol)
+	}
+	switch all := d.knows(line); {
+	case all != nil:
+		return d.show(all)
+	case line != "":
+		d.print(d.rejects)
+	}
+	return true
+}
+
+// shows knows the commands of TestCommand.
+func shows(line string) []string {
+	switch {
+	case line == "show run":
+		return lines()
+	case strings.HasPrefix(line, "show"):
+		return lines()[:100]
+	}
+	return nil
 }
 
 // lines are the output of show, with lines that look like something else.
@@ -131,22 +179,24 @@ func lines() (all []string) {
 	return all
 }
 
-func (d *device) show(most int) {
-	for i, line := range lines()[:most] {
+// show prints lines, by pages.
+func (d *device) show(all []string) bool {
+	for i, line := range all {
 		if d.page > 0 && d.pager != "" && i > 0 && i%d.page == 0 {
 			d.print(d.pager)
 			if _, ok := d.key(); !ok {
-				return
+				return false
 			}
 			d.print(d.erase)
 		}
 		d.print(line + d.eol)
 	}
+	return true
 }
 
 // over are the lines that a device can be at the other end of.
-var over = map[string]func(t *testing.T, d *device) expect.Stream{
-	"pty": func(t *testing.T, d *device) expect.Stream {
+var over = map[string]func(t testing.TB, d *device) expect.Stream{
+	"pty": func(t testing.TB, d *device) expect.Stream {
 		master, slave, err := pty.Open()
 		check(t, err)
 		_, err = term.MakeRaw(int(slave.Fd()))
@@ -159,7 +209,7 @@ var over = map[string]func(t *testing.T, d *device) expect.Stream{
 		go func() { d.serve(); slave.Close() }()
 		return os.NewFile(uintptr(fd), "pty")
 	},
-	"telnet": func(t *testing.T, d *device) expect.Stream {
+	"telnet": func(t testing.TB, d *device) expect.Stream {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		check(t, err)
 		go func() {
@@ -180,7 +230,7 @@ var over = map[string]func(t *testing.T, d *device) expect.Stream{
 	},
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +247,7 @@ func TestCommand(t *testing.T) {
 			for _, c := range []struct{ chunk, page int }{{1 << 20, 0}, {16, 24}} {
 				t.Run(fmt.Sprintf("%s/%s/by %d/page of %d", name, kind, c.chunk, c.page), func(t *testing.T) {
 					t.Parallel()
-					s := expect.New(line(t, &device{family: f, chunk: c.chunk, page: c.page}), expect.Options{})
+					s := expect.New(line(t, &device{family: f, piece: func() int { return c.chunk }, page: c.page, knows: shows}), expect.Options{})
 					defer s.Close()
 					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 					defer cancel()

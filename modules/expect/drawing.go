@@ -3,6 +3,7 @@ package expect
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"farmrun/luahost/render"
 )
@@ -45,22 +46,32 @@ func (d *drawing) draw(stored *bytes.Buffer, output []byte) {
 // pass shows output that is not stored, and behind which the line goes on.
 func (d *drawing) pass(output []byte) {
 	d.lines.Show(output)
-	d.draft, d.taken = "", d.lines.Line()
-	d.same = len(d.taken)
+	d.draft = ""
+	d.took(d.lines.Line())
 }
 
 // compare notes how much of the line that text begins with was taken. Whatever was drawn
-// over that is new.
+// over that is new, unless it is the same once more.
 func (d *drawing) compare(text string) {
-	for d.same = 0; d.same < min(len(text), len(d.taken)) && text[d.same] == d.taken[d.same]; d.same++ {
+	most := min(len(text), len(d.taken))
+	for d.same = 0; d.same < most && text[d.same] == d.taken[d.same]; d.same++ {
 	}
+	if column, is := d.lines.Written(); is && d.same < most {
+		d.same = min(d.same, len(string([]rune(d.taken)[:min(column, utf8.RuneCountInString(d.taken))])))
+	}
+}
+
+// took notes that text of the line is taken.
+func (d *drawing) took(text string) {
+	d.taken, d.same = text, len(text)
+	d.lines.Settle()
 }
 
 // take says that the first n bytes of the stored text are taken.
 func (d *drawing) take(stored []byte, n int) {
 	if of := n - (len(stored) - len(d.draft)); of > 0 {
 		of = min(of, len(d.draft))
-		d.taken = d.taken[:d.same] + d.draft[:of]
-		d.draft, d.same = d.draft[of:], len(d.taken)
+		d.took(d.taken[:d.same] + d.draft[:of])
+		d.draft = d.draft[of:]
 	}
 }

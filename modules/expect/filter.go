@@ -46,8 +46,7 @@ type filter struct {
 	escape escapes
 	echoes []echo // that have yet to come
 	held   []byte // the beginning of the first of them, perhaps
-	draws  bool   // the echoes that came are noted, for one who draws them
-	came   []came
+	came   []came // since storeDrawn
 }
 
 // came is an echo that was taken out of the output that pass has returned, and where.
@@ -162,7 +161,7 @@ func (f *filter) pass(out, raw []byte) []byte {
 		e := &f.echoes[0]
 		said, rest, state := e.cut(text)
 		out = append(out, said...)
-		if f.draws && state == echoCame {
+		if state == echoCame {
 			f.came = append(f.came, came{len(out), bytes.Clone(text[len(said) : len(text)-len(rest)])})
 		}
 		text = rest
@@ -283,18 +282,51 @@ func (e *echo) atOnce(text []byte) (n int, state echoState) {
 // lineEnd returns how long the end of a line is that text begins with; programs set
 // modes of the terminal before it.
 func lineEnd(text []byte) (n int, state echoState) {
-	for n < len(text) && text[n] == '\r' {
-		n++
+	returns := 0
+	for n < len(text) {
+		switch text[n] {
+		case '\n':
+			return n + 1, echoCame
+		case '\r':
+			if n == returns {
+				returns++
+			}
+			n++
+			continue
+		case esc:
+			size := sequenceLen(text[n:])
+			if size == 0 {
+				return 0, echoPending
+			}
+			n += size
+			if text[n-1] == nextLine && size == 2 {
+				return n, echoCame
+			}
+			continue
+		}
+		if n == 0 {
+			return 0, echoMissing
+		}
+		return returns, echoCame
 	}
-	switch {
-	case n == len(text):
-		return 0, echoPending
-	case text[n] == '\n':
-		return n + 1, echoCame
-	case n == 0 && text[0] != esc:
-		return 0, echoMissing
+	return 0, echoPending
+}
+
+// nextLine behind ESC ends a line (ECMA-48, NEL).
+const nextLine = 'E'
+
+// indexLineEnd returns where the first line of text ends, and how long that end is; -1 if
+// it does not.
+func indexLineEnd(text []byte) (at, size int) {
+	for at, c := range text {
+		switch {
+		case c == '\n':
+			return at, 1
+		case c == esc && at+1 < len(text) && text[at+1] == nextLine:
+			return at, 2
+		}
 	}
-	return n, echoCame
+	return -1, 0
 }
 
 // again is atOnce for a line that is drawn again or wrapped behind so many bytes.
@@ -303,8 +335,9 @@ func (e *echo) again(text []byte, same int) (n int, state echoState) {
 		return 0, echoMissing
 	}
 	typed, prompt := squeeze(string(e.typed)), render.Text(e.line)
+	prompt = prompt[strings.LastIndexByte(prompt, '\n')+1:]
 	for at := 0; ; {
-		end := bytes.IndexByte(text[at:], '\n')
+		end, size := indexLineEnd(text[at:])
 		if end < 0 {
 			return 0, echoPending
 		}
@@ -313,10 +346,10 @@ func (e *echo) again(text []byte, same int) (n int, state echoState) {
 		line := strings.TrimPrefix(shown, prompt)
 		if same > 0 || len(line) < len(shown) || shown == string(e.typed) {
 			if isEcho(line, string(e.typed)) || squeeze(line) == typed || squeeze(unwrapped(text[:at+end])) == typed {
-				return at + end + 1, echoCame
+				return at + end + size, echoCame
 			}
 		}
-		if at += end + 1; end < narrowest || !strings.HasPrefix(typed, squeeze(line)) {
+		if at += end + size; end < narrowest || !strings.HasPrefix(typed, squeeze(line)) {
 			return 0, echoMissing
 		}
 	}
@@ -411,6 +444,17 @@ func (x *escapes) remove(raw []byte) []byte {
 		}
 	}
 	return out
+}
+
+// sequenceLen is how long the escape sequence is that text begins with; 0 if it goes on.
+func sequenceLen(text []byte) int {
+	x := escapes{state: afterEsc}
+	for n, c := range text[1:] {
+		if x.next(c); x.state == inText {
+			return n + 2
+		}
+	}
+	return 0
 }
 
 // next takes one more byte of a sequence.

@@ -75,7 +75,7 @@ func newInput(stream Stream, o Options) *input {
 		more:   make(chan struct{}, 1),
 		buf:    make([]byte, readSize),
 		end:    deadline{set: stream.SetReadDeadline},
-		filter: filter{strip: o.Strip == StripEscapes, draws: o.Strip == StripScreen},
+		filter: filter{strip: o.Strip == StripEscapes},
 		screen: newDrawing(o.Strip),
 		masker: o.Mask,
 	}
@@ -285,14 +285,17 @@ func (in *input) store(text []byte) {
 	in.stored += len(text)
 }
 
-// storeDrawn is store for the text that the filter returns: the echoes that it has taken out are
-// seen as well, and drawn over. The caller holds in.mu.
+// storeDrawn is store for the text that the filter returns. The echoes that it has taken
+// out were seen as well. The caller holds in.mu.
 func (in *input) storeDrawn(text []byte) {
 	at := 0
 	for _, echo := range in.filter.came {
 		in.store(text[at:echo.at])
 		at = echo.at
-		in.screen.pass(echo.text)
+		in.said.add(echo.text)
+		if in.screen != nil {
+			in.screen.pass(echo.text)
+		}
 	}
 	in.filter.came = nil
 	in.store(text[at:])
