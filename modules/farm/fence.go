@@ -429,6 +429,22 @@ func (t *turn) session(ctx context.Context, machine *Host, opened remote.Termina
 	return t.fences.get(t.host.name, machine).session(ctx, step, opened)
 }
 
+// mustOwn fails unless the turn's fence on a machine is ours still. It is for changes there
+// that no command makes, which would see to that by itself.
+func (t *turn) mustOwn(ctx context.Context, machine *Host) error {
+	if t.sparesOn(machine) {
+		return nil
+	}
+	f := t.fences.get(t.host.name, machine)
+	err := f.ready(ctx)
+	if err == nil {
+		if err = f.Check(withoutTurn(ctx), f.fences.me); err != nil {
+			err = f.failed(err)
+		}
+	}
+	return err
+}
+
 // owned takes a host through work as a turn of it: the fence is taken before.
 func (r *rollout) owned(ctx context.Context, h *Host, work func(ctx context.Context) error) error {
 	if r.fences == nil {

@@ -185,29 +185,34 @@ type askOptions struct {
 // "unix:/run/haproxy/admin.sock", sends text, and returns all that comes back
 // until the other side closes. It is for questions: it asks in a dry run as
 // well. Options: timeout ("10s").
-func (b *binding) ask(c *luahost.Call) {
-	h, address, text := luahost.Arg[*Host](c, 1, "a host"), c.String(2), c.String(3)
-	opts := luahost.Options[askOptions](c, 4)
-	var answer string
-	c.Wait("host:ask "+address, cmp.Or(opts.Timeout, 10*time.Second), func(ctx context.Context) (err error) {
-		answer, err = exchange(ctx, h, address, text)
-		return err
-	})
-	c.Push(answer)
-}
+func (b *binding) ask(c *luahost.Call) { b.exchange(c, "host:ask", false) }
 
 // host:tell(address, text [, options]) -> answer
 //
 // Is like host:ask, for what changes something: a dry run prints the text and
-// returns "".
-func (b *binding) tell(c *luahost.Call) {
+// returns "". In a turn it fails, as a command does, if the run does not own the host
+// any more.
+func (b *binding) tell(c *luahost.Call) { b.exchange(c, "host:tell", true) }
+
+func (b *binding) exchange(c *luahost.Call, name string, changes bool) {
 	h, address, text := luahost.Arg[*Host](c, 1, "a host"), c.String(2), c.String(3)
-	if b.farm.config.DryRun {
+	opts := luahost.Options[askOptions](c, 4)
+	if changes && b.farm.config.DryRun {
 		b.note(c, h, fmt.Sprintf("would tell %s: %s", address, strings.TrimSpace(text)))
 		c.Push("")
 		return
 	}
-	b.ask(c)
+	var answer string
+	c.Wait(name+" "+address, cmp.Or(opts.Timeout, 10*time.Second), func(ctx context.Context) (err error) {
+		if changes {
+			err = turnOf(ctx).mustOwn(ctx, h)
+		}
+		if err == nil {
+			answer, err = exchange(ctx, h, address, text)
+		}
+		return err
+	})
+	c.Push(answer)
 }
 
 // host:step(name, work [, undo])
