@@ -36,12 +36,11 @@ func (o *operator) Choose(ctx context.Context, f farm.Failed) (farm.Choice, erro
 	for i, c := range f.Choices {
 		options[i] = option(c, f)
 	}
-	text := string(console.Printable([]byte(o.failure(f))))
 	kept, release, err := o.world.operator.Keep(ctx)
 	if err != nil {
 		return farm.Stop, err
 	}
-	i, err := o.world.operator.Choose(kept, text, options)
+	i, err := o.world.operator.Choose(kept, o.failure(f), options)
 	if err == nil && f.Choices[i] == farm.TakeOver && o.sessions.IsOpen(f.Host.Name()) {
 		o.release = release
 		return farm.TakeOver, nil

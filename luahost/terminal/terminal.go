@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"farmrun/luahost/console"
 	"farmrun/luahost/secret"
 )
 
@@ -67,7 +68,7 @@ func (t *Terminal) declinable(ctx context.Context) (_ context.Context, done func
 }
 
 // Ask shows question and returns the line that was typed then, without its end.
-// Keys that were typed before are thrown away.
+// The terminal obeys nothing in question, and keys that were typed before are thrown away.
 // It fails with ErrNone where nobody can be asked, and with context.Cause(ctx)
 // when ctx is done first, or with what Decline is given.
 func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
@@ -174,7 +175,7 @@ func (t *Terminal) dialogue(ctx context.Context, question string, hidden bool) (
 		defer restore()
 	}
 	discard(tty)
-	fmt.Fprint(tty, question)
+	tty.Write(console.Printable([]byte(question))) // it may repeat words of a host's
 	line, err := readLine(ctx, tty)
 	if err != nil && !hidden {
 		newline(tty) // what comes next does not stand beside the question

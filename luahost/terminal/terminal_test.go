@@ -74,6 +74,29 @@ func TestSecret(t *testing.T) {
 	}
 }
 
+// TestQuestionsCannotDraw: the terminal obeys nothing in a question, of whatever kind.
+func TestQuestionsCannotDraw(t *testing.T) {
+	const draws, drawn = "a\x1b]52;c;eA==\a\x1b[2Jb\r\u202e\u009b\xff", `a\x1b]52;c;eA==\x07\x1b[2Jb\x0d\u{202e}\u{9b}\xff`
+	for name, ask := range map[string]func(tty *terminal.Terminal) error{
+		"ask":     func(tty *terminal.Terminal) error { _, err := tty.Ask(t.Context(), draws+"y? "); return err },
+		"confirm": func(tty *terminal.Terminal) error { _, err := tty.Confirm(t.Context(), draws+"y? "); return err },
+		"secret":  func(tty *terminal.Terminal) error { _, err := tty.Secret(t.Context(), draws+"y? "); return err },
+		"choose": func(tty *terminal.Terminal) error {
+			_, err := tty.Choose(t.Context(), draws, []terminal.Option{{Key: "y", Text: draws + "y? "}})
+			return err
+		},
+	} {
+		master, tty := screen(t)
+		shown := answer(t, master, "y? ", "y")
+		if err := ask(tty); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if s := <-shown; !strings.Contains(s, drawn) || strings.ContainsAny(s, "\x1b\a\u009b") {
+			t.Errorf("%s: shown %q", name, s)
+		}
+	}
+}
+
 // TestHeldForAQuestion: nobody writes between a question and its answer.
 func TestHeldForAQuestion(t *testing.T) {
 	master, tty := screen(t)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/sweep"
@@ -169,7 +170,7 @@ func parseOwner(f []string) *Owner {
 		}
 	}
 	if len(f) >= 4 {
-		o.Run, o.Who = plain(f[1]), plain(f[2])
+		o.Run, o.Who = oneLine(f[1]), oneLine(f[2])
 		o.Since, _ = time.Parse(time.RFC3339, f[3])
 	}
 	return o
@@ -204,6 +205,14 @@ func plain(w string) string {
 		return text
 	}
 	return strings.TrimPrefix(w, "-")
+}
+
+// oneLine is plain for a name that people are shown; farmrun gives none a line end.
+func oneLine(w string) string {
+	if text := plain(w); strings.IndexFunc(text, unicode.IsControl) < 0 {
+		return text
+	}
+	return w
 }
 
 func slotsOf(receipts []Receipt) []string {
