@@ -22,8 +22,8 @@ const noter = ` /bin/sh -c 'n=${IFS#??};s=;t=$(stty -g);stty raw -echo icrnl;pri
 	`while IFS= read -r l;do case $l in .)break;;*/bin/sh\ -c*)continue;;esac;s=$s$l$n;done;` +
 	`(eval "$s");r=$?;stty "$t";printf %%s @"%[1]s"B$r\;'`
 
-// How long the shell has to obey before it is told again, and how often it is. A shell
-// that is about to show its first prompt may throw away the keys typed before.
+// How long the shell has to obey before it is told again, and how often it is: one whose
+// prompt was not that may throw away the keys typed before.
 const (
 	obeysWithin = 3 * time.Second
 	obeysTimes  = 3
@@ -40,28 +40,23 @@ type RefusedError struct{ Said string }
 
 func (e *RefusedError) Error() string { return e.Said }
 
-// Session notes the shell of a terminal on the machine, which is about to show its prompt
-// or has done so, as a command of me in that slot; see Guard. It returns the host's text
-// until then, to which the terminal adds a new prompt. It fails with a *RefusedError, or
-// with ErrNoShell; after any other error than a *RefusedError it may be noted all the
-// same. Leave notes its end.
+// Session notes the shell of a terminal on the machine, of which nothing was read since it
+// was about to show its prompt, as a command of me in that slot; see Guard. It returns the
+// host's text until then, to which the terminal adds a new prompt. It fails with a
+// *RefusedError, or with ErrNoShell; after any other error than a *RefusedError it may be
+// noted all the same. Leave notes its end.
 func (f Fence) Session(ctx context.Context, t remote.Terminal, me Owner, slot string, seq int, step string) (text []byte, err error) {
 	nonce := rand.Text()[:12]
 	s := &noting{Terminal: t, nonce: nonce}
 	defer context.AfterFunc(ctx, func() { t.SetReadDeadline(time.Unix(1, 0)) })()
-	for range obeysTimes {
-		if _, err = fmt.Fprintf(t, noter+"\r", nonce); err != nil {
-			return nil, err
-		}
-		if err = s.until("A", obeysWithin); !errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil {
-			break
-		}
+	if err = s.awaitPrompt(ctx); err == nil {
+		err = s.begin(ctx)
 	}
 	if err == nil {
 		text = s.before(noter[:len(" /bin/sh -c '")])
 		script := f.note("_p=$PPID _u='??'", me, slot, seq, step)
 		if _, err = fmt.Fprintf(t, "%s.\n", script); err == nil {
-			err = s.until("B", obeysTimes*obeysWithin)
+			err = s.until(ctx, "B", obeysTimes*obeysWithin)
 		}
 	}
 	t.SetReadDeadline(time.Time{})
@@ -78,6 +73,19 @@ func (f Fence) Session(ctx context.Context, t remote.Terminal, me Owner, slot st
 	return slices.Concat(text, s.rest), nil
 }
 
+// begin types the noter until it answers.
+func (s *noting) begin(ctx context.Context) (err error) {
+	for range obeysTimes {
+		if _, err = fmt.Fprintf(s, noter+"\r", s.nonce); err != nil {
+			return err
+		}
+		if err = s.until(ctx, "A", obeysWithin); !errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
+
 // noting reads the answers of a noter.
 type noting struct {
 	remote.Terminal
@@ -88,10 +96,9 @@ type noting struct {
 }
 
 // until reads up to a mark.
-func (s *noting) until(kind string, within time.Duration) error {
-	s.SetReadDeadline(time.Now().Add(within))
+func (s *noting) until(ctx context.Context, kind string, within time.Duration) error {
+	deadline := time.Now().Add(within)
 	mark := []byte("@" + s.nonce + kind)
-	buf := make([]byte, 4<<10)
 	for {
 		before, after, marked := bytes.Cut(s.rest, mark)
 		if status, rest, whole := bytes.Cut(after, []byte(";")); marked && whole {
@@ -101,12 +108,22 @@ func (s *noting) until(kind string, within time.Duration) error {
 		if len(s.rest) > mostBefore {
 			return ErrNoShell
 		}
-		n, err := s.Read(buf)
-		s.rest = append(s.rest, buf[:n]...)
-		if n == 0 && err != nil {
+		if more, err := s.more(ctx, deadline); !more {
 			return err
 		}
 	}
+}
+
+// more reads, and tells whether there may be more: err is nil then, or comes again.
+func (s *noting) more(ctx context.Context, deadline time.Time) (bool, error) {
+	s.SetReadDeadline(deadline)
+	if ctx.Err() != nil { // later it ends the read by a deadline of its own
+		return false, context.Cause(ctx)
+	}
+	buf := make([]byte, 4<<10)
+	n, err := s.Read(buf)
+	s.rest = append(s.rest, buf[:n]...)
+	return n > 0 || err == nil, err
 }
 
 // before is the text before the prompt at which the noter was typed, whose echo begins so.

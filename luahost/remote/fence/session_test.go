@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -140,6 +141,68 @@ func TestSessionRefused(t *testing.T) {
 	_, err := f.Session(t.Context(), term, owner(1), "r1", 1, "restart")
 	if refused, ok := errors.AsType[*fence.RefusedError](err); !ok || !strings.Contains(refused.Said, "the fence is not ours") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestSessionWaits: nothing is typed before a prompt, for a startup file that asks something
+// would take it for the answer.
+func TestSessionWaits(t *testing.T) {
+	for name, test := range map[string]struct{ startup, asked string }{
+		"banner pauses":   {startup: "printf 'loading 100%'; sleep 0.1; echo; IFS= read -t 0.01 -n 1 x; echo \"$x\" >asked", asked: "\n"},
+		"drops typeahead": {startup: "sleep 0.1; while read -t 0.1 x; do echo \"$x\" >>asked; done"},
+		"asks for Enter":  {startup: "read -p 'Press Enter to go on ' x; echo \"$x\" >asked; read -n 1 -p --More-- x", asked: "\n"},
+		"odd prompt":      {startup: "PS1='➜  ~ '"},
+		"drawn prompt":    {startup: "PS1='\\[\\e]0;t\\a\\e[1m\\]\\u\\$\\[\\e[0m\\] '"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			need.Program(t, "bash")
+			s := remotetest.New(t)
+			f := on(s)
+			take(t, f, owner(1))
+			if err := os.WriteFile(filepath.Join(s.Dir, "startup"), []byte("PS1='ready> '\n"+test.startup+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			term := login(t, s, "bash", "--rcfile", "startup", "-i")
+			if _, err := f.Session(t.Context(), term, owner(1), "r1", 1, "restart"); err != nil {
+				t.Fatal(err)
+			}
+			if asked, _ := os.ReadFile(filepath.Join(s.Dir, "asked")); string(asked) != test.asked {
+				t.Errorf("the startup file was answered %q", asked)
+			}
+		})
+	}
+}
+
+// TestSessionThatAsks: a question gets no answer from the noter, and is told.
+func TestSessionThatAsks(t *testing.T) {
+	for _, test := range []struct{ says, typed, err string }{
+		{says: "Which? "},
+		{says: "Which\r\n"},
+		{says: "Which account [web/db]: ", err: `it shows no prompt, but "Which account [web/db]:"`},
+		{says: "\x1b[1mGo on (y/n/q) \x1b[0m"},
+		{says: "Press any key", typed: "\r"},
+		{says: ""},
+	} {
+		t.Run(test.says, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := net.Pipe()
+				typed := make(chan string)
+				go io.WriteString(theirs, test.says)
+				go func() {
+					all, _ := io.ReadAll(theirs)
+					typed <- string(all)
+				}()
+				_, err := fence.Fence{Name: "web1"}.Session(t.Context(), pipe{ours}, owner(1), "r1", 1, "restart")
+				ours.Close()
+				if got := <-typed; got != test.typed {
+					t.Errorf("%q was typed", got)
+				}
+				if !errors.Is(err, fence.ErrNoShell) || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("%v", err)
+				}
+			})
+		})
 	}
 }
 
