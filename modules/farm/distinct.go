@@ -39,15 +39,23 @@ type identity struct {
 }
 
 // same tells whether two names are of one machine. A system's start is no proof by
-// itself, for containers share it, and neither is a key, for clones do.
+// itself, for containers share it, and neither is a key, for clones do. A start by the
+// clock, of a system without /proc, is one of a second that other machines may share, such
+// as clones after a power cut: then all else that is known has to be the same, too.
 func (a identity) same(b identity) bool {
-	if strings.HasPrefix(a.Boot, "/") || a.Boot != b.Boot { // no start is known
+	id, start, _ := strings.Cut(a.Boot, "/")
+	byClock := id == "" && strings.Contains(start, ":")
+	if a.Boot != b.Boot || id == "" && !byClock { // no start is known
 		return false
 	}
-	if a.key != "" && b.key != "" {
-		return a.key == b.key
+	keys, alike := a.key != "" && b.key != "", a.Machine.Name == b.Machine.Name && a.ID == b.ID
+	switch {
+	case keys && a.key != b.key:
+		return false
+	case byClock:
+		return alike && a.Machine.Name != "" && (keys || a.ID != "")
 	}
-	return a.Machine.Name == b.Machine.Name && a.ID == b.ID
+	return keys || alike
 }
 
 // lookAtFenceTime is how long a host may take to log in and tell whose it is.
