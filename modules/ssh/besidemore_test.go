@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -376,7 +377,49 @@ func TestUnsupported(t *testing.T) {
 		expect(t, err, ssh.StageConnect, ssh.ErrUnreachable, says)
 	}
 	d = w.dialer()
-	d.Set = append(d.Set, "GSSAPIAuthentication=yes", "PubkeyAuthentication=no")
+	d.Set = append(d.Set, "GSSAPIAuthentication=yes", "HostbasedAuthentication=yes", "PKCS11Provider=/p11.so", "ControlPath=%C", "PubkeyAuthentication=no")
 	_, err := d.Dial(context.Background(), "h", ssh.Options{User: "web"})
-	expect(t, err, ssh.StageLogin, ssh.ErrAuth, "farmrun does not support GSSAPIAuthentication")
+	expect(t, err, ssh.StageLogin, ssh.ErrAuth, "farmrun does not support ControlPath, GSSAPIAuthentication, HostbasedAuthentication, PKCS11Provider")
+}
+
+// TestConnectionAttempts: a connection is tried so often, one a second, however short the
+// time for one is; a name that nobody has, once.
+func TestConnectionAttempts(t *testing.T) {
+	for _, x := range []struct {
+		attempts, refuses int
+		err               error
+		says              string // "" is that it succeeds
+		tries             int
+	}{
+		{0, 1, syscall.ECONNREFUSED, "connection refused", 1},
+		{3, 2, syscall.ECONNREFUSED, "", 3},
+		{3, 3, syscall.ECONNREFUSED, "connection refused", 3},
+		{3, 3, &net.DNSError{Err: "no such host", Name: "h"}, "no such host", 1},
+	} {
+		t.Run(fmt.Sprint(x.attempts, " ", x.says), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				w.serve("h", &sshserver.Server{})
+				d, tries, began := w.dialer(), 0, time.Now()
+				d.Set = append(d.Set, "ConnectTimeout=1")
+				if x.attempts > 0 {
+					d.Set = append(d.Set, fmt.Sprintf("ConnectionAttempts=%d", x.attempts))
+				}
+				d.Connect(func(ctx context.Context, network, addr string) (net.Conn, error) {
+					if tries++; tries <= x.refuses {
+						return nil, x.err
+					}
+					return w.net.DialContext(ctx, network, addr)
+				})
+				c, err := d.Dial(context.Background(), "h", ssh.Options{User: "web"})
+				if x.says != "" {
+					expect(t, err, ssh.StageConnect, ssh.ErrUnreachable, x.says)
+				} else if check(t, err); true {
+					c.Close()
+				}
+				if took := time.Since(began); tries != x.tries || took != time.Duration(tries-1)*time.Second {
+					t.Errorf("%d tries in %v, want %d", tries, took, x.tries)
+				}
+			})
+		})
+	}
 }

@@ -3,6 +3,7 @@ package ssh
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,6 +28,30 @@ func (l *login) connect() (c net.Conn, release func(), err error) {
 		c, err = l.throughCommand()
 		return c, func() {}, err
 	}
+	for try := 1; ; try++ {
+		c, err = l.direct()
+		var dns *net.DNSError
+		if err == nil || try >= s.ConnectionAttempts || errors.As(err, &dns) {
+			return c, func() {}, err
+		}
+		resume := l.patience.hold()
+		select {
+		case <-time.After(attemptsEvery):
+		case <-l.ctx.Done():
+		}
+		resume()
+		if l.ctx.Err() != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// attemptsEvery lies between two of the ConnectionAttempts, as in ssh.
+const attemptsEvery = time.Second
+
+// direct connects from this machine.
+func (l *login) direct() (c net.Conn, err error) {
+	s := l.settings
 	network := map[string]string{"inet": "tcp4", "inet6": "tcp6"}[s.AddressFamily]
 	if network == "" {
 		network = "tcp"
@@ -34,13 +59,11 @@ func (l *login) connect() (c net.Conn, release func(), err error) {
 	if s.BindAddress != "" {
 		var d net.Dialer
 		if d.LocalAddr, err = net.ResolveTCPAddr(network, net.JoinHostPort(s.BindAddress, "0")); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		c, err = d.DialContext(l.ctx, network, s.Addr())
-	} else {
-		c, err = l.dialer.connection(l.ctx, network, s.Addr())
+		return d.DialContext(l.ctx, network, s.Addr())
 	}
-	return c, func() {}, err
+	return l.dialer.connection(l.ctx, network, s.Addr())
 }
 
 // mostJumps is how long a chain of jump hosts may be before it is taken for a

@@ -59,6 +59,7 @@ type Settings struct {
 	Env          []string // "NAME=value", for each session: of SendEnv and SetEnv
 	ForwardAgent string   // the socket, or as IdentityAgent; "none" is not to
 
+	ConnectionAttempts  int           // at least 1
 	ConnectTimeout      time.Duration // 0 is unset
 	ServerAliveInterval time.Duration // 0 is unset or off, see IsSet
 	ServerAliveCountMax int
@@ -337,6 +338,7 @@ func (e *evaluation) settings() (Settings, error) {
 		MACs:              e.first("macs", ""),
 		KexAlgorithms:     e.first("kexalgorithms", ""),
 
+		ConnectionAttempts:  max(1, e.number("connectionattempts", 1)),
 		ConnectTimeout:      e.time("connecttimeout"),
 		ServerAliveInterval: e.time("serveraliveinterval"),
 		ServerAliveCountMax: e.number("serveralivecountmax", 3),

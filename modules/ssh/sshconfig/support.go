@@ -8,22 +8,21 @@ import (
 
 // spellings are the names of options that messages have.
 var spellings = map[string]string{
-	"canonicalizepermittedcnames": "CanonicalizePermittedCNAMEs", "dynamicforward": "DynamicForward",
+	"canonicalizepermittedcnames": "CanonicalizePermittedCNAMEs", "controlpath": "ControlPath", "dynamicforward": "DynamicForward",
 	"forwardx11": "ForwardX11", "gssapiauthentication": "GSSAPIAuthentication",
-	"hostbasedauthentication": "HostbasedAuthentication", "localcommand": "LocalCommand",
+	"hostbasedauthentication": "HostbasedAuthentication", "kbdinteractivedevices": "KbdInteractiveDevices", "localcommand": "LocalCommand",
 	"localforward": "LocalForward", "pkcs11provider": "PKCS11Provider", "remotecommand": "RemoteCommand",
-	"sessiontype": "SessionType", "tunnel": "Tunnel", "verifyhostkeydns": "VerifyHostKeyDNS",
+	"securitykeyprovider": "SecurityKeyProvider", "sessiontype": "SessionType", "tunnel": "Tunnel", "verifyhostkeydns": "VerifyHostKeyDNS",
 }
 
 // Unsupported returns, by their names, the options that hold for the host and
 // that ssh would heed, but farmrun does not. Those that only matter to speed, to
 // the look of a terminal or to something else that farmrun never does are not
-// among them; nor is GSSAPIAuthentication, which distributions set for all hosts:
-// see LoginOptions.
+// among them; nor are those that only matter where a login fails: see LoginOptions.
 func (s Settings) Unsupported() (names []string) {
 	for option, name := range spellings {
 		switch {
-		case option == "gssapiauthentication", !s.wants(option):
+		case slices.Contains(loginOnly, option), !s.wants(option):
 		case option == "localcommand" && !s.wants("permitlocalcommand"):
 		case option == "canonicalizepermittedcnames" && !s.wants("canonicalizehostname"):
 		default:
@@ -34,21 +33,26 @@ func (s Settings) Unsupported() (names []string) {
 	return names
 }
 
+// loginOnly are options that are often set for all hosts, most of which do not need them:
+// another way to log in, a library for security keys, or a connection that is there already.
+var loginOnly = []string{"controlpath", "gssapiauthentication", "kbdinteractivedevices", "securitykeyprovider"}
+
 // LoginOptions returns, by their names, unsupported options by which ssh might
 // get in where farmrun does not.
 func (s Settings) LoginOptions() (names []string) {
-	for _, option := range []string{"gssapiauthentication", "hostbasedauthentication", "pkcs11provider"} {
+	for _, option := range append([]string{"hostbasedauthentication", "pkcs11provider"}, loginOnly...) {
 		if s.wants(option) {
 			names = append(names, spellings[option])
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 
 // wants tells whether an option has a value that turns something on.
 func (s Settings) wants(option string) bool {
 	value := s.got[option]
-	return len(value) > 0 && !slices.Contains([]string{"no", "false", "none", "default"}, strings.ToLower(value[0]))
+	return len(value) > 0 && !slices.Contains([]string{"no", "false", "none", "default", "internal"}, strings.ToLower(value[0]))
 }
 
 // Refusal returns why there must be no connection to the host: its configuration
