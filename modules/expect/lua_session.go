@@ -225,8 +225,9 @@ func key(c *luahost.Call) {
 // session:send_secret(secret)
 //
 // Types a secret and Enter. cli.password gives the password of an account, and
-// cli.secret what the operator types. Whatever the other end makes of it, the
-// secret is not in what is matched, shown or recorded.
+// cli.secret what the operator types. The secret is redacted in all that is shown and
+// recorded. The script gets the output as it is: if the other end echoes the secret, that is
+// in the text that it matches.
 func sendSecret(c *luahost.Call) {
 	d := luahost.Arg[*dialogue](c, 1, "a session")
 	secret := luahost.Arg[interface{ Reveal() string }](c, 2, "a secret, such as cli.password gives,")
