@@ -11,6 +11,7 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/console"
+	"farmrun/luahost/gate"
 	"farmrun/luahost/luahosttest"
 	"farmrun/modules/farm"
 )
@@ -109,25 +110,40 @@ type slow time.Duration
 
 func (s slow) Close() error { time.Sleep(time.Duration(s)); return nil }
 
-// TestATurnThatClosesSlowly is in time for its grace: the rollout goes on as it may.
+// TestATurnThatClosesSlowly is in time for its grace: the rollout goes on as it may, and so
+// does the way back.
 func TestATurnThatClosesSlowly(t *testing.T) {
-	in(t, farm.Config{}, func(t *testing.T, f *farm.Farm, n *network) {
-		slowly := luahost.Module{Name: "slow", Funcs: map[string]luahost.Func{
-			"open": func(c *luahost.Call) { c.Own(slow(8 * time.Second)) },
-			"sleep": func(c *luahost.Call) {
-				c.Wait("slow.sleep", 0, func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) })
-			},
-		}}
-		rt := luahost.New(t.Context(), luahost.Config{Modules: []luahost.Module{farm.Module(f, nil, nil), slowly}})
-		err := rt.Run(`
-			local farm, slow = require "farm", require "slow"
-			farm.rollout("web[1-3]", { turn = "1m", max_failures = 5, healthy = function() end }, function()
-				slow.open() slow.open() slow.sleep()
-			end)`, "x.lua")
-		if err == nil || !strings.Contains(err.Error(), "3 failed") {
-			t.Errorf("got %v, want that all three had their turn", err)
+	for options, want := range map[string]string{
+		"max_failures = 5": "web1 web2 web3",
+		`on_failure = "rollback", back = function(h) print("back " .. h.name) end`: "web1 back web1",
+	} {
+		var out bytes.Buffer
+		in(t, farm.Config{Console: &console.Console{Out: &out, Err: &out}}, func(t *testing.T, f *farm.Farm, n *network) {
+			slowly := luahost.Module{Name: "slow", Funcs: map[string]luahost.Func{
+				"open": func(c *luahost.Call) { c.Own(slow(8 * time.Second)) },
+				"sleep": func(c *luahost.Call) {
+					c.Wait("slow.sleep", 0, func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) })
+				},
+			}}
+			said := []string{}
+			rt := luahost.New(t.Context(), luahost.Config{
+				Modules: []luahost.Module{farm.Module(f, nil, nil), slowly},
+				Print:   func(_ context.Context, _, text string) { said = append(said, strings.TrimSpace(text)) },
+			})
+			err := rt.Run(`
+				local farm, slow = require "farm", require "slow"
+				farm.rollout("web[1-3]", { turn = "1m", healthy = function() end, `+options+` }, function(h)
+					print(h.name)
+					slow.open() slow.open() slow.sleep()
+				end)`, "x.lua")
+			if got := strings.Join(said, " "); got != want || err == nil || errors.Is(err, gate.ErrBusy) {
+				t.Errorf("%s: got %q and %v", options, got, err)
+			}
+			rt.Close()
+			time.Sleep(time.Minute)
+		})
+		if strings.Contains(out.String(), gate.ErrBusy.Error()) {
+			t.Errorf("the operator sees\n%s", out.String())
 		}
-		rt.Close()
-		time.Sleep(time.Minute)
-	})
+	}
 }

@@ -1,11 +1,16 @@
 package farm_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"farmrun/luahost"
+	"farmrun/luahost/luahosttest"
+	"farmrun/luahost/remote"
 	"farmrun/modules/farm"
 )
 
@@ -45,6 +50,31 @@ func TestPrecedence(t *testing.T) {
 	var unknown *farm.UnknownError
 	if _, err := f.Host("wbe1"); !errors.As(err, &unknown) || err.Error() != `the site has no host "wbe1"; did you mean "web1"?` {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestPasswordSettings: the site file says who shares passwords, and for whose sudo asks.
+func TestPasswordSettings(t *testing.T) {
+	f := newFarm(t, new(bytes.Buffer))
+	modules := []luahost.Module{farm.Module(f, nil, nil)}
+	_, err := luahosttest.Run(t, luahost.Config{Modules: modules}, `require("farm").site { hosts = {
+		["web[1-3]"] = { password_group = "web", sudo_account = "root" },
+		web3 = { password_group = "old" }, db1 = {},
+	} }`, "site.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][2]string{"web1": {"web", "root"}, "web3": {"old", "root"}, "db1": {}} {
+		group, account := f.PasswordGroup(name), "?"
+		host(t, f, name).RunBy(t.Context(), remote.Cmd{Line: "true"}, func(_ context.Context, login remote.Runner, _ remote.Cmd) (remote.Result, error) {
+			if l, ok := login.(interface{ SudoAccount() string }); ok {
+				account = l.SudoAccount()
+			}
+			return remote.Result{}, nil
+		})
+		if got := [2]string{group, account}; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
 	}
 }
 

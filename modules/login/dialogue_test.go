@@ -295,6 +295,29 @@ func TestNotAShell(t *testing.T) {
 	})
 }
 
+// TestOrderIsNoAnswer: where the order to become a driver is followed by a question, it is
+// not typed again; where nothing follows, it is.
+func TestOrderIsNoAnswer(t *testing.T) {
+	const order = "<< exec /bin/sh -c 'stty raw"
+	for _, test := range []struct {
+		then host
+		says string
+	}{
+		{host{"web1 login: ", "silence"}, "web1 login:"},
+		{host{"Password: ", "silence"}, "Password:"},
+		{host{order, "twice", "deaf"}, "twice"},
+	} {
+		hosted(t, append(host{"login: ", "< web", "$ ", order}, test.then...), func(t *testing.T, o login.Options) {
+			c, err := login.Dial(t.Context(), o)
+			check(t, err)
+			defer c.Close()
+			if _, err := c.Run(t.Context(), remote.Cmd{Line: "true"}); !errors.Is(err, login.ErrNoShell) || !strings.HasSuffix(luahost.OutputOf(err), test.says) {
+				t.Errorf("got %v, which says %q, want %q", err, luahost.OutputOf(err), test.says)
+			}
+		})
+	}
+}
+
 // TestFirstTerminal has the first who wants a terminal get that of Dial, with all
 // that was said meanwhile, unless he wants another type; and has its end noticed
 // while nobody wants it.

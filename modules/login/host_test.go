@@ -21,6 +21,7 @@ import (
 // hangs up. Each begins with one of
 //
 //	< TEXT      the host reads this line, and echoes it
+//	<< TEXT     it reads a line that begins so, and echoes it
 //	* TEXT      it reads this line, and does not
 //	. KEY       it reads this key
 //	... TIME    it says nothing for so long
@@ -80,6 +81,9 @@ func (f *far) play(h host) {
 		switch word {
 		case "<":
 			f.expect(f.line(true), text)
+		case "<<":
+			line := f.line(true)
+			f.expect(line[:min(len(line), len(text))], text)
 		case "*":
 			f.expect(f.line(false), text)
 		case ".":

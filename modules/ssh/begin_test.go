@@ -64,8 +64,8 @@ func TestStartupFiles(t *testing.T) {
 				}
 				if !runs {
 					expect(t, err, ssh.StageRun, ssh.ErrNotRun, "without running the command")
-					if e, _ := errors.AsType[*ssh.Error](err); !strings.Contains(e.Said, x.said) {
-						t.Errorf("the error has %q", e.Said)
+					if e, _ := errors.AsType[*ssh.Error](err); !strings.Contains(e.Said, x.said) || !strings.Contains(e.Hint, "needs shell = false in the site file") {
+						t.Errorf("the error has %q and %q", e.Said, e.Hint)
 					}
 					continue
 				}

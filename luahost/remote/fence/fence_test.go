@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -471,6 +472,50 @@ func TestNotOurs(t *testing.T) {
 	state, err := g.TakeOver(t.Context(), owner(3), soon)
 	if r, _ := state.Last("restart"); err != nil || r.Status != "5" {
 		t.Errorf("then: %+v, %v", state, err)
+	}
+}
+
+// TestShared: all who may write in the site's directory may take a fence there over, and
+// nobody else.
+func TestShared(t *testing.T) {
+	need.Root(t)
+	need.Program(t, "setpriv")
+	const group = 65533
+	for mode, want := range map[os.FileMode]os.FileMode{0o777: 0o777, 0o770: 0o770, 0o2770: 0o770, 0o700: 0o700} {
+		t.Run(fmt.Sprintf("%o", mode), func(t *testing.T) {
+			s := remotetest.New(t)
+			dir := s.Dir + "/shared"
+			s.Must(t, fmt.Sprintf("mkdir shared; chgrp %d shared; chmod %o shared; chmod 755 . ..", group, mode))
+			f := fence.Fence{Runner: s, Dir: dir, Name: "web1"}
+			take(t, f, owner(1))
+			for name, want := range map[string]os.FileMode{"": want, "/own.TOKENOFR.1": want & 0o666, "/r1": want & 0o666} {
+				info, err := os.Stat(dir + "/web1" + name)
+				if err != nil || info.Mode().Perm() != want {
+					t.Errorf("web1%s: %v, %v, want %v", name, info, err, want)
+				} else if gid := info.Sys().(*syscall.Stat_t).Gid; gid != group {
+					t.Errorf("web1%s is of group %d", name, gid)
+				}
+			}
+			words := fmt.Sprintf("setpriv --reuid=65534 --regid=65534 --groups=%d", group)
+			colleague := &remotetest.Shell{Dir: "/", Wrap: strings.Fields(words)}
+			g := fence.Fence{Runner: colleague, Dir: dir, Name: "web1"}
+			_, err := g.TakeOver(t.Context(), owner(2), soon)
+			if may := want&0o070 != 0; (err == nil) != may {
+				t.Errorf("a colleague: %v", err)
+			}
+			if err != nil {
+				return
+			}
+			if res := run(t, g, owner(2), "r1", "echo ran"); string(res.Stdout) != "ran\n" {
+				t.Errorf("a colleague's command: %q", res.Stderr)
+			}
+			if res := run(t, f, owner(1), "r2", "echo ran"); !fence.WasRefused(res, owner(1)) {
+				t.Errorf("the former owner's: %+v", res)
+			}
+			if err := g.Clear(t.Context(), owner(2)); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
