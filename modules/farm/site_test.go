@@ -53,7 +53,8 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// TestPasswordSettings: the site file says who shares passwords, and for whose sudo asks.
+// TestPasswordSettings: the site file says which hosts share passwords, and whose
+// password sudo asks for.
 func TestPasswordSettings(t *testing.T) {
 	f := newFarm(t, new(bytes.Buffer))
 	modules := []luahost.Module{farm.Module(f, nil, nil)}

@@ -27,7 +27,7 @@ func harmless() map[string]string {
 		"of LocalForward and DynamicForward, which are told":      "exitonforwardfailure gatewayports permitremoteopen streamlocalbindmask streamlocalbindunlink",
 		"of Tunnel, which is told":                                "tunneldevice",
 		"speed, and how the connection is kept":                   "compression channeltimeout ipqos obscurekeystroketiming rekeylimit tcpkeepalive",
-		"what ssh shows, and its own terminal":                    "enableescapecommandline escapechar fingerprinthash loglevel logverbose syslogfacility visualhostkey warnweakcrypto",
+		"the output and the terminal of ssh itself":               "enableescapecommandline escapechar fingerprinthash loglevel logverbose syslogfacility visualhostkey warnweakcrypto",
 		"of the command line; farmrun asks for what it needs":     "forkafterauthentication requesttty stdinnull versionaddendum",
 		"ssh itself reads over it, or refuses it, since long ago": "afstokenpassing cipher compressionlevel fallbacktorsh globalknownhostsfile2 kerberosauthentication kerberostgtpassing protocol protocolkeepalives rhostsauthentication rhostsrsaauthentication rsaauthentication setuptimeout smartcarddevice useprivilegedport userknownhostsfile2 useroaming usersh",
 	} {
