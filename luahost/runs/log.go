@@ -23,7 +23,8 @@ import (
 //
 // with the time, who said it in a word, and the text. Of a host that says more
 // than MostLogged bytes the last are kept, of which the older are in
-// webserv1.log.1. Its methods may be called from many goroutines.
+// webserv1.log.1. Up to 32 files stay open until it is garbage. Its methods may be called
+// from many goroutines.
 type Log struct {
 	Dir string
 	// Clock makes the times that are written; the zero Clock writes what it is given.
@@ -32,8 +33,19 @@ type Log struct {
 	Warn func(error)
 
 	mu     sync.Mutex
+	open   map[string]*openLog // by host, those that were written to last
 	warned sync.Once
 }
+
+// openLog is a file that is written to.
+type openLog struct {
+	*os.File
+	size int64
+}
+
+// mostOpen is how many files stay open, for hosts that say much: to open and close one
+// takes longer than to write a line.
+const mostOpen = 32
 
 // MostLogged is how many bytes a host's file has before another is begun; the
 // one before is kept.
@@ -65,18 +77,52 @@ func (l *Log) Add(host string, said Said) {
 func (l *Log) write(host, lines string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	path := logPath(l.Dir, host)
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	file, err := l.file(host)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(lines)
-	size, seekErr := file.Seek(0, io.SeekCurrent)
-	err = errors.Join(err, seekErr, file.Close())
-	if err == nil && size > MostLogged {
+	n, err := file.WriteString(lines)
+	file.size += int64(n)
+	if err != nil || file.size > MostLogged {
+		err = errors.Join(err, l.shut(host))
+	}
+	if err == nil && file.size > MostLogged {
+		path := logPath(l.Dir, host)
 		err = os.Rename(path, path+olderLog)
 	}
 	return err
+}
+
+// file returns the file of a host, and shuts another's if too many are open.
+func (l *Log) file(host string) (*openLog, error) {
+	if file := l.open[host]; file != nil {
+		return file, nil
+	}
+	file, err := os.OpenFile(logPath(l.Dir, host), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	if l.open == nil {
+		l.open = map[string]*openLog{}
+	}
+	for other := range l.open {
+		if len(l.open) < mostOpen {
+			break
+		}
+		l.shut(other)
+	}
+	l.open[host] = &openLog{file, size}
+	return l.open[host], nil
+}
+
+func (l *Log) shut(host string) error {
+	file := l.open[host]
+	delete(l.open, host)
+	return file.Close()
 }
 
 // olderLog ends the name of the file with what was said before.

@@ -76,6 +76,21 @@ func TestLogIsBounded(t *testing.T) {
 	}
 }
 
+// TestLogOfManyHosts: each has all of its lines, in turns with more others than there are
+// open files.
+func TestLogOfManyHosts(t *testing.T) {
+	l := runs.Log{Dir: t.TempDir(), Warn: func(err error) { t.Error(err) }}
+	for i := range 300 {
+		l.Add(fmt.Sprint("web", i%100), runs.Said{Time: time.Now(), By: "stdout", Text: fmt.Sprint(i)})
+	}
+	for i := range 100 {
+		got, err := runs.ReadLog(l.Dir, fmt.Sprint("web", i), 1000)
+		if err != nil || len(got) != 3 || got[0].Text != fmt.Sprint(i) || got[2].Text != fmt.Sprint(200+i) {
+			t.Errorf("web%d: %v, %v", i, got, err)
+		}
+	}
+}
+
 // TestLogThatFails: it is said once, and nothing stops for it.
 func TestLogThatFails(t *testing.T) {
 	var warnings []error
