@@ -112,7 +112,7 @@ type Config struct {
 	// DryRun prints commands that are no queries and does not run them.
 	DryRun bool
 	// Idle is with how many logins open those end that nobody needs just now; in a
-	// rollout it is with twice as many. 0 is DefaultIdle.
+	// rollout of no more than twice as many hosts it is with all. 0 is DefaultIdle.
 	Idle int
 }
 

@@ -52,7 +52,8 @@ func (f *Farm) count(logins int) {
 
 // tooMany notes that nobody needs the login of h any more, and returns the hosts whose
 // logins are to end. In a rollout twice as many may be open, since that asks each host
-// a dozen times how it is.
+// a dozen times how it is, unless it has more hosts than that, which lose theirs before
+// they are asked again.
 func (f *Farm) tooMany(h *Host) (hosts []*Host) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -61,7 +62,7 @@ func (f *Farm) tooMany(h *Host) (hosts []*Host) {
 	}
 	h.resting = f.resting.PushBack(h)
 	most := f.config.Idle
-	if f.rollout != nil {
+	if f.rollout != nil && len(f.rollout.hosts) <= 2*most {
 		most *= 2
 	}
 	for f.open-len(hosts) > most && f.resting.Len() > 0 {
