@@ -195,7 +195,7 @@ type Wait struct {
 	// Began is from when Timeout counts, for a wait that goes on; the zero
 	// time is now.
 	Began time.Time
-	race    *race
+	race  *race
 }
 
 // Match is how a wait ended well.
