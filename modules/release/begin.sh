@@ -70,8 +70,9 @@ is_only() { sed -n 's/^	//p' "$record/farmrun-differ"; }
 differ || exit
 of_cvs='(^|/)CVS/(Root|Repository|Tag)$'
 
-# A directory is one of cvs only with all that cvs has written there.
-was_only | names | grep -E "$of_cvs" | sed 's:CVS/[A-Z][a-z]*$::' | sort -u >"$record/farmrun-fetch"
+# A directory is one of cvs only with all that cvs has written there. A link may be
+# in its place, through which nothing is removed.
+was_only | names | grep -E "$of_cvs" | sed 's:/*CVS/[A-Z][a-z]*$::' | sort -u >"$record/farmrun-fetch"
 if [ -s "$record/farmrun-fetch" ]; then
 	[ -n "$(sort "$record/farmrun-fetch" | sed -n 1p)" ] || empty
 	while IFS= read -r dir; do rm -rf "./$dir" || exit; done <"$record/farmrun-fetch" || exit
