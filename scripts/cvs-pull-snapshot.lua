@@ -27,10 +27,14 @@ function source.ahead(host, notes)
   return farm.shared("revisions of " .. of.tag, function() return cvs.revisions(host, of) end)
 end
 
--- What the working copy has is compared with what the branch has now.
+-- What the working copy has is compared with what the branch has now, but for
+-- what gives way to links.
 function source.stale(host, record, notes)
   local revisions = source.ahead(host, notes)
-  local behind = revisions and cvs.behind(host, { dir = record.dir, revisions = revisions }) or {}
+  local behind = {}
+  for _, path in ipairs(revisions and cvs.behind(host, { dir = record.dir, revisions = revisions }) or {}) do
+    if not pull.gives_way(path) then behind[#behind + 1] = path end
+  end
   if #behind > 0 then return ("%d files of %s are others now, such as %s"):format(#behind, notes.tag, behind[1]) end
 end
 

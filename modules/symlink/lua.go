@@ -67,8 +67,9 @@ func read(c *luahost.Call) {
 //     read it from where that lies.
 //   - former: the name of a link beside this one that is made to read what this one
 //     read before. If the switch fails it stays as it was.
-//   - replace (false): true has the link take the place of a file or directory that
-//     is there, and makes the directories above it: for a link that nobody reads yet
+//   - replace: a directory, in which the link may take the place of a file or
+//     directory, and the directories above it are made: for a link that nobody reads
+//     yet. It is an error if a link above it leads out of there.
 //   - look (false): true only finds out whether the switch could be made
 //   - timeout ("1m")
 func switchLink(c *luahost.Call) {
@@ -77,7 +78,7 @@ func switchLink(c *luahost.Call) {
 		Target   string
 		FromHome bool
 		Former   string
-		Replace  bool
+		Replace  string
 		Look     bool
 		Timeout  time.Duration
 	}](c, 4)

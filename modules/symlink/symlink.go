@@ -34,6 +34,8 @@ const (
 	ErrNoTarget = remote.Refusal("there is no such target")
 	// ErrNotDirectory means that the target is something else than a directory.
 	ErrNotDirectory = remote.Refusal("the target is not a directory")
+	// ErrElsewhere means that a link above the name leads out of Options.Replace.
+	ErrElsewhere = remote.Refusal("a link above it leads elsewhere")
 )
 
 // ErrNotSwitched means that the link does not read as it should after a rename
@@ -61,10 +63,10 @@ type Options struct {
 	// this one read before: the way back. "" is none. If the switch fails it stays
 	// as it was.
 	Former string
-	// Replace lets the link take the place of a file or directory that is there,
-	// which is removed, and makes the directories above it: for a link that nobody
-	// reads yet.
-	Replace bool
+	// Replace is a directory in which the link may take the place of a file or
+	// directory, which is removed, and the directories above it are made: for a link
+	// that nobody reads yet. "" is none.
+	Replace string
 	Look    bool // only finds out whether the switch could be made
 }
 
@@ -77,6 +79,7 @@ var verdicts = map[int]error{
 	104: ErrNotDirectory,
 	105: ErrNotSwitched,
 	106: errFormer,
+	107: ErrElsewhere,
 }
 
 // errFormer is ErrNotLink of the link that Options.Former names.
@@ -99,7 +102,13 @@ shift 9
 replace=$1
 newline='
 '
-[ -z "$replace" ] || [ "$do" = look ] || mkdir -p "$dir" || exit
+if [ -n "$replace" ]; then
+	replace=$(cd "$replace" && pwd -P) || exit
+	above=$dir
+	until [ -d "$above" ]; do above=$(dirname "$above"); done
+	case $(cd "$above" && pwd -P)/ in "$replace"/*) ;; *) exit 107 ;; esac
+	[ "$do" = look ] || mkdir -p "$dir" || exit
+fi
 [ -z "$within" ] || within=$(cd "$within" 2>/dev/null && pwd -P)
 if [ -n "$outside" ]; then
 	at=$(cd "$dir" && pwd -P) && to=$(cd "$(dirname "$target")" 2>/dev/null && pwd -P) || exit 103
@@ -245,8 +254,10 @@ func (t task) check() error {
 	if t.do != "read" {
 		err = errors.Join(err, remote.CheckPath(t.target))
 	}
-	if t.within != "" {
-		err = errors.Join(err, remote.CheckPath(t.within))
+	for _, dir := range []string{t.within, t.Replace} {
+		if dir != "" {
+			err = errors.Join(err, remote.CheckPath(dir))
+		}
 	}
 	if strings.Contains(t.Former, "/") {
 		err = errors.Join(err, fmt.Errorf("%q does not lie beside the link", t.Former))
@@ -263,10 +274,7 @@ func (t task) command() (remote.Cmd, error) {
 	if base == "" || base == "." || base == ".." {
 		return remote.Cmd{}, ErrNotLink
 	}
-	outside, replace := "", ""
-	if t.Replace {
-		replace = "yes"
-	}
+	outside := ""
 	if t.FromHome && !path.IsAbs(t.target) && dir != "" {
 		if below, is := strings.CutPrefix(t.target, dir); is {
 			t.target = below
@@ -277,8 +285,10 @@ func (t task) command() (remote.Cmd, error) {
 	if strings.HasPrefix(base, "-") {
 		base = "./" + base
 	}
-	if t.within != "" {
-		t.within = remote.Here(t.within)
+	for _, dir := range []*string{&t.within, &t.Replace} {
+		if *dir != "" {
+			*dir = remote.Here(*dir)
+		}
 	}
 	title := "read the link " + t.link
 	if t.do != "read" {
@@ -287,7 +297,7 @@ func (t task) command() (remote.Cmd, error) {
 	return remote.Cmd{
 		Title: title,
 		Args: []string{"sh", "-c", script, "sh", t.do, remote.Here(dir), base, t.target, string(t.Target),
-			"./.farmrun-link-" + rand.Text(), t.within, outside, t.Former, replace},
+			"./.farmrun-link-" + rand.Text(), t.within, outside, t.Former, t.Replace},
 		Query: t.do != "switch",
 		Quiet: true,
 	}, nil

@@ -76,6 +76,15 @@ local function some(files)
     #files > 5 and (" and %d more"):format(#files - 5) or "")
 end
 
+-- Tells whether a file of a release gives way to what outlives releases.
+function pull.gives_way(path)
+  for _, shared in ipairs(site.release.shared or {}) do
+    local name = shared:gsub("/$", "")
+    if path == name or path:sub(1, #name + 1) == name .. "/" then return true end
+  end
+  return false
+end
+
 -- The files of the release that a patch on one of the hosts changes, by name: after
 -- an update nobody knows what they were without it.
 local function patched(dir, ...)
@@ -99,7 +108,7 @@ function pull.differences(date, contents)
     local hosts, files = farm.hosts(groups[i].hosts), {}
     local except = patched(dir, hosts[1], most)
     for _, file in ipairs(release.differences(hosts[1], most, dir)) do
-      if not except[file.path] then files[#files + 1] = file.how .. " " .. file.path end
+      if not (except[file.path] or pull.gives_way(file.path)) then files[#files + 1] = file.how .. " " .. file.path end
     end
     for _, host in ipairs(#files > 0 and hosts or {}) do
       said[host.name] = ("%s is not that of %s: %s"):format(dir, most.name, some(files))
@@ -141,7 +150,7 @@ local function link_shared(host, new)
     if new.dry then
       host:log("would link " .. name .. " to " .. kept)
     else
-      symlink.switch(host, new.dir .. "/" .. name, kept, { from_home = true, target = "exists", replace = true })
+      symlink.switch(host, new.dir .. "/" .. name, kept, { from_home = true, target = "exists", replace = new.dir })
     end
   end
 end

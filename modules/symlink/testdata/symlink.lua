@@ -20,11 +20,17 @@ print(symlink.read(host, "dangling", { within = "releases" }))                  
 --- a link in the place of something else, in a directory that is not there
 local symlink, host = require "symlink", require("here").host
 host:sh "mkdir -p full/d; touch full/d/x"
-print(symlink.switch(host, "full", "nowhere", { replace = true, look = true, target = "any" }), host:sh "ls -d full/d")  --= nil	full/d
-local _, e = pcall(symlink.switch, host, "full", "nowhere", { replace = true })
+print(symlink.switch(host, "full", "nowhere", { replace = ".", look = true, target = "any" }), host:sh "ls -d full/d")  --= nil	full/d
+local _, e = pcall(symlink.switch, host, "full", "nowhere", { replace = "." })
 print(e.message, host:sh "ls -d full/d")  --= switch full to nowhere: there is no such target	full/d
-print(symlink.switch(host, "full", "releases/b", { replace = true }), symlink.read(host, "full"))        --= nil	releases/b
-print(symlink.switch(host, "p/q/l", "releases/b", { replace = true, from_home = true }), symlink.read(host, "p/q/l"))  --= nil	../../releases/b
+print(symlink.switch(host, "full", "releases/b", { replace = "." }), symlink.read(host, "full"))        --= nil	releases/b
+print(symlink.switch(host, "p/q/l", "releases/b", { replace = ".", from_home = true }), symlink.read(host, "p/q/l"))  --= nil	../../releases/b
+
+--- nothing is replaced, or made, through a link that leads out
+local symlink, host = require "symlink", require("here").host
+host:sh "mkdir -p out/d new; touch out/d/x; ln -s ../out new/out"
+local _, e = pcall(symlink.switch, host, "new/out/d", "releases/b", { replace = "new", from_home = true })
+print(e.kind, e.message, host:sh "ls out/d")  --= refused	switch new/out/d to releases/b: a link above it leads elsewhere	x
 
 --- a directory is left alone
 local symlink, host = require "symlink", require("here").host

@@ -138,6 +138,7 @@ function trial.commit(branch, line)
     cd "$1/dev/tmp" && cvs -Q checkout -d theirs ${2:+-r "$2"} site && cd theirs
     eval "$3"
     cvs -Q commit -m new
+    find "$CVSROOT/site" -type d -exec chmod a+rwx {} + # for the locks of who reads
     cd .. && rm -r theirs]], "sh", trial.folder, branch, line }).text
 end
 
