@@ -2,7 +2,7 @@
 -- looks first, on every server, whether that would run into a conflict; and what
 -- it does to local patches is said and noted, or they would count as changes.
 local cli, cvs, farm, patch, release = require "cli", require "cvs", require "farm", require "patch", require "release"
-local site, ledger = require "site", require "lib.ledger"
+local site, pull, ledger = require "site", require "lib.pull", require "lib.ledger"
 local source = require "cvs-pull-snapshot"
 
 local args = cli.parse {
@@ -15,9 +15,38 @@ it has met and which the repository now has.]],
   dir   = { default = site.release.link, help = "the working copy" },
 }
 
-local function update(host, look)
+-- What an update does to files, by the letters that cvs.update has for it.
+local verbs = { U = "update", P = "update", G = "merge what is new into", D = "remove" }
+
+local function update(host, files, look)
   source.open_tunnel(host)
-  return cvs.update(host, { dir = args.dir, files = args.files, look = look })
+  return cvs.update(host, { dir = args.dir, files = files, look = look })
+end
+
+-- cvs takes a directory that it does not know as a whole.
+local known = [[cd "$1" && while IFS= read -r file; do
+	until [ -d "$(dirname "./$file")/CVS" ]; do file=$(dirname "$file"); done
+	printf '%s\n' "$file"
+done | sort -u]]
+
+-- Returns which files cvs is to be given, nil for no update at all. It would go
+-- through the links to what outlives releases: where it would, it gets the names of
+-- all files that are new, by the look, but for those that give way to links.
+local function around_links(host, files)
+  local some, shared = {}, false
+  for _, file in ipairs(files) do
+    if pull.gives_way(file.path) then
+      shared = true
+    elseif verbs[file.status] then
+      some[#some + 1] = file.path .. "\n"
+    end
+  end
+  if not shared then return { files = args.files } end
+  local list = {}
+  for path in host:query({ "sh", "-c", known, "sh", args.dir }, { stdin = table.concat(some) }).stdout:gmatch "[^\n]+" do
+    list[#list + 1] = path
+  end
+  return #list > 0 and { files = list } or nil
 end
 
 -- What is not as its release's record has it, by path; nil where there is none.
@@ -45,19 +74,18 @@ local function report(host, letters)
   end
 end
 
--- What an update does to files, by the letters that cvs.update has for it.
-local verbs = { U = "update", P = "update", G = "merge what is new into", D = "remove" }
-
 local hosts, parallel = farm.hosts(args.hosts), { parallel = site.cvs.parallel }
-farm.each(hosts, parallel, function(host)
-  for _, file in ipairs((update(host, true))) do
-    local does = verbs[file.status]
+local given = farm.each(hosts, parallel, function(host)
+  local files = update(host, args.files, true)
+  for _, file in ipairs(files) do
+    local does = not pull.gives_way(file.path) and verbs[file.status]
     if farm.dry_run() and does then host:log("would " .. does .. " " .. file.path) end
   end
+  return around_links(host, files)
 end)
 farm.each(hosts, parallel, function(host)
   local before, letters = changes(host), {}
-  for _, file in ipairs((update(host, false))) do letters[file.path] = file.status end
+  for _, file in ipairs(given[host.name] and update(host, given[host.name].files, false) or {}) do letters[file.path] = file.status end
   if farm.dry_run() or not before then return end
   local new, fetched = {}, {} -- fetched are as in the repository
   for path in pairs(changes(host)) do
