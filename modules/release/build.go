@@ -29,6 +29,7 @@ type Build struct {
 	Removed []string
 
 	runner Runner
+	opts   BuildOptions
 	name   string // where it will lie
 	filled bool   // it is noted what the source has
 	done   bool
@@ -42,6 +43,11 @@ type BuildOptions struct {
 	// links, and neither notices when the other replaces one. Who writes into a
 	// file of one writes into both: patch, cvs, git and rsync replace files.
 	From string
+	// Replace lets Seal take the name from a release that has it, which is removed
+	// then. One to which, or into which, any of these links leads stays (ErrInUse),
+	// and so does one that could not be removed as a whole (ErrForeign). nil is for a
+	// name that must be free.
+	Replace []string
 }
 
 //go:embed begin.sh
@@ -58,7 +64,7 @@ func Begin(ctx context.Context, r Runner, dir string, o BuildOptions) (*Build, e
 		return nil, fmt.Errorf("%q cannot be the name of a release", dir)
 	}
 	parent, base := path.Split(dir)
-	b := &Build{runner: r, name: dir, From: o.From}
+	b := &Build{runner: r, opts: o, name: dir, From: o.From}
 	b.Dir = parent + LeftOver + base + "." + owner() + "." + rand.Text()
 	dead, err := b.leftOvers(ctx)
 	if err != nil {
@@ -85,11 +91,12 @@ func owner() string {
 var notWord = lazyregexp.New(`[^A-Za-z0-9]+`)
 
 // leftOvers returns what there is of builds of this name that died. It fails if
-// the name is taken.
+// the name is taken by what does not lose it.
 func (b *Build) leftOvers(ctx context.Context) ([]string, error) {
 	parent, base := path.Split(b.name)
 	out, err := look(ctx, b.runner, "look for "+b.name, b.name,
-		`[ ! -e "$1" ] && [ ! -L "$1" ] || exit 101; ages "$2"*`, parent+LeftOver+base+".")
+		`if [ "$3" = true ] && [ -d "$1" ]; then [ ! -L "$1" ]; else [ ! -e "$1" ] && [ ! -L "$1" ]; fi || exit 101
+		ages "$2"*`, parent+LeftOver+base+".", strconv.FormatBool(b.opts.Replace != nil))
 	return dead(out), err
 }
 
@@ -175,8 +182,8 @@ func (b *Build) Filled(ctx context.Context) error {
 var sealScript string
 
 // Seal writes the record of what was filled, with these notes, and gives the
-// release its name. It fails if there is no file in it, and with ErrExists if the
-// name was taken meanwhile. After that the Build is done with, but for Close.
+// release its name: see BuildOptions.Replace. It fails if there is no file in it, and
+// with ErrExists if the name was taken meanwhile. After that the Build is done with, but for Close.
 func (b *Build) Seal(ctx context.Context, notes map[string]string) (Release, error) {
 	if b.Dry {
 		return Release{Dir: b.name, Name: path.Base(b.name), Notes: notes}, nil
@@ -188,8 +195,13 @@ func (b *Build) Seal(ctx context.Context, notes map[string]string) (Release, err
 		}
 		fmt.Fprintf(&lines, "%s: %s\n", name, notes[name])
 	}
+	links, err := here(b.opts.Replace)
+	if err != nil {
+		return Release{}, err
+	}
 	cmd := remote.Cmd{Title: "name the release " + b.name}
-	res, err := run(ctx, b.runner, cmd, sealScript, b.name, b.Dir, lines.String(), strconv.FormatBool(b.filled))
+	res, err := run(ctx, b.runner, cmd, sealScript, append([]string{b.name, b.Dir, lines.String(),
+		strconv.FormatBool(b.filled), strconv.FormatBool(b.opts.Replace != nil)}, links...)...)
 	if err != nil {
 		return Release{}, err
 	}

@@ -57,6 +57,9 @@ type timeOption struct{ Timeout time.Duration }
 //   - from: a release to begin with, if there is one. new.dir then has its
 //     files, but for those that are not as they came from the source, and
 //     shares them by hard links until one is replaced.
+//   - replace: a list of links. A release that has the name loses it when this one
+//     is complete, and is removed, unless one of the links leads to it or into it by
+//     then: an error of kind "refused"
 //   - notes: a table of lines to write down, which release.inspect has as notes
 //   - timeout ("1h"): how long all of that may take
 //
@@ -83,6 +86,7 @@ func build(c *luahost.Call) {
 	host, dir, fill := luahost.Arg[Runner](c, 1, "a host"), c.String(2), c.Function(4)
 	opts := luahost.Options[struct {
 		From    string
+		Replace []string
 		Notes   map[string]string
 		Timeout time.Duration
 	}](c, 3)
@@ -92,7 +96,7 @@ func build(c *luahost.Call) {
 	}
 	var b *Build
 	step("begin", func(ctx context.Context) (err error) {
-		b, err = Begin(ctx, host, dir, BuildOptions{From: opts.From})
+		b, err = Begin(ctx, host, dir, BuildOptions{From: opts.From, Replace: opts.Replace})
 		return err
 	})
 	c.Own(b)

@@ -22,6 +22,24 @@ discard() {
 	find "$1" -type d ! -perm -u=rwx -exec chmod u+rwx {} \; && rm -rf "$1"
 }
 
+# retire DIR [LINK…]: takes the name from the release DIR, which then is $gone, unless
+# one of the links leads to it or into it, or somebody else has filled a directory
+# there.
+retire() {
+	dir=$1 at=$(cd "$1" && pwd -P) || return
+	shift
+	for link; do
+		case $(cd "$link" 2>/dev/null && pwd -P)/ in
+		"$at"/*) echo "$link leads to it" >&2 && return 106 ;;
+		esac
+	done
+	foreign=$(find "$dir" -type d ! -user "$(id -u)" -exec sh -c '
+		for dir; do [ -w "$dir" ] || [ -z "$(ls -A "$dir")" ] || echo "$dir"; done' sh {} + | sed -n 1p)
+	[ -z "$foreign" ] || { echo "${foreign#"$dir"/}" >&2 && return 107; }
+	gone=$(dirname "$dir")/.farmrun-gone.$$
+	mv "$dir" "$gone"
+}
+
 # ages FILE…: says "new" of each directory that was touched within a day, and "old"
 # of the others. A name of several lines is none that farmrun gives.
 ages() {

@@ -223,7 +223,7 @@ func Condemn(ctx context.Context, r Runner, dir, why string) error {
 	return err
 }
 
-// halfRemoved is how the names of releases begin that are being removed.
+// halfRemoved is how record.sh begins the names of releases that are being removed.
 const halfRemoved = ".farmrun-gone."
 
 // unnamed matches what has no name, the left-overs of cvs.Checkout included.
@@ -236,28 +236,26 @@ const unnamed = LeftOver + "* .farmrun-pull.* " + halfRemoved + "*"
 // (ErrForeign).
 func Remove(ctx context.Context, r Runner, dir string, links []string) error {
 	const script = `[ -d "$1" ] && [ ! -L "$1" ] || exit 102
-		at=$(cd "$1" && pwd -P) || exit
-		dir=$1
-		shift
-		for link; do
-			case $(cd "$link" 2>/dev/null && pwd -P)/ in
-			"$at"/*) echo "$link leads to it" >&2 && exit 106 ;;
-			esac
-		done
-		foreign=$(find "$dir" -type d ! -user "$(id -u)" -exec sh -c '
-			for dir; do [ -w "$dir" ] || [ -z "$(ls -A "$dir")" ] || echo "$dir"; done' sh {} + | sed -n 1p)
-		[ -z "$foreign" ] || { echo "${foreign#"$dir"/}" >&2 && exit 107; }
-		gone=$(dirname "$dir")/` + halfRemoved + `$$
-		mv "$dir" "$gone" && discard "$gone"`
-	args := []string{strings.TrimRight(dir, "/")}
+		retire "$@" && discard "$gone"`
+	heres, err := here(links)
+	if err != nil {
+		return fmt.Errorf("remove the release %s: %w", dir, err)
+	}
+	_, err = run(ctx, r, remote.Cmd{Title: "remove the release " + dir}, script,
+		append([]string{strings.TrimRight(dir, "/")}, heres...)...)
+	return err
+}
+
+// here returns links as a script can take them.
+func here(links []string) ([]string, error) {
+	var heres []string
 	for _, link := range links {
 		if err := remote.CheckPath(link); err != nil {
-			return fmt.Errorf("remove the release %s: %w", dir, err)
+			return nil, err
 		}
-		args = append(args, remote.Here(link))
+		heres = append(heres, remote.Here(link))
 	}
-	_, err := run(ctx, r, remote.Cmd{Title: "remove the release " + dir}, script, args...)
-	return err
+	return heres, nil
 }
 
 //go:embed record.sh

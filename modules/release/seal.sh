@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# Writes the record of a release and gives it its name. It comes after
-# record.sh.
-new=$(basename "$2") notes=$3 filled=$4
-cd "$(dirname "$1")" || exit 102
-name=$(basename "$1")
-cd "$new" || exit 102
+# Writes the record of a release and gives it its name, which another release may
+# lose for it, but for what the links lead to. It comes after record.sh.
+release=$1 new=$(basename "$2") notes=$3 filled=$4 replace=$5
+shift 5
+name=$(basename "$release") top=$PWD
+cd "$(dirname "$release")/$new" || exit 102
 note_seen || exit
 [ "$filled" = true ] || note_source || exit
 record=$(admin .)
@@ -24,10 +24,22 @@ printf '%s%s: %s\n%s: %s\n' "$notes" time "$(date -u +%Y-%m-%dT%H:%M:%SZ)" files
 	mv -f "$record/farmrun-release.new" "$record/farmrun-release" &&
 	cat "$record/farmrun-release" && content . || exit
 
-cd .. || exit
+gone=
+trap '' HUP INT TERM PIPE # for a moment nothing may have the name
+cd "$top" || exit
+if [ "$replace" = true ] && [ -d "$release" ] && [ ! -L "$release" ]; then
+	retire "$release" "$@" || exit
+fi
+cd "$(dirname "$release")" || exit
+gone=${gone##*/}
 [ ! -e "$name" ] && [ ! -L "$name" ] || exit 101
-mv "$new" "$name" || exit
+mv "$new" "$name" || {
+	status=$?
+	[ -z "$gone" ] || mv "$gone" "$name"
+	exit "$status"
+}
 if [ -d "$name/$new" ]; then # somebody took the name just now, and mv moved into it
 	mv "$name/$new" .
 	exit 101
 fi
+[ -z "$gone" ] || discard "./$gone" || : # or the next sweep removes the rest

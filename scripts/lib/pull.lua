@@ -170,9 +170,9 @@ function pull.newest(host, source, notes)
   end
 end
 
--- Pulls the release onto one host; returns its record. The host that leads asks
--- ahead for all.
-function pull.onto(source, host, date, notes, leads)
+-- Pulls the release onto one host, in place of one that is stale; returns its record.
+-- The host that leads asks ahead for all.
+local function onto(source, host, date, notes, leads, stale)
   local dir = switchrel.path(date)
   host:run { "mkdir", "-p", site.release.dir }
   pull.check_room(host)
@@ -188,16 +188,16 @@ function pull.onto(source, host, date, notes, leads)
     return ledger.adapt(host, new)
   end
   local ours = #(site.release.shared or {}) + #ledger.of(host) > 0 -- without, its files are read once less
-  local made = release.build(host, dir, { from = from, notes = notes }, fill, ours and adapt or nil)
+  local how = { from = from, notes = notes, replace = stale and switchrel.links }
+  local made = release.build(host, dir, how, fill, ours and adapt or nil)
   if made.files > 0 then host:log(("%s: %d files"):format(dir, made.files)) end
   return made
 end
 
--- Removes the release, of which records has a record by host name, from the hosts
--- on which it is not what the source has now, so that it is pulled anew. Where it is
--- in use nothing is removed anywhere: that is an error. Returns why, by host name.
-local function renew(source, date, records, notes)
-  local dir, alike, stale = switchrel.path(date), {}, {}
+-- Returns by host name why the release, of which records has a record of each host,
+-- is not what the source has now. Hosts that have the same are asked once.
+local function find_stale(source, records, notes)
+  local alike, stale = {}, {}
   for name, record in pairs(records) do alike[name] = record.content end
   for _, group in ipairs(source.stale and farm.fold(alike) or {}) do
     local hosts = farm.hosts(group.hosts)
@@ -207,26 +207,27 @@ local function renew(source, date, records, notes)
       for _, member in ipairs(why and hosts or {}) do stale[member.name] = why end
     end)
   end
-  local names = {}
-  for name in pairs(stale) do names[#names + 1] = name end
-  if #names == 0 then return stale end
-  local hosts = farm.hosts(table.concat(names, ","))
-  farm.each(hosts, function(host)
-    if not switchrel.needed(host)[date] then return end
-    error(("%s is in use here, and is not what it would be if it were pulled now: %s; give that a date of its own")
-      :format(dir, stale[host.name]), 0)
-  end)
-  farm.each(hosts, function(host)
-    host:log(("%s %s pulled anew: %s"):format(dir, farm.dry_run() and "would be" or "is", stale[host.name]))
-    release.remove(host, dir, { unless = switchrel.links })
-    if not farm.dry_run() then records[host.name] = nil end
-  end)
   return stale
+end
+
+-- Raises an error where a release that is stale, for the reason why, must stay.
+local function check_replaceable(host, date, why)
+  local dir = switchrel.path(date)
+  if switchrel.needed(host)[date] then
+    error(("%s is in use here, and is not what it would be if it were pulled now: %s; give that a date of its own")
+      :format(dir, why), 0)
+  end
+  local changes = switchrel.changes(host, dir)
+  if #changes > 0 then
+    error(("%s would be pulled anew, for %s; but %d files were changed in it by hand, such as %s (farmrun patch take)")
+      :format(dir, why, #changes, changes[1].path), 0)
+  end
 end
 
 -- Pulls the release onto all hosts that do not have it as the source has it, and
 -- compares them. It is looked for first, by one host, so that a wrong date is wrong
--- once and touches nothing.
+-- once and touches nothing. A release that is there is replaced only where no rollout
+-- can be at work with it.
 function pull.everywhere(source, set, date)
   local hosts, dir, notes = farm.hosts(set), switchrel.path(date), nil
   farm.each({ hosts[1] }, function(host)
@@ -238,14 +239,23 @@ function pull.everywhere(source, set, date)
     local there, record = pcall(release.inspect, host, dir)
     return there and record or nil
   end)
-  local stale = renew(source, date, records, notes)
-  local contents = farm.each(hosts, function(host)
-    local there = records[host.name]
-    if there and not stale[host.name] then host:log(dir .. " is there already") end
-    if there then return there.content end
-    return pull.onto(source, host, date, notes, host.name == hosts[1].name).content
-  end)
-  pull.compare(date, contents)
+  local stale = find_stale(source, records, notes)
+  local function work()
+    farm.each(hosts, function(host)
+      if stale[host.name] then check_replaceable(host, date, stale[host.name]) end
+    end)
+    local contents = farm.each(hosts, function(host)
+      local there, why = records[host.name], stale[host.name]
+      if there and not why then
+        host:log(dir .. " is there already")
+        return there.content
+      end
+      if why then host:log(("%s %s pulled anew: %s"):format(dir, farm.dry_run() and "would be" or "is", why)) end
+      return onto(source, host, date, notes, host.name == hosts[1].name, why).content
+    end)
+    pull.compare(date, contents)
+  end
+  if next(stale) then farm.locked(work) else work() end
 end
 
 -- The arguments of a script that pulls, for cli.parse.

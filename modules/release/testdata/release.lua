@@ -283,6 +283,28 @@ print(ok, err.kind, err.message)  --= false	refused	remove the release releases/
 release.remove(host, "releases/1", { unless = { "ten", "dead" } })
 print(host:sh "ls releases")      --= 10
 
+--- a release takes the place of another when it is complete, unless a link leads to that
+local release, here = require "release", require "here"
+local host, links = here.host, { "www", "other" }
+host:sh "mkdir releases"
+local function build(text, replace, fails)
+  return release.build(host, "releases/1", { from = text ~= "a" and "releases/1" or nil, replace = replace }, function(new)
+    host:sh("rm -f " .. new.dir .. "/f; echo " .. text .. " >" .. new.dir .. "/f")
+    if fails then error(fails, 0) end
+  end)
+end
+print(build("a", links).files, select(2, pcall(build, "b")).kind)  --= 1	refused
+print(select(2, pcall(build, "b", links, "no")))                   --= no (release.lua:293)
+print(host:sh "cat releases/1/f")                                  --= a
+host:sh "ln -s releases/1 www"
+print(select(2, pcall(build, "b", links)).message)  --= name the release releases/1: it is in use: ./www leads to it
+print(host:sh "cat releases/1/f; cd releases; echo $(ls -A)")   --= a
+--= 1
+host:sh "rm www; ln -s . releases/away; ln -s . other"
+print(build("b", links).files, host:sh "cat releases/1/f; cd releases; echo $(ls -A)")  --= 1	b
+--= 1 away
+print(select(2, pcall(release.build, host, "releases/away", { replace = links }, print)).kind)  --= refused
+
 --- what the application writes is no change
 local release, host = require "release", require("here").host
 host:sh "mkdir releases"

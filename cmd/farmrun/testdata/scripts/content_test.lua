@@ -1,6 +1,6 @@
 -- A release is the same on all servers, whatever its source has done meanwhile: the
 -- pull fetches what is right, or refuses.
-local trial = require "trial"
+local farm, trial = require "farm", require "trial"
 local function use(name, was) trial.site { ["site.source = " .. ("%q"):format(was)] = "site.source = " .. ("%q"):format(name) } end
 -- What the files of a release have in them, which must be the same on both servers.
 local function sums(date)
@@ -17,6 +17,17 @@ trial.commit("", [[printf 'VERSION="$Name$"\n' >htdocs/kv.txt; cvs -Q add -kkv h
   for tag in 2000-09-19 2000-09-26; do cvs -Q rtag -F -b -r HEAD Snapshot-$tag site; done]])
 trial.run("cvs-pull-snapshot", "2000-09-19")
 trial.commit(cvs, "echo '<p>one' >>htdocs/index.html")
+
+-- It keeps its name until the new one is complete, and for who works with it.
+trial.on("webserv1", "echo '<p>by hand' >>releases/2000-09-19/htdocs/prices.html")
+trial.has(trial.ends(1, "cvs-pull-snapshot", "2000-09-19"), "but 1 files were changed in it by hand, such as htdocs/prices.html")
+trial.on("webserv1", "cd releases/2000-09-19/htdocs && sed -i /hand/d prices.html")
+trial.has(trial.locked_out("cvs-pull-snapshot", "2000-09-19"), "the farm is locked")
+farm.here():write(trial.folder .. "/no.patch", "--- gone\n+++ gone\n@@ -1 +1 @@\n-a\n+b\n")
+trial.run("patch", "--id", "no", "--why", "it fits nowhere", "add", trial.folder .. "/no.patch")
+trial.has(trial.ends(1, "cvs-pull-snapshot", "2000-09-19"), "the patch does not fit")
+trial.run("patch", "retire", "no")
+trial.same(trial.on("webserv1", "! grep '<p>one' releases/2000-09-19/htdocs/index.html && echo $(ls -A releases)"), "2000-09-12 2000-09-19")
 trial.has(trial.run("cvs-pull-snapshot", "2000-09-19"),
   "webserv1: releases/2000-09-19 is pulled anew: 1 files of " .. cvs .. " are others now, such as htdocs/index.html")
 trial.has(sums "2000-09-19", "<p>one")

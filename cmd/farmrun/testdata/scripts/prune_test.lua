@@ -64,8 +64,5 @@ trial.on("webserv1", "ln -sfn releases/2000-09-26 www; rm current")
 trial.same(trial.run("prune", "--keep", "1", "--changed"), "webserv1: releases/2000-09-19 removed")
 
 -- Nothing goes while somebody else is at work.
-local words = {}
-for _, word in ipairs(trial.words(unpack(prune))) do words[#words + 1] = ("%q"):format(word) end
-trial.has(trial.run("-e", ("local farm = require 'farm'; farm.locked(function() print(farm.here():run({ %s }, { check = false }).stderr) end)")
-  :format(table.concat(words, ", "))), "the farm is locked")
+trial.has(trial.locked_out(unpack(prune)), "the farm is locked")
 trial.has(trial.ends(2, "prune", "--keep", "0"), "one release stays at least")

@@ -52,6 +52,14 @@ end
 
 function trial.run(...) return trial.ends(0, ...) end
 
+-- Runs farmrun while somebody else has the lock; returns what it said.
+function trial.locked_out(...)
+  local words = {}
+  for _, word in ipairs(trial.words(...)) do words[#words + 1] = ("%q"):format(word) end
+  return trial.run("-e", ("local farm = require 'farm'; farm.locked(function() print(farm.here():run({ %s }, { check = false }).stderr) end)")
+    :format(table.concat(words, ", ")))
+end
+
 -- Whatever a script could change: the files of all machines, which web servers
 -- run, and what the balancer thinks of them. What cvs notes of its own accord when
 -- somebody looks is none of that.
