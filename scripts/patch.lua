@@ -26,7 +26,7 @@ Only --release is touched, by default what is on the air; nothing is restarted.]
   { "action", cli.string, "what to do" },
   { "words", cli.list, "with what", optional = true },
   hosts   = { default = "@web", help = "which servers, of those that a patch is for" },
-  release = { type = cli.date, help = "the release to work on, yyyy-mm-dd" },
+  release = { type = cli.release, help = "the release to work on, yyyy-mm-dd" },
   id      = { help = "what to call the patch (add, take)" },
   why     = { help = "why it is needed (add, take)" },
   ["for"] = { help = "the servers that it is for (add, take)" },
