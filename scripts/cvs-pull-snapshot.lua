@@ -51,7 +51,13 @@ function source.fill(host, new, notes)
   host:log(said:format(#fetched, new.from))
 end
 
-function source.diff(host, dir, _, files) return cvs.diff(host, { dir = dir, files = files }) end
+-- What is new on the branch must not look as if it had been taken away by hand.
+function source.diff(host, dir, notes, files)
+  for _, file in ipairs((cvs.update(host, { dir = dir, files = files, look = true }))) do
+    if file.status ~= "M" then error(file.path .. " is another one on the branch, too: farmrun update comes first", 0) end
+  end
+  return cvs.diff(host, { dir = dir, files = files, fresh = notes.tag })
+end
 
 if ... then return source end -- required by another script
 

@@ -156,18 +156,19 @@ func (b *binding) status(c *luahost.Call) {
 // Returns what a working copy has changed, as cvs diff -u has it; "" if
 // nothing. Options: dir; files, a list, to compare these alone; from and to,
 // tags to compare instead of what the working copy is based on and the working
-// copy itself; root.
+// copy itself; fresh, a tag, to compare files with those that a new working copy of it
+// would have, in which keywords such as $Name$ read as they do here; root.
 func (b *binding) diff(c *luahost.Call) {
 	opts := luahost.Options[struct {
-		Root, Dir string
-		Files     []string
-		From, To  string
-		Timeout   time.Duration
+		Root, Dir       string
+		Files           []string
+		From, To, Fresh string
+		Timeout         time.Duration
 	}](c, 2)
 	client := b.client(c, opts.Root)
 	var text string
 	c.Wait("cvs.diff"+in(opts.Dir), cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
-		text, err = client.Diff(ctx, DiffOptions{Dir: opts.Dir, Files: opts.Files, From: opts.From, To: opts.To})
+		text, err = client.Diff(ctx, DiffOptions{Dir: opts.Dir, Files: opts.Files, From: opts.From, To: opts.To, Fresh: opts.Fresh})
 		return err
 	})
 	c.Push(text)

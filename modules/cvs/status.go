@@ -3,6 +3,8 @@ package cvs
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"path"
 	"strings"
 
@@ -79,12 +81,19 @@ type DiffOptions struct {
 	Dir      string
 	Files    []string // only these, which may be directories
 	From, To string   // tags; "" is what the working copy is based on, and the working copy
+	// Fresh is a tag, and instead of From: each of Files, which are no directories, is
+	// compared with the file that a new working copy of the tag would have. cvs itself
+	// compares with one whose keywords read otherwise, since it knows no tag then.
+	Fresh string
 }
 
 // Diff returns the differences as a unified diff, with files that are on one
 // side only in full, and "" if there are none. Of a diff longer than a
 // remote.Result keeps the middle is cut, and says so.
 func (c *Client) Diff(ctx context.Context, o DiffOptions) (string, error) {
+	if o.Fresh != "" {
+		return c.diffFresh(ctx, o)
+	}
 	args := []string{"-q", "diff", "-u", "-N"}
 	for _, tag := range []string{o.From, o.To} {
 		if tag == "" {
@@ -124,4 +133,57 @@ func diffText(out []byte) string {
 		_, text, _ = strings.Cut(text, "\n")
 	}
 	return text
+}
+
+// freshScript compares a file with that of a tag. Both get the name that patch(1) reads.
+var freshScript = "# compare a file with that of a tag\n" + passwordScript + `
+pass=$1 root=$2 tag=$3 file=$4 name=$5
+was=$(mktemp -d) || exit
+trap 'rm -rf "$was"' EXIT
+set -- -Q update -p -r "$tag" "$file"
+cvs ${root:+-d "$root"} "$@" >"$was/file" || exit
+diff -u --label "$name" --label "$name" "$was/file" "$file"
+[ $? -lt 2 ] || exit 0 # bytes, of which there is no diff
+`
+
+// diffFresh is Diff for Fresh.
+func (c *Client) diffFresh(ctx context.Context, o DiffOptions) (string, error) {
+	do := "cvs diff" + in(o.Dir)
+	if err := errors.Join(CheckTag(o.Fresh), checkRoot(c.Root)); err != nil {
+		return "", fmt.Errorf("%s: %w", do, err)
+	}
+	var text strings.Builder
+	for _, file := range o.Files {
+		if err := remote.CheckPath(file); err != nil {
+			return "", fmt.Errorf("%s: %w", do, err)
+		}
+		res, err := c.Passwords.try(ctx, c.Host, c.Root, func(pass io.Reader) (remote.Result, error) {
+			return c.finish(ctx, remote.Cmd{
+				Title: do,
+				Args:  []string{"sh", "-c", freshScript, "sh", yes(pass != nil), c.Root, o.Fresh, remote.Here(file), diffName(file)},
+				Dir:   o.Dir,
+				Env:   map[string]string{"LC_ALL": "C"},
+				Stdin: pass,
+				Query: true,
+				Quiet: true,
+			}, false)
+		})
+		if err != nil {
+			return "", err
+		}
+		text.Write(res.Stdout)
+	}
+	return text.String(), nil
+}
+
+// diffName writes a file's name as patch(1) reads it: a tab ends one that has blanks,
+// and others are quoted.
+func diffName(file string) string {
+	if strings.ContainsAny(file, "\"\\\t") {
+		return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\t", `\t`).Replace(file) + `"`
+	}
+	if strings.Contains(file, " ") {
+		return file + "\t"
+	}
+	return file
 }

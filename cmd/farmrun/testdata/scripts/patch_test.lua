@@ -104,3 +104,25 @@ trial.has(trial.run("cvs-pull-snapshot", "--hosts", "webserv1", "2000-09-26"), "
 trial.same(trial.on("webserv1", "sed 's/Id: .* web /Id: /; 1d' releases/2000-09-26/htdocs/version"), "release $Name: Snapshot-2000-09-26 $\nby hand\nend")
 trial.run("patch", "revert", "htdocs-version")
 trial.same(trial.on("webserv1", "cd www/htdocs; cvs -q diff version; tail -n 2 version"), "release $Name: Snapshot-2000-09-19 $\nend")
+
+-- So does one of a file that has the values alone, and one that has a blank in its name.
+-- What is new on the branch is no part of one.
+trial.run("patch", "retire", "htdocs-version")
+for _, date in ipairs { "2000-09-19", "2000-09-26" } do
+  trial.commit("Snapshot-" .. date, [[printf 'VERSION="$%s$"\n1\n2\n3\n' Name >'htdocs/the version'; cvs -Q add -kkv 'htdocs/the version'
+    cvs -Q commit -m kv; cvs -Q admin -kv 'htdocs/the version'; cvs -Q update -A]])
+end
+trial.on("webserv1", "rm -r releases/2000-09-26; ln -sfn releases/2000-09-12 www; rm -r releases/2000-09-19")
+trial.run("cvs-pull-snapshot", "--hosts", "webserv1", "2000-09-19")
+trial.run("switchrel", "--hosts", "webserv1", "2000-09-19")
+trial.on("webserv1", "cd www/htdocs; sed -i '$a by hand' 'the version'; echo more >>list")
+trial.run("patch", "take", "--id", "kv", "--why", "a try", "webserv1", "www/htdocs/the version")
+local text = farm.here():read(trial.folder .. "/patches/kv.patch")
+if text:find "\n%-%w" then error(text) end
+trial.run("cvs-pull-snapshot", "--hosts", "webserv1", "2000-09-26")
+trial.same(trial.on("webserv1", "sed -n '1p; $p' 'releases/2000-09-26/htdocs/the version'"), 'VERSION="Snapshot-2000-09-26"\nby hand')
+trial.commit("Snapshot-2000-09-19", "sed -i 1d htdocs/list")
+trial.has(trial.ends(1, "patch", "take", "--why", "a try", "webserv1", "www/htdocs/list"), "htdocs/list is another one on the branch, too")
+
+-- It is the second release of a day that is meant.
+trial.has(trial.ends(1, "patch", "--release", "2000-09-19.2", "apply", "kv"), "releases/2000-09-19.2: there is no such directory")
