@@ -71,10 +71,13 @@ index=$(cd "$dir" && pwd)/.git-index || exit
 export GIT_INDEX_FILE="$index"
 git --git-dir="$mirror" --work-tree="$dir" checkout -q -f "$commit" -- . || exit
 missing=$(
-	git --git-dir="$mirror" ls-files -s | sed -n 's/^160000 [^	]*	//p'
-	git --git-dir="$mirror" ls-files | git --git-dir="$mirror" check-attr --cached --stdin filter |
-		sed -n 's/: filter: lfs$//p' | while IFS= read -r file; do
-			head -n1 "$dir/$file" | grep -q '^version https://git-lfs' && echo "$file"
+	export LC_ALL=C
+	git --git-dir="$mirror" -c core.quotePath=false ls-files -s | sed -n 's/^160000 [^	]*	//p'
+	# A name, "filter" and its value are a line each: a line end in a name is \001.
+	git --git-dir="$mirror" ls-files -z | git --git-dir="$mirror" check-attr -z --cached --stdin filter |
+		tr '\n\0' '\001\n' | sed -n 'N;N;s/\nfilter\nlfs$//p' | while IFS= read -r file; do
+			name=$(printf '%s.' "$file" | tr '\001' '\n')
+			head -n1 "$dir/${name%.}" | grep -q '^version https://git-lfs' && printf '%s\n' "$file" | tr '\001' '?'
 		done
 )
 rm "$index" || exit
@@ -108,5 +111,7 @@ if ... then return source end -- required by another script
 local args = cli.parse(pull.arguments [[
 Puts the release of DATE, a tag or branch in git, onto every server, beside the
 one on the air, and puts the local patches on it that are for that server. It
-stops, with nothing left behind, where a patch no longer fits.]])
+stops, with nothing left behind, where a patch no longer fits, or where there are
+submodules or files of git-lfs. All files of the commit are in the release, as in a
+working copy: export-ignore is for git archive.]])
 pull.everywhere(source, args.hosts, args.date)

@@ -94,8 +94,11 @@ git "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),htdocs/lib;
 trial.has(trial.ends(1, "git-pull-snapshot", "2000-10-17"), "would be missing: htdocs/lib")
 git [[git rm -q --cached htdocs/lib; rmdir htdocs/lib; echo '*.mp4 filter=lfs' >.gitattributes
   git config filter.lfs.clean cat
-  printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n' >'htdocs/a film.mp4']]
-trial.has(trial.ends(1, "git-pull-snapshot", "2000-10-17"), "would be missing: htdocs/a film.mp4")
+  printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n' >'htdocs/a film.mp4'
+  for name in café '"q"' 'two
+lines'; do cp htdocs/*film.mp4 "htdocs/$name.mp4"; done]]
+local lacks = trial.ends(1, "git-pull-snapshot", "2000-10-17")
+for _, name in ipairs { "a film", "café", '"q"', "two?lines" } do trial.has(lacks, ("htdocs/%s.mp4"):format(name)) end
 
 -- rsync: another content of the same size and time, and a release as the source.
 use("rsync", "git")
