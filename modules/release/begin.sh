@@ -47,6 +47,7 @@ share "$new" 2>/dev/null ||
 
 # What is not as it came from the source is left out, to be fetched anew.
 cd "$new" || exit
+[ -w . ] || chmod u+w . || exit # it has the mode of the one that it began with
 record=$(admin .)
 mv .farmrun-began "$record/farmrun-began" && mv "$record/farmrun-source" "$record/farmrun-was" || exit
 grep -q ^d "$record/farmrun-was" || empty

@@ -16,6 +16,13 @@ admin() {
 	echo "$1/.farmrun"
 }
 
+# open_record: makes the folder of the record of the current directory, $record, which
+# may be one that its source has made read-only.
+open_record() {
+	record=$(admin .)
+	[ -d "$record" ] || mkdir "$record" 2>/dev/null || { chmod u+w . && mkdir "$record" && chmod u-w .; }
+}
+
 # discard DIR: removes it, for which only directories have to be writable: files
 # may be those of another release, too.
 discard() {
@@ -173,8 +180,7 @@ seen() {
 # A file that another release has too is only noted if nobody has written into
 # it since this one began: it stands in the list as it was then.
 note_seen() {
-	record=$(admin .)
-	mkdir -p "$record" || return
+	open_record || return
 	set -- -links 1
 	[ ! -f "$record/farmrun-began" ] ||
 		set -- \( "$@" -o ! -newer "$record/farmrun-began" ! -cnewer "$record/farmrun-source" \)
@@ -206,11 +212,10 @@ halves() {
 
 # note_source: notes what the current directory has from its source. It fails
 # where a file is half fetched. A source that is itself a release has brought its
-# patches, which are none of this one's.
+# record, of which nothing is this one's.
 note_source() {
-	record=$(admin .)
-	mkdir -p "$record" && rm -rf "$record/farmrun-patches" || return
-	[ -f "$record/farmrun-source" ] && old=$record/farmrun-source || old=
+	open_record && rm -rf "$record/farmrun-patches" || return
+	[ -f "$record/farmrun-began" ] && old=$record/farmrun-source || old=
 	list "$old" >"$record/farmrun-source.new" || return
 	half=$(grep -F -e .new. -e .farmrun-pull. "$record/farmrun-source.new" | names | halves)
 	if [ -n "$half" ]; then

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -40,6 +41,38 @@ func TestRemoveForeign(t *testing.T) {
 	}
 	sh.Wrap = nil
 	sh.Must(t, "test -f releases/1/cache/sub/f && test ! -e releases/2")
+}
+
+// TestReadOnly: a release whose source does not let its directory be written can be
+// built, be begun with, and go.
+func TestReadOnly(t *testing.T) {
+	need.Root(t) // to be a user to whom it matters
+	need.Program(t, "setpriv")
+	sh := remotetest.New(t)
+	os.Chmod(filepath.Dir(sh.Dir), 0o755)
+	sh.Must(t, "mkdir releases; chown -R 65534 .")
+	sh.Wrap = nobody
+	for _, from := range []string{"", "releases/1"} {
+		name := "releases/" + strconv.Itoa(1+len(from)/10)
+		b, err := Begin(t.Context(), sh, name, BuildOptions{From: from})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sh.Must(t, "cd "+b.Dir+" && { [ -f f ] || echo >f; } && chmod 555 .")
+		if err := b.Filled(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Seal(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		changes, err := Changes(t.Context(), sh, name)
+		if mode := sh.Must(t, "stat -c %a "+name); mode != "555\n" || err != nil || changes != nil {
+			t.Errorf("%s: mode %q, %v, %v", name, mode, changes, err)
+		}
+	}
+	if err := Remove(t.Context(), sh, "releases/1", nil); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestComplete: the newest is that of the newest date, whenever it was built.

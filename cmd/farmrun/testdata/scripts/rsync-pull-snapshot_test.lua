@@ -23,6 +23,21 @@ trial.same(trial.on("webserv1", "cd releases && cat 2000-09-26/new && stat -c %h
   2]])
 trial.has(trial.ends(1, "rsync-pull-snapshot", "2000-10-03"), "Snapshot-2000-10-03")
 
+-- Whatever there is comes as it is, and what the source's own record says of it counts
+-- for nothing.
+trial.on("webserv1", ("cp -a releases/2000-09-26 %s/Snapshot-2000-10-03"):format(module))
+trial.on("webserv1", ("cd %s/Snapshot-2000-10-03"):format(module) .. [[ && mkdir -p empty group/in &&
+  mkfifo pipe && ln -s /etc/passwd absolute && ln -s nowhere dangling && ln -s group linked && ln same group/hard &&
+  echo >read-only && touch -- -dash 'two
+lines' && chmod 444 read-only && chmod 2775 group && chmod 700 empty && chmod 555 group/in . && find . -exec touch -hd @976000000 {} +]])
+local function all(dir)
+  return trial.on("webserv1", "cd " .. dir .. [[ && find . -path ./.farmrun -prune -o -printf '%p %M %s %l' \( -name . -printf '\n' -o -printf ' %T@\n' \) |
+    LC_ALL=C sort; find . -samefile same | sort; find . -path ./.farmrun -prune -o -type f -exec cksum {} + | sort]])
+end
+trial.run("rsync-pull-snapshot", "--hosts", "webserv1", "2000-10-03")
+trial.same(all "releases/2000-10-03", all(module .. "/Snapshot-2000-10-03"))
+trial.same(trial.on("webserv1", "cat releases/2000-10-03/.farmrun/farmrun-release | grep release:"), "release: 2000-10-03")
+
 -- What is changed by hand can be taken as a patch, whatever the files are called.
 local edit = [[for file in plain 'a b' 'it"s' 'back\slash' 'tab	here' 'all "of\	it'; do ]]
 trial.on("webserv1", ("cd %s && cp -a Snapshot-2000-09-19 Snapshot-2000-10-10 && cd Snapshot-2000-10-10 && rm same && %s echo one >\"$file\"; done")
