@@ -192,26 +192,32 @@ function ledger.revert(host, dir, id)
   return true
 end
 
+-- Tells which of the patches a new release brings with it, by id: all are looked at
+-- before one of ours is in. One that does not fit may do so after another.
+local function brought(host, new, list)
+  local has = {}
+  for _, entry in ipairs(list) do
+    local ok, state = pcall(patch.look, host, entry.text, { dir = new.dir, name = entry.id })
+    has[entry.id] = ok and state == "applied"
+  end
+  return has
+end
+
 -- Puts the host's patches on a new release that has no name yet. Those that the
 -- release brings with it are noted as such: "has bus-title".
 function ledger.adapt(host, new)
-  local notes, ours = {}, {}
-  for _, entry in ipairs(ledger.of(host)) do
+  local notes, list = {}, ledger.of(host)
+  local has = new.dry and {} or brought(host, new, list)
+  for _, entry in ipairs(list) do
     if new.dry then
       host:log("would apply the patch " .. entry.id .. ", if it fits")
+    elseif has[entry.id] then
+      notes["has " .. entry.id] = entry.hash
+      host:log("patch " .. entry.id .. ": the release has it; it can be retired")
     else
-      local applied, paths = patch.apply(host, entry.text, { dir = new.dir, name = entry.id })
-      for _, path in ipairs(paths) do
-        applied = applied or ours[path] -- what was applied before has it in it, and not the release
-      end
-      if applied then
-        for _, path in ipairs(paths) do ours[path] = true end
-        release.carry(host, new.dir, entry.id, entry.text)
-        host:log("patch " .. entry.id .. ": applied")
-      else
-        notes["has " .. entry.id] = entry.hash
-        host:log("patch " .. entry.id .. ": the release has it; it can be retired")
-      end
+      patch.apply(host, entry.text, { dir = new.dir, name = entry.id }) -- unless one of ours has it in it
+      release.carry(host, new.dir, entry.id, entry.text)
+      host:log("patch " .. entry.id .. ": applied")
     end
   end
   return notes

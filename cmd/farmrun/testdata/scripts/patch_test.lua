@@ -126,3 +126,16 @@ trial.has(trial.ends(1, "patch", "take", "--why", "a try", "webserv1", "www/htdo
 
 -- It is the second release of a day that is meant.
 trial.has(trial.ends(1, "patch", "--release", "2000-09-19.2", "apply", "kv"), "releases/2000-09-19.2: there is no such directory")
+
+-- A patch that the release has is told from ours, though one of ours is of the same file.
+for _, action in ipairs { "revert", "retire" } do trial.run("patch", action, "kv") end
+local function of_list(id, line, to)
+  write("patches/" .. id .. ".patch", ("id: %s\nwho: anna\nwhen: 2000-09-20\nwhy: a try\nhosts: webserv1\n\n"):format(id)
+    .. ("--- htdocs/list\n+++ htdocs/list\n@@ -%d,3 +%d,3 @@\n %d\n-%d\n+%s\n %d\n"):format(line - 1, line - 1, line - 1, line, to, line + 1))
+end
+of_list("a-ours", 2, "two")
+of_list("b-theirs", 5, "five")
+trial.on("webserv1", "rm -r releases/2000-09-26")
+local said = trial.run("cvs-pull-snapshot", "--hosts", "webserv1", "2000-09-26")
+trial.has(said, "patch a-ours: applied")
+trial.has(said, "patch b-theirs: the release has it; it can be retired")
