@@ -127,6 +127,7 @@ local function look_around()
     symlink.read(host, site.release.link)
   end)
   pull.compare(args.date, contents)
+  if not unpulled then pull.remember(hosts, args.date, contents) end
   cutover.prepare(hosts, args)
 end
 
