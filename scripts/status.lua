@@ -147,7 +147,10 @@ for date in pairs(contents) do dates[#dates + 1] = date end
 table.sort(dates)
 for _, date in ipairs(dates) do
   local ok, said = pcall(pull.differences, date, contents[date])
-  for name, text in pairs(ok and said or {}) do table.insert(states[name].wrong, text) end
+  for name in pairs(contents[date]) do
+    local text = ok and said[name] or not ok and switchrel.path(date) .. ": " .. (said.message or tostring(said))
+    if text then table.insert(states[name].wrong, text) end
+  end
 end
 
 local on, shown, wrong, faults = {}, {}, {}, 0

@@ -58,6 +58,18 @@ local function changes(host)
   return by_path
 end
 
+-- Notes what the repository has of files that have more in them here.
+local function note_merged(host, letters)
+  local merged = {}
+  for path, letter in pairs(letters) do
+    if letter == "G" then merged[#merged + 1] = path end
+  end
+  local tag = release.inspect(host, args.dir).notes.tag
+  if tag and #merged > 0 then
+    release.note_source(host, args.dir, cvs.sums(host, { dir = args.dir, tag = tag, files = merged }))
+  end
+end
+
 -- Says of the patches to files that were updated whether they are still in.
 local function report(host, letters)
   for id, carried in pairs(ledger.carried(host, args.dir)) do
@@ -93,5 +105,6 @@ farm.each(hosts, parallel, function(host)
   end
   release.keep(host, args.dir, new)
   release.keep(host, args.dir, fetched, { source = true })
+  note_merged(host, letters)
   report(host, letters)
 end)

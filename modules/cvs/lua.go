@@ -26,7 +26,7 @@ import (
 func Module(passwords *Passwords) luahost.Module {
 	b := &binding{passwords}
 	return luahost.Module{Name: "cvs", Funcs: map[string]luahost.Func{
-		"checkout": b.checkout, "update": b.update, "status": b.status, "diff": b.diff,
+		"checkout": b.checkout, "update": b.update, "status": b.status, "diff": b.diff, "sums": b.sums,
 		"tags": b.tags, "find_tag": b.findTag, "check_tag": b.checkTag, "tag": b.tag, "rtag": b.rtag,
 		"add": b.add, "remove": b.remove, "commit": b.commit, "changes": b.changes,
 		"revisions": b.revisions, "move": b.move, "behind": b.behind, "allow": b.allow,
@@ -172,6 +172,27 @@ func (b *binding) diff(c *luahost.Call) {
 		return err
 	})
 	c.Push(text)
+}
+
+// cvs.sums(host, options) -> sums
+//
+// Returns the checksums (cksum) of files as a new working copy of a tag would have
+// them, by their names. Options: dir, tag, files (all required); root.
+func (b *binding) sums(c *luahost.Call) {
+	opts := luahost.Options[struct {
+		Root    string
+		Dir     string   `lua:"dir,required"`
+		Tag     string   `lua:"tag,required"`
+		Files   []string `lua:"files,required"`
+		Timeout time.Duration
+	}](c, 2)
+	client := b.client(c, opts.Root)
+	var sums map[string]string
+	c.Wait("cvs.sums"+in(opts.Dir), cmp.Or(opts.Timeout, lookTimeout), func(ctx context.Context) (err error) {
+		sums, err = client.Sums(ctx, opts.Dir, opts.Tag, opts.Files)
+		return err
+	})
+	c.Push(sums)
 }
 
 // tagsOptions say whose tags.

@@ -135,45 +135,68 @@ func diffText(out []byte) string {
 	return text
 }
 
-// freshScript compares a file with that of a tag. Both get the name that patch(1) reads.
-var freshScript = "# compare a file with that of a tag\n" + passwordScript + `
-pass=$1 root=$2 tag=$3 file=$4 name=$5
+// freshScript compares a file with that of a tag, or tells the checksum of that. Both
+// files get the name that patch(1) reads.
+var freshScript = "# get a file of a tag\n" + passwordScript + `
+pass=$1 root=$2 do=$3 tag=$4 file=$5 name=$6
 was=$(mktemp -d) || exit
 trap 'rm -rf "$was"' EXIT
 set -- -Q update -p -r "$tag" "$file"
 cvs ${root:+-d "$root"} "$@" >"$was/file" || exit
+if [ "$do" = sum ]; then
+	cksum <"$was/file"
+	exit
+fi
 diff -u --label "$name" --label "$name" "$was/file" "$file"
 [ $? -lt 2 ] || exit 0 # bytes, of which there is no diff
 `
 
+// fresh has the script do something with a file of the working copy in dir, and returns
+// its output.
+func (c *Client) fresh(ctx context.Context, do, dir, tag, file string) (string, error) {
+	title := "cvs update -p of " + file + in(dir)
+	if err := errors.Join(CheckTag(tag), checkRoot(c.Root), remote.CheckPath(file)); err != nil {
+		return "", fmt.Errorf("%s: %w", title, err)
+	}
+	res, err := c.Passwords.try(ctx, c.Host, c.Root, func(pass io.Reader) (remote.Result, error) {
+		return c.finish(ctx, remote.Cmd{
+			Title: title,
+			Args:  []string{"sh", "-c", freshScript, "sh", yes(pass != nil), c.Root, do, tag, remote.Here(file), diffName(file)},
+			Dir:   dir,
+			Env:   map[string]string{"LC_ALL": "C"},
+			Stdin: pass,
+			Query: true,
+			Quiet: true,
+		}, false)
+	})
+	return string(res.Stdout), err
+}
+
 // diffFresh is Diff for Fresh.
 func (c *Client) diffFresh(ctx context.Context, o DiffOptions) (string, error) {
-	do := "cvs diff" + in(o.Dir)
-	if err := errors.Join(CheckTag(o.Fresh), checkRoot(c.Root)); err != nil {
-		return "", fmt.Errorf("%s: %w", do, err)
-	}
 	var text strings.Builder
 	for _, file := range o.Files {
-		if err := remote.CheckPath(file); err != nil {
-			return "", fmt.Errorf("%s: %w", do, err)
-		}
-		res, err := c.Passwords.try(ctx, c.Host, c.Root, func(pass io.Reader) (remote.Result, error) {
-			return c.finish(ctx, remote.Cmd{
-				Title: do,
-				Args:  []string{"sh", "-c", freshScript, "sh", yes(pass != nil), c.Root, o.Fresh, remote.Here(file), diffName(file)},
-				Dir:   o.Dir,
-				Env:   map[string]string{"LC_ALL": "C"},
-				Stdin: pass,
-				Query: true,
-				Quiet: true,
-			}, false)
-		})
+		diff, err := c.fresh(ctx, "diff", o.Dir, o.Fresh, file)
 		if err != nil {
 			return "", err
 		}
-		text.Write(res.Stdout)
+		text.WriteString(diff)
 	}
 	return text.String(), nil
+}
+
+// Sums returns the checksums, as cksum(1) has them, of files as a new working copy of
+// the tag would have them, by their names in the working copy in dir.
+func (c *Client) Sums(ctx context.Context, dir, tag string, files []string) (map[string]string, error) {
+	sums := map[string]string{}
+	for _, file := range files {
+		said, err := c.fresh(ctx, "sum", dir, tag, file)
+		if err != nil {
+			return nil, err
+		}
+		sums[file], _, _ = strings.Cut(said, " ")
+	}
+	return sums, nil
 }
 
 // diffName writes a file's name as patch(1) reads it: a tab ends one that has blanks,

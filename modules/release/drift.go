@@ -195,3 +195,32 @@ func Keep(ctx context.Context, r Runner, dir string, paths []string, source bool
 		rm -f "$record/farmrun-kept" "$record/farmrun-is"`, dir, more)
 	return err
 }
+
+// NoteSource notes which checksums, as cksum(1) has them, files of the release have in
+// its source now, by their paths. They are not so in the release: there they are
+// patched, or were changed by hand.
+func NoteSource(ctx context.Context, r Runner, dir string, sums map[string]string) error {
+	var lines strings.Builder
+	for path, sum := range sums {
+		lines.WriteString(sum + " " + strings.ReplaceAll(path, "\n", "?") + "\n")
+	}
+	cmd := remote.Cmd{Title: "note what the source of " + dir + " has", Stdin: strings.NewReader(lines.String())}
+	_, err := run(ctx, r, cmd, `cd "$1" || exit 102
+		record=$(admin .)
+		[ -f "$record/farmrun-source" ] || exit 104
+		cat >"$record/farmrun-kept" && awk -v file="$record/farmrun-kept" "$named"'
+			BEGIN {
+				while ((getline line <file) > 0) {
+					at = index(line, " ")
+					sums[substr(line, at + 1)] = substr(line, 1, at - 1)
+				}
+			}
+			{
+				name = named($0)
+				split($0, part, " ")
+				if (name in sums) sub(/^[^ ]+ [^ ]+ [^ ]+ /, part[1] " " part[2] " " sums[name] " ")
+				print
+			}' "$record/farmrun-source" | sort >"$record/farmrun-source.new" || exit
+		rm "$record/farmrun-kept" && mv -f "$record/farmrun-source.new" "$record/farmrun-source"`, dir)
+	return err
+}

@@ -28,7 +28,7 @@ import (
 func Module() luahost.Module {
 	return luahost.Module{Name: "release", Funcs: map[string]luahost.Func{
 		"build": build, "inspect": inspect, "list": list, "condemn": condemn, "remove": remove, "sweep": sweep,
-		"changes": changes, "differences": differences, "keep": keep,
+		"changes": changes, "differences": differences, "keep": keep, "note_source": noteSource,
 		"carried": carried, "carry": carry, "drop": drop, "hash": hash, "note": note,
 	}}
 }
@@ -303,6 +303,23 @@ func keep(c *luahost.Call) {
 	}](c, 4)
 	c.Wait("release.keep in "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
 		return Keep(ctx, host, dir, paths, opts.Source)
+	})
+}
+
+// release.note_source(host, dir, sums [, options])
+//
+// Notes which checksums (cksum) files of a release have in its source now, a table by
+// their paths, where they are not so in the release: they are patched, or were changed
+// by hand.
+func noteSource(c *luahost.Call) {
+	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
+	var sums map[string]string
+	if err := luahost.Decode(c.Value(3), &sums); err != nil {
+		c.Fail("sums: %v", err)
+	}
+	opts := luahost.Options[timeOption](c, 4)
+	c.Wait("release.note_source of "+dir, cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) error {
+		return NoteSource(ctx, host, dir, sums)
 	})
 }
 

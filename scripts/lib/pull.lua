@@ -20,7 +20,7 @@
 -- What all sources have in common is here: the room, the links to what outlives
 -- releases, the patches, and what is said of changes by hand.
 -- scripts/cvs-pull-snapshot.lua is one. site.source says which is the site's.
-local cli, farm, patch, release = require "cli", require "farm", require "patch", require "release"
+local cli, farm, release = require "cli", require "farm", require "release"
 local symlink, tunnel = require "symlink", require "tunnel"
 local site, switchrel, ledger = require "site", require "switchrel", require "lib.ledger"
 
@@ -85,6 +85,15 @@ function pull.gives_way(path)
   return false
 end
 
+-- Tells whether a file of a release gives way to what outlives releases.
+function pull.gives_way(path)
+  for _, shared in ipairs(site.release.shared or {}) do
+    local name = shared:gsub("/$", "")
+    if path == name or path:sub(1, #name + 1) == name .. "/" then return true end
+  end
+  return false
+end
+
 -- The files of the release that a patch on one of the hosts changes, by name: after
 -- an update nobody knows what they were without it.
 local function patched(dir, ...)
@@ -106,9 +115,8 @@ function pull.differences(date, contents)
   local most = groups[1] and farm.hosts(groups[1].hosts)[1]
   for i = 2, #groups do
     local hosts, files = farm.hosts(groups[i].hosts), {}
-    local except = patched(dir, hosts[1], most)
     for _, file in ipairs(release.differences(hosts[1], most, dir)) do
-      if not (except[file.path] or pull.gives_way(file.path)) then files[#files + 1] = file.how .. " " .. file.path end
+      if not pull.gives_way(file.path) then files[#files + 1] = file.how .. " " .. file.path end
     end
     for _, host in ipairs(#files > 0 and hosts or {}) do
       said[host.name] = ("%s is not that of %s: %s"):format(dir, most.name, some(files))

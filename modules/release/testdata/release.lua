@@ -67,6 +67,10 @@ release.keep(host, "releases/2", { "a" })
 print(release.inspect(host, "releases/1").content == release.inspect(host, "releases/2").content)  --= false
 release.keep(host, "releases/2", { "a" }, { source = true })
 print(release.inspect(host, "releases/1").content == release.inspect(host, "releases/2").content)  --= true
+release.note_source(host, "releases/2", { b = "123" })
+print(release.inspect(host, "releases/1").content == release.inspect(host, "releases/2").content)  --= false
+release.keep(host, "releases/2", { "b" }, { source = true })
+print(release.inspect(host, "releases/1").content == release.inspect(host, "releases/2").content)  --= true
 
 --- a name that is taken
 local release, host = require "release", require("here").host
