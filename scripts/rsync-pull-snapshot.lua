@@ -1,7 +1,7 @@
 -- rsync-pull-snapshot.lua DATE: copy the release of DATE, a directory that an
 -- rsync daemon has, onto every server, beside the one that is on the air. Files
 -- that are as in the newest release there are shared with it.
-local cli, release = require "cli", require "release"
+local cli, patch, release = require "cli", require "patch", require "release"
 local site, pull = require "site", require "lib.pull"
 
 local rsync  = site.rsync
@@ -17,8 +17,30 @@ function source.find(host, date)
   return { from = from, tag = site.tag(date), list = host:query({ "sh", "-c", list, "sh", from }).text }
 end
 
-function source.stale(_, record, notes)
+-- The files of a release that are not as they came from its source, by name.
+local function ours(host, dir)
+  local files = {}
+  for _, p in ipairs(release.carried(host, dir)) do
+    for _, path in ipairs(patch.files(p.text)) do files[path] = true end
+  end
+  for _, change in ipairs(release.changes(host, dir)) do files[change.path] = true end
+  return files
+end
+
+-- Where names, sizes and times are as they were, the contents are compared.
+function source.stale(host, record, notes)
+  local was = record.notes.source or source.name
+  if was ~= source.name then return "it came from " .. was end
   if record.notes.list and record.notes.list ~= notes.list then return notes.from .. " has other files now" end
+  local words = { "rsync", "-rlcn", "--out-format=%n", "--exclude=/.farmrun/", "--exclude=/CVS/farmrun-*", notes.from, record.dir .. "/" }
+  local compared = host:query(words, { timeout = "30m" })
+  local known
+  for path in compared.stdout:gmatch "[^\n]+" do
+    known = known or ours(host, record.dir)
+    if not (known[path] or path:find "/$" or pull.gives_way(path)) then
+      return ("%s has another %s now"):format(notes.from, path)
+    end
+  end
 end
 
 -- rsync itself shares what is alike, and copies where only permissions differ,

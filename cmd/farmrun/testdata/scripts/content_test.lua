@@ -126,3 +126,12 @@ trial.same(trial.on("webserv1", "ls -A releases/2000-12-12/.farmrun | grep patch
 trial.on("webserv[1-2]", "echo more >/tmp/area/Snapshot-2000-12-12/htdocs/x; touch -d @976000000 /tmp/area/Snapshot-2000-12-12/htdocs/x")
 trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "webserv2: releases/2000-12-12 is pulled anew")
 trial.same(sums "2000-12-12", "price 999\nmore")
+
+-- So does another content of a release that is there, if nobody has changed it there.
+local touched = "find /tmp/area -type f -exec touch -d @976000000 {} +"
+trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "webserv2: releases/2000-12-12 is there already")
+trial.on("webserv[1-2]", "rm releases/2000-12-12/htdocs/x; echo by hand >releases/2000-12-12/htdocs/x; " .. touched)
+trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "webserv2: releases/2000-12-12 is there already")
+trial.on("webserv[1-2]", "echo more >releases/2000-12-12/htdocs/x; echo price 000 >/tmp/area/Snapshot-2000-12-12/htdocs/price; " .. touched)
+trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "has another htdocs/price now")
+trial.same(sums "2000-12-12", "price 000\nmore")
