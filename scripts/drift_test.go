@@ -37,7 +37,7 @@ var tamperings = []struct{ how, says string }{
 	{"ln -sfn releases/gone www.former", "www.former leads nowhere: releases/gone"},
 	{"rm releases/2000-09-12/CVS/farmrun-release", "releases/2000-09-12 is no release that was pulled to its end"},
 	{"mkdir releases/.farmrun-new.2000-09-26.ops-1.X", ".farmrun-new.2000-09-26.ops-1.X is being pulled, or left of a pull that died"},
-	{"cp -r /etc/init.d releases/scratch", "releases/scratch is no release that was pulled to its end"},
+	{"cp -r /etc/init.d releases/2000-09-05", "releases/2000-09-05 is no release that was pulled to its end"},
 	{"rm www/CVS/farmrun-patches/numbers", "releases/2000-09-19 lacks patch numbers"},
 	{"echo >>www/CVS/farmrun-patches/numbers", "releases/2000-09-19 carries patch numbers as it was before it was changed"},
 	{"echo >www/CVS/farmrun-patches/other", "releases/2000-09-19 carries patch other, which is not in the ledger"},
@@ -60,11 +60,8 @@ func TestDrift(t *testing.T) {
 		"--- htdocs/docs/page1.html\n+++ htdocs/docs/page1.html\n@@ -1 +1,2 @@\n <p>page 1, by web@example.org\n+<p>zwei\n")
 	o.ok("cvs-pull-snapshot", "2000-09-12")
 	o.ok("cvs-pull-snapshot", "2000-09-19")
-	// What was there before the first release is none of ours.
-	everywhere(t, "cd /home/web && mv releases/initial . && ln -sfn releases/2000-09-19 www && ln -s releases/2000-09-12 www.former")
-	t.Cleanup(func() {
-		everywhere(t, "cd /home/web && rm -rf filler shared www releases/scratch && mv initial releases")
-	})
+	everywhere(t, "cd /home/web && ln -sfn releases/2000-09-19 www && ln -s releases/2000-09-12 www.former")
+	t.Cleanup(func() { everywhere(t, "cd /home/web && rm -rf filler shared www") })
 	if got := o.ok("status", "--check", "--all"); strings.Count(got.out, "\n") != 2 {
 		t.Errorf("a clean farm is not clean:\n%s", got.out)
 	}

@@ -45,7 +45,7 @@ function checks.releases(host, found, state)
       found(name .. " is being pulled, or left of a pull that died (farmrun prune)")
     elseif name:find "^%." then
       found(name .. " is left of work that died, unless that goes on (farmrun prune)")
-    elseif not record.time then
+    elseif not record.time and name:find "^%d%d%d%d%-%d%d%-%d%d" then -- others were never pulled
       found(record.dir .. " is no release that was pulled to its end")
     elseif name == state.release and record.bad ~= "" then
       found("is on " .. name .. ", which is marked as bad: " .. record.bad)

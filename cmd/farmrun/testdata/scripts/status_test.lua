@@ -7,6 +7,13 @@ trial.same(trial.run("status", "--check"), [[
   SERVERS       ON THE AIR  BEFORE      STAGED                 PATCHES  HEALTHY  IN SERVICE
   webserv[1-2]  2000-09-19  2000-09-12  2000-09-12 2000-09-19  -        yes      yes]])
 
+-- What was there before farmrun is no fault.
+trial.on("@web", "cp -r releases/2000-09-12 releases/initial; rm -f releases/initial/CVS/farmrun-*")
+trial.has(trial.run("status", "--check"), "2000-09-12 2000-09-19 initial?")
+trial.on("@web", "mv releases/initial releases/2000-09-05")
+trial.has(trial.ends(1, "status", "--check"), "releases/2000-09-05 is no release that was pulled to its end")
+trial.on("@web", "rm -r releases/2000-09-05")
+
 trial.on("webserv2", "echo by hand >>www/htdocs/index.html; touch www/htdocs/more")
 local said = trial.ends(1, "status", "--check")
 trial.has(said, "webserv2: releases/2000-09-19: changed htdocs/index.html")
