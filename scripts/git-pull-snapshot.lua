@@ -44,7 +44,8 @@ local tags = "# ask for tags\n" .. asks .. [[asks ls-remote "$url" "$@"]]
 function source.find(host, date)
   local tag = site.tag(date)
   local refs = { "refs/tags/" .. tag .. "^{}", "refs/tags/" .. tag, "refs/heads/" .. tag }
-  local found, commits = host:query({ "sh", "-c", tags, "sh", address, unpack(refs) }, { stdin = login }), {}
+  local found, commits = host:query({ "sh", "-c", tags, "sh", address, unpack(refs) },
+    { stdin = login, title = "ask " .. address .. " for tags" }), {}
   for commit, ref in found.stdout:gmatch "(%x+)%s+(%S+)" do commits[ref] = commit end
   local commit = commits[refs[1]] or commits[refs[2]] or commits[refs[3]] -- the tag's own is none of the files
   if not commit then error(address .. " has no tag or branch " .. tag, 0) end
@@ -89,7 +90,7 @@ exit 1
 function source.fill(host, new, notes)
   if new.dry then return host:log("would put " .. notes.tag .. " of " .. notes.url .. " into a release") end
   local words = { "sh", "-c", script, "sh", address, git.mirror, notes.commit, new.dir }
-  host:run(words, { timeout = "30m", stdin = login })
+  host:run(words, { timeout = "30m", stdin = login, title = "put " .. notes.tag .. " of " .. notes.url .. " into a release" })
 end
 
 local compare = [[# compare files with those of a commit
@@ -103,7 +104,8 @@ git --git-dir="$mirror" read-tree "$commit" &&
 ]]
 
 function source.diff(host, dir, notes, files)
-  return host:query({ "sh", "-c", compare, "sh", git.mirror, notes.commit, dir, unpack(files) }).stdout
+  return host:query({ "sh", "-c", compare, "sh", git.mirror, notes.commit, dir, unpack(files) },
+    { title = "compare " .. dir .. " with " .. notes.tag }).stdout
 end
 
 if ... then return source end -- required by another script

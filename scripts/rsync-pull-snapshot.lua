@@ -7,14 +7,32 @@ local site, pull = require "site", require "lib.pull"
 local rsync  = site.rsync
 local source = pull.source("rsync", rsync)
 
-local list = [[# list the files of a release
-files=$(LC_ALL=C TZ=UTC rsync -r --list-only "$1") && printf '%s\n' "$files" | grep -v ^d | cksum
+-- The address without a password in it, and that: it is in no error, note or argument,
+-- for rsync gets it by standard input.
+local address, password = rsync.url, ""
+do
+  local user, secret, rest = rsync.url:match "^(rsync://[^/:@]*):([^/]*)@(.*)$"
+  if user then address, password = user .. "@" .. rest, secret .. "\n" end
+end
+
+-- Defines asks, which is rsync with the password that stands on standard input.
+local asks = [[
+password=$(cat)
+asks() {
+	[ -n "$password" ] || { rsync "$@"; return; }
+	printf '%s\n' "$password" | rsync --password-file=- "$@"
+}
+]]
+
+local list = "# list the files of a release\n" .. asks .. [[
+files=$(LC_ALL=C TZ=UTC && export LC_ALL TZ && asks -r --list-only "$1") && printf '%s\n' "$files" | grep -v ^d | cksum
 ]]
 
 -- Names, sizes and times are noted: others make it another release.
 function source.find(host, date)
-  local from = rsync.url .. "/" .. site.tag(date) .. "/"
-  return { from = from, tag = site.tag(date), list = host:query({ "sh", "-c", list, "sh", from }).text }
+  local from = address .. "/" .. site.tag(date) .. "/"
+  local listed = host:query({ "sh", "-c", list, "sh", from }, { stdin = password, title = "list the files of " .. from })
+  return { from = from, tag = site.tag(date), list = listed.text }
 end
 
 -- The files of a release that are not as they came from its source, by name.
@@ -27,13 +45,16 @@ local function ours(host, dir)
   return files
 end
 
+local copy = "# rsync with its password\n" .. asks .. [[asks "$@"]]
+
 -- Where names, sizes and times are as they were, the contents are compared.
 function source.stale(host, record, notes)
   local was = record.notes.source or source.name
   if was ~= source.name then return "it came from " .. was end
   if record.notes.list and record.notes.list ~= notes.list then return notes.from .. " has other files now" end
-  local words = { "rsync", "-rlcn", "--out-format=%n", "--exclude=/.farmrun/", "--exclude=/CVS/farmrun-*", notes.from, record.dir .. "/" }
-  local compared = host:query(words, { timeout = "30m" })
+  local words = { "sh", "-c", copy, "sh", "-rlcn", "--out-format=%n", "--exclude=/.farmrun/", "--exclude=/CVS/farmrun-*" }
+  words[#words + 1], words[#words + 2] = notes.from, record.dir .. "/"
+  local compared = host:query(words, { timeout = "30m", stdin = password, title = "compare " .. record.dir .. " with " .. notes.from })
   local known
   for path in compared.stdout:gmatch "[^\n]+" do
     known = known or ours(host, record.dir)
@@ -53,15 +74,15 @@ end
 
 function source.fill(host, new, notes)
   if new.dry then return host:log("would copy " .. notes.from .. " into a release") end
-  local words = { "rsync", "--archive", "--no-owner", "--no-group", "--hard-links", shared(host, notes) }
+  local words = { "sh", "-c", copy, "sh", "--archive", "--no-owner", "--no-group", "--hard-links", shared(host, notes) }
   words[#words + 1] = notes.from
   words[#words + 1] = new.dir .. "/"
-  host:run(words, { timeout = "30m" })
+  host:run(words, { timeout = "30m", stdin = password, title = "copy " .. notes.from .. " into a release" })
 end
 
 -- Names are written as patch reads them: a tab ends one with blanks, and one with
 -- quotation marks is quoted.
-local compare = [[# compare files with those that they came from
+local compare = "# compare files with those that they came from\n" .. asks .. [[
 dir=$1 from=$2 tab=$(printf '\t')
 shift 2
 was=$(mktemp -d) || exit
@@ -72,14 +93,15 @@ for file; do
 	*' '*) name=$file$tab ;;
 	*) name=$file ;;
 	esac
-	rsync --protect-args "$from$file" "$was/file" || exit
+	asks --protect-args "$from$file" "$was/file" || exit
 	diff -u --label "$name" --label "$name" "$was/file" "$dir/$file"
 	[ $? -lt 2 ] || exit
 done
 ]]
 
 function source.diff(host, dir, notes, files)
-  return host:query({ "sh", "-c", compare, "sh", dir, notes.from, unpack(files) }).stdout
+  return host:query({ "sh", "-c", compare, "sh", dir, notes.from, unpack(files) },
+    { stdin = password, title = "compare " .. dir .. " with " .. notes.from }).stdout
 end
 
 if ... then return source end -- required by another script

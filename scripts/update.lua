@@ -42,10 +42,8 @@ local function around_links(host, files)
     end
   end
   if not shared then return { files = args.files } end
-  local list = {}
-  for path in host:query({ "sh", "-c", known, "sh", args.dir }, { stdin = table.concat(some) }).stdout:gmatch "[^\n]+" do
-    list[#list + 1] = path
-  end
+  local list, how = {}, { stdin = table.concat(some), title = "look for new directories in " .. args.dir }
+  for path in host:query({ "sh", "-c", known, "sh", args.dir }, how).stdout:gmatch "[^\n]+" do list[#list + 1] = path end
   return #list > 0 and { files = list } or nil
 end
 

@@ -25,6 +25,7 @@ type Options struct {
 	Check   *bool         // nil is true: a failure is raised
 	Quiet   *bool         // nil leaves Cmd.Quiet as it is
 	Keep    int
+	Title   string // the command in words; "" leaves Cmd.Title as it is
 }
 
 // Take returns the command that argument n is: a line for the shell, or a list
@@ -44,6 +45,9 @@ func Run(c *luahost.Call, host string, cmd remote.Cmd, o Options, run func(ctx c
 	cmd.Dir, cmd.Env, cmd.Keep = o.Dir, o.Env, o.Keep
 	if o.Quiet != nil {
 		cmd.Quiet = *o.Quiet
+	}
+	if o.Title != "" {
+		cmd.Title = o.Title
 	}
 	if o.Stdin != "" {
 		cmd.Stdin = strings.NewReader(o.Stdin)

@@ -119,6 +119,7 @@ type runOptions struct {
 	Check   *bool
 	Quiet   *bool
 	Keep    int
+	Title   string
 }
 
 // The times that commands have unless the script says otherwise.
@@ -143,6 +144,7 @@ const (
 //   - quiet (false): true does not show what it says
 //   - keep (1 MiB): how many bytes of each stream the result has; of what is
 //     longer the middle is cut
+//   - title: what to call the command in errors and dry runs, in place of its words
 //
 // The result has these fields, and no others can be read:
 //

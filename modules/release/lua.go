@@ -3,7 +3,9 @@ package release
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -17,7 +19,9 @@ import (
 //
 // It keeps the releases of a site on a host: directories each of which takes
 // its name only when it is complete, and knows what it is, what is in it and
-// which local patches it carries. What fills one is up to the script.
+// which local patches it carries. What fills one is up to the script. The record lies
+// at its top, in CVS, .git or .farmrun: where that is the root of a web site, the web
+// server must serve none of these.
 //
 //	release.build(host, "releases/2000-09-19", { notes = { tag = tag } }, function(new)
 //	  cvs.checkout(host, { root = root, module = "site", tag = tag, dir = new.dir })
@@ -123,10 +127,15 @@ type newRelease struct {
 	Dry       bool
 }
 
-// call has a function of the script work on a build.
+// call has a function of the script work on a build. An error speaks of it by the name
+// that it would have had.
 func call(c *luahost.Call, fn *lua.LFunction, b *Build) lua.LValue {
 	result, err := c.Protect(fn, newRelease{b.Dir, b.From, b.Dry})
 	if err != nil {
+		var e *luahost.Error
+		if errors.As(err, &e) {
+			e.Message = strings.ReplaceAll(e.Message, b.Dir, b.name)
+		}
 		c.Raise(err)
 	}
 	return result

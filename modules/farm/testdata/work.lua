@@ -17,6 +17,10 @@ local ok, err = pcall(function() farm.hosts("web1")[1]:run("echo nope >&2; exit 
 assert(not ok and err.kind == "exit" and err.code == 3 and err.output == "nope", tostring(err))
 farm.hosts("web1")[1]:run("exit 4")  --! exit 4: exit status 4
 
+--- a command that has a title goes by that
+local farm = require "farm"
+farm.hosts("web1")[1]:run({ "sh", "-c", "exit 4" }, { title = "look for a way" })  --! look for a way: exit status 4
+
 --- a failure can be a result
 local farm = require "farm"
 assert(farm.hosts("web1")[1]:run("exit 3", { check = false }).code == 3)

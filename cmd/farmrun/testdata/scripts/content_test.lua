@@ -108,6 +108,8 @@ git [[git rm -q --cached htdocs/lib; rmdir htdocs/lib; echo '*.mp4 filter=lfs' >
   for name in café '"q"' 'two
 lines'; do cp htdocs/*film.mp4 "htdocs/$name.mp4"; done]]
 local lacks = trial.ends(1, "git-pull-snapshot", "2000-10-17")
+trial.has(lacks, ("put Snapshot-2000-10-17 of %s into a release: exit status 1"):format(repository))
+if lacks:find("sh -c", 1, true) or lacks:find(".farmrun-new", 1, true) then error(lacks) end
 for _, name in ipairs { "a film", "café", '"q"', "two?lines" } do trial.has(lacks, ("htdocs/%s.mp4"):format(name)) end
 
 -- rsync: another content of the same size and time, and a release as the source.
@@ -135,3 +137,9 @@ trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "webserv2: releases/20
 trial.on("webserv[1-2]", "echo more >releases/2000-12-12/htdocs/x; echo price 000 >/tmp/area/Snapshot-2000-12-12/htdocs/price; " .. touched)
 trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "has another htdocs/price now")
 trial.same(sums "2000-12-12", "price 000\nmore")
+
+-- A password in the address is in no error, which names the task in words.
+trial.site { ['"/tmp/area"'] = '"rsync://deploy:SECRET@127.0.0.1:1/site"' }
+local failed = trial.ends(1, "rsync-pull-snapshot", "2000-12-19") .. trial.ends(1, "--dry-run", "rsync-pull-snapshot", "2000-12-19")
+trial.has(failed, "list the files of rsync://deploy@127.0.0.1:1/site/Snapshot-2000-12-19/: exit status")
+if failed:find "SECRET" then error(failed) end

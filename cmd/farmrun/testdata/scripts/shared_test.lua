@@ -22,7 +22,7 @@ trial.same(trial.run("cvs-pull-snapshot", "2000-10-10"), "webserv1: releases/200
 
 -- A link within a link would take the place of what the first one leads to.
 trial.site { ['shared = { '] = 'shared = { "htdocs/", ' }
-trial.has(trial.ends(1, "cvs-pull-snapshot", "2000-09-26"), "a link above it leads elsewhere")
+trial.has(trial.ends(1, "cvs-pull-snapshot", "2000-09-26"), "switch releases/2000-09-26/htdocs/uploads to shared/htdocs/uploads: a link above it leads elsewhere")
 trial.same(trial.on("webserv1", "cd shared && find . -type f | sort"), "./htdocs/settings\n./htdocs/uploads/of/visitors")
 trial.site { ['shared = { "htdocs/", '] = 'shared = { ' }
 
