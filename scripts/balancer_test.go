@@ -114,6 +114,42 @@ func TestHAProxyOverTCP(t *testing.T) {
 	}
 }
 
+// TestHAProxyWithoutChecks takes a server that HAProxy does not check out and back.
+func TestHAProxyWithoutChecks(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	farm.Exec(t, "lb1", "sh", "-c", `cat >/tmp/unchecked.cfg <<'EOF' && haproxy -D -p /tmp/unchecked.pid -f /tmp/unchecked.cfg
+global
+	stats socket /tmp/unchecked.sock mode 666 level admin
+defaults
+	timeout connect 1s
+	timeout client 1s
+	timeout server 1s
+backend web
+	server webserv1 127.0.0.1:80 weight 100
+	server webserv2 127.0.0.1:80 weight 100
+EOF`)
+	t.Cleanup(func() { farm.Exec(t, "lb1", "sh", "-c", "kill $(cat /tmp/unchecked.pid)") })
+	o.write("try.lua", `local farm = require "farm"
+		local pool = require "balancer.haproxy" { host = "lb1", socket = "unix:/tmp/unchecked.sock", backend = "web" }
+		farm.each("webserv1", function(host)
+		  pool.check(host)
+		  pool.drain(host)
+		  print((pool.state(host)), pcall(pool.check, host))
+		  print(pcall(pool.drain, farm.hosts("webserv2")[1]))
+		  pool.enable(host)
+		  pool.check(host)
+		  print((pool.state(host)))
+		end)`)
+	got := o.ok("try.lua").out
+	want := "webserv1: DRAIN\tfalse\thaproxy on lb1 has webserv1 as DRAIN\n" +
+		"webserv1: false\thaproxy on lb1 has drained webserv1 already: an earlier run has left it so, or somebody is at work there\n" +
+		"webserv1: no check\n"
+	if got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+}
+
 // TestHAProxyAfterASecond asks HAProxy anew when what it said is a second old,
 // though the clock was set back meanwhile.
 func TestHAProxyAfterASecond(t *testing.T) {

@@ -41,6 +41,9 @@ local function read_stat(text, backend)
   return servers
 end
 
+-- Whether HAProxy sends new sessions to a server: it does to one that it does not check.
+local function is_up(status) return status:find "^UP" ~= nil or status == "no check" end
+
 return function(config)
   local pool = {}
   local balancer = config.host and farm.hosts(config.host)[1] or farm.here()
@@ -67,13 +70,14 @@ return function(config)
     return server.status, server.sessions
   end
 
-  -- Returns the server's status ("UP", "DRAIN", "MAINT", "DOWN") and its sessions.
+  -- Returns the server's status ("UP", "no check", "DRAIN", "MAINT", "DOWN") and its
+  -- sessions.
   function pool.state(host) return read(host, all_servers()) end
 
   -- Raises an error unless the server gets new sessions.
   function pool.check(host)
     local status = read(host, recent.get())
-    if not status:find "^UP" then
+    if not is_up(status) then
       error(("haproxy on %s has %s as %s"):format(balancer.name, name_of(host), status), 0)
     end
   end
@@ -107,7 +111,7 @@ return function(config)
   -- Sends the server no new sessions and waits for those it has to end.
   function pool.drain(host)
     local status = pool.state(host)
-    if status:find "^UP" then check_others(host) end
+    if is_up(status) then check_others(host) end
     tell(host, "state", "drain")
     local ended = farm.dry_run()
       or wait_until(host, "all sessions ended", within, function(_, sessions) return sessions == 0 end)
@@ -129,7 +133,6 @@ return function(config)
     if config.weights then tell(host, "weight", config.weights[1] .. "%") end
     tell(host, "state", "ready")
     if farm.dry_run() then return end
-    local function is_up(status) return status:find("^UP") ~= nil end
     if not wait_until(host, "up in HAProxy's eyes", 30, is_up) then
       error(("HAProxy does not find %s up: %s"):format(host.name, (pool.state(host))), 0)
     end
