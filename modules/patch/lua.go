@@ -44,10 +44,12 @@ func take(c *luahost.Call) (host Runner, text string, o Options, wait time.Durat
 	return host, text, Options{Dir: opts.Dir, Strip: opts.Strip, Name: opts.Name}, cmp.Or(opts.Timeout, timeout)
 }
 
-// patch.look(host, text [, options]) -> state, paths
+// patch.look(host, text [, options]) -> state, paths, sums
 //
-// Tells how a patch stands: "fits", or "applied" if it is in already; and which
-// files it changes. It fails where patch.apply would. Options:
+// Tells how a patch stands: "fits", or "applied" if it is in already; which files it
+// changes; and which checksums (cksum) these would have with a patch that fits, or
+// without one that is in, "-" for one that would not be there. It fails where
+// patch.apply would. Options:
 //
 //   - out (false): true looks whether it can be taken out, and fails where
 //     patch.revert would
@@ -64,12 +66,12 @@ func look(c *luahost.Call) {
 	}](c, 3)
 	o := Options{Dir: opts.Dir, Strip: opts.Strip, Name: opts.Name, Out: opts.Out, After: opts.After}
 	var state State
-	var paths []string
+	var paths, sums []string
 	c.Wait("patch.look"+in(o.Dir), cmp.Or(opts.Timeout, timeout), func(ctx context.Context) (err error) {
-		state, paths, err = Look(ctx, host, text, o)
+		state, paths, sums, err = Sums(ctx, host, text, o)
 		return err
 	})
-	c.Push(string(state), paths)
+	c.Push(string(state), paths, sums)
 }
 
 // patch.apply(host, text [, options]) -> changed, paths

@@ -148,6 +148,14 @@ var reasons = map[int]error{
 // Look tells whether a patch fits or is in already, and which files it changes. It
 // fails where Apply would, or with Out where Revert would.
 func Look(ctx context.Context, r Runner, text string, o Options) (State, []string, error) {
+	state, files, _, err := Sums(ctx, r, text, o)
+	return state, files, err
+}
+
+// Sums is Look, and returns besides the checksums, as cksum(1) has them, that the files
+// would have if it were the other way round: with a patch that fits, and without one
+// that is in already. "-" is for one that would not be there.
+func Sums(ctx context.Context, r Runner, text string, o Options) (State, []string, []string, error) {
 	way := "apply"
 	if o.Out {
 		way = "revert"
@@ -158,40 +166,40 @@ func Look(ctx context.Context, r Runner, text string, o Options) (State, []strin
 // Apply applies a patch, and tells whether it was not in already, and which files
 // it changes. Nothing is changed if it fails. A dry run looks whether it would fit.
 func Apply(ctx context.Context, r Runner, text string, o Options) (changed bool, files []string, err error) {
-	state, files, err := run(ctx, r, "apply", true, text, o)
+	state, files, _, err := run(ctx, r, "apply", true, text, o)
 	return state == Fits, files, err
 }
 
 // Revert takes a patch out again, and tells whether it was in, and which files it
 // changes. Nothing is changed if it fails. A dry run looks whether it would.
 func Revert(ctx context.Context, r Runner, text string, o Options) (changed bool, files []string, err error) {
-	state, files, err := run(ctx, r, "revert", true, text, o)
+	state, files, _, err := run(ctx, r, "revert", true, text, o)
 	return state == Applied, files, err
 }
 
 // run goes the way with a patch, and places the files or only tries. It returns how
-// the patch stood before, and the files that it changes.
-func run(ctx context.Context, r Runner, way string, place bool, text string, o Options) (State, []string, error) {
+// the patch stood before, the files that it changes and, of a try, their checksums.
+func run(ctx context.Context, r Runner, way string, place bool, text string, o Options) (state State, changed, sums []string, err error) {
 	sections, _ := read(text, o.Strip)
 	if len(sections) == 0 {
-		return "", nil, &Error{Name: o.Name, Err: ErrNoPatch}
+		return "", nil, nil, &Error{Name: o.Name, Err: ErrNoPatch}
 	}
 	cmd, files := command(way, place, text, o)
 	if len(files) == 0 {
-		return "", nil, fmt.Errorf("the patch is of %s, which is not in its directory", shown(sections[0].names()[0]))
+		return "", nil, nil, fmt.Errorf("the patch is of %s, which is not in its directory", shown(sections[0].names()[0]))
 	}
 	if err := remote.CheckPath(cmd.Dir); err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
 	res, err := r.Run(ctx, cmd)
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
 	if res.Dry {
 		return run(ctx, r, way, false, text, o)
 	}
 	if err := res.Err(cmd); err != nil {
-		return "", nil, failure(err, res, sections, o)
+		return "", nil, nil, failure(err, res, sections, o)
 	}
 	return answer(string(res.Stdout), files)
 }
@@ -226,21 +234,24 @@ func command(way string, place bool, text string, o Options) (remote.Cmd, []stri
 }
 
 // answer reads what the script prints at its end: the state, and the numbers of
-// the files that are changed.
-func answer(out string, files []string) (State, []string, error) {
-	words := strings.Fields(out)
+// the files that are changed; and on a line of their own the checksums of these.
+func answer(out string, files []string) (state State, changed, sums []string, err error) {
+	stands, rest, _ := strings.Cut(out, "\n")
+	words := strings.Fields(stands)
 	if len(words) == 0 || words[0] != string(Fits) && words[0] != string(Applied) {
-		return "", nil, fmt.Errorf("the host answers %q to how the patch stands", out)
+		return "", nil, nil, fmt.Errorf("the host answers %q to how the patch stands", out)
 	}
-	var changed []string
 	for _, word := range words[1:] {
 		n, err := strconv.Atoi(word)
 		if err != nil || n < 1 || n > len(files) {
-			return "", nil, fmt.Errorf("the host answers %q to how the patch stands", out)
+			return "", nil, nil, fmt.Errorf("the host answers %q to how the patch stands", out)
 		}
 		changed = append(changed, files[n-1])
 	}
-	return State(words[0]), changed, nil
+	if sums = strings.Fields(rest); len(sums) > 0 && len(sums) != len(changed) {
+		return "", nil, nil, fmt.Errorf("the host answers %q to how the patch stands", out)
+	}
+	return State(words[0]), changed, sums, nil
 }
 
 // more returns the state in which files have more of a patch's lines, "" if they have

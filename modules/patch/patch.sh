@@ -5,7 +5,8 @@
 # The files are all that it may be of. MORE is the state in which they have more of its
 # lines, or empty. patch(1) works on copies; if it made the right files, they take the
 # place of the others. A try does all but that. Prints how the patch stood, and the
-# numbers of the files that it changes.
+# numbers of the files that it changes; a try prints on a second line their checksums
+# as they would be then, "-" for one that would not be there.
 way=$1 act=$2 strip=$3 out=$4 more=$5 after=$6
 shift 6
 command -v patch >/dev/null || exit 103
@@ -347,3 +348,11 @@ apply-fits-place | revert-applied-place)
 	;;
 esac
 echo "$state$numbers"
+[ "$act" = try ] || exit 0
+n=0
+for file; do
+	n=$((n + 1)) sum=-
+	case "$numbers " in *" $n "*) ;; *) continue ;; esac
+	! plain "$temp/$tree/$file" || sum=$(cksum <"$temp/$tree/$file") || exit
+	printf '%s ' "${sum%% *}"
+done

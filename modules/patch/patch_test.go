@@ -267,14 +267,40 @@ func TestOtherFiles(t *testing.T) {
 
 // A host that answers something else is not believed.
 func TestAnswer(t *testing.T) {
-	for _, out := range []string{"", "hello\nfits\n", "fit", "fits 3", "fits 0", "applied x"} {
-		if state, files, err := answer(out, []string{"a", "b"}); err == nil {
-			t.Errorf("%q: %v %v", out, state, files)
+	for _, out := range []string{"", "hello\nfits\n", "fit", "fits 3", "fits 0", "applied x", "fits 2\n1 2"} {
+		if state, files, sums, err := answer(out, []string{"a", "b"}); err == nil {
+			t.Errorf("%q: %v %v %v", out, state, files, sums)
 		}
 	}
-	state, files, err := answer("fits 2\n", []string{"a", "b"})
-	if state != Fits || len(files) != 1 || files[0] != "b" || err != nil {
-		t.Error(state, files, err)
+	state, files, sums, err := answer("fits 2\n12 ", []string{"a", "b"})
+	if state != Fits || len(files) != 1 || files[0] != "b" || len(sums) != 1 || sums[0] != "12" || err != nil {
+		t.Error(state, files, sums, err)
+	}
+}
+
+// The checksums are those of the files as they would be.
+func TestSums(t *testing.T) {
+	t.Parallel()
+	sh := remotetest.New(t)
+	sh.Must(t, "echo 1 >a; echo 3 >c")
+	const text = "--- a\n+++ a\n@@ -1 +1 @@\n-1\n+2\n--- /dev/null\n+++ b\n@@ -0,0 +1 @@\n+2\n--- c\n+++ /dev/null\n@@ -1 +0,0 @@\n-3\n"
+	for range 2 {
+		state, files, sums, err := Sums(t.Context(), sh, text, Options{})
+		if err != nil || len(sums) != 3 {
+			t.Fatal(state, files, sums, err)
+		}
+		turn := Apply
+		if state == Applied {
+			turn = Revert
+		}
+		if _, _, err := turn(t.Context(), sh, text, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for i, file := range files {
+			if want := sh.Must(t, `if [ -e `+file+` ]; then set -- $(cksum <`+file+`); printf %s "$1"; else printf -; fi`); sums[i] != want {
+				t.Errorf("%s: %s has %s, and the look said %s", state, file, want, sums[i])
+			}
+		}
 	}
 }
 

@@ -17,6 +17,8 @@ type Change struct {
 	// link that reads otherwise or leads nowhere now, or "mode" or "owner" where
 	// that alone is different. Of a directory it is one of these two.
 	How string
+	// Was is its checksum by the record, as cksum(1) has it, or "-"; "" for a new one.
+	Was string
 }
 
 // Changes returns what is not as it was when the release was sealed, or kept
@@ -81,13 +83,14 @@ func compare(comm string) []Change {
 	var changes []Change
 	for _, path := range slices.Compact(paths) {
 		how := how(was, is, path)
+		sum := was[path].sum
 		if dir, is := strings.CutSuffix(path, "/"); is {
 			if how == "new" || how == "missing" {
 				continue // what is in it says so
 			}
 			path = dir
 		}
-		changes = append(changes, Change{path, how})
+		changes = append(changes, Change{path, how, sum})
 	}
 	return changes
 }

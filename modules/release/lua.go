@@ -265,6 +265,8 @@ func sweep(c *luahost.Call) {
 //   - drift.how (string): "changed", "new", "missing", "link" for a link that
 //     reads otherwise or leads nowhere now, or "mode" or "owner" where that alone
 //     is different, of directories too
+//   - drift.was (string): its checksum (cksum) by the record, "-" if that has none, and
+//     "" for a new one
 func changes(c *luahost.Call) {
 	host, dir := luahost.Arg[Runner](c, 1, "a host"), c.String(2)
 	opts := luahost.Options[struct {

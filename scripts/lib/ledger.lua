@@ -151,15 +151,24 @@ local function note_or_undo(host, dir, entry, paths, carries, undo)
 end
 
 -- Tells whether a patch that is in was put there on the host, by farmrun or by hand,
--- and did not come with the release.
-local function put_there(host, dir, entry, paths)
+-- and did not come with the release. By hand it was if without it the files are as the
+-- release's record has them. It is an error where that cannot be told.
+local function put_there(host, dir, entry)
   if ledger.carried(host, dir)[entry.id] then return true end
-  local of_patch = {}
-  for _, path in ipairs(paths) do of_patch[path] = true end
-  for _, change in ipairs(release.changes(host, dir)) do
-    if of_patch[change.path] then return true end
+  local changed, by_hand = {}, 0
+  for _, change in ipairs(release.changes(host, dir)) do changed[change.path] = change end
+  local _, paths, sums = patch.look(host, entry.text, { dir = dir, name = entry.id, out = true })
+  for i, path in ipairs(paths) do
+    local change = changed[path]
+    if change and (change.was ~= "" and change.was or "-") ~= sums[i] then
+      error(("%s has more changes by hand than the patch %s: whether the release has that cannot be told"):format(path, entry.id), 0)
+    end
+    by_hand = by_hand + (change and 1 or 0)
   end
-  return false
+  if by_hand > 0 and by_hand < #paths then
+    error(("the patch %s is in, but in some of its files only by hand"):format(entry.id), 0)
+  end
+  return by_hand > 0
 end
 
 -- Applies a patch to a release; returns false if it was in already.
@@ -175,7 +184,7 @@ function ledger.apply(host, dir, entry)
     return fits
   end
   local changed, paths = patch.apply(host, entry.text, which)
-  if not changed and not put_there(host, dir, entry, paths) then
+  if not changed and not put_there(host, dir, entry) then
     release.note(host, dir, "has " .. entry.id, entry.hash)
     host:log("patch " .. entry.id .. ": the release has it; it can be retired")
     return false

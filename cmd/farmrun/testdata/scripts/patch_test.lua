@@ -139,3 +139,12 @@ trial.on("webserv1", "rm -r releases/2000-09-26")
 local said = trial.run("cvs-pull-snapshot", "--hosts", "webserv1", "2000-09-26")
 trial.has(said, "patch a-ours: applied")
 trial.has(said, "patch b-theirs: the release has it; it can be retired")
+
+-- Changes by hand in a file do not make a patch that the release has one of ours.
+local apply = { "patch", "--hosts", "webserv1", "--release", "2000-09-26", "apply", "c-theirs" }
+of_list("c-theirs", 5, "five")
+trial.run("patch", "retire", "b-theirs")
+trial.on("webserv1", "echo by hand >>releases/2000-09-26/htdocs/list")
+trial.has(trial.ends(1, unpack(apply)), "htdocs/list has more changes by hand than the patch c-theirs")
+trial.on("webserv1", "sed -i '/by hand/d' releases/2000-09-26/htdocs/list")
+trial.has(trial.run(unpack(apply)), "patch c-theirs: the release has it; it can be retired")
