@@ -99,6 +99,19 @@ trial.has(trial.ends(1, "cutover", "--allow-sick", "--hosts", "webserv2", "2000-
 trial.on("webserv1", "ln -sfn releases/2000-09-12 www; rm www.former")
 trial.run("git-pull-snapshot", "2000-10-17")
 
+-- Where it is in use it is not replaced.
+trial.on("webserv[1-2]", "ln -sfn releases/2000-10-17 www")
+git "echo fifth >htdocs/page"
+local in_use = "releases/2000-10-17 is in use here, and is not what it would be if it were pulled now: it came from "
+trial.has(trial.ends(1, "git-pull-snapshot", "2000-10-17"), in_use)
+trial.same(sums "2000-10-17", "new\nfourth")
+trial.on("webserv[1-2]", "ln -sfn releases/2000-09-12 www; rm -f www.former")
+
+-- Of a branch and a tag of one name it is the tag.
+trial.on("webserv[1-2]", ("cd %q && git branch Snapshot-2000-10-24 HEAD~1 && git -c user.name=rel -c user.email=rel@example.org tag -m new Snapshot-2000-10-24"):format(repository))
+trial.run("git-pull-snapshot", "2000-10-24")
+trial.same(sums "2000-10-24", "new\nfifth")
+
 -- What git leaves out is no release.
 git "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),htdocs/lib; mkdir htdocs/lib"
 trial.has(trial.ends(1, "git-pull-snapshot", "2000-10-17"), "would be missing: htdocs/lib")
@@ -137,6 +150,12 @@ trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "webserv2: releases/20
 trial.on("webserv[1-2]", "echo more >releases/2000-12-12/htdocs/x; echo price 000 >/tmp/area/Snapshot-2000-12-12/htdocs/price; " .. touched)
 trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "has another htdocs/price now")
 trial.same(sums "2000-12-12", "price 000\nmore")
+
+-- Where it is in use it is not replaced.
+trial.on("webserv[1-2]", "ln -sfn releases/2000-12-12 www")
+trial.on("webserv[1-2]", "echo more >>/tmp/area/Snapshot-2000-12-12/htdocs/x; " .. touched)
+trial.has(trial.ends(1, "rsync-pull-snapshot", "2000-12-12"),
+  "releases/2000-12-12 is in use here, and is not what it would be if it were pulled now: /tmp/area")
 
 -- A password in the address is in no error, which names the task in words.
 trial.site { ['"/tmp/area"'] = '"rsync://deploy:SECRET@127.0.0.1:1/site"' }

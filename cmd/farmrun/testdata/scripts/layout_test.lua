@@ -59,8 +59,8 @@ end
 
 try("app/releases", "app/current", "cvs")
 try(home .. "/app/releases", home .. "/app/current", "git")
-try("app/my data/releases", "app/web/current", "rsync", "mkdir app/web")
-begin("app/releases", "app/current", "git", "mkdir -p app/far/away && ln -s far/away app/releases")
+for _, from in ipairs { "cvs", "git", "rsync" } do try("app/my data/releases", "app/the web/current", from, "mkdir 'app/the web'") end
+try("app/releases", "app/current", "git", "mkdir -p app/far/away && ln -s far/away app/releases")
 
 -- What is shared lies beside the releases, in place of what they have there.
 set(shared, 'shared = { "htdocs/uploads/", "htdocs/settings" }')

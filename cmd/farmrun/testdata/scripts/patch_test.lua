@@ -148,3 +148,7 @@ trial.on("webserv1", "echo by hand >>releases/2000-09-26/htdocs/list")
 trial.has(trial.ends(1, unpack(apply)), "htdocs/list has more changes by hand than the patch c-theirs")
 trial.on("webserv1", "sed -i '/by hand/d' releases/2000-09-26/htdocs/list")
 trial.has(trial.run(unpack(apply)), "patch c-theirs: the release has it; it can be retired")
+
+-- The error about a set of hosts names the file.
+write("patches/c-theirs.patch", farm.here():read(trial.folder .. "/patches/c-theirs.patch"):gsub("\nhosts: [^\n]*", "\nhosts: webserv[1"))
+trial.has(trial.ends(1, "cvs-pull-snapshot", "--hosts", "webserv2", "2000-09-26"), "FARM/patches/c-theirs.patch: hosts: ")
