@@ -45,13 +45,20 @@ type history struct {
 	dir    string
 	source string // cvs, git or rsync
 	files  map[string]*rcsFile
-	notes  []string // for errors
+	links  map[string]string // what they read
+	notes  []string          // for errors
 }
 
 func historyDates() []string { return []string{"2000-10-03", "2000-10-10", "2000-10-17"} }
 
 func historyNames() []string {
-	return []string{"a", "b c", "-dash", "[x]", "q'uote", `d"uote`, ".new.css", "caf\xe9", "d/e", "d/f g", "e/deep/h", "Case", "case", "#x", "x#"}
+	return []string{"a", "b c", "-dash", "[x]", "q'uote", `d"uote`, ".new.css", "caf\xe9", "d/e", "d/f g", "e/deep/h", "Case", "case", "#x", "x#",
+		"tab\there", `back\slash`, " lead", "a -> b"}
+}
+
+// historyLinks are names of links, and what they may read; only CVS has none.
+func historyLinks() (names, reads []string) {
+	return []string{"link", "l -> k", " link", "d/link"}, []string{"always", "d", "nowhere", "/etc/passwd", "a -> b", "../x"}
 }
 
 func oneOf[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
@@ -68,7 +75,7 @@ func (h *history) text() string {
 // try pulls the last release onto both hosts, which may have some of those before it.
 func (h *history) try() {
 	h.source = oneOf(h.Rand, "cvs", "cvs", "cvs", "cvs", "cvs", "cvs", "git", "rsync")
-	h.files = map[string]*rcsFile{}
+	h.files, h.links = map[string]*rcsFile{}, map[string]string{}
 	root := filepath.Join(h.dir, h.source)
 	farm := newShellFarm(h, h.dir, fmt.Sprintf(`
 site.source = %q
@@ -118,6 +125,8 @@ func (h *history) spoil(dir string, files map[string]string) string {
 		h.Fatal(err)
 	}
 	switch what := h.IntN(4); {
+	case info.Mode()&fs.ModeSymlink != 0:
+		err = errors.Join(os.Remove(path), os.Symlink("elsewhere", path))
 	case what == 0 || info.IsDir():
 		err = os.Chmod(path, info.Mode().Perm()^oneOf[fs.FileMode](h.Rand, 0o100, 0o002, 0o040))
 	case what == 1:
@@ -153,7 +162,12 @@ func (h *history) tree(dir string) map[string]string {
 		}
 		name, _ := filepath.Rel(dir, path)
 		files[name] = info.Mode().String()
-		if !d.IsDir() {
+		switch {
+		case info.Mode()&fs.ModeSymlink != 0:
+			reads, err := os.Readlink(path)
+			files[name] += " -> " + reads
+			return err
+		case !d.IsDir():
 			text, err := os.ReadFile(path)
 			files[name] += fmt.Sprintf(" %q", text)
 			return err
@@ -212,6 +226,9 @@ func (h *history) release(n int, root string) {
 			f.trunk = append(f.trunk, rcsRevision{text: h.text()})
 		}
 	}
+	linkNames, reads := historyLinks()
+	delete(h.links, oneOf(h.Rand, linkNames...))
+	h.links[oneOf(h.Rand, linkNames...)] = oneOf(h.Rand, reads...)
 	if n == 0 {
 		h.files["always"] = &rcsFile{mode: 0o444, trunk: []rcsRevision{{text: "always\n"}}}
 	}
@@ -231,7 +248,8 @@ func (h *history) release(n int, root string) {
 	}
 }
 
-// plain writes the files as they are on the trunk.
+// plain writes the files as they are on the trunk, and links. For rsync there are empty
+// directories.
 func (h *history) plain(dir string) {
 	for name, f := range h.files {
 		if !f.alive() {
@@ -242,6 +260,16 @@ func (h *history) plain(dir string) {
 		if err != nil {
 			h.Fatal(err)
 		}
+	}
+	err := os.MkdirAll(filepath.Join(dir, "d"), 0o755)
+	for name, reads := range h.links {
+		err = errors.Join(err, os.Symlink(reads, filepath.Join(dir, name)))
+	}
+	if h.source == "rsync" {
+		err = errors.Join(err, os.MkdirAll(filepath.Join(dir, oneOf(h.Rand, "empty", "d/empty"), "in"), 0o755))
+	}
+	if err != nil {
+		h.Fatal(err)
 	}
 }
 
