@@ -96,6 +96,55 @@ func TestCutoverStops(t *testing.T) {
 	}
 }
 
+// TestCutoverUndo is a turn that fails and cannot be undone, since the web server does
+// not come up: its switch is taken back, and no visitor is sent to it.
+func TestCutoverUndo(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	o.ok("cvs-pull-snapshot", "--hosts", few, "2000-09-19")
+	t.Cleanup(func() {
+		farm.Exec(t, "webserv2", "sh", "-c", "mv /etc/init.d/away /etc/init.d/httpd && /etc/init.d/httpd restart")
+	})
+	farm.Exec(t, "webserv2", "sh", "-c", `mv /etc/init.d/httpd /etc/init.d/away && cat >/etc/init.d/httpd <<'EOF' && chmod 755 /etc/init.d/httpd
+#!/bin/sh
+/etc/init.d/away stop
+echo cannot bind
+exit 1
+EOF`)
+	got := o.fails(3, []string{"webserv2: failed: restart", "cannot bind", "could not be put back: undo"},
+		"cutover", "--undo", "--hosts", "webserv2", "--settle", "0s", "2000-09-19")
+	t.Log(got.err)
+	if reads := strings.TrimSpace(farm.Exec(t, "webserv2", "readlink", "/home/web/www")); reads != "releases/initial" {
+		t.Errorf("its link reads %s", reads)
+	}
+	stat := farm.Exec(t, "lb1", "sh", "-c", "echo show stat | socat - unix:"+farm.AdminSocket+" | grep ^web,webserv2,")
+	if !strings.Contains(stat, ",DRAIN") {
+		t.Errorf("HAProxy has it as %s", stat)
+	}
+}
+
+// TestPruneGoesOn has releases that cannot be removed as a whole, since an application
+// has written into one: the others go, and it says so at the end.
+func TestPruneGoesOn(t *testing.T) {
+	o := newOperator(t)
+	reset(t)
+	t.Cleanup(func() { reset(t) })
+	for _, date := range []string{"2000-09-12", "2000-09-19", "2000-09-26"} {
+		o.ok("cvs-pull-snapshot", "--hosts", "webserv1", date)
+	}
+	o.ok("switchrel", "--hosts", "webserv1", "2000-09-26")
+	farm.Exec(t, "webserv1", "sh", "-c", "cd /home/web/releases && mkdir 2000-09-19/cache && touch 2000-09-19/cache/x && mkdir .farmrun-gone.1 && touch .farmrun-gone.1/x")
+	for range 2 {
+		o.fails(1, []string{"could not remove all: ", ".farmrun-gone.1/x': Permission denied", "releases/2000-09-19: somebody else has a directory in it: cache"},
+			"prune", "--hosts", "webserv1", "--keep", "1", "--changed")
+		if got := farm.Exec(t, "webserv1", "sh", "-c", "cd /home/web/releases; echo $(ls -A; ls 2000-09-19/htdocs/index.html)"); got !=
+			".farmrun-gone.1 2000-09-19 2000-09-26 initial 2000-09-19/htdocs/index.html\n" {
+			t.Errorf("there is left: %s", got)
+		}
+	}
+}
+
 // TestCutoverGoesOn begins with a server that an earlier run has left drained:
 // no other one leaves the air before that is back.
 func TestCutoverGoesOn(t *testing.T) {

@@ -222,3 +222,24 @@ func (c shellConn) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, erro
 	}
 	return c.Shell.Run(ctx, cmd)
 }
+
+// TestRoom: a host whose df answers something else has no room that is known.
+func TestRoom(t *testing.T) {
+	dir := t.TempDir()
+	farm := newShellFarm(t, dir, "", "web1")
+	farm.files["room"] = `require("lib.pull").check_room(require("farm").hosts("web1")[1])`
+	farm.env = map[string]string{"web1": "PATH=" + dir + ":" + os.Getenv("PATH")}
+	for answer, want := range map[string]string{
+		"what":                            "df does not say how much room there is: what",
+		"x\n/dev/sda1 100 100 1024 50% /": "releases: 1 MB free, 10 wanted",
+		"x\nan odd name:/d 100 100 9216000 50% /a b": "",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "df"), []byte("#!/bin/sh\ncat <<'end'\n"+answer+"\nend\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		said, err := (&shellOperator{farm: farm}).run(t, 0, "room")
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: got %v, want %q\n%s", answer, err, want, said)
+		}
+	}
+}
