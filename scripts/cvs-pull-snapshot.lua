@@ -54,7 +54,9 @@ end
 -- What is new on the branch must not look as if it had been taken away by hand.
 function source.diff(host, dir, notes, files)
   for _, file in ipairs((cvs.update(host, { dir = dir, files = files, look = true }))) do
-    if file.status ~= "M" then error(file.path .. " is another one on the branch, too: farmrun update comes first", 0) end
+    if file.status ~= "M" then
+      error(file.path .. " is another one on the branch, too: farmrun update comes first", 0)
+    end
   end
   return cvs.diff(host, { dir = dir, files = files, fresh = notes.tag })
 end

@@ -88,9 +88,10 @@ exit 1
 ]]
 
 function source.fill(host, new, notes)
-  if new.dry then return host:log("would put " .. notes.tag .. " of " .. notes.url .. " into a release") end
+  local title = ("put %s of %s into a release"):format(notes.tag, notes.url)
+  if new.dry then return host:log("would " .. title) end
   local words = { "sh", "-c", script, "sh", address, git.mirror, notes.commit, new.dir }
-  host:run(words, { timeout = "30m", stdin = login, title = "put " .. notes.tag .. " of " .. notes.url .. " into a release" })
+  host:run(words, { timeout = "30m", stdin = login, title = title })
 end
 
 local compare = [[# compare files with those of a commit

@@ -25,14 +25,15 @@ asks() {
 ]]
 
 local list = "# list the files of a release\n" .. asks .. [[
-files=$(LC_ALL=C TZ=UTC && export LC_ALL TZ && asks -r --list-only "$1") && printf '%s\n' "$files" | grep -v ^d | cksum
+export LC_ALL=C TZ=UTC
+files=$(asks -r --list-only "$1") && printf '%s\n' "$files" | grep -v ^d | cksum
 ]]
 
 -- Names, sizes and times are noted: others make it another release.
 function source.find(host, date)
   local from = address .. "/" .. site.tag(date) .. "/"
-  local listed = host:query({ "sh", "-c", list, "sh", from }, { stdin = password, title = "list the files of " .. from })
-  return { from = from, tag = site.tag(date), list = listed.text }
+  local how = { stdin = password, title = "list the files of " .. from }
+  return { from = from, tag = site.tag(date), list = host:query({ "sh", "-c", list, "sh", from }, how).text }
 end
 
 -- The files of a release that are not as they came from its source, by name.
@@ -52,9 +53,10 @@ function source.stale(host, record, notes)
   local was = record.notes.source or source.name
   if was ~= source.name then return "it came from " .. was end
   if record.notes.list and record.notes.list ~= notes.list then return notes.from .. " has other files now" end
-  local words = { "sh", "-c", copy, "sh", "-rlcn", "--out-format=%n", "--exclude=/.farmrun/", "--exclude=/CVS/farmrun-*" }
-  words[#words + 1], words[#words + 2] = notes.from, record.dir .. "/"
-  local compared = host:query(words, { timeout = "30m", stdin = password, title = "compare " .. record.dir .. " with " .. notes.from })
+  local words = { "sh", "-c", copy, "sh", "-rlcn", "--out-format=%n",
+    "--exclude=/.farmrun/", "--exclude=/CVS/farmrun-*", notes.from, record.dir .. "/" }
+  local title = "compare " .. record.dir .. " with " .. notes.from
+  local compared = host:query(words, { timeout = "30m", stdin = password, title = title })
   local known
   for path in compared.stdout:gmatch "[^\n]+" do
     known = known or ours(host, record.dir)

@@ -43,7 +43,8 @@ local function around_links(host, files)
   end
   if not shared then return { files = args.files } end
   local list, how = {}, { stdin = table.concat(some), title = "look for new directories in " .. args.dir }
-  for path in host:query({ "sh", "-c", known, "sh", args.dir }, how).stdout:gmatch "[^\n]+" do list[#list + 1] = path end
+  local said = host:query({ "sh", "-c", known, "sh", args.dir }, how).stdout
+  for path in said:gmatch "[^\n]+" do list[#list + 1] = path end
   return #list > 0 and { files = list } or nil
 end
 
@@ -94,8 +95,8 @@ local given = farm.each(hosts, parallel, function(host)
   return around_links(host, files)
 end)
 farm.each(hosts, parallel, function(host)
-  local before, letters = changes(host), {}
-  for _, file in ipairs(given[host.name] and update(host, given[host.name].files, false) or {}) do letters[file.path] = file.status end
+  local before, letters, which = changes(host), {}, given[host.name]
+  for _, file in ipairs(which and update(host, which.files, false) or {}) do letters[file.path] = file.status end
   if farm.dry_run() or not before then return end
   local new, fetched = {}, {} -- fetched are as in the repository
   for path in pairs(changes(host)) do

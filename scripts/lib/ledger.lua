@@ -161,7 +161,8 @@ local function put_there(host, dir, entry)
   for i, path in ipairs(paths) do
     local change = changed[path]
     if change and (change.was ~= "" and change.was or "-") ~= sums[i] then
-      error(("%s has more changes by hand than the patch %s: whether the release has that cannot be told"):format(path, entry.id), 0)
+      error(("%s has more changes by hand than the patch %s: whether the release has that cannot be told")
+        :format(path, entry.id), 0)
     end
     by_hand = by_hand + (change and 1 or 0)
   end

@@ -85,27 +85,6 @@ function pull.gives_way(path)
   return false
 end
 
--- Tells whether a file of a release gives way to what outlives releases.
-function pull.gives_way(path)
-  for _, shared in ipairs(site.release.shared or {}) do
-    local name = shared:gsub("/$", "")
-    if path == name or path:sub(1, #name + 1) == name .. "/" then return true end
-  end
-  return false
-end
-
--- The files of the release that a patch on one of the hosts changes, by name: after
--- an update nobody knows what they were without it.
-local function patched(dir, ...)
-  local files = {}
-  for _, host in ipairs { ... } do
-    for _, p in ipairs(release.carried(host, dir)) do
-      for _, path in ipairs(patch.files(p.text)) do files[path] = true end
-    end
-  end
-  return files
-end
-
 -- Returns of each host on which the release has other files than on most, by name,
 -- which those are. contents are those of its records, by host name: "" is unknown.
 function pull.differences(date, contents)
