@@ -81,6 +81,8 @@ func (r runner) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) 
 	if err := r.host.needShell("a lock"); err != nil {
 		return remote.Result{}, err
 	}
+	r.host.use()
+	defer r.host.release()
 	a, err := r.host.attempt(ctx)
 	if err != nil {
 		return remote.Result{}, err
