@@ -40,6 +40,7 @@ type Client struct {
 	closed  bool
 	active  int           // commands and sweeps under way
 	idle    chan struct{} // closed when there are none, if Close waits for that
+	ended   chan struct{} // closed when the next run ends; nil if nobody waits for that
 }
 
 // Settings returns what the configuration says of the host.

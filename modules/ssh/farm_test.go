@@ -191,6 +191,16 @@ func TestFarmSessions(t *testing.T) {
 				_, err := run(c, remote.Cmd{Line: line})
 				check(t, err)
 			}
+			errs := make(chan error)
+			for range 30 {
+				go func() {
+					_, err := run(c, remote.Cmd{Line: "true"})
+					errs <- err
+				}()
+			}
+			for range 30 {
+				check(t, <-errs)
+			}
 			_, err := runFor(100*time.Millisecond, c, remote.Cmd{Line: "sleep 1000000"})
 			expect(t, err, ssh.StageRun, ssh.ErrTimeout, "")
 		})

@@ -176,7 +176,7 @@ func signal(ch ssh.Channel, name ssh.Signal) {
 // sweep ends on the host whatever belongs to the command whose shell had the
 // process id pid, and tells what it could not end.
 func (c *Client) sweep(pid int, busy chan<- struct{}) sweeping {
-	ch, err := c.openSession()
+	ch, err := c.openSession(false) // the command that is to end may have the only place
 	if err != nil {
 		return sweeping{}
 	}

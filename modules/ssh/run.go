@@ -76,17 +76,28 @@ func (c *Client) begin(sweep bool) error {
 	return nil
 }
 
-// isBusy tells whether more than one run is under way.
-func (c *Client) isBusy() bool {
+// nextEnd returns a channel that is closed when the next run ends; nil if no other is
+// under way than the caller's.
+func (c *Client) nextEnd() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.active > 1
+	if c.active <= 1 {
+		return nil
+	}
+	if c.ended == nil {
+		c.ended = make(chan struct{})
+	}
+	return c.ended
 }
 
 // finish ends what begin has begun.
 func (c *Client) finish() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ended != nil {
+		close(c.ended)
+		c.ended = nil
+	}
 	if c.active--; c.active == 0 && c.idle != nil {
 		close(c.idle)
 		c.idle = nil
@@ -130,7 +141,7 @@ type run struct {
 // trip each, and then stays to read the output.
 func (r *run) start(line string) {
 	var s session
-	s, r.failed = r.client.openSession()
+	s, r.failed = r.client.openSession(true)
 	r.ch, r.requests = s.Channel, s.requests
 	if r.began = r.failed == nil && !r.given.Load(); r.began {
 		r.client.prepare()

@@ -33,9 +33,12 @@ const placeTries = 50
 // openSession returns the spare, or opens a session. It takes a round trip at
 // most, or two where the spare is lost. A host that opens no further session is
 // asked again if it may be a spare that has taken the last place, or a command
-// that has ended.
-func (c *Client) openSession() (session, error) {
+// that has ended or, with patience, will.
+func (c *Client) openSession(patient bool) (session, error) {
+	full := time.NewTimer(c.waits.full)
+	defer full.Stop()
 	for tries := 1; ; {
+		ended := c.nextEnd()
 		s, begun, ok := c.spares.take()
 		if ok {
 			return s, nil
@@ -45,11 +48,19 @@ func (c *Client) openSession() (session, error) {
 		case err == nil || !refused(err):
 			return s, err
 		case c.spares.begunSince(begun):
-		case c.isBusy() || tries == placeTries:
+		case ended == nil && tries == placeTries, ended != nil && !patient:
 			return session{}, err
-		default:
+		case ended == nil:
 			tries++
 			time.Sleep(c.waits.place)
+		default:
+			select {
+			case <-ended:
+				time.Sleep(c.waits.place)
+			case <-time.After(10 * c.waits.place): // it may have had its place for longer than sshd
+			case <-full.C:
+				return session{}, err
+			}
 		}
 	}
 }

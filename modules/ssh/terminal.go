@@ -37,7 +37,7 @@ func (c *Client) Terminal(ctx context.Context, o remote.TerminalOptions) (remote
 
 // openTerminal takes three round trips, or two where there is a spare.
 func (c *Client) openTerminal(o remote.TerminalOptions) (*terminal, error) {
-	ch, err := c.openSession()
+	ch, err := c.openSession(true)
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,9 @@ type waits struct {
 	// to free the place of one that it has closed: sshd does so a moment later, and
 	// does not say when.
 	place time.Duration
+	// full is how long a command waits for a place on a host where others have all of
+	// them.
+	full time.Duration
 }
 
 // withDefaults returns w with a default for each time that is 0.
@@ -61,5 +64,6 @@ func (w waits) withDefaults() waits {
 		close:  cmp.Or(w.close, 2*time.Second),
 		words:  cmp.Or(w.words, 2*time.Second),
 		place:  cmp.Or(w.place, 20*time.Millisecond),
+		full:   cmp.Or(w.full, 30*time.Second),
 	}
 }
