@@ -1,9 +1,14 @@
-package expect
+package expect_test
 
 import (
+	"bufio"
+	"cmp"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -12,6 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/term"
+
+	"farmrun/luahost/render"
+	"farmrun/modules/expect"
 	"farmrun/testdata/need"
 )
 
@@ -112,18 +121,18 @@ func timed(f func()) cost {
 	return cost{milliseconds(time.Since(began)), milliseconds(processorTime() - used)}
 }
 
-func spawn(b *testing.B, script string) *Session {
+func spawn(b *testing.B, script string) *expect.Session {
 	b.Helper()
-	terminal, err := Start(Program{Args: []string{"sh", "-c", script}})
+	terminal, err := expect.Start(expect.Program{Args: []string{"sh", "-c", script}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	return New(terminal, Options{})
+	return expect.New(terminal, expect.Options{})
 }
 
-func await1(b *testing.B, s *Session, text string) {
+func await1(b *testing.B, s *expect.Session, text string) {
 	b.Helper()
-	if _, err := s.Expect(b.Context(), Wait{Patterns: []Pattern{Text(text)}, Timeout: time.Minute}); err != nil {
+	if _, err := s.Expect(b.Context(), expect.Wait{Patterns: []expect.Pattern{expect.Text(text)}, Timeout: time.Minute}); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -160,10 +169,172 @@ func BenchmarkOutput(b *testing.B) {
 	var all costs
 	for b.Loop() {
 		all.theirs = append(all.theirs, tcl.run(b, fmt.Sprintf(tclOutput, outputProgram)))
-		var s *Session
+		var s *expect.Session
 		all.ours = append(all.ours, timed(func() {
 			s = spawn(b, outputProgram)
 			await1(b, s, "the end of it")
+		}))
+		s.Close()
+	}
+	all.report(b)
+}
+
+// tclCommand does what Session.Command does. A page, or a full buffer of 2,000 bytes, is
+// collected at a time.
+const tclCommand = `
+log_user 0
+set timeout 60
+spawn -noecho %s
+expect -re {%s$}
+set began [clock microseconds]
+set out ""
+send "show run\r"
+expect {
+	full_buffer { append out $expect_out(buffer); exp_continue }
+	-re {[\nH]%s$} { append out $expect_out(buffer); send "%s"; exp_continue }
+	-re {[\nEH]%s$} { append out $expect_out(buffer) }
+}
+regsub -all {\x1b\[[0-9;?]*[A-Za-z]|\x08+ +\x08+|\r +\r|\r} $out "" out
+regsub -all {\x1bE} $out "\n" out
+set took [expr {([clock microseconds] - $began) / 1000.0}]
+if {[llength [split $out "\n"]] < 4900} { error "[llength [split $out "\n"]] lines" }
+puts $took`
+
+// theDevice names the family and the page of the device that this process is to be.
+const theDevice = "EXPECT_TEST_DEVICE"
+
+// TestTheDevice is a device on the standard terminal, for benchmarks only.
+func TestTheDevice(t *testing.T) {
+	name, page, is := strings.Cut(os.Getenv(theDevice), "/")
+	if !is {
+		t.Skip("only for benchmarks")
+	}
+	_, err := term.MakeRaw(0)
+	check(t, err)
+	if name == "echo" {
+		echoLines()
+		return
+	}
+	d := &device{family: families[name], knows: plain, ReadWriter: os.Stdin}
+	d.page, err = strconv.Atoi(page)
+	check(t, err)
+	d.serve()
+}
+
+// plain is the output of the device: 5,000 lines.
+func plain(string) (all []string) {
+	for i := range 5000 {
+		all = append(all, fmt.Sprintf(" description of interface %d", i))
+	}
+	return all
+}
+
+// echoLines has a prompt, and prints each line that is typed at it.
+func echoLines() {
+	typed := bufio.NewReader(os.Stdin)
+	for {
+		io.WriteString(os.Stdout, "core9#")
+		line, err := typed.ReadString('\r')
+		if err != nil {
+			return
+		}
+		io.WriteString(os.Stdout, line+"\n")
+	}
+}
+
+// deviceProgram is the command line of such a device.
+func deviceProgram(b *testing.B, name string, page int) []string {
+	b.Helper()
+	this, err := os.Executable()
+	check(b, err)
+	return []string{"env", fmt.Sprintf("%s=%s/%d", theDevice, name, page), this, "-test.run=^TestTheDevice$"}
+}
+
+// atOnce is a usual device whose prompt and pager are known at once, as in Tcl: Command
+// waits 50 and 300 ms to be sure of them, whatever the output.
+func atOnce(prompt string) expect.Device {
+	d := expect.UsualDevice()
+	is := expect.Compiled(regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(render.Text([]byte(prompt))) + `\z`))
+	is.Quiet, d.Pager.Quiet, d.Prompt = 1, 1, &is
+	return d
+}
+
+// BenchmarkCommand has the 5,000 lines of each family, with a pager and without.
+func BenchmarkCommand(b *testing.B) {
+	tcl := newTcl(b)
+	ctx := b.Context()
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		for _, page := range []int{0, 24} {
+			f := families[name]
+			if strings.Contains(name, " ") || page > 0 && f.pager == "" {
+				continue
+			}
+			b.Run(fmt.Sprintf("%s/page of %d", name, page), func(b *testing.B) {
+				program, prompt, key := deviceProgram(b, name, page), regexp.QuoteMeta(f.prompt), " "
+				if strings.Contains(f.pager, "ENTER") {
+					key = "\\r"
+				}
+				pager := regexp.QuoteMeta(cmp.Or(f.pager, "no pager"))
+				script := fmt.Sprintf(tclCommand, "{"+strings.Join(program, "} {")+"}", prompt, pager, key, prompt)
+				begun, err := expect.Regexp(prompt + "$")
+				check(b, err)
+				var all costs
+				for b.Loop() {
+					all.theirs = append(all.theirs, tcl.run(b, script))
+					terminal, err := expect.Start(expect.Program{Args: program})
+					check(b, err)
+					s, as := expect.New(terminal, expect.Options{}), atOnce(f.prompt)
+					_, err = s.Expect(ctx, expect.Wait{Patterns: []expect.Pattern{begun}, Timeout: time.Minute})
+					check(b, err)
+					all.ours = append(all.ours, timed(func() {
+						if res, err := s.Command(ctx, "show run", as, 0); err != nil || strings.Count(string(res.Stdout), "\n") != 5000 {
+							b.Fatalf("%v: %d bytes", err, len(res.Stdout))
+						}
+					}))
+					s.Close()
+				}
+				all.report(b)
+			})
+		}
+	}
+}
+
+// tclPaste types 5,000 lines and waits for the prompt after the last of them.
+const tclPaste = `
+log_user 0
+set timeout 60
+spawn -noecho %s
+expect -re {core9#$}
+set text ""
+for {set i 0} {$i < 5000} {incr i} { append text [format "%%-49d\r" $i] }
+append text "the end\r"
+set began [clock microseconds]
+send $text
+expect -re {the end\r\ncore9#$}
+puts [expr {([clock microseconds] - $began) / 1000.0}]`
+
+// BenchmarkPaste types 250 KB in one Send to a device that echoes and prompts.
+func BenchmarkPaste(b *testing.B) {
+	tcl, program := newTcl(b), deviceProgram(b, "echo", 0)
+	script := fmt.Sprintf(tclPaste, "{"+strings.Join(program, "} {")+"}")
+	end, err := expect.Regexp(`the end\r\ncore9#$`)
+	check(b, err)
+	var text strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&text, "%-49d\r", i)
+	}
+	text.WriteString("the end\r")
+	var all costs
+	for b.Loop() {
+		all.theirs = append(all.theirs, tcl.run(b, script))
+		terminal, err := expect.Start(expect.Program{Args: program})
+		check(b, err)
+		s := expect.New(terminal, expect.Options{Echo: expect.EchoOff})
+		await1(b, s, "core9#")
+		all.ours = append(all.ours, timed(func() {
+			check(b, s.Send(b.Context(), text.String()))
+			_, err = s.Expect(b.Context(), expect.Wait{Patterns: []expect.Pattern{end}, Timeout: time.Minute})
+			check(b, err)
 		}))
 		s.Close()
 	}
@@ -176,13 +347,13 @@ func BenchmarkIdle(b *testing.B) {
 	const sessions, watched = 1000, 2 * time.Second
 	for b.Loop() {
 		before := residentMemory(b)
-		all := make([]*Session, sessions)
+		all := make([]*expect.Session, sessions)
 		over := make(chan error, sessions)
 		for i := range all {
 			all[i] = spawn(b, "echo ready; exec sleep 1000")
 			await1(b, all[i], "ready")
 			go func() {
-				_, err := all[i].Expect(b.Context(), Wait{Patterns: []Pattern{Text("never")}, Timeout: time.Hour})
+				_, err := all[i].Expect(b.Context(), expect.Wait{Patterns: []expect.Pattern{expect.Text("never")}, Timeout: time.Hour})
 				over <- err
 			}()
 		}

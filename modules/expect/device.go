@@ -81,7 +81,7 @@ func (s *Session) Command(ctx context.Context, command string, d Device, keep in
 		return remote.Result{}, err
 	}
 	defer restore()
-	w, err := d.wait(ctx, prompt)
+	w, err := s.forCommand(ctx, d, prompt)
 	if err != nil {
 		return remote.Result{}, err
 	}
@@ -113,9 +113,10 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.Output.Write(p)
 }
 
-// wait returns the patterns for which Command waits: the prompt first. The last blank of a prompt may still
-// have been on its way.
-func (d Device) wait(ctx context.Context, prompt string) (Wait, error) {
+// forCommand returns the patterns for which Command waits: the prompt first, then the
+// pager's question, and the one that it had in the last command. The last blank of a
+// prompt may still have been on its way.
+func (s *Session) forCommand(ctx context.Context, d Device, prompt string) (Wait, error) {
 	w := Wait{Timeout: patienceOf(ctx), Silence: d.Silence}
 	prompt = strings.TrimRight(prompt, " ")
 	switch {
@@ -131,6 +132,9 @@ func (d Device) wait(ctx context.Context, prompt string) (Wait, error) {
 		pager := *d.Pager
 		pager.Quiet = cmp.Or(pager.Quiet, pagerQuiet)
 		w.Patterns = append(w.Patterns, pager)
+		if like := s.paged.Load(); like != nil {
+			w.Patterns = append(w.Patterns, *like)
+		}
 	}
 	return w, nil
 }
@@ -145,7 +149,9 @@ func (s *Session) pages(ctx context.Context, w Wait, page string, said *output) 
 		case err != nil:
 			return err
 		case m.Pattern > 0:
-			w.Patterns = append(w.Patterns[:2:2], likePage(m))
+			like := likePage(m, min(pageQuiet, w.Patterns[1].Quiet))
+			w.Patterns = append(w.Patterns[:2:2], like)
+			s.paged.Store(&like)
 			err = s.sendUnheard(ctx, pageKey(m.Text, page))
 		case said.lines > 0:
 			return nil
@@ -158,13 +164,13 @@ func (s *Session) pages(ctx context.Context, w Wait, page string, said *output) 
 
 // likePage is a question like one that a pager has asked, but for numbers, and on a line
 // of its own if that was.
-func likePage(asked Match) Pattern {
+func likePage(asked Match, quiet time.Duration) Pattern {
 	like := digits().ReplaceAllLiteralString(regexp.QuoteMeta(asked.Text), `\d+`) + `\z`
 	if asked.Before == "" || strings.HasSuffix(asked.Before, "\n") {
 		like = "(?m)^" + like
 	}
 	p := Compiled(regexp.MustCompile(like))
-	p.Quiet = pageQuiet
+	p.Quiet = quiet
 	return p
 }
 

@@ -281,3 +281,22 @@ func differs(got, want string) string {
 	end := func(s string) string { return s[max(0, min(n-40, len(s))):min(n+80, len(s))] }
 	return fmt.Sprintf("%d bytes, want %d; at %d got %q, want %q", len(got), len(want), n, end(got), end(want))
 }
+
+// TestKnownPager: the question of a pager that has asked in a command before needs no
+// silence in the next.
+func TestKnownPager(t *testing.T) {
+	d := &device{family: families["VRP"], page: 24, knows: shows}
+	s := expect.New(over["pty"](t, d), expect.Options{})
+	defer s.Close()
+	_, err := s.Expect(t.Context(), expect.Wait{Patterns: []expect.Pattern{expect.Text(d.prompt)}, Timeout: time.Minute})
+	check(t, err)
+	as := expect.UsualDevice()
+	_, err = s.Command(t.Context(), "show run", as, 0)
+	check(t, err)
+	as.Pager.Quiet = time.Hour
+	res, err := s.Command(t.Context(), "show run", as, 0)
+	check(t, err)
+	if want := strings.Join(lines(), "\n") + "\n"; string(res.Stdout) != want {
+		t.Error(differs(string(res.Stdout), want))
+	}
+}

@@ -25,6 +25,7 @@
 package expect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -50,10 +52,11 @@ type Pattern struct {
 	// last that is said. 0 has it hold at once.
 	Quiet time.Duration
 
-	re     *regexp.Regexp // nil: it is text
-	text   string
-	quoted func() *regexp.Regexp // text as a regular expression
-	shown  string
+	re       *regexp.Regexp // nil: it is text
+	lastLine bool           // see isOnLastLine
+	text     string
+	quoted   func() *regexp.Regexp // text as a regular expression
+	shown    string
 }
 
 // Regexp returns a pattern of a regular expression, as Go and RE2 have them. It
@@ -66,7 +69,10 @@ func Regexp(expr string) (Pattern, error) {
 		return p, nil
 	}
 	re, err := regexp.Compile(expr)
-	return Pattern{re: re, shown: strconv.Quote(expr)}, err
+	if err != nil {
+		return Pattern{}, err
+	}
+	return Compiled(re), nil
 }
 
 // literal returns the only text that a regular expression matches, if there is
@@ -80,7 +86,9 @@ func literal(expr string) (text string, ok bool) {
 }
 
 // Compiled returns the pattern of a regular expression that is compiled already.
-func Compiled(re *regexp.Regexp) Pattern { return Pattern{re: re, shown: strconv.Quote(re.String())} }
+func Compiled(re *regexp.Regexp) Pattern {
+	return Pattern{re: re, lastLine: isOnLastLine(re.String()), shown: strconv.Quote(re.String())}
+}
 
 // Text returns a pattern that is the text itself.
 func Text(text string) Pattern {
@@ -88,6 +96,25 @@ func Text(text string) Pattern {
 }
 
 func (p Pattern) isText() bool { return p.re == nil }
+
+// place returns where the pattern and its groups are in a text, as regexp does, of a
+// pattern that is text or on the last line; nil is nowhere.
+func (p Pattern) place(text []byte) (places []int) {
+	if p.isText() {
+		if at := bytes.Index(text, []byte(p.text)); at >= 0 {
+			places = []int{at, at + len(p.text)}
+		}
+		return places
+	}
+	line := bytes.LastIndexByte(text, '\n') + 1
+	places = p.re.FindSubmatchIndex(text[line:])
+	for i := range places {
+		if places[i] >= 0 {
+			places[i] += line
+		}
+	}
+	return places
+}
 
 // regexp returns the pattern as a regular expression.
 func (p Pattern) regexp() *regexp.Regexp {
@@ -159,6 +186,7 @@ type Session struct {
 	echo   Echo
 	in     *input
 	found  matcher
+	paged  atomic.Pointer[Pattern] // the question of a device's pager; nil is not known
 
 	waiting chan struct{} // has one place: whoever holds it uses found
 	closed  chan struct{}
@@ -282,8 +310,16 @@ func (s *Session) wait(ctx context.Context, w Wait) (Match, error) {
 			return Match{}, context.Cause(ctx)
 		default:
 			s.in.read(ctx, p.next())
+			if !p.isPrompts() {
+				s.in.gather(ctx)
+			}
 		}
 	}
+}
+
+// isPrompts tells whether only the last line is searched.
+func (w Wait) isPrompts() bool {
+	return !slices.ContainsFunc(w.Patterns, func(p Pattern) bool { return !p.lastLine })
 }
 
 // find looks for the patterns that hold now, or, after the end, for all.

@@ -80,8 +80,8 @@ func (g *goexpect) find(patterns []Pattern) (Match, bool) {
 
 // look is find without the forgetting.
 func (g *goexpect) look(patterns []Pattern) (Match, bool) {
-	if !slices.ContainsFunc(patterns, func(p Pattern) bool { return !p.isText() }) {
-		return g.findText(patterns)
+	if !slices.ContainsFunc(patterns, func(p Pattern) bool { return !p.isText() && !p.lastLine }) {
+		return g.findHere(patterns)
 	}
 	cases := make([]expect.Caser, 0, len(patterns)+1)
 	for _, p := range patterns {
@@ -104,14 +104,15 @@ func (g *goexpect) look(patterns []Pattern) (Match, bool) {
 	}, true
 }
 
-// findText is find for patterns none of which is a regular expression, the
-// only ones that goexpect knows: to compile a prompt as one and to have
-// goexpect copy its buffer takes longer than the rest of a turn.
-func (g *goexpect) findText(patterns []Pattern) (Match, bool) {
+// findHere is find for patterns that need no search of all text by a regular expression,
+// which is all that goexpect knows: to compile a prompt as one and to have goexpect copy
+// its buffer takes longer than the rest of a turn.
+func (g *goexpect) findHere(patterns []Pattern) (Match, bool) {
 	for i, p := range patterns {
-		if before, ok := g.in.before(p.text); ok {
-			g.drop(len(before) + len(p.text))
-			return Match{Pattern: i, Before: before, Text: p.text}, true
+		if m, ok := g.in.find(p); ok {
+			m.Pattern = i
+			g.drop(len(m.Before) + len(m.Text))
+			return m, true
 		}
 	}
 	return Match{}, false

@@ -177,19 +177,16 @@ func (in *input) close() {
 	defer in.reading.Unlock()
 }
 
-// read reads once, and further where that is the beginning of a burst. It comes
-// back by until, but for a last look, or when ctx is done if that has end pass; it
-// may come back sooner with nothing. The caller has taken in.
+// read reads once. It comes back by until, but for a last look, or when ctx is done if
+// that has end pass; it may come back sooner with nothing. The caller has taken in.
 func (in *input) read(ctx context.Context, until time.Time) {
-	patience := time.Until(until)
-	in.end.by(until)
-	if ctx.Err() != nil {
-		return
+	patience, n := time.Until(until), 0
+	if patience > leastLook { // the last look is as long as a shorter one
+		n = in.readBy(ctx, until)
 	}
-	if in.readOnce() == 0 && !time.Now().Before(until) {
+	if n == 0 && (patience <= leastLook || !time.Now().Before(until)) {
 		in.look(ctx, min(lookWithin, max(patience, leastLook)))
 	}
-	in.gather(ctx)
 }
 
 // lookWithin is how long look may take to read output that has already arrived, leastLook
@@ -203,10 +200,16 @@ const (
 // Read whose deadline has passed returns nothing, even where there is output. On
 // a busy machine the reader gets to it only then.
 func (in *input) look(ctx context.Context, within time.Duration) {
-	in.end.by(time.Now().Add(within))
-	if ctx.Err() == nil {
-		in.readOnce()
+	in.readBy(ctx, time.Now().Add(within))
+}
+
+// readBy is readOnce until at, unless ctx is done.
+func (in *input) readBy(ctx context.Context, at time.Time) int {
+	in.end.by(at)
+	if ctx.Err() != nil {
+		return 0
 	}
+	return in.readOnce()
 }
 
 // readOnce reads once, and returns how much. The caller holds in.reading.
@@ -440,6 +443,10 @@ func (in *input) beginSend(text string, e Echo, told bool) bool {
 	}
 	in.sending = true
 	in.resume()
+	if len(text) > readSize && !in.closed { // it waits for the echo to be read
+		in.left, in.coming = time.Time{}, true
+		in.soon.Reset(0)
+	}
 	return true
 }
 
@@ -478,15 +485,23 @@ func (in *input) from(n int) []byte {
 	return bytes.Clone(in.waiting.Bytes()[min(n, in.waiting.Len()):])
 }
 
-// before returns what is stored before the first place where text is.
-func (in *input) before(text string) (before string, ok bool) {
+// find returns the match of a pattern that has a place in what is stored.
+func (in *input) find(p Pattern) (m Match, ok bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	all := in.waiting.Bytes()
-	if i := bytes.Index(all, []byte(text)); i >= 0 {
-		return string(all[:i]), true
+	at := p.place(all)
+	if at == nil {
+		return Match{}, false
 	}
-	return "", false
+	m.Before, m.Text = string(all[:at[0]]), string(all[at[0]:at[1]])
+	if !p.isText() {
+		m.Groups = []string{}
+	}
+	for i := 2; i < len(at); i += 2 {
+		m.Groups = append(m.Groups, string(all[max(0, at[i]):max(0, at[i+1])]))
+	}
+	return m, true
 }
 
 // unmatched returns what is stored.
