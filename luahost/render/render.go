@@ -33,7 +33,7 @@ type Lines struct {
 	line []rune // a byte that is no UTF-8 is notUTF8 and the byte
 	at   int    // the cursor
 	end  int    // where it was before the last CR
-	row  int    // that it was put in; 0 is not known
+	row  Row
 	rest []byte // the beginning of a sequence or a character
 
 	written int  // since Settle: the first column where it was, and 1; 0 is nowhere
@@ -152,9 +152,7 @@ func (l *Lines) put(output []byte, done *[]byte) int {
 func (l *Lines) next(done *[]byte) {
 	*done = append(append(*done, encode(l.shown(max(l.at, l.end)))...), '\n')
 	l.line, l.at, l.end, l.ended = l.line[:0], 0, 0, true
-	if l.row > 0 {
-		l.row = min(bottom, l.row+1)
-	}
+	l.row.Next()
 }
 
 // write shows a character where the cursor is.
@@ -254,7 +252,7 @@ func (l *Lines) obey(what byte, parameters string, done *[]byte) {
 	}
 	switch what {
 	case 'A', 'B', 'E', 'F':
-		l.moveTo(0, l.at, done)
+		l.move(what, first, done)
 	case 'C':
 		l.at = min(l.at+most, widest)
 	case 'D':
@@ -263,7 +261,8 @@ func (l *Lines) obey(what byte, parameters string, done *[]byte) {
 		l.at = most - 1
 	case 'H', 'f':
 		column, _ := strconv.Atoi(second)
-		l.moveTo(most, max(1, min(column, widest))-1, done)
+		l.move(what, first, done)
+		l.at = max(1, min(column, widest)) - 1
 	case 'J', 'K':
 		l.erase(count)
 	case 'P':
@@ -279,15 +278,42 @@ func (l *Lines) obey(what byte, parameters string, done *[]byte) {
 	}
 }
 
-// moveTo puts the cursor in a column of a row; 0 is another row than it was in.
-func (l *Lines) moveTo(row, column int, done *[]byte) {
-	if row == 0 || row != l.row {
-		if len(l.shown(0)) > 0 {
-			l.next(done)
-		}
-		l.row = row
+// move ends the line if the cursor goes to another row.
+func (l *Lines) move(what byte, parameters string, done *[]byte) {
+	if !l.row.Moves(what, parameters) {
+		return
 	}
-	l.at = column
+	to, at := l.row, l.at
+	if len(l.shown(0)) > 0 {
+		l.next(done)
+	}
+	l.row, l.at = to, at
+}
+
+// Row is where the cursor was put by control sequences; the zero value is not known.
+type Row struct{ at int }
+
+// Moves obeys a control sequence, and tells whether the cursor goes to another row by it:
+// there a line ends.
+func (r *Row) Moves(what byte, parameters string) bool {
+	before := r.at
+	switch what {
+	case 'A', 'B', 'E', 'F':
+		r.at = 0
+		return true
+	case 'H', 'f':
+		row, _, _ := strings.Cut(parameters, ";")
+		r.at, _ = strconv.Atoi(row)
+		r.at = max(1, min(r.at, widest))
+	}
+	return r.at != before
+}
+
+// Next is that a line has ended.
+func (r *Row) Next() {
+	if r.at > 0 {
+		r.at = min(bottom, r.at+1)
+	}
 }
 
 // insert is ICH.

@@ -312,8 +312,11 @@ func lineEnd(text []byte) (n int, state echoState) {
 	return 0, echoPending
 }
 
-// nextLine behind ESC ends a line (ECMA-48, NEL).
-const nextLine = 'E'
+// nextLine behind ESC ends a line, and so does index (ECMA-48, NEL and IND).
+const (
+	nextLine = 'E'
+	index    = 'D'
+)
 
 // indexLineEnd returns where the first line of text ends, and how long that end is; -1 if
 // it does not.
@@ -402,10 +405,14 @@ func (f *filter) release(out []byte) []byte {
 }
 
 // escapes takes the escape sequences out of a text that comes in pieces
-// (ECMA-48, 5.3 to 5.6), and the bells and shifts.
+// (ECMA-48, 5.3 to 5.6), and the bells and shifts. Where they end a line, or go to
+// another, there is an end of a line in their place.
 type escapes struct {
-	state escapeState
-	size  int // of the sequence so far
+	state      escapeState
+	size       int // of the sequence so far
+	parameters []byte
+	row        render.Row
+	begun      bool // the line has text
 }
 
 type escapeState int
@@ -432,18 +439,29 @@ func (x *escapes) remove(raw []byte) []byte {
 	out := make([]byte, 0, len(raw))
 	for _, c := range raw {
 		if x.state != inText {
-			x.next(c)
+			if x.next(c) {
+				out = append(out, "\r\n"...)
+			}
 			continue
 		}
 		switch c {
 		case esc:
-			x.state, x.size = afterEsc, 0
+			x.state, x.size, x.parameters = afterEsc, 0, x.parameters[:0]
 		case bell, shiftOut, shiftIn:
+		case '\n':
+			x.endLine()
+			out = append(out, c)
 		default:
+			x.begun = x.begun || c > ' '
 			out = append(out, c)
 		}
 	}
 	return out
+}
+
+func (x *escapes) endLine() {
+	x.begun = false
+	x.row.Next()
 }
 
 // sequenceLen is how long the escape sequence is that text begins with; 0 if it goes on.
@@ -457,18 +475,26 @@ func sequenceLen(text []byte) int {
 	return 0
 }
 
-// next takes one more byte of a sequence.
-func (x *escapes) next(c byte) {
+// next takes one more byte of a sequence, and tells whether that ends a line.
+func (x *escapes) next(c byte) (ends bool) {
 	if x.size++; x.size > longestEscape {
 		x.state = inText
-		return
+		return false
 	}
 	switch x.state {
 	case afterEsc:
 		x.state = afterIntroducer(c)
+		if ends = x.size == 1 && (c == nextLine || c == index); ends {
+			x.endLine()
+		}
 	case inControl:
-		if c >= 0x40 && c <= 0x7e {
-			x.state = inText
+		if c < 0x40 || c > 0x7e {
+			x.parameters = append(x.parameters, c)
+			break
+		}
+		x.state = inText
+		if x.row.Moves(c, string(x.parameters)) {
+			ends, x.begun = x.begun, false
 		}
 	case inString:
 		switch c {
@@ -483,6 +509,7 @@ func (x *escapes) next(c byte) {
 			x.state = inText
 		}
 	}
+	return ends
 }
 
 // afterIntroducer is the state after ESC and c.

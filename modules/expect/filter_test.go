@@ -122,6 +122,9 @@ func TestStrip(t *testing.T) {
 		"\x1bP1$r0m\x1b\\text":                                "text",
 		"\x1b(Btext\x1b=\x1b>":                                "text",
 		"a\x07b\x0ec\x0fd":                                    "abcd",
+		"a\x1bEb\x1b[24;1Hc\x1bDd":                            "a\r\nb\r\nc\r\nd",
+		"\x1b[2;1Ha\x1b[2;5Hb\x1b[3H \x1b[Ac\nd\x1b[2;1He":    "ab\r\n c\nd\r\ne",
+		"a\x1bE\x1b[24;1Hsw# \x1b[24;1H\x1b[?25h\x1b[24;5H":   "a\r\nsw# ",
 		"\x1b[?2004ltext\r\n":                                 "text\r\n",
 		"\x1b[" + strings.Repeat("1", longestEscape) + "text": "text",
 	} {

@@ -114,7 +114,8 @@ const (
 //   - rows (24): the terminal's height
 //   - columns (1000): its width, at which programs wrap their lines and their
 //     echo
-//   - strip (false): true takes terminal escapes out of its output; "screen" has its
+//   - strip (false): true takes terminal escapes out of its output, and has "\r\n" where
+//     they end a line or move the cursor to another row; "screen" has its
 //     output as a person sees it in the end: BS, CR and escapes have erased, overwritten
 //     and moved the text of each line. Lines then end with "\n"
 //   - echo: whether it sends input back, true or false. By default the

@@ -1,11 +1,14 @@
 package login
 
 import (
+	"bytes"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/render"
 )
 
 // lent is a terminal that somebody has for a while: their Close gives it back
@@ -14,6 +17,7 @@ type lent struct {
 	remote.Terminal
 
 	reading sync.Mutex // held while somebody reads
+	line    []byte     // the output that was read since the end of a line
 	mu      sync.Mutex
 	back    bool
 }
@@ -26,7 +30,26 @@ func (l *lent) Read(p []byte) (int, error) {
 	if l.isBack() {
 		return 0, io.EOF
 	}
-	return l.Terminal.Read(p)
+	n, err := l.Terminal.Read(p)
+	l.line = append(l.line, p[:n]...)
+	for _, end := range []string{"\n", "\x1bE"} { // NEL
+		if at := bytes.LastIndex(l.line, []byte(end)); at >= 0 {
+			l.line = l.line[at+len(end):]
+		}
+	}
+	l.line = l.line[max(0, len(l.line)-mostSaid):]
+	return n, err
+}
+
+// printed returns a prompt as the terminal has printed it, with the escape sequences that a
+// dialogue may have taken out.
+func (l *lent) printed(prompt string) string {
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	if !strings.HasSuffix(render.Text(l.line), render.Text([]byte(prompt))) {
+		return prompt
+	}
+	return string(bytes.TrimLeft(l.line, "\r"))
 }
 
 func (l *lent) isBack() bool {

@@ -168,7 +168,7 @@ func (o Options) arrive(ctx context.Context, t remote.Terminal) (arrival, error)
 	said := d.session.Said()
 	if err == nil {
 		lent.Close()
-		prompt += d.rest(ctx)
+		prompt = lent.printed(prompt + d.rest(ctx))
 	}
 	d.session.Close()
 	if err != nil {
