@@ -1,7 +1,9 @@
 package expect
 
 import (
+	"errors"
 	"fmt"
+	"regexp/syntax"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -90,7 +92,16 @@ func takePattern(c *luahost.Call, place string, v lua.LValue) Pattern {
 	}
 	p, err := Regexp(string(expr))
 	if err != nil {
-		c.Fail("%s: %s", place, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		c.Raise(badPattern(c.Name()+": "+place, err))
 	}
 	return p
+}
+
+// badPattern is an error about a regular expression of the script's.
+func badPattern(place string, err error) error {
+	e := &luahost.Error{Kind: luahost.Script, Message: place + ": " + strings.TrimPrefix(err.Error(), "error parsing regexp: "), Err: err}
+	if bad, ok := errors.AsType[*syntax.Error](err); ok && bad.Code == syntax.ErrInvalidUTF8 {
+		e.Hint = `write { text = "…" } for bytes, such as Latin-1`
+	}
+	return e
 }

@@ -426,6 +426,13 @@ func (s *Session) Said() string { return s.in.lastLines() }
 // nothing more will be said.
 func (s *Session) Ended() bool { return isClosed(s.closed) || s.in.hasEnded() }
 
+// Leave gives the other end half a second to exit by itself, if it may be about to.
+func (s *Session) Leave(ctx context.Context) {
+	if s.in.mayLeave() {
+		s.Expect(ctx, Wait{Timeout: hangupWithin})
+	}
+}
+
 // Close ends the dialogue and closes the stream. A wait or a send that is under
 // way ends. Further calls do nothing.
 func (s *Session) Close() (err error) {

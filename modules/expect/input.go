@@ -65,6 +65,7 @@ type input struct {
 	heldAt  time.Time    // when the filter got the last of what it holds
 	stored  int          // how much was stored in all
 	sentAt  int          // of which so much when text was last sent
+	unmet   bool         // no match took output that came after that
 	ended   error        // ErrEnd when the stream has, and all that it said is stored
 }
 
@@ -403,6 +404,7 @@ func (in *input) matched(before string, size int) (kept string, cut int) {
 	in.drop([]byte(before[:n]))
 	cut, in.cut = in.cut, 0
 	if in.stored-in.waiting.Len() > in.sentAt {
+		in.unmet = false
 		in.filter.matched()
 	}
 	return before[n:], cut
@@ -439,7 +441,7 @@ func (in *input) beginSend(text string, e Echo, told bool) bool {
 			line = in.said.rest()
 		}
 		in.filter.sent(text, e, told, line)
-		in.sentAt = in.stored
+		in.sentAt, in.unmet = in.stored, true
 	}
 	in.sending = true
 	in.resume()
@@ -454,6 +456,14 @@ func (in *input) endSend() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.sending = false
+}
+
+// mayLeave tells whether the other end may be about to exit: it is not at a prompt, or what
+// was sent there last was perhaps a farewell.
+func (in *input) mayLeave() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.unmet || len(in.said.rest()) == 0
 }
 
 // cursorKeys tells whether the cursor's keys are in application mode.

@@ -60,7 +60,9 @@ type TakenScreen interface {
 //
 // A pattern is a regular expression as Go and RE2 have them, which is looked for
 // anywhere in what was said since the last match; write it in [[…]] where it has
-// backslashes. { text = "…" } is plain text. Lines end with "\r\n", as on every
+// backslashes. There is no lookahead, and ^ and $ are the beginning and end of all the
+// text; (?m) has them be those of each line. { text = "…" } is plain text, or bytes such as
+// Latin-1. Lines end with "\r\n", as on every
 // terminal. What follows a match stays for the next wait, and so does everything
 // when none comes. The echo of a line that was sent is not there to be matched, where it
 // is sure to be one: see the option echo.

@@ -505,11 +505,14 @@ func (d *dialogue) giveTo(ctx context.Context, take func(ctx context.Context) (T
 // session:close() -> code
 //
 // Ends the program that expect.spawn started, or hangs up on a host, and returns the exit
-// status, or nil where it had to be ended. A program that has said goodbye has half a
-// second to exit by itself. How a host's shell ended only ssh tells.
+// status, or nil where it had to be ended. One that was sent something last, or is at no
+// prompt, has half a second to exit by itself. How a host's shell ended only ssh tells.
 func closeSession(c *luahost.Call) {
 	d := luahost.Arg[*dialogue](c, 1, "a session")
 	c.Disown(d)
-	d.wait(c, "of", closeTimeout, func(context.Context) error { return d.Close() })
+	d.wait(c, "of", closeTimeout, func(ctx context.Context) error {
+		d.Leave(ctx)
+		return d.Close()
+	})
 	c.Push(d.code())
 }

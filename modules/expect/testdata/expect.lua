@@ -60,6 +60,12 @@ print((s:expect { [[gid=\d+]] }))                   --= gid=0
 local s = require("expect").spawn { "echo", "one two three" }
 print((s:expect "one"), (s:expect "two"), (s:expect "three"), s.before == " ")  --= one	two	three	true
 
+--- bytes are no regular expression
+local s = require("expect").spawn { "printf", "caf\\351 au lait" }
+local ok, e = pcall(s.expect, s, { "never", "caf\233" })
+print(e.message:match "case 2: invalid UTF%-8", e.hint) --= case 2: invalid UTF-8	write { text = "…" } for bytes, such as Latin-1
+print((s:expect { text = "caf\233" }) == "caf\233")  --= true
+
 --- the first case wins, wherever it is
 local s = require("expect").spawn { "sh", "-c", "echo a b; exit" }
 s:expect "b"

@@ -81,3 +81,25 @@ s:expect { text = "$ " }
 s:send "exit 3\n"
 s:expect { on_end = "over" }
 print(s:close(), s.status, s.signal)                 --= 3	3	nil
+
+--- a program that was told to exit, or has said goodbye, has time for it
+local expect, all = require "expect", {}
+for i, farewell in ipairs { "sleep 0.1; exit 3", "echo bye; sleep 0.1; exit 4", "while :; do sleep 1; done" } do
+  local s = expect.spawn { "sh", "-c", "printf '? '; read x; " .. farewell }
+  s:expect "[?] $"
+  s:send "q\n"
+  if i == 2 then s:expect "bye\r\n" end
+  all[i] = tostring(s:close())
+end
+print(table.concat(all, " "))                        --= 3 4 nil
+
+--- a program at a prompt is ended
+local s = require("expect").spawn { "sh", "-c", "printf '? '; read x" }
+s:expect "[?] $"
+print(s:close(), s.signal)                           --= nil	HUP
+
+--- a host's shell that is told to exit
+local s = require("here").host:session { timeout = "1m" }
+s:expect { text = "$ " }
+s:send "exit 3\n"
+print(s:close())                                     --= 3
