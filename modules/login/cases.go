@@ -85,6 +85,13 @@ var usual = sync.OnceValue(func() []Case {
 			`too many (?:users|failures|tries|logins)|maximum number of tries|logins? (?:is|are) (?:disabled|not allowed)|`+
 			`host key verification failed|could not make a connection|connection (?:refused|timed out)|no route to host)[^\r\n]*`),
 		usually(Refused, `are you sure you want to continue connecting \([^)]*\)\? $`),
+		// Of routers and switches: MikroTik, Huawei, Cisco, Fortinet, Nortel.
+		answered("n", `software license\? ?\[y/n\]: ?$`),
+		answered("\x03", begins+`new password> ?$`),
+		answered("n\r", `change (?:it |the password )?now\? ?\[y/n\] ?:? ?$`),
+		answered("no\r", `initial configuration dialog\? \[yes/no\]: ?$`),
+		answered("a", `press '?a'? to accept\)? ?:? ?$`),
+		answered("\x19", `enter ctrl-y to begin[^\r\n]*$`),
 		// Questions.
 		usually(Again, begins+`[^\r\n]*(?:(?:retype|re-?enter|re-?type|verify|confirm|repeat)[^\r\n]*(?:password|passwd)|`+
 			`(?:password|passwd)[^\r\n]* again)[^\r\n:]*: ?$`),
@@ -94,7 +101,6 @@ var usual = sync.OnceValue(func() []Case {
 		usually(Password, `[^\r\n]*(?:password|passwd)[^\r\n:]*: ?$`),
 		usually(Name, begins+`[^\r\n]*(?:login|logon|user ?name|userid|user|account)(?: name)? ?: ?$`),
 		answered(" ", `--more--[^\r\n]{0,20}$|`+begins+`:$|press (?:the )?(?:space|any key)[^\r\n]*$`),
-		answered("n", `software license\? ?\[y/n\]: ?$`),
 		answered("\r", `(?:press|hit|strike) (?:the )?<?(?:return|enter)>?[^\r\n]*$|`+
 			begins+`term(?:inal)?(?: type)? ?=? ?[(\[][^)\]]*[)\]]\??:? ?$`),
 		// A shell, once nothing follows.

@@ -112,11 +112,20 @@ func (f *far) expect(got, want string) {
 	}
 }
 
-// key reads one byte. Where there is none any more the host's part is over.
+// telnet has the other end know that the host echoes.
+func (f *far) telnet() {
+	io.WriteString(f, "\xff\xfb\x01\xff\xfb\x03") // WILL ECHO, WILL SGA
+	io.ReadFull(f, make([]byte, 6))
+}
+
+// key reads one byte, but for the NUL of telnet's Enter. Where there is none any more the host's part is over.
 func (f *far) key() string {
 	one := make([]byte, 1)
 	if _, err := io.ReadFull(f, one); err != nil {
 		runtime.Goexit()
+	}
+	if one[0] == 0 {
+		return f.key()
 	}
 	return string(one)
 }

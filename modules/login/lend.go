@@ -3,7 +3,6 @@ package login
 import (
 	"bytes"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +21,9 @@ type lent struct {
 	back    bool
 }
 
+// longestPrompt is that of a line that is looked through for a prompt.
+const longestPrompt = 1 << 10
+
 func lend(t remote.Terminal) *lent { return &lent{Terminal: t} }
 
 func (l *lent) Read(p []byte) (int, error) {
@@ -37,7 +39,7 @@ func (l *lent) Read(p []byte) (int, error) {
 			l.line = l.line[at+len(end):]
 		}
 	}
-	l.line = l.line[max(0, len(l.line)-mostSaid):]
+	l.line = l.line[max(0, len(l.line)-longestPrompt):]
 	return n, err
 }
 
@@ -46,10 +48,13 @@ func (l *lent) Read(p []byte) (int, error) {
 func (l *lent) printed(prompt string) string {
 	l.reading.Lock()
 	defer l.reading.Unlock()
-	if !strings.HasSuffix(render.Text(l.line), render.Text([]byte(prompt))) {
-		return prompt
+	seen := render.Text([]byte(prompt))
+	for i, c := range l.line {
+		if (c == 0x1b || prompt != "" && c == prompt[0]) && render.Text(l.line[i:]) == seen {
+			return string(l.line[i:])
+		}
 	}
-	return string(bytes.TrimLeft(l.line, "\r"))
+	return prompt
 }
 
 func (l *lent) isBack() bool {
