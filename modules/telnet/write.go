@@ -16,7 +16,8 @@ const (
 )
 
 // Write types p. In what is not binary, CR LF is telnet's end of a line and a
-// CR alone is sent as CR NUL, which is the Enter key; LF is sent as it is.
+// CR alone is sent as CR NUL, which is the Enter key. LF is sent as it is, which is ^J as
+// on other terminals: most hosts make CR of CR LF, so that nothing else gets one through.
 func (c *Conn) Write(p []byte) (int, error) {
 	for done := 0; ; {
 		n, err := c.send(nil, p[done:done+pieceOf(p[done:])])
