@@ -347,7 +347,7 @@ func (e *echo) again(text []byte, same int) (n int, state echoState) {
 		l := render.Begin(prompt)
 		shown := string(l.Show(text[:at+end])) + l.Line()
 		line := strings.TrimPrefix(shown, prompt)
-		if same > 0 || len(line) < len(shown) || shown == string(e.typed) {
+		if same > 0 || len(line) < len(shown) || shown == string(e.typed) || strings.HasPrefix(shown, "<") { // readline's mark
 			if isEcho(line, string(e.typed)) || squeeze(line) == typed || squeeze(unwrapped(text[:at+end])) == typed {
 				return at + end + size, echoCame
 			}

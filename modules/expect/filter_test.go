@@ -54,6 +54,8 @@ func TestEcho(t *testing.T) {
 		{"each key draws the line", "print\r", EchoUnknown, []string{"\r> \x1b[Kp\r> \x1b[Kpr\r> pri\r> ", "prin\r> print\r\nok"}, "ok", ""},
 		{"and the script has told", "print\r", told, []string{"\r> \x1b[Kp\r> \x1b[Kpr\r> pri\r> ", "prin\r> print\r\nok"}, "ok", ""},
 		{"moved to the left", long + "\r", EchoUnknown, []string{long[:60] + strings.Repeat("\b", 60) + "$" + long[40:] + "   \b\b\b\r\nok"}, "ok", ""},
+		{"moved to the left by readline", long + "\r", EchoUnknown, []string{"\r<" + long[80:] + "\r\nok"}, "ok", ""},
+		{"an answer with its mark", long + "\r", EchoUnknown, []string{"\r<interface>\r\nok"}, "\r<interface>\r\nok", ""},
 		{"wrapped by the terminal", long + "\r", EchoUnknown, []string{long[:78] + "\r\n" + long[78:] + "\r\nok"}, "ok", ""},
 		{"wrapped by readline", long + "\r", EchoUnknown, []string{long[:80] + long[80:81] + "\r" + long[80:] + "\r\nok"}, "ok", ""},
 		{"told, behind other text", "ls\r", told, []string{"mail\r\n", "ls\r\nfile"}, "mail\r\nfile", ""},

@@ -17,6 +17,7 @@ import (
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/local"
 	"farmrun/luahost/secret"
+	"farmrun/testdata/need"
 )
 
 // machine is a host that is this machine.
@@ -48,6 +49,12 @@ func TestLua(t *testing.T) {
 	luahosttest.Files(t, "testdata/expect.lua", luahost.Config{Modules: modules(Config{})})
 	luahosttest.Files(t, "testdata/session.lua", luahost.Config{Modules: modules(Config{})})
 	luahosttest.Files(t, "testdata/shell.lua", luahost.Config{Modules: modules(Config{})})
+}
+
+// TestPrograms has dialogues with programs that draw, edit and ask.
+func TestPrograms(t *testing.T) {
+	need.Program(t, "busybox", "perl", "bash")
+	luahosttest.Files(t, "testdata/programs.lua", luahost.Config{Modules: modules(Config{})})
 }
 
 func TestDryRun(t *testing.T) {
