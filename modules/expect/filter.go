@@ -59,6 +59,7 @@ type came struct {
 type echo struct {
 	text  []byte // as a terminal prints it
 	typed []byte // the line that is there when Enter is pressed, where text may look otherwise
+	first []byte // of the keys, those before one that edits
 	line  []byte // where the cursor was
 	sure  bool   // it comes for certain, be it behind other text; else at once or not at all
 	enter bool   // it ends with the end of a line
@@ -78,6 +79,7 @@ func (f *filter) sent(text string, e Echo, told bool, line []byte) {
 		want.text = terminalEcho(text)
 		if want.enter && (told || edits(typed)) {
 			want.typed = Edited([]byte(typed))
+			want.first = []byte(typed[:max(0, strings.IndexFunc(typed, isEdit))])
 		}
 	case EchoUnknown:
 		if len(typed) < shortestEcho {
@@ -124,8 +126,10 @@ const (
 
 // edits tells whether a terminal may print a line in other ways than terminalEcho has.
 func edits(typed string) bool {
-	return strings.ContainsFunc(typed, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' || r == erase })
+	return strings.ContainsFunc(typed, isEdit)
 }
+
+func isEdit(r rune) bool { return r < ' ' && r != '\n' && r != '\r' || r == erase }
 
 // Edited returns the last line that keys make on a terminal that lets it be corrected.
 func Edited(keys []byte) (line []byte) {
@@ -249,6 +253,9 @@ func (e *echo) drawn(text []byte) (said, rest []byte, came bool) {
 func (e *echo) begins(line []byte) int {
 	for i := range min(len(line), mostLine) {
 		if line[i] == e.typed[0] && render.Text(bytes.TrimRight(line[i:], "\r")) == string(e.typed) {
+			if at := bytes.LastIndex(line[:i], e.first); at >= 0 && len(e.first) > 0 {
+				return at // what was typed first and erased is there as well
+			}
 			return i
 		}
 	}

@@ -44,6 +44,7 @@ func TestEcho(t *testing.T) {
 		{"a line that is cleared first", "\x15status\n", EchoOn, []string{"status\r\nok"}, "ok", ""},
 		{"that of somebody else", "\x15status\n", EchoOn, []string{"\b \b\b \bstatus\r\nok"}, "ok", ""},
 		{"behind a question", "\x15status\n", EchoOn, []string{"what? ", "status\r\nok"}, "what? ok", ""},
+		{"what was erased with it", "x\x15ls\n", EchoOn, []string{"? x\b \bls\r\nok"}, "? ok", ""},
 		{"corrected", "lx\x7fs\n", EchoOn, []string{"lx\b \bs\r\nfile"}, "file", ""},
 		{"corrected, in pieces", "lx\x7fs\n", EchoOn, []string{"lx\b ", "\bs", "\r\nfile"}, "file", ""},
 		{"a word less", "cd /tmp\x17/usr\n", EchoOn, []string{"cd /tmp\b \b\b \b\b \b\b \b/usr\r\n$ "}, "$ ", ""},

@@ -110,10 +110,11 @@ func patienceOf(ctx context.Context) time.Duration {
 
 // typed is what is typed to have a shell run a script. The marks are such that
 // their echo is none. A plain eval of a syntax error takes the rest of the line with
-// it, in dash for one; zsh has no other.
+// it, in dash for one; zsh has no other. The first of the lines may end one that somebody has
+// begun.
 func typed(mark, script string) string {
 	var b strings.Builder
-	b.WriteString("_f=\r")
+	b.WriteString("_f=\r_f=\r")
 	for format := shellFormat(script); format != ""; {
 		n := pieceEnd(format)
 		fmt.Fprintf(&b, "_f=$_f'%s'\r", format[:n])

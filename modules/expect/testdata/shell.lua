@@ -78,3 +78,36 @@ require("here").host:session():command "a\nb"       --! a command is one line
 
 --- a misspelt option of a command
 require("here").host:session():command("a", { prompts = "x" })  --! did you mean "prompt"?
+
+--- what a shell can be told, and how it may be set
+local s = require("here").host:session { timeout = "1m" }
+s:expect { text = "$ " }
+print(s:run("cat <<'END'\nit's $x\nEND").text)        --= it's $x
+print((s:run("read x || echo no input; cat").text))  --= no input
+print((s:run("sleep 100 & echo $! | tr -d 0-9; kill $!; wait $!", { check = false }).code))  --= 143
+print(#s:run("printf %s " .. ("x"):rep(6000)).stdout) --= 6000
+s:send "echo half"
+print(s:run("echo whole").text)                      --= whole
+s:send "stty -echo; PS1='@B;new> '\n"
+s:expect "new> $"
+print(s:run("echo unseen").text, s:query({ "printf", "%s", "B;X0;" }).text)  --= unseen	B;X0;
+s:send "exec bash --norc\n"
+s:expect "$ ?$"
+s:send "PROMPT_COMMAND='echo again'\n"
+s:expect "again\r\n"
+print(s:run("echo in bash; false", { check = false }).code, s:run("echo $BASH_VERSION | tr -d 0-9.").text:sub(1, 1))  --= 1	(
+
+--- of much output a result keeps some
+local s = require("here").host:session { timeout = "1m" }
+local r = s:run("head -c 100000 /dev/zero | tr '\\0' x; echo end", { keep = 1000 })
+print(#r.stdout:gsub("%b[]", ""), r.stdout:match "^xxx", r.stdout:match "%[.*%]", r.stdout:sub(-5, -2))  --= 1001	xxx	[farmrun: 99005 bytes cut here]	xend
+
+--- a pager that is not asked for, and much output of a command
+local s = require("expect").spawn { "sh", "-c", "while printf '# '; read x; do seq 3000; [ \"$x\" = all ] || { printf -- '--More-- '; read x; }; done" }
+s:expect "# $"
+local ok, e = pcall(s.command, s, "page", { pager = false, silence = "400ms" })
+print(e.kind, e.output:match "\n(%d+)\n%-%-More%-%- $")  --= expect	3000
+s:send "\r"
+s:expect "# $"
+local text = s:command("all", { pager = false, keep = 1000 }).stdout
+print(#text:gsub("%b[]", ""), text:match "^1\n2\n" ~= nil, text:match "%[.*%]", text:match "\n3000\n$" ~= nil)  --= 998	true	[farmrun: 12897 bytes cut here]	true
