@@ -281,8 +281,13 @@ func TestChoose(t *testing.T) {
 		if got != test.want || err != nil || held != 0 {
 			t.Errorf("%q: got %v, %v; held %d", test.typed, got, err, held)
 		}
-		if shown := <-done; !strings.HasPrefix(shown, "restart failed\r\n  r  do the step again\r\n  s  halt\r\n? ") {
-			t.Errorf("shown: %q", shown)
+		const question = "restart failed\r\n  r  do the step again\r\n  s  halt\r\n"
+		want := question + "? "
+		for _, line := range test.typed[:len(test.typed)-1] { // it is asked again in full
+			want += line + "\r\n" + question + "one of the letters, please: "
+		}
+		if shown := <-done; shown != want {
+			t.Errorf("shown: %q, want %q", shown, want)
 		}
 	}
 }

@@ -3,7 +3,9 @@ package expect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +19,7 @@ import (
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/local"
 	"farmrun/luahost/secret"
+	"farmrun/modules/telnet"
 	"farmrun/testdata/need"
 )
 
@@ -28,6 +31,19 @@ func (machine) Name() string { return "web1" }
 func (machine) Terminal(_ context.Context, o remote.TerminalOptions) (remote.Terminal, error) {
 	if o.Term == "none" {
 		return nil, errors.New("web1: no terminal is to be had")
+	}
+	if o.Term == "telnet" {
+		here, there := net.Pipe()
+		go func() {
+			defer there.Close()
+			for got := make([]byte, 2); ; { // IAC and a command at a time
+				if _, err := io.ReadFull(there, got); err != nil {
+					return
+				}
+				fmt.Fprintf(there, "%x\r\n", got)
+			}
+		}()
+		return telnet.New(here, o), nil
 	}
 	return Start(Program{Args: []string{"sh"}, Env: map[string]string{"PS1": "$ "}, Terminal: o})
 }
@@ -98,5 +114,34 @@ print(m.groups[1])
 				t.Errorf("the program %d is still there", pid)
 			}
 		})
+	}
+}
+
+// seat is an operator who types keys.
+type seat struct{ *desk }
+
+// Close is for TakenScreen.
+func (seat) Close() error { return nil }
+
+// TestLuaInteract gives sessions to an operator, who gives one back by the escape of the
+// script's, and leaves the shell of another.
+func TestLuaInteract(t *testing.T) {
+	for keys, want := range map[string]string{"echo $((6*7))\r~.\r\x1d": "true\n", "exit 3\r": "false\t3\n"} {
+		at := newDesk(t)
+		config := Config{Screen: func(context.Context) (TakenScreen, error) {
+			go at.typing(keys)
+			return seat{at}, nil
+		}}
+		said, err := luahosttest.Run(t, luahost.Config{Modules: modules(config)}, `
+			local s = require("here").host:session { timeout = "1m" }
+			s:expect { text = "$ " }
+			local back = s:interact { escape = "\29" }
+			if back then print(back) else print(back, s:close()) end`, "interact.lua")
+		if err != nil || said != want {
+			t.Errorf("%q: got %q, %v, want %q", keys, said, err, want)
+		}
+		if !strings.Contains(at.sees(), "^] gives it back") {
+			t.Errorf("the operator saw %q", at.sees())
+		}
 	}
 }

@@ -62,6 +62,11 @@ require("here").host:session():key "entr"           --! there is no key "entr"; 
 --- a line without a break key
 require("here").host:session():key "break"          --! break: unsupported operation
 
+--- the break key of telnet
+local s = require("here").host:session { term = "telnet" }
+s:key "break"
+print((s:expect "[0-9a-f]{4}"))                      --= fff3
+
 --- lines that are typed one after the other
 local s = require("expect").spawn { "sh", "-c", [[printf "cfg# "; while read x; do case $x in b*) echo "% bad $x";; esac; printf "cfg# "; done; echo end]], echo = true }
 s:expect "cf"
