@@ -266,7 +266,7 @@ func (s *Session) Expect(ctx context.Context, w Wait) (Match, error) {
 func (s *Session) Await(ctx context.Context, patterns []*regexp.Regexp, within time.Duration) (which int, groups []string, err error) {
 	w := Wait{Timeout: within}
 	for _, p := range patterns {
-		w.Patterns = append(w.Patterns, Compiled(p))
+		w.Patterns = append(w.Patterns, Pattern{re: p, shown: strconv.Quote(p.String())}) // many, for short output: Compiled takes longer
 	}
 	m, err := s.Expect(ctx, w)
 	if e, failed := errors.AsType[*Error](err); failed {
