@@ -426,12 +426,20 @@ func (s *Session) Said() string { return s.in.lastLines() }
 // nothing more will be said.
 func (s *Session) Ended() bool { return isClosed(s.closed) || s.in.hasEnded() }
 
-// Leave gives the other end half a second to exit by itself, if it may be about to.
+// Leave gives the other end half a second to exit by itself, unless it is at a prompt, and
+// nothing was sent there.
 func (s *Session) Leave(ctx context.Context) {
-	if s.in.mayLeave() {
+	prompt := Compiled(atPrompt())
+	prompt.Quiet = promptQuiet
+	switch unmet, line := s.in.last(); {
+	case unmet:
 		s.Expect(ctx, Wait{Timeout: hangupWithin})
+	case line == "":
+		s.Expect(ctx, Wait{Patterns: []Pattern{prompt}, Timeout: hangupWithin})
 	}
 }
+
+var atPrompt = lazyregexp.New(`[^\r\n]\z`)
 
 // Close ends the dialogue and closes the stream. A wait or a send that is under
 // way ends. Further calls do nothing.

@@ -458,12 +458,12 @@ func (in *input) endSend() {
 	in.sending = false
 }
 
-// mayLeave tells whether the other end may be about to exit: it is not at a prompt, or what
-// was sent there last was perhaps a farewell.
-func (in *input) mayLeave() bool {
+// last tells whether no match took output that came after text was last sent, and returns
+// the line where the cursor is.
+func (in *input) last() (unmet bool, line string) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.unmet || len(in.said.rest()) == 0
+	return in.unmet, string(in.said.rest())
 }
 
 // cursorKeys tells whether the cursor's keys are in application mode.
