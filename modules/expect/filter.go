@@ -61,6 +61,7 @@ type echo struct {
 	typed []byte // the line that is there when Enter is pressed, where text may look otherwise
 	first []byte // of the keys, those before one that edits
 	line  []byte // where the cursor was
+	begun []byte // the beginning of an escape sequence behind it
 	sure  bool   // it comes for certain, be it behind other text; else at once or not at all
 	enter bool   // it ends with the end of a line
 	past  bool   // a match took output of after it was sent
@@ -73,7 +74,7 @@ type echo struct {
 func (f *filter) sent(text string, e Echo, told bool, line []byte) {
 	f.echoes = slices.DeleteFunc(f.echoes, func(old echo) bool { return old.sure && old.past })
 	typed := strings.TrimRight(text, "\r\n")
-	want := echo{sure: e == EchoOn, room: echoWithin, line: line, enter: len(typed) < len(text)}
+	want := echo{sure: e == EchoOn, room: echoWithin, line: line, begun: begunSequence(line), enter: len(typed) < len(text)}
 	switch e {
 	case EchoOn:
 		want.text = terminalEcho(text)
@@ -266,6 +267,12 @@ func (e *echo) begins(line []byte) int {
 // drawn again, or wrapped, counts as a person sees it in the end. An answer that begins
 // as the question does goes on otherwise.
 func (e *echo) atOnce(text []byte) (n int, state echoState) {
+	if begun := e.begun; len(begun) > 0 {
+		of := *e
+		of.begun = nil
+		n, state = of.atOnce(append(bytes.Clone(begun), text...))
+		return max(0, n-len(begun)), state
+	}
 	same := samePrefix(text, e.typed)
 	switch {
 	case same == len(text):
@@ -287,7 +294,7 @@ func (e *echo) atOnce(text []byte) (n int, state echoState) {
 }
 
 // lineEnd returns how long the end of a line is that text begins with; programs set
-// modes of the terminal before it.
+// modes of the terminal before it, and devices add a blank.
 func lineEnd(text []byte) (n int, state echoState) {
 	returns := 0
 	for n < len(text) {
@@ -298,6 +305,9 @@ func lineEnd(text []byte) (n int, state echoState) {
 			if n == returns {
 				returns++
 			}
+			n++
+			continue
+		case ' ':
 			n++
 			continue
 		case esc:
@@ -311,7 +321,7 @@ func lineEnd(text []byte) (n int, state echoState) {
 			}
 			continue
 		}
-		if n == 0 {
+		if n == 0 || text[0] == ' ' {
 			return 0, echoMissing
 		}
 		return returns, echoCame
@@ -480,6 +490,14 @@ func sequenceLen(text []byte) int {
 		}
 	}
 	return 0
+}
+
+// begunSequence is the escape sequence that text ends in the middle of; nil if none.
+func begunSequence(text []byte) []byte {
+	if at := bytes.LastIndexByte(text, esc); at >= 0 && sequenceLen(text[at:]) == 0 {
+		return text[at:]
+	}
+	return nil
 }
 
 // next takes one more byte of a sequence, and tells whether that ends a line.
