@@ -52,11 +52,15 @@ func choices(c *luahost.Call, n int) []choice {
 		c.L.Replace(n, lua.LNil)
 		return list
 	}
-	if table := c.Table(n); table.RawGetString("text") != lua.LNil {
-		c.L.Replace(n, lua.LNil)
+	table := c.Table(n)
+	items := positional(c, n)
+	if shape(table) != nil {
+		rest := c.Table(n)
+		for _, key := range []string{"text", "like", "line", "quiet"} {
+			rest.RawSetString(key, lua.LNil)
+		}
 		return []choice{takeChoice(c, "case 1", table)}
 	}
-	items := positional(c, n)
 	list := make([]choice, len(items))
 	for i, item := range items {
 		list[i] = takeChoice(c, fmt.Sprintf("case %d", i+1), item)
@@ -65,15 +69,15 @@ func choices(c *luahost.Call, n int) []choice {
 }
 
 // takeChoice reads a case, which place names in errors: "pattern", {"pattern", value} or
-// {text = "plain", value}, and quiet besides.
+// {text = "plain", value}, with like or line in the place of text, and quiet besides.
 func takeChoice(c *luahost.Call, place string, v lua.LValue) choice {
 	table, ok := v.(*lua.LTable)
 	if !ok {
 		return choice{takePattern(c, place, v), lua.LNil}
 	}
 	var is choice
-	if text, ok := table.RawGetString("text").(lua.LString); ok {
-		is = choice{Text(string(text)), table.RawGetInt(1)}
+	if of := shape(table); of != nil {
+		is = choice{of(), table.RawGetInt(1)}
 	} else {
 		is = choice{takePattern(c, place, table.RawGetInt(1)), table.RawGetInt(2)}
 	}
@@ -83,6 +87,17 @@ func takeChoice(c *luahost.Call, place string, v lua.LValue) choice {
 		}
 	}
 	return is
+}
+
+// shape returns the maker of the pattern of a case that is no regular expression; nil for
+// one that is.
+func shape(table *lua.LTable) func() Pattern {
+	for key, of := range map[string]func(string) Pattern{"text": Text, "like": Like, "line": Line} {
+		if text, ok := table.RawGetString(key).(lua.LString); ok {
+			return func() Pattern { return of(string(text)) }
+		}
+	}
+	return nil
 }
 
 func takePattern(c *luahost.Call, place string, v lua.LValue) Pattern {

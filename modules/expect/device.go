@@ -43,11 +43,13 @@ const (
 )
 
 // usualPager is the question of the pagers of most devices, usualError how they reject
-// a command: those of Cisco, Arista, Juniper, HP, Fortinet, Huawei, MikroTik, Dell and APC.
+// a command: those of Cisco, Arista, Juniper, HP, Fortinet, Huawei, MikroTik, Dell and APC,
+// and of shells such as csh, ftp and databases.
 var (
 	usualPager = lazyregexp.New(`(?im)^ *(?:-+ ?\(?more\b|press (?:any key|<?enter>?) to continue|lines? \d+-\d+)[^\n]*\z`)
 	usualError = lazyregexp.New(`(?im)^ *(?:% ?\S|(?:invalid|incomplete|ambiguous|unknown|unrecognized) (?:input|command|action)|` +
-		`syntax error|error: ?|E1\d\d: ?|command (?:parse error|fail)|bad command|expected end of command|input does not match)[^\n]*`)
+		`syntax error|error: ?|E1\d\d: ?|command (?:parse error|fail)|bad command|expected end of command|input does not match)[^\n]*|` +
+		`^(?:\?\S|[45]\d\d[ -]|error \d+ \(|traceback |\S[^\n]*: (?:command not found|not found|no such file or directory|permission denied)\.?$)[^\n]*`)
 )
 
 // UsualDevice is one of the usual ones: it has their pager and their errors.

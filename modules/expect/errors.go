@@ -67,8 +67,15 @@ func (e *Error) Kind() string {
 	return "failed"
 }
 
-// Output returns the last lines that the other end said.
-func (e *Error) Output() string { return e.Said }
+// Output returns the last lines that the other end said. Where it was to be one that was
+// recorded, that and the one which is there now stand below, side by side.
+func (e *Error) Output() string {
+	if len(e.Patterns) == 0 || e.Patterns[len(e.Patterns)-1].line == "" {
+		return e.Said
+	}
+	now := e.Said[strings.LastIndexByte(e.Said, '\n')+1:]
+	return fmt.Sprintf("%s\nrecorded: %s\nnow:      %s", e.Said, e.Patterns[len(e.Patterns)-1].line, now)
+}
 
 func (s *Session) fail(w Wait, err error) error {
 	e := &Error{Patterns: w.Patterns, After: w.Timeout, Said: s.in.lastLines(), Err: err}

@@ -57,6 +57,7 @@ type Pattern struct {
 	text     string
 	quoted   func() *regexp.Regexp // text as a regular expression
 	shown    string
+	line     string // as it was recorded; "" for most patterns
 }
 
 // Regexp returns a pattern of a regular expression, as Go and RE2 have them. It
@@ -116,8 +117,8 @@ func (p Pattern) place(text []byte) (places []int) {
 	return places
 }
 
-// regexp returns the pattern as a regular expression.
-func (p Pattern) regexp() *regexp.Regexp {
+// Regexp returns the pattern as a regular expression.
+func (p Pattern) Regexp() *regexp.Regexp {
 	if p.isText() {
 		return p.quoted()
 	}

@@ -85,7 +85,7 @@ func (g *goexpect) look(patterns []Pattern) (Match, bool) {
 	}
 	cases := make([]expect.Caser, 0, len(patterns)+1)
 	for _, p := range patterns {
-		cases = append(cases, &expect.Case{R: p.regexp()})
+		cases = append(cases, &expect.Case{R: p.Regexp()})
 	}
 	cases = append(cases, &expect.Case{R: always})
 	g.fill()

@@ -128,6 +128,8 @@ const (
 //     matched; of more, the beginning is forgotten
 //   - query (false): true says that the dialogue only looks, and is to be had in
 //     a dry run, too
+//   - show (false): true prints the output that waits match, and the commands of
+//     session:run, session:query and session:command with theirs
 //
 // The program is ended when the function that started it ends. A session has these
 // fields; those about the end are nil on a host that is not reached by ssh:
@@ -154,7 +156,7 @@ func (b binding) spawn(c *luahost.Call) {
 	}
 	d := newDialogue(t, size, b.options(o.Keep, stripOption(c, o.Strip), o.Echo))
 	d.name, d.timeout, d.take = remote.QuoteAll(args), cmp.Or(o.Timeout, waitTimeout), b.Screen
-	d.passwords, d.answers, d.dry = b.Passwords, b.Answer, b.DryRun
+	d.passwords, d.answers, d.dry, d.show = b.Passwords, b.Answer, b.DryRun, o.Show
 	c.Own(d)
 	c.Push(sessionType.Value(d))
 }
@@ -166,7 +168,7 @@ type spawnOptions struct {
 	Env           map[string]string
 	Rows, Columns int
 	Strip         lua.LValue
-	Query         bool
+	Query, Show   bool
 	Echo          *bool
 	Keep          int
 }
@@ -183,7 +185,7 @@ type spawnOptions struct {
 //   - timeout ("30s"): the deadline of each wait that has none of its own
 //   - term ("dumb"), rows (24), columns (1000): the type of the terminal and its
 //     size
-//   - strip, echo, keep, query: as for expect.spawn
+//   - strip, echo, keep, query, show: as for expect.spawn
 func (b binding) session(c *luahost.Call) {
 	host, o := luahost.Arg[Host](c, 1, "a host"), luahost.Options[sessionOptions](c, 2)
 	b.allow(c, o.Query)
@@ -195,7 +197,7 @@ func (b binding) session(c *luahost.Call) {
 	})
 	d := newDialogue(t, size, b.options(o.Keep, stripOption(c, o.Strip), o.Echo))
 	d.host, d.name, d.timeout, d.take = host.Name(), "the session on "+host.Name(), cmp.Or(o.Timeout, waitTimeout), b.Screen
-	d.passwords, d.answers, d.dry = b.Passwords, b.Answer, b.DryRun
+	d.passwords, d.answers, d.dry, d.show = b.Passwords, b.Answer, b.DryRun, o.Show
 	if b.Sessions != nil {
 		d.forget = b.Sessions.add(d)
 	}
@@ -209,7 +211,7 @@ type sessionOptions struct {
 	Term          string
 	Rows, Columns int
 	Strip         lua.LValue
-	Query         bool
+	Query, Show   bool
 	Echo          *bool
 	Keep          int
 }

@@ -14,6 +14,7 @@ import (
 
 	"farmrun/luahost"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/render"
 	"farmrun/luahost/terminal"
 )
 
@@ -32,6 +33,7 @@ type dialogue struct {
 	name     string
 	timeout  time.Duration
 	before   string
+	show     bool          // print the output that is matched
 	away     time.Duration // for how long an operator has had it
 	always   []choice
 	forget   func() // called by Close; nil does nothing
@@ -58,7 +60,7 @@ var sessionType = &luahost.Type[*dialogue]{
 	Name: "session",
 	Methods: map[string]luahost.Func{
 		"send": send, "key": key, "send_secret": sendSecret, "expect": await, "always": setAlways, "resize": resize, "interact": interact, "close": closeSession,
-		"run": shellRun, "query": shellQuery, "su": su, "command": deviceCommand,
+		"run": shellRun, "query": shellQuery, "check": shellCheck, "su": su, "command": deviceCommand,
 	},
 	Fields: []string{"before", "pid", "status", "signal"},
 	Field:  (*dialogue).field,
@@ -247,9 +249,10 @@ type waitOptions struct {
 // function in the value's place is called with the match and returns the value.
 // Where several patterns match, the first in the list wins. A case with quiet
 // holds only once nothing has followed for so long: { { "[#>] ?$", quiet = "300ms" } }
-// is a prompt, and no line of output that looks like one. A single pattern, or a { text
-// = "…" }, can stand for the list. The match has these
-// fields:
+// is a prompt, and no line of output that looks like one. { like = "web1:~$ " } is a last
+// line like that, in which numbers, dates, times and nonces may differ, and { line = "…" }
+// is that line itself; their error shows it above the line which is there now. A single
+// pattern, or such a table, can stand for the list. The match has these fields:
 //
 //   - match.text (string): the text that matched
 //   - match.groups (string[]): the text that matched each pair of parentheses
@@ -337,6 +340,13 @@ func waitFor(c *luahost.Call, list []*dialogue, cases []choice, o waitOptions) (
 	}
 }
 
+// print prints output of the session, if the operator is to see it.
+func (d *dialogue) print(c *luahost.Call, text string) {
+	if d.show {
+		c.Print(render.Text([]byte(text)))
+	}
+}
+
 // awayOf is for how long the operator has had the sessions.
 func awayOf(list []*dialogue) (away time.Duration) {
 	for _, d := range list {
@@ -365,6 +375,7 @@ func next(c *luahost.Call, list []*dialogue, w Wait, cases []choice, o waitOptio
 	d := list[which]
 	d.before = m.Before
 	if err == nil {
+		d.print(c, m.Before+m.Text)
 		return which, m, all[which][m.Pattern].value
 	}
 	err = d.said(err)

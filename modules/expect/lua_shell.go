@@ -49,11 +49,31 @@ func runInShell(c *luahost.Call, query bool, timeout time.Duration) {
 	o := luahost.Options[shellOptions](c, 3)
 	cmd.Query = query
 	shared := command.Options{Timeout: cmp.Or(o.Timeout, timeout), Check: o.Check, Keep: o.Keep}
-	command.Run(c, d.host, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+	var res remote.Result
+	command.Run(c, d.host, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (_ remote.Result, err error) {
 		if d.dry && !query {
 			return remote.Result{Dry: true}, nil
 		}
-		return d.Run(ctx, cmd)
+		res, err = d.Run(ctx, cmd)
+		return res, err
+	})
+	d.print(c, cmd.String()+"\n"+string(res.Stdout))
+}
+
+// session:check()
+//
+// Fails, with an error of kind "exit", unless the last command of the session's shell
+// succeeded; the shell, which waits for a line, is asked for its status. It is for commands
+// that session:run cannot run, since a person's keys made them, or answered them. The shell
+// is one of POSIX, or tcsh.
+func shellCheck(c *luahost.Call) {
+	d := luahost.Arg[*dialogue](c, 1, "a session")
+	d.wait(c, "in", queryTimeout, func(ctx context.Context) error {
+		res, err := d.Last(ctx)
+		if err != nil {
+			return err
+		}
+		return res.Err(remote.Cmd{Line: "the last command"})
 	})
 }
 
@@ -120,13 +140,15 @@ func deviceCommand(c *luahost.Call) {
 	device := takeDevice(c, o)
 	device.Silence = cmp.Or(o.Silence, d.timeout)
 	shared := command.Options{Timeout: cmp.Or(o.Timeout, runTimeout), Check: o.Check, Keep: o.Keep}
-	command.Run(c, d.host, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
-		res, err := d.Command(ctx, cmd.Line, device, cmd.Keep)
+	var res remote.Result
+	command.Run(c, d.host, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (_ remote.Result, err error) {
+		res, err = d.Command(ctx, cmd.Line, device, cmd.Keep)
 		if _, rejected := errors.AsType[*RejectedError](err); rejected && o.Check != nil && !*o.Check {
 			err = nil
 		}
 		return res, err
 	})
+	d.print(c, cmd.String()+"\n"+string(res.Stdout))
 }
 
 // takeDevice reads the options.

@@ -191,6 +191,16 @@ func (s *Session) ask(ctx context.Context, expr string) (string, error) {
 	return m.Groups[0], nil
 }
 
+// Last returns the status of the last command of the shell, which waits for a line.
+func (s *Session) Last(ctx context.Context) (remote.Result, error) {
+	status, err := s.ask(ctx, "$?")
+	if err != nil {
+		return remote.Result{}, err
+	}
+	code, err := strconv.Atoi(status)
+	return remote.Result{Code: code}, err
+}
+
 func question(mark, expr string) string {
 	return fmt.Sprintf(`printf %%s%%s '%s' "A%s;"`+"\r", mark, expr)
 }

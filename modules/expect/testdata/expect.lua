@@ -229,3 +229,31 @@ print(s.status, s.signal)                           --= 3	nil
 s = expect.spawn { "sh", "-c", "kill -TERM $$" }
 s:expect { on_end = "over" }
 print(s:close(), s.status, s.signal)                --= nil	nil	TERM
+
+--- a line that is like the recorded one, and one that is not
+local expect = require "expect"
+local s = expect.spawn { "sh", "-c", "printf '[21:04:05] web12> '; read x; printf 'Overwrite? '; read x", strip = "screen", timeout = "1s" }
+print((s:expect { like = "[7:00:00] web1> " }) .. "|")  --= [21:04:05] web12> |
+s:key "enter"
+local ok, e = pcall(s.expect, s, { like = "Name: " })
+print((e.output:gsub(" +\n", "\n")))
+--= [21:04:05] web12>
+--= Overwrite?
+--= recorded: Name:
+--= now:      Overwrite?
+
+--- a prompt is no other one that ends alike
+local s = require("expect").spawn { "sh", "-c", "printf 'New password: '; read x", strip = "screen" }
+s:expect { { like = "password: ", "the old one" }, timeout = "300ms" }  --! waited 300ms for "password: "
+
+--- the line that was completed is that and no other
+local s = require("expect").spawn { "sh", "-c", "printf 'rm log.12 '; read x", strip = "screen" }
+s:expect { line = "rm log.12" }
+local s = require("expect").spawn { "sh", "-c", "printf 'rm log.13 '; read x", strip = "screen" }
+s:expect { line = "rm log.12", timeout = "300ms" }  --! waited 300ms for "rm log.12"
+
+--- what is matched is shown
+local s = require("expect").spawn { "sh", "-c", [[printf '\033[1mone\033[m\r\ntwo\r\n']], strip = "screen", show = true }
+s:expect "(?m)^two\n"
+--= one
+--= two

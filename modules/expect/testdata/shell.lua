@@ -111,3 +111,14 @@ s:send "\r"
 s:expect "# $"
 local text = s:command("all", { pager = false, keep = 1000 }).stdout
 print(#text:gsub("%b[]", ""), text:match "^1\n2\n" ~= nil, text:match "%[.*%]", text:match "\n3000\n$" ~= nil)  --= 998	true	[farmrun: 12897 bytes cut here]	true
+
+--- whether the last command succeeded
+local s = require("here").host:session { strip = "screen", echo = false }
+s:expect { like = "$ " }
+s:send "true\r"
+s:expect { like = "$ " }
+s:check()
+s:expect { like = "$ " }
+s:send "cd /nonexistent\r"
+s:expect { like = "$ " }
+s:check()                                           --! the last command: exit status
