@@ -2,7 +2,6 @@ package autoscript
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -33,13 +32,16 @@ func (t *Transcript) Script(a About) ([]byte, error) {
 	if len(t.turns) == 1 {
 		return nil, ErrNothing
 	}
-	w := &writer{about: a}
+	t = &Transcript{turns: inOrder(t.turns), ended: t.ended}
+	w := &writer{about: a, shells: t.shells()}
 	for i := 0; i < len(t.turns); i++ {
 		switch {
 		case t.byHand(i) != "":
 			i = w.byHand(t, i)
-		case t.runs(i):
+		case w.runs(t, i):
 			w.run(t, i)
+		case w.commands(t, i):
+			w.command(t, i)
 		default:
 			w.expect(t, i)
 			w.send(t, i)
@@ -55,56 +57,104 @@ func (t *Transcript) Script(a About) ([]byte, error) {
 type writer struct {
 	about   About
 	steps   bytes.Buffer
-	prompts []string // that asked for something that was not shown
-	ran     bool     // the last step was a command in a shell, which then waits for a line
+	prompts []string        // that asked for something that was not shown
+	shells  map[string]bool // see Transcript.shells
+	state   state
+	// unchecked is that a command was typed at a shell's prompt, and that nobody has asked
+	// for its status.
+	unchecked bool
 }
 
+// state is how the last step has left the session.
+type state int
+
+const (
+	unknown  state = iota
+	ran            // by a command in a shell, which then waits for a line
+	atPrompt       // at a prompt that was waited for
+)
+
 func (w *writer) step(format string, args ...any) {
-	w.ran = false
+	w.state = unknown
 	fmt.Fprintf(&w.steps, "  "+format+"\n", args...)
 }
 
-// shellPrompt is the prompt of a shell that session:run can use, and of no device.
-var shellPrompt = lazyregexp.New(`[$%] $|(?:^|[~/:@].*)# $`)
-
-// another is a command that leads to another shell, or leaves this one, or is not what
-// it seems.
-var another = lazyregexp.New(`^\s*(?:exit|logout|su|sudo\s+(?:-\S+\s+)*(?:-\S*[is]|su|\S*sh)|exec|\S*sh|ssh|slogin|telnet|rlogin|newgrp|chroot|screen|tmux|fg|\.|source)\b|!`)
-
 // runs tells whether turn i is a command that a shell has run to its end, with no more
-// typed than its line.
-func (t *Transcript) runs(i int) bool {
-	turn := t.turns[i]
-	if turn.kind != line || i+1 == len(t.turns) || len(turn.said.end()) == 0 {
+// typed than its line. A csh runs none as session:run has them.
+func (w *writer) runs(t *Transcript, i int) bool {
+	if t.turns[i].kind != line || i+1 == len(t.turns) {
 		return false
 	}
-	next := t.turns[i+1]
-	text, shown := t.shown(i)
-	before, after := turn.prompt(), next.prompt()
-	return shown && text != "" && !another().MatchString(text) && plain(turn) &&
-		shellPrompt().MatchString(before) && shellPrompt().MatchString(after) && before[len(before)-2] == after[len(after)-2]
+	before, after := t.turns[i].prompt(), t.turns[i+1].prompt()
+	text, ok := t.typed(i)
+	return ok && text != "" && !leads(text) && isPOSIX(before, w.shells) && isShell(after, w.shells) && sameShell(before, after)
+}
+
+// sameShell tells whether two prompts are those of the same shell, in whichever
+// directories.
+func sameShell(before, after string) bool {
+	return before[len(before)-2:] == after[len(after)-2:] && owner(before) == owner(after)
 }
 
 // run writes a command of a shell.
 func (w *writer) run(t *Transcript, i int) {
-	if !w.ran {
+	if w.state != ran {
 		w.expect(t, i)
 	}
-	text, _ := t.shown(i)
-	lines, _ := display(t.turns[i+1].said.beginning(), "")
+	text, _ := t.typed(i)
 	call := "s:run " + quote(text)
 	if took := t.turns[i+1].waited; took > runPatience/3 {
 		call = fmt.Sprintf("s:run(%s, { timeout = %q })", quote(text), allowance(took))
 	}
-	if len(lines) > 1 {
-		call = "print(" + strings.Replace(strings.TrimSuffix(call, ")"), "s:run ", "s:run(", 1) + ").text)"
-	}
 	w.step("%s", call)
-	w.ran = true
+	w.state, w.unchecked = ran, false
 }
 
 // runPatience is how long session:run waits by itself.
 const runPatience = 10 * time.Minute
+
+// commands tells whether turn i is a line at the prompt of a device or another program,
+// which had a prompt again in the end.
+func (w *writer) commands(t *Transcript, i int) bool {
+	if t.turns[i].kind != line || i+1 == len(t.turns) || len(t.turns[i+1].said.end()) == 0 {
+		return false
+	}
+	before, after := t.promptAbove(i), t.turns[i+1].prompt()
+	if text, shown := t.shown(i); !shown || text == "" || strings.TrimSpace(before) == "" || isQuestion(before) {
+		return false
+	}
+	if isShell(before, w.shells) || isShell(after, w.shells) || w.unchecked && moreOfLine().MatchString(before) {
+		return false
+	}
+	return alike(before) == alike(after) || devicePrompt().MatchString(before) && devicePrompt().MatchString(after)
+}
+
+// command writes a line for a device. Where the device has drawn a part of the line, that
+// is waited for, and Enter is the command.
+func (w *writer) command(t *Transcript, i int) {
+	w.expect(t, i)
+	text, all := t.typed(i)
+	if !all {
+		w.drawn(t, i)
+	}
+	before, next := t.turns[i].prompt(), t.turns[i+1]
+	var options []string
+	if !all || before != next.prompt() || clock().MatchString(before) {
+		options = append(options, "prompt = "+like(next.prompt()))
+	}
+	if next.waited > patience/3 {
+		options = append(options, fmt.Sprintf("silence = %q", allowance(next.waited)))
+	}
+	if len(options) == 0 {
+		w.step("s:command %s", quote(text))
+	} else {
+		w.step("s:command(%s, { %s })", quote(text), strings.Join(options, ", "))
+	}
+	w.state = atPrompt
+}
+
+// clock is a number in a prompt that is another the next time.
+var clock = lazyregexp.New(`\b\d+\b`)
 
 // byHand says why turn i is none that a script can do; "" if it can.
 func (t *Transcript) byHand(i int) string {
@@ -116,14 +166,23 @@ func (t *Transcript) byHand(i int) string {
 		return "a full-screen program"
 	case turn.kind != line:
 		return ""
+	case len(turn.said.end()) == 0:
+		return "a line that was typed ahead"
 	}
-	_, shown := t.shown(i)
+	text, shown := t.shown(i)
+	_, all := t.typed(i)
 	typed, _ := edited(turn.keys[:len(turn.keys)-1])
-	if shown || isQuestion(turn.prompt()) && typed != "" || len(turn.said.end()) == 0 {
-		return ""
+	switch {
+	case !shown && (!isQuestion(turn.prompt()) || typed == ""):
+		return "a line that was not shown as it was typed"
+	case shown && isShell(turn.prompt(), nil) && isEvent(text), !all && bytes.IndexByte(turn.keys, searchKey) >= 0:
+		return "a line out of the history"
 	}
-	return "a line that was not shown as it was typed"
+	return ""
 }
+
+// searchKey is ^R.
+const searchKey = 0x12
 
 // byHand writes that the operator does turn i, and those after it for which that is so,
 // and returns the last. The prompt that comes then is one more.
@@ -133,30 +192,41 @@ func (w *writer) byHand(t *Transcript, i int) int {
 		i++
 	}
 	w.step("s:interact()")
-	if next := i + 1; next < len(t.turns) && !(t.ended && t.turns[next].kind == open) && t.turns[next].expectation(true) != "" {
+	if next := i + 1; next < len(t.turns) && !(t.ended && t.turns[next].kind == open) && t.expectation(next) != "" {
 		w.step(`s:key "enter"`)
 	}
+	w.unchecked = false // the operator has seen it
 	return i
 }
 
-// expect writes what to wait for before the keys of turn i.
+// expect writes what to wait for before the keys of turn i. At a shell's prompt, the
+// command before must have succeeded.
 func (w *writer) expect(t *Transcript, i int) {
 	turn := t.turns[i]
-	re := turn.expectation(i > 0)
+	last := t.expectation(i)
 	switch {
-	case turn.kind == open && (t.ended || re == "" || w.ran):
+	case w.state == atPrompt, turn.kind == open && (t.ended || last == "" || w.state == ran):
 		return
-	case re == "":
-		if i > 0 && t.turns[i-1].kind == line {
+	case last == "":
+		if i == 0 || t.turns[i-1].kind == line {
 			w.step(`s:expect { silence = %q, on_timeout = "ready" }`, settled)
 		}
 		return
 	}
-	if turn.waited < patience/3 {
-		w.step("s:expect %s", quotePattern(re))
+	if turn.waited >= patience/3 {
+		last = fmt.Sprintf("{ %s, timeout = %q }", last, allowance(turn.waited))
+	}
+	w.step("s:expect %s", last)
+	if !w.unchecked || !isShell(turn.prompt(), w.shells) {
 		return
 	}
-	w.step("s:expect { %s, timeout = %q }", quotePattern(re), allowance(turn.waited))
+	w.step("s:check()")
+	w.unchecked = false
+	if turn.kind == open || w.runs(t, i) {
+		w.state = ran
+		return
+	}
+	w.step("s:expect %s", last)
 }
 
 // settled is for how long a program says nothing when it is likely to read: one
@@ -173,45 +243,109 @@ func allowance(waited time.Duration) string {
 	return fmt.Sprintf("%dm", (3*waited+time.Minute-1)/time.Minute)
 }
 
-// expectation returns a regular expression for what the host said last before
-// something was typed: its prompt or, where it left the cursor at the beginning
-// of a line, the line before. It returns "" if the host said nothing. after
-// says that there was a turn before, whose echo comes first.
-func (t *turn) expectation(after bool) string {
-	lines, last := display(t.said.end(), "")
+// expectation returns the case for the line where the host was before turn i: its prompt
+// or, where it left the cursor at the beginning of a line, the line before. A log line is
+// neither: an earlier prompt above it may be. It returns "" if the host said nothing else.
+func (t *Transcript) expectation(i int) string {
+	lines, last := display(t.turns[i].said.end(), "")
 	if strings.TrimSpace(last) != "" {
-		return pattern(last) + "$"
+		return like(last)
 	}
-	if after && len(lines) > 0 {
+	if i > 0 && len(lines) > 0 { // the echo
 		lines = lines[1:]
 	}
-	for i := len(lines) - 1; i >= 0; i-- {
-		if strings.TrimSpace(lines[i]) != "" {
-			return pattern(strings.TrimRight(lines[i], " ")) + `\s*$`
+	for n := len(lines) - 1; n >= 0; n-- {
+		if prompt := t.promptOn(lines[n], i); prompt != "" {
+			return quotePattern("(?m)^" + digits().ReplaceAllLiteralString(regexp.QuoteMeta(prompt), `\d+`))
+		}
+		if strings.TrimSpace(lines[n]) != "" && !logLine().MatchString(lines[n]) {
+			return like(strings.TrimRight(lines[n], " ") + "\n")
 		}
 	}
 	return ""
 }
 
+// promptOn returns the prompt on a line before turn i, with no more than a log line behind
+// it; "" if there is none that was there before.
+func (t *Transcript) promptOn(text string, i int) string {
+	for _, turn := range t.turns[:i] {
+		prompt := strings.TrimSpace(turn.prompt())
+		at := len(prompt)
+		if at == 0 || at > len(text) || alike(text[:at]) != alike(prompt) {
+			continue
+		}
+		if rest := strings.TrimSpace(text[at:]); rest == "" || logLine().MatchString(rest) {
+			return text[:at]
+		}
+	}
+	return ""
+}
+
+// promptAbove returns the prompt of turn i, or an earlier one that stands above a log line.
+func (t *Transcript) promptAbove(i int) string {
+	lines, last := display(t.turns[i].said.end(), "")
+	for n := len(lines) - 1; n >= 0 && last == ""; n-- {
+		last = t.promptOn(lines[n], i)
+	}
+	return last
+}
+
+// like returns a case for a line that is like shown.
+func like(shown string) string {
+	if runes := []rune(shown); len(runes) > longest {
+		shown = string(runes[len(runes)-longest:])
+	}
+	return "{ like = " + quote(shown) + " }"
+}
+
+// longest is how much of the end of a line stands in a case.
+const longest = 100
+
 // send writes what was typed in turn i.
 func (w *writer) send(t *Transcript, i int) {
 	turn := t.turns[i]
+	atShell := isShell(turn.prompt(), w.shells)
 	switch turn.kind {
 	case key, control:
 		w.keys(turn.keys[len(turn.keys)-1:])
+		w.unchecked = w.unchecked && !atShell && (turn.kind == key || turn.keys[len(turn.keys)-1] == endKey)
 	case line:
 		text, shown := t.shown(i)
+		typed, all := t.typed(i)
 		switch {
 		case !shown:
 			w.step("s:send_secret(%s)", w.secret(turn.prompt()))
-		case plain(turn):
-			w.keys([]byte(text + "\r"))
+		case all:
+			w.keys([]byte(typed + "\r"))
 		default:
-			w.keys(turn.keys[:len(turn.keys)-1])
-			w.step("s:expect %s", quotePattern("^"+regexp.QuoteMeta(text)+" *$"))
+			w.drawn(t, i)
 			w.keys([]byte("\r"))
 		}
+		if atShell {
+			w.unchecked = text != "" && !leads(text) && t.comesBack(i, w.shells)
+		}
 	}
+}
+
+// endKey is ^D.
+const endKey = 0x04
+
+// comesBack tells whether the next shell's prompt after turn i is one of the same shell.
+func (t *Transcript) comesBack(i int, known map[string]bool) bool {
+	before := t.turns[i].prompt()
+	for _, turn := range t.turns[i+1:] {
+		if after := turn.prompt(); isShell(after, known) {
+			return sameShell(before, after)
+		}
+	}
+	return false
+}
+
+// drawn writes the keys of turn i but Enter, and the line that the host has made of them.
+func (w *writer) drawn(t *Transcript, i int) {
+	text, _ := t.shown(i)
+	w.keys(t.turns[i].keys[:len(t.turns[i].keys)-1])
+	w.step("s:expect { line = %s }", quote(text))
 }
 
 // keys writes keys as they were typed: those that have names by them.
@@ -241,12 +375,44 @@ func (w *writer) keys(keys []byte) {
 // longestKey is how long the longest sequence of a key with a name is.
 const longestKey = 5
 
-// plain tells whether the keys of a turn are the line that they made, to the host as
-// well, and its corrections.
-func plain(turn *turn) bool {
-	_, plain := edited(turn.keys[:len(turn.keys)-1])
-	return plain
+// typed returns the line of turn i if all of it was typed, in this line or, where it is
+// out of the history, in an earlier one, and was shown.
+func (t *Transcript) typed(i int) (string, bool) {
+	turn := t.turns[i]
+	if turn.kind != line {
+		return "", false
+	}
+	text, shown := t.shown(i)
+	if !shown {
+		return "", false
+	}
+	if _, plain := edited(turn.keys[:len(turn.keys)-1]); plain {
+		return text, true
+	}
+	if !history().Match(turn.keys) {
+		return "", false
+	}
+	for j := range i {
+		if earlier, ok := t.plain(j); ok && earlier == text {
+			return text, true
+		}
+	}
+	return "", false
 }
+
+// plain returns the line of turn i if its keys were that line, and its corrections.
+func (t *Transcript) plain(i int) (string, bool) {
+	if t.turns[i].kind != line {
+		return "", false
+	}
+	if _, plain := edited(t.turns[i].keys[:len(t.turns[i].keys)-1]); !plain {
+		return "", false
+	}
+	return t.shown(i)
+}
+
+// history are keys that bring an earlier line.
+var history = lazyregexp.New(`^(?:\x1b[\[O][AB]|[\x0e\x10])+[\r\n]$|^\x12[ -~\x08\x12\x7f]*[\r\n]$`)
 
 // shown returns the line that was typed in turn i, as it was on the screen when
 // Enter was pressed. It returns false if it was not there. Where the host has drawn a
@@ -262,9 +428,14 @@ func (t *Transcript) shown(i int) (string, bool) {
 	lines, last := display(answer, prompt)
 	lines = append(lines, last)
 	if !plain {
-		text, whole := strings.CutPrefix(lines[0], prompt)
-		text = strings.TrimRight(text, " ")
-		return text, whole && text != "" && strings.Trim(text, "*•") != "" && isSeen(turn.keys, text)
+		for _, l := range lines {
+			text, whole := strings.CutPrefix(l, prompt)
+			text = strings.TrimRight(text, " ")
+			if whole && strings.Trim(text, "*•") != "" && isSeen(turn.keys, text) {
+				return text, true
+			}
+		}
+		return "", false
 	}
 	if atOnce {
 		lines = lines[:1]
@@ -340,10 +511,12 @@ func (w *writer) script() []byte {
 	a := w.about
 	fmt.Fprintf(&b, "-- %s: what was done on %s on %s, written by farmrun record.\n", a.File, a.Host, a.When.Format("2006-01-02 15:04"))
 	b.WriteString(`--
--- Each s:run fails if its command does; if that is meant, add { check = false }. Each
--- s:expect waits for the host's last words before the next key, or for its silence.
--- Numbers, dates, times and nonces in them may differ. Take out all that does not matter,
--- and give cases where the host may answer otherwise: farmrun help session:expect.
+-- Each s:run fails if its command does; if that is meant, add { check = false }. s:check
+-- fails if the command before did, and s:command if a device rejects the line. Each
+-- s:expect waits for the host's last line before the next key, or for its silence.
+-- Numbers, dates, times and nonces in a line that is only like it may differ. Take out all
+-- that does not matter, and give cases where the host may answer otherwise:
+-- farmrun help session:expect.
 `)
 	b.WriteString(`local cli, farm = require "cli", require "farm"` + "\n")
 	if a.Site {
@@ -352,9 +525,9 @@ func (w *writer) script() []byte {
 	fmt.Fprintf(&b, "\nlocal args = cli.parse {\n  about = %s,\n  hosts = { default = %s, help = \"where to do it\" },\n}\n",
 		quote("Does what was done on "+a.Host+"."), quote(a.Host))
 	for i, prompt := range w.prompts {
-		fmt.Fprintf(&b, "local %s = cli.secret %s\n", secretName(i), quote(cmp.Or(strings.TrimSpace(prompt), "What was typed unseen:")+" "))
+		fmt.Fprintf(&b, "local %s = cli.secret %s\n", secretName(i), quote(strings.TrimSpace(prompt)))
 	}
-	b.WriteString("\nfarm.each(farm.hosts(args.hosts), { on_failure = \"stop\", parallel = 1 }, function(host)\n  local s = host:session { strip = \"screen\", echo = false }\n")
+	b.WriteString("\nfarm.each(farm.hosts(args.hosts), { on_failure = \"stop\", parallel = 1 }, function(host)\n  local s = host:session { strip = \"screen\", echo = false, show = true }\n")
 	b.Write(w.steps.Bytes())
 	b.WriteString("end)\n")
 	return b.Bytes()

@@ -7,9 +7,8 @@
 //
 // transcript.go cuts what happens into turns: what the host said, and what was
 // typed then, and finds the line as it was in the end, for people correct
-// what they type, and let the shell complete it. pattern.go makes a pattern of a
-// prompt, in which a clock, a counter or a nonce may be another the next time.
-// script.go writes the Lua.
+// what they type, and let the shell complete it. prompt.go tells prompts of shells from
+// those of devices and from questions. script.go writes the Lua.
 //
 // Only keys that the host has shown get into a script, and nothing that it has drawn,
 // but to wait for. Text that was typed at a question and not echoed may be a
@@ -167,6 +166,76 @@ func display(output []byte, begun string) (lines []string, last string) {
 		lines = append(lines, strings.TrimSuffix(line, "\n"))
 	}
 	return lines, l.Line()
+}
+
+// inOrder returns turns with the output that came behind lines that were typed ahead in
+// front of those, as if the operator had waited for each prompt.
+func inOrder(turns []*turn) []*turn {
+	list := make([]*turn, len(turns))
+	for i := range turns {
+		of := *turns[i]
+		list[i] = &of
+	}
+	for i := 0; i < len(list); i++ {
+		n := i
+		for n+1 < len(list) && list[n].kind == line && len(list[n].said.end()) == 0 {
+			n++
+		}
+		if n > i {
+			distribute(list[i:n], list[n])
+			i = n
+		}
+	}
+	return list
+}
+
+// distribute gives each of the turns ahead the output up to the prompt where its line is
+// shown, or to the question that asks for a secret, and the rest to last. It leaves all as
+// it is where a line is not found.
+func distribute(ahead []*turn, last *turn) {
+	var output []byte
+	for _, turn := range ahead {
+		output = append(output, turn.echo.beginning()...)
+	}
+	lines, rest := display(append(output, last.said.beginning()...), "")
+	lines = append(lines, rest)
+	said := make([]string, 0, len(ahead))
+	for _, turn := range ahead {
+		typed, plain := edited(turn.keys[:len(turn.keys)-1])
+		before, n, at := "", 0, -1
+		for n = range lines {
+			if at = promptOf(lines[n], typed); at >= 0 {
+				break
+			}
+			before += lines[n] + "\n"
+		}
+		if !plain || typed == "" || at < 0 {
+			return
+		}
+		said = append(said, before+lines[n][:at])
+		lines = append([]string{lines[n][at:]}, lines[n+1:]...)
+	}
+	for i, turn := range ahead {
+		turn.said, turn.echo = text{[]byte(said[i]), []byte(said[i])}, text{}
+	}
+	all := []byte(strings.Join(lines, "\n"))
+	tail := all
+	if len(last.said.tail) > len(last.said.head) {
+		tail = last.said.tail
+	}
+	last.said = text{all, tail}
+}
+
+// promptOf returns where the prompt ends on a line, behind which text was typed and shown,
+// or not shown because it is a secret; -1 if there is none.
+func promptOf(text, typed string) int {
+	if at := strings.TrimSuffix(strings.TrimRight(text, " "), strings.TrimRight(typed, " ")); at != "" && len(at) < len(strings.TrimRight(text, " ")) {
+		return len(at)
+	}
+	if asksSecret(text) && questions().MatchString(text) {
+		return len(text)
+	}
+	return -1
 }
 
 // full follows whether a program draws on the whole screen: on another one (xterm's
