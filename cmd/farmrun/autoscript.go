@@ -61,7 +61,7 @@ func (d demonstration) watch(c *luahost.Call) {
 	host := luahost.Arg[expect.Host](c, 1, "a host")
 	var t *autoscript.Transcript
 	c.Wait("farmrun record of "+host.Name(), loginTimeout, func(ctx context.Context) error {
-		opened, err := host.Terminal(ctx, remote.TerminalOptions{})
+		opened, err := host.Terminal(ctx, remote.TerminalOptions{Term: os.Getenv("TERM")})
 		if err == nil {
 			t = autoscript.Watch(opened)
 		}
@@ -93,22 +93,16 @@ func (d demonstration) giveTo(ctx context.Context, host expect.Host, t *autoscri
 	}
 	s := expect.New(t, expect.Options{})
 	defer s.Close()
-	err = s.Interact(ctx, sizeless{screen}, expect.Takeover{Name: "the session on " + host.Name(), Escape: escape})
+	err = s.Interact(ctx, screen, expect.Takeover{Name: "the session on " + host.Name(), Escape: escape})
 	if errors.Is(err, expect.ErrEnd) {
 		return nil
 	}
 	return err
 }
 
-// sizeless is a screen that leaves the host's terminal as it is: of the size
-// that the script's will have, so that lines are wrapped in neither.
-type sizeless struct{ *terminal.Screen }
-
-func (sizeless) Size() (rows, columns int) { return 0, 0 }
-
 // write writes the script.
 func (d demonstration) write(t *autoscript.Transcript, host expect.Host) error {
-	script, err := t.Script(autoscript.About{Host: host.Name(), File: filepath.Base(d.file), When: time.Now(), Site: d.site})
+	script, err := t.Script(autoscript.About{Host: host.Name(), File: filepath.Base(d.file), When: time.Now(), Term: os.Getenv("TERM"), Site: d.site})
 	if errors.Is(err, autoscript.ErrNothing) {
 		note(d.w.out, "nothing was typed, so there is no script")
 		return nil

@@ -8,7 +8,7 @@
 //	// done is "20%\n", and l.Line() is "next"
 //
 // A line that has ended is never drawn again: where the cursor goes to another row, a
-// line begins. No line has an end of width. Blanks behind the cursor are no text, and
+// line begins. A line has no end, but for Lines.Width. Blanks behind the cursor are no text, and
 // neither are those in the end that were written over text, such as those by which a pager
 // erases its question.
 package render
@@ -30,6 +30,10 @@ func Text(output []byte) string {
 // Lines renders output that comes in pieces. The zero value begins with an empty line.
 // It belongs to one goroutine.
 type Lines struct {
+	// Width is that of the terminal, on which a longer line goes on in further rows: CR then
+	// goes to the beginning of its row. 0 is a line of one row.
+	Width int
+
 	line []rune // a byte that is no UTF-8 is notUTF8 and the byte
 	at   int    // the cursor
 	end  int    // where it was before the last CR
@@ -125,7 +129,7 @@ func (l *Lines) put(output []byte, done *[]byte) int {
 		if l.at > 0 {
 			l.end = l.at
 		}
-		l.at = 0
+		l.at = l.rowStart()
 	case c == '\b':
 		l.at = max(0, l.at-1)
 	case c == '\t':
@@ -172,6 +176,15 @@ func (l *Lines) write(r rune) {
 	if !l.ended && (l.written == 0 || l.at < l.written) {
 		l.written = l.at
 	}
+}
+
+// rowStart is the column where the row of the cursor begins. A cursor behind a full row is
+// still in that.
+func (l *Lines) rowStart() int {
+	if l.Width == 0 || l.at == 0 {
+		return 0
+	}
+	return (l.at - 1) / l.Width * l.Width
 }
 
 // tab moves the cursor to the next stop. Before text that is there it only moves.

@@ -47,6 +47,16 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestWidth: a shell writes a blank behind a full row and goes to the beginning of the
+// next; a program that draws a full row again does not.
+func TestWidth(t *testing.T) {
+	l := Lines{Width: 10}
+	got := string(l.Show([]byte("$ echo 345 \r6789 12345 \r6\r\n0123456789\r999\r\n")))
+	if want := "$ echo 3456789 123456\n9993456789\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // FuzzLines: output without controls stays as it is, and pieces are as the whole.
 func FuzzLines(f *testing.F) {
 	for _, c := range shown {

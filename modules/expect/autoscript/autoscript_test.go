@@ -36,11 +36,13 @@ func (h *host) Read(p []byte) (int, error) {
 
 func (h *host) Close() error { return nil }
 
+func (h *host) Resize(rows, columns int) error { return nil }
+
 func (h *host) Write(p []byte) (int, error) { return len(p), nil }
 
 // watch has a person and a host talk: words that begin with "<" are typed, one
 // key after the other or, with "<<", at once; all else is said. "..." is half a
-// minute.
+// minute, and NARROW makes the terminal one of ten columns.
 func watch(t *testing.T, words ...string) *autoscript.Transcript {
 	t.Helper()
 	h := &host{err: os.ErrDeadlineExceeded}
@@ -49,6 +51,8 @@ func watch(t *testing.T, words ...string) *autoscript.Transcript {
 		switch {
 		case w == "...":
 			time.Sleep(30 * time.Second)
+		case w == "NARROW":
+			tr.Resize(0, 10)
 		case w == "CLOSE":
 			h.err = os.ErrClosed
 			tr.Close()
@@ -218,6 +222,10 @@ s:run "ls"
 		"slow, and no shell": {
 			[]string{"Continue? ", "<<yes\r", "yes\r\n", "...", "...", "Name: "},
 			"s:expect { like = \"Continue? \" }\ns:send \"yes\\r\"\ns:expect { { like = \"Name: \" }, timeout = \"3m\" }\n",
+		},
+		"a line over two rows": {
+			[]string{"NARROW", "$ ", "<<echo 3456789\r", "echo 345 \r6789\r\n3456789\r\n$ ", "<<ls\r", "ls\r\n$ "},
+			"s:expect { like = \"$ \" }\ns:run \"echo 3456789\"\ns:run \"ls\"\n",
 		},
 		"coloured": {
 			[]string{"\x1b]0;web1\a\x1b[1;32mweb\x1b[0m$ ", "<<ls\r", "ls\r\n\x1b[?2004l\r\x1b[1;32mweb\x1b[0m$ "},
@@ -484,7 +492,7 @@ func TestPrompts(t *testing.T) {
 func TestScript(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		got, err := watch(t, "login: ", "<<web\r", "web\r\nPassword: ", "<<hunter2\r", "\r\n$ ").Script(autoscript.About{
-			Host: "web1", File: "mend.lua", When: time.Date(2000, 9, 19, 21, 4, 5, 0, time.UTC), Site: true,
+			Host: "web1", File: "mend.lua", When: time.Date(2000, 9, 19, 21, 4, 5, 0, time.UTC), Site: true, Term: "xterm",
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -507,7 +515,7 @@ local args = cli.parse {
 local password = cli.secret "Password:"
 
 farm.each(farm.hosts(args.hosts), { on_failure = "stop", parallel = 1 }, function(host)
-  local s = host:session { strip = "screen", echo = false, show = true }
+  local s = host:session { strip = "screen", echo = false, show = true, term = "xterm" }
   s:expect { like = "login: " }
   s:send "web\r"
   s:expect { like = "Password: " }

@@ -21,6 +21,7 @@ type About struct {
 	Host string    // where it was done, and is to be done again
 	File string    // the script's name
 	When time.Time // when it was done
+	Term string    // the type of the terminal; "" is "dumb"
 	Site bool      // there is a site file for the script to read
 }
 
@@ -32,8 +33,8 @@ func (t *Transcript) Script(a About) ([]byte, error) {
 	if len(t.turns) == 1 {
 		return nil, ErrNothing
 	}
-	t = &Transcript{turns: inOrder(t.turns), ended: t.ended}
-	w := &writer{about: a, shells: t.shells()}
+	t = &Transcript{turns: inOrder(t.turns), ended: t.ended, rows: t.rows}
+	w := &writer{about: a, rows: t.rows, shells: t.shells()}
 	for i := 0; i < len(t.turns); i++ {
 		switch {
 		case t.byHand(i) != "":
@@ -56,6 +57,7 @@ func (t *Transcript) Script(a About) ([]byte, error) {
 // writer writes a script.
 type writer struct {
 	about   About
+	rows    int // of the terminal; 0 is not known
 	steps   bytes.Buffer
 	prompts []string        // that asked for something that was not shown
 	shells  map[string]bool // see Transcript.shells
@@ -247,7 +249,7 @@ func allowance(waited time.Duration) string {
 // or, where it left the cursor at the beginning of a line, the line before. A log line is
 // neither: an earlier prompt above it may be. It returns "" if the host said nothing else.
 func (t *Transcript) expectation(i int) string {
-	lines, last := display(t.turns[i].said.end(), "")
+	lines, last := t.turns[i].display(t.turns[i].said.end(), "")
 	if strings.TrimSpace(last) != "" {
 		return like(last)
 	}
@@ -283,7 +285,7 @@ func (t *Transcript) promptOn(text string, i int) string {
 
 // promptAbove returns the prompt of turn i, or an earlier one that stands above a log line.
 func (t *Transcript) promptAbove(i int) string {
-	lines, last := display(t.turns[i].said.end(), "")
+	lines, last := t.turns[i].display(t.turns[i].said.end(), "")
 	for n := len(lines) - 1; n >= 0 && last == ""; n-- {
 		last = t.promptOn(lines[n], i)
 	}
@@ -425,7 +427,7 @@ func (t *Transcript) shown(i int) (string, bool) {
 	}
 	answer, atOnce := t.answer(i)
 	prompt := turn.prompt()
-	lines, last := display(answer, prompt)
+	lines, last := turn.display(answer, prompt)
 	lines = append(lines, last)
 	if !plain {
 		for _, l := range lines {
@@ -527,10 +529,23 @@ func (w *writer) script() []byte {
 	for i, prompt := range w.prompts {
 		fmt.Fprintf(&b, "local %s = cli.secret %s\n", secretName(i), quote(strings.TrimSpace(prompt)))
 	}
-	b.WriteString("\nfarm.each(farm.hosts(args.hosts), { on_failure = \"stop\", parallel = 1 }, function(host)\n  local s = host:session { strip = \"screen\", echo = false, show = true }\n")
+	b.WriteString("\nfarm.each(farm.hosts(args.hosts), { on_failure = \"stop\", parallel = 1 }, function(host)\n")
+	fmt.Fprintf(&b, "  local s = host:session { strip = \"screen\", echo = false, show = true%s }\n", w.terminal())
 	b.Write(w.steps.Bytes())
 	b.WriteString("end)\n")
 	return b.Bytes()
+}
+
+// terminal returns the options of the terminal that the operator had, so that programs
+// print the same. Its lines have room for the longest, and so are not wrapped.
+func (w *writer) terminal() (options string) {
+	if w.about.Term != "" && w.about.Term != "dumb" {
+		options = ", term = " + quote(w.about.Term)
+	}
+	if w.rows != 0 {
+		options += fmt.Sprintf(", rows = %d", w.rows)
+	}
+	return options
 }
 
 // quotePattern returns a Lua string that is readable even where text has

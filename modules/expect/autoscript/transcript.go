@@ -18,6 +18,7 @@ package autoscript
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +35,7 @@ type Transcript struct {
 
 	mu    sync.Mutex
 	turns []*turn // the last is under way
+	rows  int     // of the terminal, before it was resized; 0 is not known
 	full  full    // whether a full-screen program has the screen
 	ended bool    // by the host
 	over  bool    // Close was called
@@ -49,6 +51,7 @@ type turn struct {
 	said   text          // before the first key; it begins with what is left of the echo of the turn before
 	began  time.Time     // when the turn before was over
 	waited time.Duration // until the host had said what it said
+	width  int           // of the terminal
 	keys   []byte        // what was typed; empty only in the last turn
 	echo   text          // what the host said while it was typed
 	kind   kind
@@ -95,6 +98,14 @@ func (t *Transcript) Close() error {
 	return t.Terminal.Close()
 }
 
+// Resize sets the size of the terminal.
+func (t *Transcript) Resize(rows, columns int) error {
+	t.mu.Lock()
+	t.rows, t.now().width = cmp.Or(t.rows, rows), columns
+	t.mu.Unlock()
+	return t.Terminal.Resize(rows, columns)
+}
+
 func isTimeout(err error) bool {
 	late, is := err.(interface{ Timeout() bool })
 	return is && late.Timeout()
@@ -139,7 +150,7 @@ func (t *Transcript) finish(k kind) {
 	if shellPrompt().MatchString(t.now().prompt()) && !t.full.other {
 		t.now().full, t.full = false, full{}
 	}
-	t.turns = append(t.turns, &turn{began: time.Now()})
+	t.turns = append(t.turns, &turn{began: time.Now(), width: t.now().width})
 }
 
 // tookKey reports whether the host has taken the one key that was typed for an
@@ -148,20 +159,21 @@ func (t *turn) tookKey() bool {
 	if len(t.keys) != 1 || t.keys[0] < ' ' || asksSecret(t.prompt()) {
 		return false
 	}
-	lines, last := display(t.echo.beginning(), "")
+	lines, last := t.display(t.echo.beginning(), "")
 	return len(lines) > 0 || len(last) > 1 && last[0] != t.keys[0]
 }
 
 // prompt is what stands on the line where something was typed.
 func (t *turn) prompt() string {
-	_, last := display(t.said.end(), "")
+	_, last := t.display(t.said.end(), "")
 	return last
 }
 
 // display shows output on a line that has begun already; it returns the lines that were
 // ended and the last.
-func display(output []byte, begun string) (lines []string, last string) {
+func (t *turn) display(output []byte, begun string) (lines []string, last string) {
 	l := render.Begin(begun)
+	l.Width = t.width
 	for line := range strings.Lines(string(l.Show(output))) {
 		lines = append(lines, strings.TrimSuffix(line, "\n"))
 	}
@@ -197,7 +209,7 @@ func distribute(ahead []*turn, last *turn) {
 	for _, turn := range ahead {
 		output = append(output, turn.echo.beginning()...)
 	}
-	lines, rest := display(append(output, last.said.beginning()...), "")
+	lines, rest := last.display(append(output, last.said.beginning()...), "")
 	lines = append(lines, rest)
 	said := make([]string, 0, len(ahead))
 	for _, turn := range ahead {
