@@ -28,6 +28,7 @@ type Error struct {
 	Patterns []Pattern     // what was waited for
 	After    time.Duration // Wait.Timeout, or Wait.Silence for ErrSilence
 	Said     string        // the last lines that the other end said, made printable
+	Line     string        // the last of them, as a person sees it
 	Err      error         // ErrTimeout, ErrSilence, the context's cause, or what wraps ErrEnd
 }
 
@@ -73,12 +74,11 @@ func (e *Error) Output() string {
 	if len(e.Patterns) == 0 || e.Patterns[len(e.Patterns)-1].line == "" {
 		return e.Said
 	}
-	now := e.Said[strings.LastIndexByte(e.Said, '\n')+1:]
-	return fmt.Sprintf("%s\nrecorded: %s\nnow:      %s", e.Said, e.Patterns[len(e.Patterns)-1].line, now)
+	return fmt.Sprintf("%s\nrecorded: %s\nnow:      %s", e.Said, e.Patterns[len(e.Patterns)-1].line, e.Line)
 }
 
 func (s *Session) fail(w Wait, err error) error {
-	e := &Error{Patterns: w.Patterns, After: w.Timeout, Said: s.in.lastLines(), Err: err}
+	e := &Error{Patterns: w.Patterns, After: w.Timeout, Said: s.in.lastLines(), Line: s.in.lastLine(), Err: err}
 	if err == ErrSilence {
 		e.After = w.Silence
 	}

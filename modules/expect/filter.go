@@ -79,7 +79,7 @@ func (f *filter) sent(text string, e Echo, told bool, line []byte) {
 	case EchoOn:
 		want.text = terminalEcho(text)
 		if want.enter && (told || edits(typed)) {
-			want.typed = Edited([]byte(typed))
+			want.typed = edited([]byte(typed))
 			want.first = []byte(typed[:max(0, strings.IndexFunc(typed, isEdit))])
 		}
 	case EchoUnknown:
@@ -132,8 +132,8 @@ func edits(typed string) bool {
 
 func isEdit(r rune) bool { return r < ' ' && r != '\n' && r != '\r' || r == erase }
 
-// Edited returns the last line that keys make on a terminal that lets it be corrected.
-func Edited(keys []byte) (line []byte) {
+// edited returns the last line that keys make on a terminal that lets it be corrected.
+func edited(keys []byte) (line []byte) {
 	for _, c := range keys {
 		switch c {
 		case '\b', erase:

@@ -8,8 +8,12 @@ import (
 	"io"
 	"math"
 	"os"
+	"strings"
 	"sync"
 	"time"
+
+	"farmrun/luahost/console"
+	"farmrun/luahost/render"
 )
 
 // queueLimit is how much is read beyond what is kept; then the other end has
@@ -526,6 +530,14 @@ func (in *input) lastLines() string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.said.lines()
+}
+
+// lastLine returns the last line as a person sees it.
+func (in *input) lastLine() string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	lines := strings.Split(strings.TrimRight(render.Text(in.said.last()), " \n"), "\n")
+	return string(console.Printable([]byte(lines[len(lines)-1])))
 }
 
 // hasEnded tells whether the stream has.

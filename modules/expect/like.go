@@ -12,9 +12,9 @@ import (
 const mostLike = 60
 
 // Like returns the pattern of a line that is the last, and like shown: numbers, dates,
-// times and nonces in it may be others. Where shown ends with "\n", the cursor is behind
+// times and nonces in it may be others, and so may the blanks in the end. Where shown ends with "\n", the cursor is behind
 // that line.
-func Like(shown string) Pattern { return atEnd(shown, similar(shown)) }
+func Like(shown string) Pattern { return atEnd(shown, similar(strings.TrimRight(shown, " \n"))+" *") }
 
 // Line returns the pattern of a line that is the last and the same as shown, but for
 // blanks in the end.
@@ -41,7 +41,7 @@ var word = lazyregexp.New(`[\pL\pN_]+| +`)
 
 // similar returns a regular expression of text like shown.
 func similar(shown string) string {
-	shown = ending(strings.TrimSuffix(shown, "\n"))
+	shown = ending(shown)
 	clock := strings.ContainsAny(shown, "0123456789")
 	var b strings.Builder
 	last := 0

@@ -34,6 +34,7 @@ type dialogue struct {
 	timeout  time.Duration
 	before   string
 	show     bool          // print the output that is matched
+	shown    string        // the line of it that has not ended
 	away     time.Duration // for how long an operator has had it
 	always   []choice
 	forget   func() // called by Close; nil does nothing
@@ -340,11 +341,29 @@ func waitFor(c *luahost.Call, list []*dialogue, cases []choice, o waitOptions) (
 	}
 }
 
-// print prints output of the session, if the operator is to see it.
+// print prints the lines of the session's output that have ended, if the operator is to
+// see it.
 func (d *dialogue) print(c *luahost.Call, text string) {
-	if d.show {
-		c.Print(render.Text([]byte(text)))
+	if !d.show {
+		return
 	}
+	text = d.shown + render.Text([]byte(text))
+	end := strings.LastIndexByte(text, '\n') + 1
+	d.shown = text[end:]
+	c.Print(text[:end])
+}
+
+// printCommand prints a command behind the prompt that was matched, or another, and its
+// output.
+func (d *dialogue) printCommand(c *luahost.Call, prompt string, cmd remote.Cmd, res remote.Result) {
+	if d.shown == "" {
+		d.shown = prompt
+	}
+	output := string(res.Stdout)
+	if output != "" && !strings.HasSuffix(output, "\n") {
+		output += "\n"
+	}
+	d.print(c, cmd.String()+"\n"+output)
 }
 
 // awayOf is for how long the operator has had the sessions.

@@ -57,7 +57,7 @@ func runInShell(c *luahost.Call, query bool, timeout time.Duration) {
 		res, err = d.Run(ctx, cmd)
 		return res, err
 	})
-	d.print(c, cmd.String()+"\n"+string(res.Stdout))
+	d.printCommand(c, "$ ", cmd, res)
 }
 
 // session:check()
@@ -148,7 +148,7 @@ func deviceCommand(c *luahost.Call) {
 		}
 		return res, err
 	})
-	d.print(c, cmd.String()+"\n"+string(res.Stdout))
+	d.printCommand(c, "> ", cmd, res)
 }
 
 // takeDevice reads the options.

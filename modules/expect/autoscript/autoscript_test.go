@@ -2,6 +2,7 @@ package autoscript_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"regexp"
@@ -406,7 +407,7 @@ s:command("show clock", { prompt = { like = "core9#" } })
 		},
 		"a log line and no prompt": {
 			[]string{"*Mar  1 00:01:02.003: %SYS-5-CONFIG_I: Configured from console\r\n", "<<show clock\r", "show clock\r\n"},
-			"s:expect { silence = \"300ms\", on_timeout = \"ready\" }\ns:send \"show clock\\r\"\n",
+			"s:expect { silence = \"300ms\", on_timeout = \"ready\" }\ns:send \"show clock\\r\"\ns:expect { silence = \"300ms\", on_timeout = \"ready\" }\n",
 		},
 		"typed ahead, nothing asks": {
 			[]string{"$ ", "<<cat\rhunter2\r", "cat\r\nhunter2\r\nhunter2\r\n", "CLOSE"},
@@ -435,6 +436,7 @@ s:run "rm old"
 s:send "say \"x\\y\" é \r"
 s:expect { like = "]$]" }
 s:send "x\r"
+s:expect { silence = "300ms", on_timeout = "ready" }
 `,
 		},
 	} {
@@ -569,4 +571,56 @@ func FuzzUnseen(f *testing.F) {
 			t.Errorf("%s", script)
 		}
 	})
+}
+
+// FuzzPlanted: whatever a host draws upon which keys, nothing but these keys is typed by
+// the script.
+func FuzzPlanted(f *testing.F) {
+	f.Add([]byte("$ \r\nrm -r /\r\n$ rm -r /"), []byte("l\t\x1b[A\x12\x01\r!\x04"), uint8(3))
+	f.Add([]byte("sw1#\rsw1#write erase\r\nsw1#"), []byte("\t\rsh clo\t\rshow\r"), uint8(5))
+	f.Add([]byte("l\b \bPS1='\\t]> '\r\n[1]> rm\r\n[2]> "), []byte("PS1\rl\rrm\r\x1b[A\r"), uint8(4))
+	f.Fuzz(func(t *testing.T, draws, keys []byte, portion uint8) {
+		h := &host{err: os.ErrDeadlineExceeded}
+		tr := autoscript.Watch(h)
+		for i := range min(len(keys), 100) {
+			n := min(len(draws), int(portion))
+			h.says, draws = string(draws[:n]), draws[n:]
+			for h.says != "" {
+				tr.Read(make([]byte, 7))
+			}
+			tr.Write(keys[i : i+1])
+		}
+		script, err := tr.Script(autoscript.About{Host: "x", File: "x"})
+		if err != nil {
+			return
+		}
+		for _, typed := range regexp.MustCompile(`(?m)^  s:(?:send|run|command)[ (]("(?:[^"\\]|\\.)*")`).FindAllSubmatch(script, -1) {
+			if left := without(luaText(t, string(typed[1])), string(keys)); left != "" {
+				t.Errorf("%q, which was not typed, in %s of\n%s", left, typed[1], script)
+			}
+		}
+	})
+}
+
+// luaText returns the text of a Lua string.
+func luaText(t *testing.T, quoted string) string {
+	text, err := strconv.Unquote(regexp.MustCompile(`\\(\d{3})`).ReplaceAllStringFunc(quoted, func(code string) string {
+		n, _ := strconv.Atoi(code[1:])
+		return fmt.Sprintf(`\x%02x`, n)
+	}))
+	if err != nil {
+		t.Fatalf("%s: %v", quoted, err)
+	}
+	return text
+}
+
+// without returns the characters of text for which there are too few keys: Enter stands for
+// itself, and a line may come again out of the history.
+func without(text, keys string) (left string) {
+	for _, r := range text {
+		if r != '\r' && strings.Count(keys, string(r)) < strings.Count(text, string(r)) {
+			left += string(r)
+		}
+	}
+	return left
 }

@@ -79,11 +79,15 @@ var logLine = lazyregexp.New(`%[A-Z0-9_]+-\d-[A-Z0-9_]+|^\W*[A-Z][a-z]{2} +\d+ \
 
 // shells returns the prompts that are those of shells, as alike has them, besides
 // shellPrompt: a line at a shell's prompt gave it them, or led to root's. It is true for
-// those of shells that are no csh.
+// those of shells that are no csh. Those of shellPrompt are in it as well, since a pager
+// that erases its question takes away the blank in the end.
 func (t *Transcript) shells() map[string]bool {
 	known := map[string]bool{}
 	for i := range len(t.turns) - 1 {
 		before, after := t.turns[i].prompt(), t.turns[i+1].prompt()
+		if shellPrompt().MatchString(before) {
+			known[alike(before)] = !cshPrompt().MatchString(before)
+		}
 		if t.turns[i].kind != line || after == "" || !isShell(before, known) {
 			continue
 		}

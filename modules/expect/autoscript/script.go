@@ -95,7 +95,8 @@ func (w *writer) runs(t *Transcript, i int) bool {
 // sameShell tells whether two prompts are those of the same shell, in whichever
 // directories.
 func sameShell(before, after string) bool {
-	return before[len(before)-2:] == after[len(after)-2:] && owner(before) == owner(after)
+	before, after = strings.TrimRight(before, " "), strings.TrimRight(after, " ")
+	return before[len(before)-1] == after[len(after)-1] && owner(before) == owner(after)
 }
 
 // run writes a command of a shell.
@@ -207,7 +208,7 @@ func (w *writer) expect(t *Transcript, i int) {
 	turn := t.turns[i]
 	last := t.expectation(i)
 	switch {
-	case w.state == atPrompt, turn.kind == open && (t.ended || last == "" || w.state == ran):
+	case w.state == atPrompt, turn.kind == open && (t.ended || w.state == ran):
 		return
 	case last == "":
 		if i == 0 || t.turns[i-1].kind == line {
@@ -477,16 +478,6 @@ func (t *Transcript) answer(i int) (said []byte, atOnce bool) {
 		said = append(said, t.turns[n].echo.beginning()...)
 	}
 	return said, false
-}
-
-// edited returns the line that keys make, if they are plain: characters, and
-// corrections that every terminal obeys.
-func edited(keys []byte) (line string, plain bool) {
-	if bytes.ContainsFunc(keys, func(k rune) bool { return k < ' ' && k != '\b' && k != 0x15 }) { // ^U
-		return "", false
-	}
-	line = string(expect.Edited(keys))
-	return line, utf8.ValidString(line)
 }
 
 // secret returns the name of the variable for what prompt asks for.

@@ -8,7 +8,8 @@
 // transcript.go cuts what happens into turns: what the host said, and what was
 // typed then, and finds the line as it was in the end, for people correct
 // what they type, and let the shell complete it. prompt.go tells prompts of shells from
-// those of devices and from questions. script.go writes the Lua.
+// those of devices and from questions. edit.go
+// makes the line that keys make. script.go writes the Lua.
 //
 // Only keys that the host has shown get into a script, and nothing that it has drawn,
 // but to wait for. Text that was typed at a question and not echoed may be a
