@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,6 +97,7 @@ func TestScript(t *testing.T) {
 // stage is what one script works with.
 type stage struct {
 	dir       string
+	env       []string // of hosts, besides
 	operator  ssh.PublicKey
 	servers   map[string]*server
 	processes map[string]*process
@@ -218,7 +220,7 @@ func (s *stage) host(name, fault, password string) (port int, err error) {
 	h := &server{Server: &sshserver.Server{
 		HostKeys:  []ssh.Signer{key},
 		Auth:      sshserver.Auth{Key: sshserver.Keys(s.operator)},
-		Exec:      sshserver.Shell(home, append(os.Environ(), "HOME="+home, "WORK="+s.dir)),
+		Exec:      sshserver.Shell(home, slices.Concat(os.Environ(), []string{"HOME=" + home, "WORK=" + s.dir}, s.env)),
 		Terminals: true,
 	}}
 	if password != "" {
