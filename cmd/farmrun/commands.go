@@ -93,7 +93,10 @@ const recordHelp = `Usage: farmrun [flags] record HOST [FILE.lua]
 Gives you a session on HOST, until it ends or you type ~. at the beginning of a
 line, and makes a script of it that does the same again: HOST.lua, or FILE.lua.
 What you type where nothing is shown, such as a password, is not written down; the
-script asks for it.
+script asks for it. Programs that draw on the whole screen are left to you again.
+
+The script prints the output as it goes. It stops when a command fails, or when a
+prompt or question differs, and shows the recorded line above the line it got.
 `
 
 const showHelp = `Usage: farmrun show [--speed N] [--idle TIME] [RUN [HOST]]

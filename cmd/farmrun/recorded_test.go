@@ -130,6 +130,7 @@ func recordedJobs() []recorded {
 		{name: "a file that is there", keys: []string{"set -C\r", "echo x >new\r", "rm old\r"}, differs: "touch new"},
 		{name: "a line that goes on", keys: []string{"rm d/old \\\r", "?\\> ", "log.1\r", "rm old\r"}, differs: "mv d e", done: "rm log.1"},
 		{name: "a link", keys: []string{"ln -s d current\r", "rm old\r"}, differs: "echo >current"},
+		{name: "csh", keys: []string{"tcsh -f\r", "?tcsh -f", "set prompt='c% '\r", "?c% '", "cd d\r", "?c% cd dc%", "rm old\r", "?c% rm oldc%", "exit\r", "touch done\r"}},
 		{name: "another prompt", keys: []string{"PS1='{$n}> '\r", "?{2}>", "cd d\r", "?{3}>", "rm old\r", "?{4}>"}},
 	}
 }
@@ -138,7 +139,7 @@ func recordedJobs() []recorded {
 // host that was like the first, which is then like it, and on one that was not, where the
 // script stops.
 func TestRecorded(t *testing.T) {
-	need.Program(t, "bash", "tmux", "vi", "ed")
+	need.Program(t, "bash", "tcsh", "tmux", "vi", "ed")
 	for _, job := range recordedJobs() {
 		t.Run(job.name, func(t *testing.T) {
 			t.Parallel()

@@ -426,6 +426,10 @@ s:run "cd b"
 s:run "rm old"
 `,
 		},
+		"typed before the prompt came": {
+			[]string{"$ ", "<<make\r", "make\r\n", "<<rm old\r", "rm old\r\nfailed\r\n$ rm old\r\n$ "},
+			"s:expect { like = \"$ \" }\ns:run \"make\"\ns:run \"rm old\"\n",
+		},
 		"left in the middle": {
 			[]string{"$ ", "<<ls\r", "ls\r\n$ ", "<rm -r", "rm -r", "CLOSE"},
 			"s:expect { like = \"$ \" }\ns:run \"ls\"\n",

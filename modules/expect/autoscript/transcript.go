@@ -20,6 +20,7 @@ package autoscript
 import (
 	"bytes"
 	"cmp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -181,8 +182,8 @@ func (t *turn) display(output []byte, begun string) (lines []string, last string
 	return lines, l.Line()
 }
 
-// inOrder returns turns with the output that came behind lines that were typed ahead in
-// front of those, as if the operator had waited for each prompt.
+// inOrder returns turns with the output that came behind lines that were typed ahead of
+// their prompts in front of those, as if the operator had waited for each prompt.
 func inOrder(turns []*turn) []*turn {
 	list := make([]*turn, len(turns))
 	for i := range turns {
@@ -191,7 +192,7 @@ func inOrder(turns []*turn) []*turn {
 	}
 	for i := 0; i < len(list); i++ {
 		n := i
-		for n+1 < len(list) && list[n].kind == line && len(list[n].said.end()) == 0 {
+		for n+1 < len(list) && list[n].kind == line && !list[n].full && list[n].prompt() == "" {
 			n++
 		}
 		if n > i {
@@ -208,7 +209,7 @@ func inOrder(turns []*turn) []*turn {
 func distribute(ahead []*turn, last *turn) {
 	var output []byte
 	for _, turn := range ahead {
-		output = append(output, turn.echo.beginning()...)
+		output = slices.Concat(output, turn.said.beginning(), turn.echo.beginning())
 	}
 	lines, rest := last.display(append(output, last.said.beginning()...), "")
 	lines = append(lines, rest)
@@ -242,8 +243,9 @@ func distribute(ahead []*turn, last *turn) {
 // promptOf returns where the prompt ends on a line, behind which text was typed and shown,
 // or not shown because it is a secret; -1 if there is none.
 func promptOf(text, typed string) int {
-	if at := strings.TrimSuffix(strings.TrimRight(text, " "), strings.TrimRight(typed, " ")); at != "" && len(at) < len(strings.TrimRight(text, " ")) {
-		return len(at)
+	prompt, found := strings.CutSuffix(strings.TrimRight(text, " "), strings.TrimRight(typed, " "))
+	if found && (shellPrompt().MatchString(prompt) || devicePrompt().MatchString(prompt) || moreOfLine().MatchString(prompt)) {
+		return len(prompt)
 	}
 	if asksSecret(text) && questions().MatchString(text) {
 		return len(text)
