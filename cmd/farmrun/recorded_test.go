@@ -30,7 +30,7 @@ type recorded struct {
 	again []string
 }
 
-// recordedHome is what each host has. The prompt counts itself.
+// recordedHome makes the home of each host. The prompt counts itself.
 const recordedHome = `
 mkdir d depot bin
 echo old >old; echo old >d/old; echo old >depot/old; echo 1 >log.1

@@ -27,7 +27,7 @@ func edited(keys []byte) (text string, ok bool) {
 	return string(line), true
 }
 
-// edit does what a key does with the cursor at a place of a line.
+// edit applies a key to a line with the cursor at a place.
 func edit(line []rune, at int, key string) ([]rune, int) {
 	switch key {
 	case "\x01", "\x1b[H", "\x1bOH", "\x1b[1~":
