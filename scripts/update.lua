@@ -18,9 +18,26 @@ it has met and which the repository now has.]],
 -- What an update does to files, by the letters that cvs.update has for it.
 local verbs = { U = "update", P = "update", G = "merge what is new into", D = "remove" }
 
-local function update(host, files, look)
+local function update(host, files)
   source.open_tunnel(host)
-  return cvs.update(host, { dir = args.dir, files = files, look = look })
+  return cvs.update(host, { dir = args.dir, files = files })
+end
+
+-- The links in the working copy: to what outlives releases, and those that were made
+-- by hand. cvs would go through them, and write where they lead.
+local function links_in(host)
+  local found = host:query({ "sh", "-c", [[cd "$1" && find . -type l ! -path '*
+*']], "sh", args.dir }, { title = "look for links in " .. args.dir })
+  local links = {}
+  for path in found.stdout:gmatch "%./([^\n]+)" do links[#links + 1] = path end
+  return links
+end
+
+-- Returns the link that a file is or lies behind, or nil.
+local function link_of(path, links)
+  for _, link in ipairs(links) do
+    if path == link or path:sub(1, #link + 1) == link .. "/" then return link end
+  end
 end
 
 -- cvs takes a directory that it does not know as a whole.
@@ -29,23 +46,37 @@ local known = [[cd "$1" && while IFS= read -r file; do
 	printf '%s\n' "$file"
 done | sort -u]]
 
--- Returns which files cvs is to be given, nil for no update at all. It would go
--- through the links to what outlives releases: where it would, it gets the names of
--- all files that are new, by the look, but for those that give way to links.
-local function around_links(host, files)
-  local some, shared = {}, false
+-- Returns what cvs is to be given, lists of files: where there are links those that the
+-- look has found to be new, but for what lies behind links.
+local function around_links(host, files, links)
+  if #links == 0 then return { args.files } end
+  local some, lists, n = {}, {}, 0
   for _, file in ipairs(files) do
-    if pull.gives_way(file.path) then
-      shared = true
-    elseif verbs[file.status] then
-      some[#some + 1] = file.path .. "\n"
+    if verbs[file.status] and not link_of(file.path, links) then some[#some + 1] = file.path .. "\n" end
+  end
+  local how = { stdin = table.concat(some), title = "look for new directories in " .. args.dir }
+  for path in host:query({ "sh", "-c", known, "sh", args.dir }, how).stdout:gmatch "[^\n]+" do
+    if n % 500 == 0 then lists[#lists + 1] = {} end -- a command's length has a limit
+    table.insert(lists[#lists], path)
+    n = n + 1
+  end
+  return lists
+end
+
+-- Looks what an update would do, and says so in a dry run, and of what is left alone.
+-- Returns what cvs is to be given.
+local function look(host)
+  local links = links_in(host)
+  source.open_tunnel(host)
+  local files = cvs.update(host, { dir = args.dir, files = args.files, look = true, leave = links })
+  for _, file in ipairs(files) do
+    local does, link = verbs[file.status], link_of(file.path, links)
+    if does and not link and farm.dry_run() then host:log("would " .. does .. " " .. file.path) end
+    if does and link and not pull.gives_way(file.path) then
+      host:log(("%s is left as it is: %s is a link"):format(file.path, link))
     end
   end
-  if not shared then return { files = args.files } end
-  local list, how = {}, { stdin = table.concat(some), title = "look for new directories in " .. args.dir }
-  local said = host:query({ "sh", "-c", known, "sh", args.dir }, how).stdout
-  for path in said:gmatch "[^\n]+" do list[#list + 1] = path end
-  return #list > 0 and { files = list } or nil
+  return around_links(host, files, links)
 end
 
 -- What is not as its release's record has it, by path; nil where there is none.
@@ -86,17 +117,12 @@ local function report(host, letters)
 end
 
 local hosts, parallel = farm.hosts(args.hosts), { parallel = site.cvs.parallel }
-local given = farm.each(hosts, parallel, function(host)
-  local files = update(host, args.files, true)
-  for _, file in ipairs(files) do
-    local does = not pull.gives_way(file.path) and verbs[file.status]
-    if farm.dry_run() and does then host:log("would " .. does .. " " .. file.path) end
-  end
-  return around_links(host, files)
-end)
+local given = farm.each(hosts, parallel, look)
 farm.each(hosts, parallel, function(host)
-  local before, letters, which = changes(host), {}, given[host.name]
-  for _, file in ipairs(which and update(host, which.files, false) or {}) do letters[file.path] = file.status end
+  local before, letters = changes(host), {}
+  for _, list in ipairs(given[host.name]) do
+    for _, file in ipairs((update(host, list))) do letters[file.path] = file.status end
+  end
   if farm.dry_run() or not before then return end
   local new, fetched = {}, {} -- fetched are as in the repository
   for path in pairs(changes(host)) do

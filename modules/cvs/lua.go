@@ -96,6 +96,8 @@ func (b *binding) checkout(c *luahost.Call) {
 //   - dir: the working copy
 //   - files: a list, to update these alone
 //   - look (false): true only shows the changes that would be made (cvs -n)
+//   - leave: with look, a list of files and directories that are left out later:
+//     conflicts in them are no error
 //   - all (false): true has files among those with "?" that cvs leaves out, since
 //     lists of names have them (*.o, core, ...), but for those of .cvsignore
 //   - tag, date: to go there and stay
@@ -105,7 +107,7 @@ func (b *binding) checkout(c *luahost.Call) {
 func (b *binding) update(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Root, Dir, Tag, Date string
-		Files                []string
+		Files, Leave         []string
 		Look, All            bool
 		Head, Clean          bool
 		Timeout              time.Duration
@@ -116,7 +118,7 @@ func (b *binding) update(c *luahost.Call) {
 	c.Wait("cvs.update"+in(opts.Dir), cmp.Or(opts.Timeout, workTimeout), func(ctx context.Context) (err error) {
 		files, notes, err = client.Update(ctx, UpdateOptions{
 			Dir: opts.Dir, Files: opts.Files, DryRun: opts.Look, All: opts.All,
-			Tag: opts.Tag, Date: opts.Date, Head: opts.Head, Clean: opts.Clean,
+			Tag: opts.Tag, Date: opts.Date, Head: opts.Head, Clean: opts.Clean, Leave: opts.Leave,
 		})
 		return err
 	})

@@ -36,6 +36,16 @@ type UpdateOptions struct {
 	// new file. A copy of each stays beside it, named .#FILE. and its revision,
 	// or "conflict".
 	Clean bool
+	// Leave are files and directories, by their paths from Dir, that the caller leaves
+	// out of the update that this DryRun is for: conflicts in them do not count.
+	Leave []string
+}
+
+// leaves tells whether a file is one that is left out, or lies in one.
+func (o UpdateOptions) leaves(f File) bool {
+	return slices.ContainsFunc(o.Leave, func(left string) bool {
+		return f.Path == left || strings.HasPrefix(f.Path, left+"/")
+	})
 }
 
 // Update brings a working copy up to date, with new directories and without
@@ -70,9 +80,9 @@ func (c *Client) Update(ctx context.Context, o UpdateOptions) (files []File, not
 		}
 		files = append(files, within...)
 	}
-	conflicts := only(files, "C")
+	conflicts := slices.DeleteFunc(only(files, "C"), o.leaves)
 	switch {
-	case conflicts == nil || !finished(err):
+	case len(conflicts) == 0 || !finished(err):
 		return files, u.notes, err
 	case o.Clean && !o.DryRun:
 		again, notes, err := c.setAside(ctx, o, conflicts)

@@ -76,10 +76,17 @@ local function some(files)
     #files > 5 and (" and %d more"):format(#files - 5) or "")
 end
 
+-- Returns the path that site.release.shared has in plain words, and whether it is a
+-- directory: "./uploads//" is "uploads", one.
+local function plain(shared)
+  local name, slash = shared:gsub("//+", "/"):gsub("^%./", ""):gsub("/$", "")
+  return name, slash == 1
+end
+
 -- Tells whether a file of a release gives way to what outlives releases.
 function pull.gives_way(path)
   for _, shared in ipairs(site.release.shared or {}) do
-    local name = shared:gsub("/$", "")
+    local name = plain(shared)
     if path == name or path:sub(1, #name + 1) == name .. "/" then return true end
   end
   return false
@@ -153,9 +160,9 @@ local function link_shared(host, new)
   local shared = site.release.shared or {}
   local from = #shared > 0 and shared_dir(host)
   for _, path in ipairs(shared) do
-    local name, dir = path:gsub("/$", "")
+    local name, dir = plain(path)
     local kept = from .. name
-    if dir == 1 then
+    if dir then
       host:run { "mkdir", "-p", kept }
     elseif host:query({ "test", "-e", kept }, { check = false }).code ~= 0 then
       error(("%s, which site.release.shared names, is not there: put it there once"):format(kept), 0)

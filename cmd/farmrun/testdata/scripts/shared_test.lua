@@ -2,7 +2,7 @@
 -- and is no reason to pull a release again.
 local trial = require "trial"
 trial.writable()
-trial.site { ["shared = {}"] = 'shared = { "htdocs/uploads/", "htdocs/settings" }' }
+trial.site { ["shared = {}"] = 'shared = { "./htdocs//uploads/", "htdocs/settings" }' }
 trial.commit("", [[mkdir htdocs/uploads; touch htdocs/uploads/.keep; echo default >htdocs/settings
   cvs -Q add htdocs/uploads htdocs/settings; cvs -Q add htdocs/uploads/.keep; cvs -Q commit -m shared
   for tag in 2000-10-03 2000-10-10; do cvs -Q rtag -b Snapshot-$tag site; done]])
@@ -34,3 +34,18 @@ trial.same(trial.on("webserv1", "cd shared && find . -type f | sort; cd ../www; 
   "./htdocs/settings\n./htdocs/uploads/of/visitors\nmore/one\nhtdocs/settings\nhtdocs/uploads")
 trial.has(trial.run "status", "2000-10-10")
 trial.same(trial.run("cvs-pull-snapshot", "2000-10-10"), "webserv1: releases/2000-10-10 is there already\nwebserv2: releases/2000-10-10 is there already")
+
+-- What is new of a shared file is no conflict with what that has; and links that were made
+-- by hand lead out as well, wherever in the release the update begins.
+trial.on("webserv1", "mkdir away && mv www/htdocs/images away && ln -s ../../../away/images www/htdocs/images")
+local away = trial.on("webserv1", "find away | sort")
+trial.commit("Snapshot-2000-10-10", "echo new default >htdocs/settings; echo new >htdocs/images/new.gif; cvs -Q add htdocs/images/new.gif; echo >>htdocs/about.html; echo again >htdocs/uploads/.keep")
+local function update(...)
+  local said = trial.run("update", "--hosts", "webserv1", ...)
+  trial.same(trial.on("webserv1", "find away | sort; cat www/htdocs/settings; cd shared && find . -type f | sort"),
+    away .. "\nprecious\n./htdocs/settings\n./htdocs/uploads/of/visitors")
+  return said
+end
+trial.has(update("--dir", "www/htdocs"), "images/new.gif is left as it is: images is a link")
+trial.same(trial.on("webserv1", "tail -n1 www/htdocs/about.html"), "")
+trial.has(update(), "htdocs/images/new.gif is left as it is: htdocs/images is a link")
