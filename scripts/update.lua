@@ -33,7 +33,7 @@ local function links_in(host)
   return links
 end
 
--- Returns the link that a file is or lies behind, or nil.
+-- Returns which of the links, or of other names, a file has or lies behind, or nil.
 local function link_of(path, links)
   for _, link in ipairs(links) do
     if path == link or path:sub(1, #link + 1) == link .. "/" then return link end
@@ -64,19 +64,25 @@ local function around_links(host, files, links)
 end
 
 -- Looks what an update would do, and says so in a dry run, and of what is left alone.
--- Returns what cvs is to be given.
+-- Returns what cvs is to be given, and of which files the look tells nothing: they are
+-- as in the repository, unless cvs does not know them, or was not asked.
 local function look(host)
   local links = links_in(host)
   source.open_tunnel(host)
   local files = cvs.update(host, { dir = args.dir, files = args.files, look = true, leave = links })
+  local letters = {}
   for _, file in ipairs(files) do
+    letters[file.path] = file.status
     local does, link = verbs[file.status], link_of(file.path, links)
     if does and not link and farm.dry_run() then host:log("would " .. does .. " " .. file.path) end
     if does and link and not pull.gives_way(file.path) then
       host:log(("%s is left as it is: %s is a link"):format(file.path, link))
     end
   end
-  return around_links(host, files, links)
+  local function untold(path)
+    return not letters[path] and not link_of(path, links) and (#args.files == 0 or link_of(path, args.files) ~= nil)
+  end
+  return { lists = around_links(host, files, links), untold = untold }
 end
 
 -- What is not as its release's record has it, by path; nil where there is none.
@@ -86,6 +92,49 @@ local function changes(host)
   local by_path = {}
   for _, change in ipairs(list) do by_path[change.path] = change.how end
   return by_path
+end
+
+-- Says of files that cvs knows which checksums they have, and of those that are gone
+-- for cvs, too, "-".
+local as_cvs = [[cd "$1" && while IFS= read -r file; do
+	dir=$(dirname "./$file")/CVS
+	if { cat "$dir/Entries"; sed -n 's/^A //p' "$dir/Entries.Log"; } 2>/dev/null | grep -qF "/${file##*/}/"; then
+		[ ! -f "./$file" ] || echo "$(cksum <"./$file" | cut -d ' ' -f 1) $file"
+	elif [ ! -e "./$file" ]; then
+		echo "- $file"
+	fi
+done]]
+
+-- Returns those of the changes that an update has made which was killed before it noted
+-- them: the files are as in the repository. What is gone may be of a patch.
+local function unnoted(host, list, untold)
+  local some, ours, sums, found = {}, {}, {}, {}
+  for path, how in pairs(list) do
+    if how == "new" and path:find "CVS/%u%l+$" and untold(path) then
+      found[#found + 1] = path
+    elseif (how == "changed" or how == "new" or how == "missing") and untold(path) then
+      some[#some + 1] = path .. "\n"
+    end
+  end
+  local tag = #some > 0 and release.inspect(host, args.dir).notes.tag
+  if not tag then return found end
+  for _, carried in pairs(ledger.carried(host, args.dir)) do
+    for _, path in ipairs(patch.files(carried.text)) do ours[path] = true end
+  end
+  local said = host:query({ "sh", "-c", as_cvs, "sh", args.dir },
+    { stdin = table.concat(some), title = "look at what was changed in " .. args.dir }).stdout
+  for sum, path in said:gmatch "(%S+) ([^\n]+)" do
+    if sum ~= "-" then
+      sums[path] = sum
+    elseif list[path] == "missing" and not ours[path] then
+      found[#found + 1] = path
+    end
+  end
+  for path, sum in pairs(sums) do
+    local has = cvs.sums(host, { dir = args.dir, tag = tag, files = { path } })
+    if has[path] == sum then found[#found + 1] = path end
+  end
+  return found
 end
 
 -- Notes what the repository has of files that have more in them here.
@@ -120,11 +169,11 @@ local hosts, parallel = farm.hosts(args.hosts), { parallel = site.cvs.parallel }
 local given = farm.each(hosts, parallel, look)
 farm.each(hosts, parallel, function(host)
   local before, letters = changes(host), {}
-  for _, list in ipairs(given[host.name]) do
+  for _, list in ipairs(given[host.name].lists) do
     for _, file in ipairs((update(host, list))) do letters[file.path] = file.status end
   end
   if farm.dry_run() or not before then return end
-  local new, fetched = {}, {} -- fetched are as in the repository
+  local new, fetched = {}, unnoted(host, before, given[host.name].untold) -- fetched are as in the repository
   for path in pairs(changes(host)) do
     if not before[path] then table.insert((letters[path] or ""):find "[UPD]" and fetched or new, path) end
   end

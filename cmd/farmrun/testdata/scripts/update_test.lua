@@ -42,3 +42,20 @@ trial.has(trial.run("update", "--hosts", "webserv1"), "Merging differences")
 trial.same(trial.on("webserv1", "sed -n '1p; $p' www/htdocs/about.html"), "<!-- ours -->\nmore news")
 trial.run("status", "--check")
 trial.run("status", "--check", "--hosts", "webserv2")
+
+-- An update that was killed before it noted what it had done is repeated: it is no change
+-- by hand then. What was changed by hand is one, though cvs does not see it.
+trial.run("patch", "revert", "title")
+trial.run("patch", "retire", "title")
+trial.commit("Snapshot-2000-09-19", [[echo last news >>htdocs/about.html; mkdir other; echo >other/one; cvs -Q add other; cvs -Q add other/one
+  rm htdocs/help.html; cvs -Q remove htdocs/help.html]])
+trial.on("webserv1", "rm www/htdocs/orders.html; touch -r www/htdocs/prices.html when; tr a-y b-z <www/htdocs/prices.html >same; cat same >www/htdocs/prices.html; touch -r when www/htdocs/prices.html")
+trial.run("-e", [[local source, farm, cvs = require "cvs-pull-snapshot", require "farm", require "cvs"
+  farm.each("webserv1", function(host) source.open_tunnel(host); cvs.update(host, { dir = "www" }) end)]])
+trial.has(trial.ends(1, "status", "--check"), "releases/2000-09-19: missing htdocs/help.html")
+trial.run("update")
+local told = trial.ends(1, "status", "--check"):gsub("[^\n]*[^%w]yes\n?", ""):gsub("SERVERS[^\n]*\n?", "")
+trial.same(trial.sort(told), "webserv1: releases/2000-09-19: changed htdocs/prices.html")
+trial.on("webserv1", "rm www/htdocs/prices.html")
+trial.run("update")
+trial.run("status", "--check")
