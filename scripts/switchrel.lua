@@ -26,12 +26,13 @@ function switchrel.current(host) return (read(host, link)) end
 
 -- Returns what a host that is on now had before, what its link read then, and
 -- what this operator's journal has if that is something else; nil if nobody knows.
--- A switch writes it down on the host and in the journal: where they differ
+-- A switch writes it down on the host and in the journal, where it has the name that
+-- the host had for it, too, for the link may read that in other words: where they differ
 -- somebody else has switched the host since.
 local function before(host, now)
   local former, reads = read(host, former_link)
   local noted = host:recall("before " .. switchrel.path(now))
-  local other = noted and noted:match "[^/]+/*$"
+  local other = noted and noted ~= "" and (host:recall("release before " .. switchrel.path(now)) or noted:match "[^/]+/*$")
   if former and former ~= now then return former, reads, other ~= former and other or nil end
   if other and other ~= now then return other, noted end
 end
@@ -88,14 +89,17 @@ end
 -- host and in the journal. Where the host is on it already, the journal learns what the
 -- host remembers: a run that was killed may have switched it and not noted that.
 function switchrel.to(host, date)
-  local former, left
-  if switchrel.current(host) == date then
+  local former, left = read(host, link)
+  if former == date then
     former, left = read(host, former_link)
     if former == date then return end
   else
     left = switch(host, date)
   end
-  if left then host:remember("before " .. switchrel.path(date), left) end
+  if left then
+    host:remember("release before " .. switchrel.path(date), former or "")
+    host:remember("before " .. switchrel.path(date), left)
+  end
 end
 
 -- Takes back a switch to the release of date, if the host is on it: to the

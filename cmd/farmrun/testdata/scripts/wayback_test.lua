@@ -27,6 +27,14 @@ cutover "2000-09-19"
 trial.on("webserv1", [[ln -sfn "$PWD/releases/2000-09-19" www.former]])
 trial.has(rollback(), "webserv1: 2000-09-19 -> oldsite")
 
+-- So does a prune keep what only the journal has, in whatever words.
+trial.on("webserv1", "ln -sfn releases/2000-09-19/. www")
+cutover "2000-09-26"
+trial.on("webserv1", "rm www.former")
+trial.run("prune", "--hosts", "webserv1", "--keep", "1")
+trial.has(rollback(), "webserv1: 2000-09-26 -> 2000-09-19")
+trial.on("webserv1", "ln -sfn oldsite www")
+
 -- A colleague has switched it since this operator did: his is the way back.
 local function colleague(...)
   local words = { "env", "XDG_STATE_HOME=" .. trial.folder .. "/colleague" }
