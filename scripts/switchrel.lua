@@ -121,8 +121,11 @@ local args = cli.parse {
   bad     = { type = cli.flag, help = "switch to it although it is marked as bad" },
 }
 
+local pull = require "lib.pull" -- which requires this script itself
 local hosts = farm.hosts(args.hosts)
-farm.each(hosts, function(host) switchrel.check(host, args.date, args.bad) end)
+local contents = farm.each(hosts, function(host) return switchrel.check(host, args.date, args.bad).content end)
+pull.compare(args.date, contents)
+pull.remember(hosts, args.date, contents)
 farm.rollout(hosts, {
   healthy     = site.healthy,
   max_offline = budget.of(hosts),

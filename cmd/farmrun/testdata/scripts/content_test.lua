@@ -35,10 +35,12 @@ trial.run("switchrel", "--hosts", "webserv1", "2000-09-19")
 trial.same(trial.run("cvs-pull-snapshot", "2000-09-19"), "webserv1: releases/2000-09-19 is there already\nwebserv2: releases/2000-09-19 is there already")
 trial.commit(cvs, "echo '<p>two' >>htdocs/index.html; rm htdocs/robots.txt; cvs -Q remove htdocs/robots.txt; echo >htdocs/more.html; cvs -Q add htdocs/more.html")
 trial.has(trial.ends(1, "cvs-pull-snapshot", "2000-09-19"), "webserv1: releases/2000-09-19 is in use here, and is not what it would be if it were pulled now: 3 files")
-trial.has(trial.run("cvs-pull-snapshot", "--hosts", "webserv2", "2000-09-19"), "is pulled anew")
 
 -- A server that is new has it as it is now: that is said, and update evens it out.
 local differs = "webserv2: releases/2000-09-19 is not that of webserv1: changed htdocs/index.html, new htdocs/more.html, missing htdocs/robots.txt"
+local pulled = trial.ends(1, "cvs-pull-snapshot", "--hosts", "webserv2", "2000-09-19")
+trial.has(pulled, "is pulled anew")
+trial.has(pulled, differs)
 trial.has(trial.ends(1, "cutover", "2000-09-19"), differs)
 trial.has(trial.ends(1, "status", "--check"), differs)
 trial.run("update", "--hosts", "webserv1")
@@ -96,6 +98,7 @@ git "echo fourth >htdocs/page"
 local other = "webserv2: releases/2000-10-17 is not that of webserv1: changed htdocs/page"
 trial.has(trial.ends(1, "git-pull-snapshot", "--hosts", "webserv2", "2000-10-17"), other)
 trial.has(trial.ends(1, "cutover", "--allow-sick", "--hosts", "webserv2", "2000-10-17"), other)
+trial.has(trial.ends(1, "switchrel", "--hosts", "webserv2", "2000-10-17"), other)
 trial.on("webserv1", "ln -sfn releases/2000-09-12 www; rm www.former")
 trial.run("git-pull-snapshot", "2000-10-17")
 
