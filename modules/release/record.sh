@@ -29,9 +29,19 @@ discard() {
 	find "$1" -type d ! -perm -u=rwx -exec chmod u+rwx {} \; && rm -rf "$1"
 }
 
+# mounted DIR: names a directory within DIR that is mounted there, and is of elsewhere.
+# Linux writes blanks and the like as octal numbers.
+mounted() {
+	[ -r /proc/self/mountinfo ] && while read -r _ _ _ _ mount _; do
+		case $mount in *\\*) mount=$(printf '%b' "$(printf %s "$mount." | sed 's/\\\([0-7]\)/\\0\1/g')") mount=${mount%.} ;; esac
+		case $mount in "$1"/*) echo "$mount" && return ;; esac
+	done </proc/self/mountinfo
+	return 1
+}
+
 # retire DIR [LINK…]: takes the name from the release DIR, which then is $gone, unless
 # one of the links leads to it or into it, or somebody else has filled a directory
-# there.
+# there, or mounted one.
 retire() {
 	dir=$1 at=$(cd "$1" && pwd -P) || return
 	shift
@@ -43,6 +53,7 @@ retire() {
 	foreign=$(find "$dir" -type d ! -user "$(id -u)" -exec sh -c '
 		for dir; do [ -w "$dir" ] || [ -z "$(ls -A "$dir")" ] || echo "$dir"; done' sh {} + | sed -n 1p)
 	[ -z "$foreign" ] || { echo "${foreign#"$dir"/}" >&2 && return 107; }
+	! mounted "$at" >&2 || return 107
 	gone=$(dirname "$dir")/.farmrun-gone.$$
 	mv "$dir" "$gone"
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,23 @@ func TestRemoveForeign(t *testing.T) {
 	}
 	sh.Wrap = nil
 	sh.Must(t, "test -f releases/1/cache/sub/f && test ! -e releases/2")
+}
+
+// TestRemoveMounted: what is mounted within a release is of elsewhere, and stays.
+func TestRemoveMounted(t *testing.T) {
+	need.Root(t) // to mount something
+	need.Program(t, "unshare")
+	sh := remotetest.New(t)
+	sh.Must(t, `mkdir -p 'releases/1/a \ b' uploads && echo precious >uploads/f`)
+	sh.Wrap = []string{"unshare", "-m", "sh", "-c", `mount --bind uploads 'releases/1/a \ b' && exec "$@"`, "sh"}
+	if err := Remove(t.Context(), sh, "releases/1", nil); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), `releases/1/a \ b`) {
+		t.Errorf("got %v, want %v", err, ErrForeign)
+	}
+	sh.Wrap = nil
+	sh.Must(t, "test -f uploads/f && test -d releases/1")
+	if err := Remove(t.Context(), sh, "releases/1", nil); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestReadOnly: a release whose source does not let its directory be written can be
