@@ -46,8 +46,17 @@ retire() {
 	dir=$1 at=$(cd "$1" && pwd -P) || return
 	shift
 	for link; do
+		[ -e "$link" ] || continue
+		which=$link
+		until [ -d "$link" ]; do # it may lead to a file
+			case $(readlink "$link") in
+			'') link=$(dirname "$link") ;;
+			/*) link=$(readlink "$link") ;;
+			*) link=$(dirname "$link")/$(readlink "$link") ;;
+			esac
+		done
 		case $(cd "$link" 2>/dev/null && pwd -P)/ in
-		"$at"/*) echo "$link leads to it" >&2 && return 106 ;;
+		"$at"/*) echo "$which leads to it" >&2 && return 106 ;;
 		esac
 	done
 	foreign=$(find "$dir" -type d ! -user "$(id -u)" -exec sh -c '

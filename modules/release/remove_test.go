@@ -61,6 +61,21 @@ func TestRemoveMounted(t *testing.T) {
 	}
 }
 
+// TestRemoveLinkedFile: a release is in use, too, if a link leads to a file in it.
+func TestRemoveLinkedFile(t *testing.T) {
+	sh := remotetest.New(t)
+	sh.Must(t, `mkdir -p releases/1/d releases/2 and && echo >releases/1/d/f && ln -s ../releases/1/d/f and/other && ln -s and/other one
+		ln -s "$PWD/releases/1/d" deep && ln -s no dangling && ln -s round round`)
+	for _, links := range [][]string{{"dangling", "round", "one"}, {"deep"}, {"and/other"}} {
+		if err := Remove(t.Context(), sh, "releases/1", links); !errors.Is(err, ErrInUse) {
+			t.Errorf("%q: got %v, want %v", links, err, ErrInUse)
+		}
+	}
+	if err := Remove(t.Context(), sh, "releases/2", []string{"dangling", "round", "one", "deep"}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestReadOnly: a release whose source does not let its directory be written can be
 // built, be begun with, and go.
 func TestReadOnly(t *testing.T) {
