@@ -108,7 +108,7 @@ function switchrel.back(host, date)
   if switchrel.current(host) ~= date then return end
   local _, _, reads = switchrel.way_back(host, date)
   symlink.switch(host, link, reads)
-  host:run { "rm", "-f", former_link }
+  host:run { "rm", "-f", "--", former_link }
 end
 
 if ... then return switchrel end -- required by another script

@@ -26,7 +26,7 @@ end
 -- The links in the working copy: to what outlives releases, and those that were made
 -- by hand. cvs would go through them, and write where they lead.
 local function links_in(host)
-  local found = host:query({ "sh", "-c", [[cd "$1" && find . -type l ! -path '*
+  local found = host:query({ "sh", "-c", [[cd -- "$1" && find . -type l ! -path '*
 *']], "sh", args.dir }, { title = "look for links in " .. args.dir })
   local links = {}
   for path in found.stdout:gmatch "%./([^\n]+)" do links[#links + 1] = path end
@@ -41,7 +41,7 @@ local function link_of(path, links)
 end
 
 -- cvs takes a directory that it does not know as a whole.
-local known = [[cd "$1" && while IFS= read -r file; do
+local known = [[cd -- "$1" && while IFS= read -r file; do
 	until [ -d "$(dirname "./$file")/CVS" ]; do file=$(dirname "$file"); done
 	printf '%s\n' "$file"
 done | sort -u]]
@@ -96,7 +96,7 @@ end
 
 -- Says of files that cvs knows which checksums they have, and of those that are gone
 -- for cvs, too, "-".
-local as_cvs = [[cd "$1" && while IFS= read -r file; do
+local as_cvs = [[cd -- "$1" && while IFS= read -r file; do
 	dir=$(dirname "./$file")/CVS
 	if { cat "$dir/Entries"; sed -n 's/^A //p' "$dir/Entries.Log"; } 2>/dev/null | grep -qF "/${file##*/}/"; then
 		[ ! -f "./$file" ] || echo "$(cksum <"./$file" | cut -d ' ' -f 1) $file"
