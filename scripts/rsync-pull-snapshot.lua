@@ -82,8 +82,8 @@ function source.fill(host, new, notes)
   host:run(words, { timeout = "30m", stdin = password, title = "copy " .. notes.from .. " into a release" })
 end
 
--- Names are written as patch reads them: a tab ends one with blanks, and one with
--- quotation marks is quoted.
+-- Names are written as patch reads them: a tab ends one with blanks in it, and one
+-- with quotation marks, or a blank at its end, is quoted.
 local compare = "# compare files with those that they came from\n" .. asks .. [[
 dir=$1 from=$2 tab=$(printf '\t')
 shift 2
@@ -91,7 +91,7 @@ was=$(mktemp -d) || exit
 trap 'rm -rf "$was"' EXIT
 for file; do
 	case $file in
-	*[\"\\"$tab"]*) name=\"$(printf '%s\n' "$file" | sed 's/["\\]/\\&/g' | sed "s/$tab/\\\\t/g")\" ;;
+	*[\"\\"$tab"]* | *' ') name=\"$(printf '%s\n' "$file" | sed 's/["\\]/\\&/g' | sed "s/$tab/\\\\t/g")\" ;;
 	*' '*) name=$file$tab ;;
 	*) name=$file ;;
 	esac

@@ -199,10 +199,10 @@ func (c *Client) Sums(ctx context.Context, dir, tag string, files []string) (map
 	return sums, nil
 }
 
-// diffName writes a file's name as patch(1) reads it: a tab ends one that has blanks,
-// and others are quoted.
+// diffName writes a file's name as patch(1) reads it: a tab ends one that has blanks
+// within it, and others are quoted.
 func diffName(file string) string {
-	if strings.ContainsAny(file, "\"\\\t") {
+	if strings.ContainsAny(file, "\"\\\t") || strings.HasSuffix(file, " ") {
 		return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\t", `\t`).Replace(file) + `"`
 	}
 	if strings.Contains(file, " ") {
