@@ -2,7 +2,8 @@
 -- looks first, on every server, whether that would run into a conflict; and what
 -- it does to local patches is said and noted, or they would count as changes.
 local cli, cvs, farm, patch, release = require "cli", require "cvs", require "farm", require "patch", require "release"
-local site, pull, ledger = require "site", require "lib.pull", require "lib.ledger"
+local site, switchrel = require "site", require "switchrel"
+local pull, ledger = require "lib.pull", require "lib.ledger"
 local source = require "cvs-pull-snapshot"
 
 local args = cli.parse {
@@ -181,4 +182,6 @@ farm.each(hosts, parallel, function(host)
   release.keep(host, args.dir, fetched, { source = true })
   note_merged(host, letters)
   report(host, letters)
+  local date = args.dir == site.release.link and switchrel.current(host)
+  if date then pull.remember({ host }, date, { [host.name] = release.inspect(host, args.dir).content }) end
 end)

@@ -59,3 +59,11 @@ trial.same(trial.sort(told), "webserv1: releases/2000-09-19: changed htdocs/pric
 trial.on("webserv1", "rm www/htdocs/prices.html")
 trial.run("update")
 trial.run("status", "--check")
+
+-- A server that was updated by itself has another release than the others from then on.
+trial.run("switchrel", "2000-09-19")
+trial.commit("Snapshot-2000-09-19", "echo the very last news >>htdocs/about.html")
+trial.run("update", "--hosts", "webserv1")
+trial.has(trial.ends(1, "switchrel", "--hosts", "webserv2", "2000-09-19"), ": changed htdocs/about.html")
+trial.run("update", "--hosts", "webserv2")
+trial.run("switchrel", "--hosts", "webserv2", "2000-09-19")
