@@ -2,6 +2,7 @@ package release
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -73,6 +74,48 @@ func TestRemoveLinkedFile(t *testing.T) {
 	}
 	if err := Remove(t.Context(), sh, "releases/2", []string{"dangling", "round", "one", "deep"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSealKilled: whenever a host's shell is killed that puts a release in another's
+// place, what has the name is complete, and it can be done again.
+func TestSealKilled(t *testing.T) {
+	const killer = `#!/bin/sh
+		left=$(($(cat "$LEFT") - 1))
+		echo $left >"$LEFT"
+		if [ $left = 0 ]; then kill -9 $PPID; else exec /bin/mv "$@"; fi`
+	for killed, moves := true, 1; killed; moves++ {
+		sh := remotetest.New(t)
+		sh.Must(t, "mkdir releases bin; cat >bin/mv <<'end'\n"+killer+"\nend\nchmod +x bin/mv; ln -s releases/2 live")
+		sh.Wrap = []string{"sh", "-c", `export LEFT="$PWD/left" PATH="$PWD/bin:$PATH" && exec "$@"`, "sh"}
+		build := func(text string, moves int) error {
+			b, err := Begin(t.Context(), sh, "releases/1", BuildOptions{Replace: []string{"live"}})
+			if err != nil {
+				return err
+			}
+			defer b.Close()
+			sh.Must(t, fmt.Sprintf("echo %s >%s/f; echo %d >left", text, b.Dir, moves))
+			_, err = b.Seal(t.Context(), nil)
+			return err
+		}
+		if err := build("old", -1); err != nil {
+			t.Fatal(err)
+		}
+		killed = build("new", moves) != nil
+		rel, err := Inspect(t.Context(), sh, "releases/1")
+		if there := err == nil && rel.Files == 1; !there && !errors.Is(err, ErrNone) {
+			t.Errorf("killed at move %d: got %v, %v", moves, rel, err)
+		}
+		if err := build("newer", -1); err != nil {
+			t.Errorf("killed at move %d: again: %v", moves, err)
+		}
+		removed, stuck, err := Sweep(t.Context(), sh, "releases")
+		if out := sh.Must(t, "ls -A releases; cat releases/1/f"); out != "1\nnewer\n" || err != nil {
+			t.Errorf("killed at move %d: got %q, removed %q, %q, %v", moves, out, removed, stuck, err)
+		}
+		if moves > 20 {
+			t.Fatal("it is never done")
+		}
 	}
 }
 
