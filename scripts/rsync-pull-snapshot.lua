@@ -48,7 +48,8 @@ end
 
 local copy = "# rsync with its password\n" .. asks .. [[asks "$@"]]
 
--- Where names, sizes and times are as they were, the contents are compared.
+-- Where names, sizes and times are as they were, the contents are compared. rsync writes
+-- what is not ASCII as \#303 where the host's locale is none that has it.
 function source.stale(host, record, notes)
   local was = record.notes.source or source.name
   if was ~= source.name then return "it came from " .. was end
@@ -58,7 +59,8 @@ function source.stale(host, record, notes)
   local title = "compare " .. record.dir .. " with " .. notes.from
   local compared = host:query(words, { timeout = "30m", stdin = password, title = title })
   local known
-  for path in compared.stdout:gmatch "[^\n]+" do
+  for line in compared.stdout:gmatch "[^\n]+" do
+    local path = line:gsub("\\#(%d%d%d)", function(octal) return string.char(tonumber(octal, 8)) end):gsub("\n", "?")
     known = known or ours(host, record.dir)
     if not (known[path] or path:find "/$" or pull.gives_way(path)) then
       return ("%s has another %s now"):format(notes.from, path)

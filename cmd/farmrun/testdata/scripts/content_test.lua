@@ -4,7 +4,7 @@ local farm, trial = require "farm", require "trial"
 local function use(name, was) trial.site { ["site.source = " .. ("%q"):format(was)] = "site.source = " .. ("%q"):format(name) } end
 -- What the files of a release have in them, which must be the same on both servers.
 local function sums(date)
-  local function on(host) return trial.on(host, "cd releases/" .. date .. " && find . -type f ! -path '*/CVS/*' ! -path './.farmrun/*' | sort | xargs cat") end
+  local function on(host) return trial.on(host, "cd releases/" .. date .. " && find . -type f ! -path '*/CVS/*' ! -path './.farmrun/*' -print0 | sort -z | xargs -0 cat") end
   local one, two = on "webserv1", on "webserv2"
   if one ~= two then error(("webserv1:\n%s\nwebserv2:\n%s"):format(one, two), 2) end
   return one
@@ -141,16 +141,17 @@ trial.run("rsync-pull-snapshot", "--hosts", "webserv1", "2000-12-05")
 trial.run("rsync-pull-snapshot", "2000-12-12")
 trial.same(sums "2000-12-12", "price 999")
 trial.same(trial.on("webserv1", "ls -A releases/2000-12-12/.farmrun | grep patches || true"), "")
-trial.on("webserv[1-2]", "echo more >/tmp/area/Snapshot-2000-12-12/htdocs/x; touch -d @976000000 /tmp/area/Snapshot-2000-12-12/htdocs/x")
+trial.on("webserv[1-2]", [[cd /tmp/area/Snapshot-2000-12-12/htdocs; touch .x/café '.x/two
+lines'; echo more >x; touch -d @976000000 x .x/*]])
 trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "webserv2: releases/2000-12-12 is pulled anew")
 trial.same(sums "2000-12-12", "price 999\nmore")
 
 -- So does another content of a release that is there, if nobody has changed it there.
 local touched = "find /tmp/area -type f -exec touch -d @976000000 {} +"
 trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "webserv2: releases/2000-12-12 is there already")
-trial.on("webserv[1-2]", "rm releases/2000-12-12/htdocs/x; echo by hand >releases/2000-12-12/htdocs/x; " .. touched)
+trial.on("webserv[1-2]", "rm releases/2000-12-12/htdocs/x; echo by hand | tee releases/2000-12-12/htdocs/x releases/2000-12-12/htdocs/.x/*; " .. touched)
 trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "webserv2: releases/2000-12-12 is there already")
-trial.on("webserv[1-2]", "echo more >releases/2000-12-12/htdocs/x; echo price 000 >/tmp/area/Snapshot-2000-12-12/htdocs/price; " .. touched)
+trial.on("webserv[1-2]", "cd releases/2000-12-12/htdocs; echo more >x; : | tee .x/*; echo price 000 >/tmp/area/Snapshot-2000-12-12/htdocs/price; " .. touched)
 trial.has(trial.run("rsync-pull-snapshot", "2000-12-12"), "has another htdocs/price now")
 trial.same(sums "2000-12-12", "price 000\nmore")
 
