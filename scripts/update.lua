@@ -65,25 +65,24 @@ local function around_links(host, files, links)
 end
 
 -- Looks what an update would do, and says so in a dry run, and of what is left alone.
--- Returns what cvs is to be given, and of which files the look tells nothing: they are
--- as in the repository, unless cvs does not know them, or was not asked.
+-- Returns what cvs is to be given, and which files it is asked for that it has.
 local function look(host)
   local links = links_in(host)
   source.open_tunnel(host)
   local files = cvs.update(host, { dir = args.dir, files = args.files, look = true, leave = links })
-  local letters = {}
+  local added = {}
   for _, file in ipairs(files) do
-    letters[file.path] = file.status
+    added[file.path] = file.status == "A"
     local does, link = verbs[file.status], link_of(file.path, links)
     if does and not link and farm.dry_run() then host:log("would " .. does .. " " .. file.path) end
     if does and link and not pull.gives_way(file.path) then
       host:log(("%s is left as it is: %s is a link"):format(file.path, link))
     end
   end
-  local function untold(path)
-    return not letters[path] and not link_of(path, links) and (#args.files == 0 or link_of(path, args.files) ~= nil)
+  local function asked(path)
+    return not added[path] and not link_of(path, links) and (#args.files == 0 or link_of(path, args.files) ~= nil)
   end
-  return { lists = around_links(host, files, links), untold = untold }
+  return { lists = around_links(host, files, links), asked = asked }
 end
 
 -- What is not as its release's record has it, by path; nil where there is none.
@@ -108,12 +107,12 @@ done]]
 
 -- Returns those of the changes that an update has made which was killed before it noted
 -- them: the files are as in the repository. What is gone may be of a patch.
-local function unnoted(host, list, untold)
+local function unnoted(host, list, asked)
   local some, ours, sums, found = {}, {}, {}, {}
   for path, how in pairs(list) do
-    if how == "new" and path:find "CVS/%u%l+$" and untold(path) then
+    if how == "new" and path:find "CVS/%u%l+$" and asked(path) then
       found[#found + 1] = path
-    elseif (how == "changed" or how == "new" or how == "missing") and untold(path) then
+    elseif (how == "changed" or how == "new" or how == "missing") and asked(path) then
       some[#some + 1] = path .. "\n"
     end
   end
@@ -174,7 +173,7 @@ farm.each(hosts, parallel, function(host)
     for _, file in ipairs((update(host, list))) do letters[file.path] = file.status end
   end
   if farm.dry_run() or not before then return end
-  local new, fetched = {}, unnoted(host, before, given[host.name].untold) -- fetched are as in the repository
+  local new, fetched = {}, unnoted(host, before, given[host.name].asked) -- fetched are as in the repository
   for path in pairs(changes(host)) do
     if not before[path] then table.insert((letters[path] or ""):find "[UPD]" and fetched or new, path) end
   end

@@ -50,9 +50,11 @@ trial.run("patch", "retire", "title")
 trial.commit("Snapshot-2000-09-19", [[echo last news >>htdocs/about.html; mkdir other; echo >other/one; cvs -Q add other; cvs -Q add other/one
   rm htdocs/help.html; cvs -Q remove htdocs/help.html]])
 trial.on("webserv1", "rm www/htdocs/orders.html; touch -r www/htdocs/prices.html when; tr a-y b-z <www/htdocs/prices.html >same; cat same >www/htdocs/prices.html; touch -r when www/htdocs/prices.html")
+trial.on("webserv1", "cp www/htdocs/CVS/Entries entries")
 trial.run("-e", [[local source, farm, cvs = require "cvs-pull-snapshot", require "farm", require "cvs"
   farm.each("webserv1", function(host) source.open_tunnel(host); cvs.update(host, { dir = "www" }) end)]])
 trial.has(trial.ends(1, "status", "--check"), "releases/2000-09-19: missing htdocs/help.html")
+trial.on("webserv1", "cp entries www/htdocs/CVS/Entries") -- cvs itself was killed
 trial.run("update")
 local told = trial.ends(1, "status", "--check"):gsub("[^\n]*[^%w]yes\n?", ""):gsub("SERVERS[^\n]*\n?", "")
 trial.same(trial.sort(told), "webserv1: releases/2000-09-19: changed htdocs/prices.html")
