@@ -32,7 +32,8 @@ function switchrel.current(host) return (read(host, link)) end
 local function before(host, now)
   local former, reads = read(host, former_link)
   local noted = host:recall("before " .. switchrel.path(now))
-  local other = noted and noted ~= "" and (host:recall("release before " .. switchrel.path(now)) or noted:match "[^/]+/*$")
+  local name = host:recall("release before " .. switchrel.path(now))
+  local other = noted and noted ~= "" and (name or noted:match "[^/]+/*$")
   if former and former ~= now then return former, reads, other ~= former and other or nil end
   if other and other ~= now then return other, noted end
 end
@@ -89,7 +90,7 @@ end
 -- host and in the journal. Where the host is on it already, the journal learns what the
 -- host remembers: a run that was killed may have switched it and not noted that.
 function switchrel.to(host, date)
-  local former, left = read(host, link)
+  local former, left = (read(host, link))
   if former == date then
     former, left = read(host, former_link)
     if former == date then return end
