@@ -39,7 +39,7 @@ func TestSessions(t *testing.T) {
 	o := newMixedOperator(t)
 	o.write("dialogues.lua", dialogues)
 	got := o.ok("dialogues.lua")
-	if strings.Count(got.out, "well") != 3 || strings.Count(got.out, "ended\t3\n") != 2 || strings.Count(got.out, "ended\tnil\n") != 4 {
+	if strings.Count(got.out, "well") != 3 || strings.Count(got.out, "ended\t3\n") != 4 || strings.Count(got.out, "ended\tnil\n") != 2 {
 		t.Errorf("got:\n%s%s", got.out, got.err)
 	}
 }

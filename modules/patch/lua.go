@@ -44,7 +44,7 @@ func take(c *luahost.Call) (host Runner, text string, o Options, wait time.Durat
 	return host, text, Options{Dir: opts.Dir, Strip: opts.Strip, Name: opts.Name}, cmp.Or(opts.Timeout, timeout)
 }
 
-// patch.look(host, text [, options]) -> state, paths, sums
+// patch.look(host, text [, options]) -> state, paths, checksums
 //
 // Tells how a patch stands: "fits", or "applied" if it is in already; which files it
 // changes; and which checksums (cksum) these would have with a patch that fits, or

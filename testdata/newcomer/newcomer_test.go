@@ -58,7 +58,7 @@ func enter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child", machine, t.TempDir(), output(t, "go", "env", "GOROOT"),
 		os.Args[0], "-test.run=^TestCommands$", "-test.v")

@@ -56,6 +56,8 @@ var results = map[string]string{
 	"reasons":   "string[]",
 	"revisions": "table<string, string>", // by path
 	"state":     "string",
+	"sums":      "table<string, string>", // by path
+	"checksums": "string[]",
 }
 
 // typeOf names the type of an argument of e.
