@@ -27,8 +27,8 @@ function source.ahead(host, notes)
   return farm.shared("revisions of " .. of.tag, function() return cvs.revisions(host, of) end)
 end
 
--- What the working copy has is compared with what the branch has now, but for
--- what gives way to links.
+-- The working copy is compared with the branch, but for
+-- the files that give way to links.
 function source.stale(host, record, notes)
   local revisions = source.ahead(host, notes)
   local behind = {}
@@ -51,7 +51,7 @@ function source.fill(host, new, notes)
   host:log(said:format(#fetched, new.from))
 end
 
--- What is new on the branch must not look as if it had been taken away by hand.
+-- A commit on the branch must not look as if it had been taken away by hand.
 function source.diff(host, dir, notes, files)
   for _, file in ipairs((cvs.update(host, { dir = dir, files = files, look = true }))) do
     if file.status ~= "M" then

@@ -49,7 +49,7 @@ end
 local copy = "# rsync with its password\n" .. asks .. [[asks "$@"]]
 
 -- Where names, sizes and times are as they were, the contents are compared. rsync writes
--- what is not ASCII as \#303 where the host's locale is none that has it.
+-- characters beyond ASCII as \#303 where the host's locale is none that has it.
 function source.stale(host, record, notes)
   local was = record.notes.source or source.name
   if was ~= source.name then return "it came from " .. was end

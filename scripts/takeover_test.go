@@ -1,6 +1,7 @@
 package scripts_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,4 +131,92 @@ func TestTakeover(t *testing.T) {
 	if t.Failed() {
 		t.Log(seen)
 	}
+}
+
+// twoFail has a step fail on two hosts at once.
+const twoFail = `
+require "site"
+local farm = require "farm"
+farm.rollout("%s", { healthy = function() end, max_offline = 2, batches = { 2 } }, function(host)
+  host:step("look", function() host:run "test -e mended" end)
+end)
+`
+
+// TestTakeoverOfTwo: with two hosts that have failed at once, the session on the one comes
+// before the question about the other, and in it an operator can do whatever he does in a
+// shell, however it is logged in to.
+func TestTakeoverOfTwo(t *testing.T) {
+	for login, hosts := range map[string][2]string{
+		"ssh": {"webserv1", "webserv2"}, "telnet": {"webserv3", "webserv4"}, "rlogin": {"webserv5", "webserv6"},
+	} {
+		t.Run(login, func(t *testing.T) {
+			o := newMixedOperator(t)
+			t.Cleanup(func() {
+				for _, h := range hosts {
+					farm.Exec(t, h, "rm", "-f", "/home/web/mended", "/home/web/note")
+				}
+			})
+			o.write("two.lua", fmt.Sprintf(twoFail, hosts[0]+","+hosts[1]))
+			s := newWindow(o)
+			s.types("farmrun two.lua")
+			for range hosts {
+				s.await(func(shown string) bool {
+					return strings.HasSuffix(strings.TrimSpace(shown), "?") || strings.HasSuffix(strings.TrimSpace(shown), "Password for web:")
+				}, "a question")
+				if shown := strings.TrimSpace(s.all()); strings.HasSuffix(shown, "Password for web:") {
+					s.types(farm.Password)
+					s.asks("?")
+				}
+				asked := s.all()
+				about := hosts[0]
+				if strings.LastIndex(asked, hosts[1]+": look: test -e mended") > strings.LastIndex(asked, hosts[0]+": look: test -e mended") {
+					about = hosts[1]
+				}
+				s.types("t")
+				s.asks(about + ":~$")
+				mendByHand(s, about)
+				s.tmux("send-keys", "-l", "~.")
+				s.sees("a session on " + about + " is given back")
+				s.await(func(shown string) bool {
+					shown = strings.TrimSpace(shown)
+					return strings.HasSuffix(shown, "stop here: no further host is touched\n?") &&
+						strings.LastIndex(shown, about+": look: test -e mended") > strings.LastIndex(shown, "is given back")
+				}, "the whole question again")
+				s.types("r")
+			}
+			s.asks("here$")
+			s.types("echo it was $?")
+			s.sees("it was 0")
+			for _, h := range hosts {
+				if note := farm.Exec(t, h, "cat", "/home/web/note"); note != "hello\n" {
+					t.Errorf("%s: vi has written %q", h, note)
+				}
+			}
+		})
+	}
+}
+
+// mendByHand does an operator's work, at the prompt of a shell that he has taken over.
+func mendByHand(s *window, host string) {
+	prompt := host + ":~$"
+	s.types("clear; touch mended; yes")
+	s.sees("y\ny\ny\ny")
+	s.tmux("send-keys", "C-c")
+	s.asks(prompt)
+	s.types("clear; busybox vi note")
+	s.sees("~\n~\n~")
+	s.tmux("send-keys", "-l", "ihello")
+	s.sees("hello")
+	s.tmux("send-keys", "Escape")
+	s.tmux("send-keys", "-l", ":wq")
+	s.tmux("send-keys", "Enter")
+	s.asks(prompt)
+	s.types("clear; sleep 1000")
+	s.sees("sleep 1000")
+	s.tmux("send-keys", "C-z")
+	s.asks(prompt)
+	s.types("kill %1; fg; clear; echo half a ~. line")
+	s.sees("\nhalf a ~. line")
+	s.asks(prompt)
+	s.types("")
 }

@@ -16,7 +16,7 @@ it has met and which the repository now has.]],
   dir   = { default = site.release.link, help = "the working copy" },
 }
 
--- What an update does to files, by the letters that cvs.update has for it.
+-- The changes of an update to files, by the letters that cvs.update has for it.
 local verbs = { U = "update", P = "update", G = "merge what is new into", D = "remove" }
 
 local function update(host, files)
@@ -24,7 +24,7 @@ local function update(host, files)
   return cvs.update(host, { dir = args.dir, files = files })
 end
 
--- The links in the working copy: to what outlives releases, and those that were made
+-- The links in the working copy: to shared paths, and those that were made
 -- by hand. cvs would go through them, and write where they lead.
 local function links_in(host)
   local found = host:query({ "sh", "-c", [[cd -- "$1" && find . -type l ! -path '*
@@ -47,8 +47,8 @@ local known = [[cd -- "$1" && while IFS= read -r file; do
 	printf '%s\n' "$file"
 done | sort -u]]
 
--- Returns what cvs is to be given, lists of files: where there are links those that the
--- look has found to be new, but for what lies behind links.
+-- Returns the lists of files for cvs: where there are links those that the
+-- look has found to be new, but for those behind links.
 local function around_links(host, files, links)
   if #links == 0 then return { args.files } end
   local some, lists, n = {}, {}, 0
@@ -64,8 +64,8 @@ local function around_links(host, files, links)
   return lists
 end
 
--- Looks what an update would do, and says so in a dry run, and of what is left alone.
--- Returns what cvs is to be given, and which files it is asked for that it has.
+-- Looks at the changes of an update, and tells them in a dry run, and of what is left alone.
+-- Returns the files for cvs, and which files it is asked for that it has.
 local function look(host)
   local links = links_in(host)
   source.open_tunnel(host)
@@ -106,7 +106,7 @@ local as_cvs = [[cd -- "$1" && while IFS= read -r file; do
 done]]
 
 -- Returns those of the changes that an update has made which was killed before it noted
--- them: the files are as in the repository. What is gone may be of a patch.
+-- them: the files are as in the repository. One that is gone may be of a patch.
 local function unnoted(host, list, asked)
   local some, ours, sums, found = {}, {}, {}, {}
   for path, how in pairs(list) do
@@ -137,7 +137,7 @@ local function unnoted(host, list, asked)
   return found
 end
 
--- Notes what the repository has of files that have more in them here.
+-- Notes the repository's content of files that have more in them here.
 local function note_merged(host, letters)
   local merged = {}
   for path, letter in pairs(letters) do

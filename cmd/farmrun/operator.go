@@ -29,7 +29,7 @@ func (w *world) decider() farm.Operator {
 	return &operator{world: w}
 }
 
-// Choose shows the failure and asks what to do about it. The terminal is kept for the
+// Choose shows the failure and asks how to go on. The terminal is kept for the
 // session that he wants, unless that has to log in first, for which others may be asked.
 func (o *operator) Choose(ctx context.Context, f farm.Failed) (farm.Choice, error) {
 	options := make([]terminal.Option, len(f.Choices))

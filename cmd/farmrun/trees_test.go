@@ -45,7 +45,7 @@ type history struct {
 	dir    string
 	source string // cvs, git or rsync
 	files  map[string]*rcsFile
-	links  map[string]string // what they read
+	links  map[string]string // their targets
 	notes  []string          // for errors
 }
 
@@ -56,7 +56,7 @@ func historyNames() []string {
 		"tab\there", `back\slash`, " lead", "a -> b"}
 }
 
-// historyLinks are names of links, and what they may read; only CVS has none.
+// historyLinks are names of links, and their targets; only CVS has none.
 func historyLinks() (names, reads []string) {
 	return []string{"link", "l -> k", " link", "d/link"}, []string{"always", "d", "nowhere", "/etc/passwd", "a -> b", "../x"}
 }

@@ -69,5 +69,5 @@ func (s *Stream) Shut(patience time.Duration) {
 	}
 }
 
-// Bytes returns what is kept, as Output.Bytes does.
+// Bytes returns the kept output, as Output.Bytes does.
 func (s *Stream) Bytes() []byte { return s.kept.Bytes() }

@@ -22,7 +22,7 @@ type Terminal interface {
 	Break() error
 }
 
-// Ended is a terminal that can tell how what the host began there has ended, once a
+// Ended is a terminal that can tell how its shell or program has ended, once a
 // Read has failed with io.EOF, or after Close: the exit status, -1 if that is not known,
 // and the signal that ended it, such as "TERM", or "". Those of ssh and of local programs
 // are such.

@@ -66,7 +66,7 @@ func Begin(text string) *Lines {
 // Line returns the line that has not ended.
 func (l *Lines) Line() string { return encode(l.shown(l.at)) }
 
-// Settle begins anew with what Written tells.
+// Settle begins anew for Written.
 func (l *Lines) Settle() { l.written, l.ended = 0, false }
 
 // Written returns the first column of the line of that time where something was written

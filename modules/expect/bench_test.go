@@ -179,7 +179,7 @@ func BenchmarkOutput(b *testing.B) {
 	all.report(b)
 }
 
-// tclCommand does what Session.Command does. A page, or a full buffer of 2,000 bytes, is
+// tclCommand does the work of Session.Command. A page, or a full buffer of 2,000 bytes, is
 // collected at a time.
 const tclCommand = `
 log_user 0

@@ -138,7 +138,7 @@ func (d *device) serve() {
 	}
 }
 
-// answer prints what a command comes to; false is that nobody is there any more.
+// answer prints a command's output; false is that nobody is there any more.
 func (d *device) answer(line string) bool {
 	if question := d.asks[line]; question != "" {
 		d.print(question)

@@ -12,7 +12,7 @@ import (
 	"farmrun/modules/expect"
 )
 
-// step is what is typed, how the device shows that and answers, the text that a script
+// step is the keys that are typed, how the device shows that and answers, the text that a script
 // waits for, and the text before it as a person sees it.
 type step struct{ typed, shows, until, before string }
 

@@ -255,7 +255,7 @@ func (e *echo) begins(line []byte) int {
 	for i := range min(len(line), mostLine) {
 		if line[i] == e.typed[0] && render.Text(bytes.TrimRight(line[i:], "\r")) == string(e.typed) {
 			if at := bytes.LastIndex(line[:i], e.first); at >= 0 && len(e.first) > 0 {
-				return at // what was typed first and erased is there as well
+				return at // the keys that were erased are there as well
 			}
 			return i
 		}

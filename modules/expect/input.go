@@ -499,7 +499,7 @@ func (in *input) from(n int) []byte {
 	return bytes.Clone(in.waiting.Bytes()[min(n, in.waiting.Len()):])
 }
 
-// find returns the match of a pattern that has a place in what is stored.
+// find returns the match of a pattern that has a place in the stored text.
 func (in *input) find(p Pattern) (m Match, ok bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

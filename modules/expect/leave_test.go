@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestLeave: only what is not at a prompt, or was sent something, has half a second.
+// TestLeave: only a program that is not at a prompt, or was sent something, has half a second.
 func TestLeave(t *testing.T) {
 	for _, c := range []struct {
 		name, sent, more string

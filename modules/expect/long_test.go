@@ -197,7 +197,7 @@ func TestSendPaced(t *testing.T) {
 	})
 }
 
-// TestMuchBeforeTheWait: the answer to what was sent is found, however much follows it
+// TestMuchBeforeTheWait: the answer to a line is found, however much follows it
 // before its wait begins.
 func TestMuchBeforeTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -454,7 +454,7 @@ func setAlways(c *luahost.Call) {
 	d.always = cases
 }
 
-// code is the exit status of what has ended in the terminal; nil if that cannot be told.
+// code is the exit status of the program in the terminal; nil if that cannot be told.
 func (d *dialogue) code() any {
 	if e, tells := remote.TerminalAs[remote.Ended](d.terminal); tells && e.Code() >= 0 {
 		return e.Code()

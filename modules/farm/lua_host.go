@@ -144,7 +144,7 @@ const (
 //   - quiet (false): true does not show what it says
 //   - keep (1 MiB): how many bytes of each stream the result has; of what is
 //     longer the middle is cut
-//   - title: what to call the command in errors and dry runs, in place of its words
+//   - title: the command's name in errors and dry runs, in place of its words
 //
 // The result has these fields, and no others can be read:
 //

@@ -91,7 +91,7 @@ func owner() string {
 var notWord = lazyregexp.New(`[^A-Za-z0-9]+`)
 
 // leftOvers returns what there is of builds of this name that died. It fails if
-// the name is taken by what does not lose it.
+// the name is taken by a release that does not lose it.
 func (b *Build) leftOvers(ctx context.Context) ([]string, error) {
 	parent, base := path.Split(b.name)
 	out, err := look(ctx, b.runner, "look for "+b.name, b.name,

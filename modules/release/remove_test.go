@@ -45,7 +45,7 @@ func TestRemoveForeign(t *testing.T) {
 	sh.Must(t, "test -f releases/1/cache/sub/f && test ! -e releases/2")
 }
 
-// TestRemoveMounted: what is mounted within a release is of elsewhere, and stays.
+// TestRemoveMounted: a directory that is mounted within a release is of elsewhere, and stays.
 func TestRemoveMounted(t *testing.T) {
 	need.Root(t) // to mount something
 	need.Program(t, "unshare")
@@ -78,7 +78,7 @@ func TestRemoveLinkedFile(t *testing.T) {
 }
 
 // TestSealKilled: whenever a host's shell is killed that puts a release in another's
-// place, what has the name is complete, and it can be done again.
+// place, the release of that name is complete, and it can be done again.
 func TestSealKilled(t *testing.T) {
 	const killer = `#!/bin/sh
 		left=$(($(cat "$LEFT") - 1))

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Writes the record of a release and gives it its name, which another release may
-# lose for it, but for what the links lead to. It comes after record.sh.
+# lose for it, but for the links' targets. It comes after record.sh.
 release=$1 new=$(basename "$2") notes=$3 filled=$4 replace=$5
 shift 5
 name=$(basename "$release") top=$PWD

@@ -83,7 +83,7 @@ local function plain(shared)
   return name, slash == 1
 end
 
--- Tells whether a file of a release gives way to what outlives releases.
+-- Tells whether a file of a release gives way to a shared path.
 function pull.gives_way(path)
   for _, shared in ipairs(site.release.shared or {}) do
     local name = plain(shared)
@@ -114,7 +114,7 @@ end
 -- Under which name the journal has the content of a release that a host was switched to.
 local function content_of(date) return "content of " .. switchrel.path(date) end
 
--- Writes down what the release is on the hosts that are about to be switched to it.
+-- Writes down the content of the release on the hosts that are about to be switched to it.
 function pull.remember(hosts, date, contents)
   for _, host in ipairs(farm.dry_run() and {} or hosts) do host:remember(content_of(date), contents[host.name]) end
 end
@@ -215,7 +215,7 @@ local function onto(source, host, date, notes, leads, stale)
 end
 
 -- Returns by host name why the release, of which records has a record of each host,
--- is not what the source has now. Hosts that have the same are asked once.
+-- is not that of the source now. Hosts that have the same are asked once.
 local function find_stale(source, records, notes)
   local alike, stale = {}, {}
   for name, record in pairs(records) do alike[name] = record.content end

@@ -6,7 +6,7 @@ import (
 	"farmrun/luahost/lazyregexp"
 )
 
-// secrets are what programs ask for when they switch echo off.
+// secrets are in the questions for which programs switch echo off.
 var secrets = lazyregexp.New(`(?i)pass ?(word|phrase|code|wd)|\bPIN\b|secret|token|kennwort|passwort|mot de passe|contraseña`)
 
 // asksSecret reports whether a prompt asks for something that is not to be seen.

@@ -202,7 +202,7 @@ func (w *writer) byHand(t *Transcript, i int) int {
 	return i
 }
 
-// expect writes what to wait for before the keys of turn i. At a shell's prompt, the
+// expect writes the wait before the keys of turn i. At a shell's prompt, the
 // command before must have succeeded.
 func (w *writer) expect(t *Transcript, i int) {
 	turn := t.turns[i]

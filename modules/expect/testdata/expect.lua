@@ -252,7 +252,7 @@ s:expect { line = "rm log.12" }
 local s = require("expect").spawn { "sh", "-c", "printf 'rm log.13 '; read x", strip = "screen" }
 s:expect { line = "rm log.12", timeout = "300ms" }  --! waited 300ms for "rm log.12"
 
---- what is matched is shown
+--- matched output is shown
 local s = require("expect").spawn { "sh", "-c", [[printf '\033[1mone\033[m\r\ntwo\r\n']], strip = "screen", show = true }
 s:expect "(?m)^two\n"
 --= one

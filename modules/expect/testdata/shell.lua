@@ -79,7 +79,7 @@ require("here").host:session():command "a\nb"       --! a command is one line
 --- a misspelt option of a command
 require("here").host:session():command("a", { prompts = "x" })  --! did you mean "prompt"?
 
---- what a shell can be told, and how it may be set
+--- the lines that a shell takes, and how it may be set
 local s = require("here").host:session { timeout = "1m" }
 s:expect { text = "$ " }
 print(s:run("cat <<'END'\nit's $x\nEND").text)        --= it's $x

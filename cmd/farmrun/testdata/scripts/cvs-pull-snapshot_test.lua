@@ -25,7 +25,7 @@ trial.same(trial.on("webserv1", "ls -A releases; readlink www"), [[
 trial.same(trial.on("webserv2", "ls -A releases"), "2000-09-12")
 
 -- Of two pulls at once, which are at different sources or machines, one takes the name,
--- and the other leaves nothing; neither takes what is at work for what was left.
+-- and the other leaves nothing; neither takes the other, at work, for one that died.
 trial.on("webserv1", "rm -r releases/2000-09-26")
 local words = {}
 for _, word in ipairs(trial.words(pull "2000-09-26")) do words[#words + 1] = ("%q"):format(word) end

@@ -1,5 +1,5 @@
 -- Names with blanks, quotes and dashes at either end are names like others, of links,
--- directories, files and what outlives releases.
+-- directories, files and shared paths.
 local trial = require "trial"
 trial.writable()
 trial.site {

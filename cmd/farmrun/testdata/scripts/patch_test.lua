@@ -106,7 +106,7 @@ trial.run("patch", "revert", "htdocs-version")
 trial.same(trial.on("webserv1", "cd www/htdocs; cvs -q diff version; tail -n 2 version"), "release $Name: Snapshot-2000-09-19 $\nend")
 
 -- So does one of a file that has the values alone, and one that has a blank in its name.
--- What is new on the branch is no part of one.
+-- A commit on the branch is no part of one.
 trial.run("patch", "retire", "htdocs-version")
 for _, date in ipairs { "2000-09-19", "2000-09-26" } do
   trial.commit("Snapshot-" .. date, [[printf 'VERSION="$%s$"\n1\n2\n3\n' Name >'htdocs/the version'; cvs -Q add -kkv 'htdocs/the version'

@@ -1,4 +1,4 @@
--- What outlives releases stays as it is, whatever the release itself has in its place,
+-- A shared path stays as it is, whatever the release itself has in its place,
 -- and is no reason to pull a release again.
 local trial = require "trial"
 trial.writable()
@@ -20,7 +20,7 @@ pull "2000-10-03"
 pull "2000-10-10"
 trial.same(trial.run("cvs-pull-snapshot", "2000-10-10"), "webserv1: releases/2000-10-10 is there already\nwebserv2: releases/2000-10-10 is there already")
 
--- A link within a link would take the place of what the first one leads to.
+-- A link within a link would take the place of the first one's target.
 trial.site { ['shared = { '] = 'shared = { "htdocs/", ' }
 trial.has(trial.ends(1, "cvs-pull-snapshot", "2000-09-26"), "switch releases/2000-09-26/htdocs/uploads to shared/htdocs/uploads: a link above it leads elsewhere")
 trial.same(trial.on("webserv1", "cd shared && find . -type f | sort"), "./htdocs/settings\n./htdocs/uploads/of/visitors")
@@ -35,7 +35,7 @@ trial.same(trial.on("webserv1", "cd shared && find . -type f | sort; cd ../www; 
 trial.has(trial.run "status", "2000-10-10")
 trial.same(trial.run("cvs-pull-snapshot", "2000-10-10"), "webserv1: releases/2000-10-10 is there already\nwebserv2: releases/2000-10-10 is there already")
 
--- What is new of a shared file is no conflict with what that has; and links that were made
+-- A commit to a shared file is no conflict with its content; and links that were made
 -- by hand lead out as well, wherever in the release the update begins.
 trial.on("webserv1", "mkdir away && mv www/htdocs/images away && ln -s ../../../away/images www/htdocs/images")
 local away = trial.on("webserv1", "find away | sort")

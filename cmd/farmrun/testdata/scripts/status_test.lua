@@ -7,7 +7,7 @@ trial.same(trial.run("status", "--check"), [[
   SERVERS       ON THE AIR  BEFORE      STAGED                 PATCHES  HEALTHY  IN SERVICE
   webserv[1-2]  2000-09-19  2000-09-12  2000-09-12 2000-09-19  -        yes      yes]])
 
--- What was there before farmrun is no fault.
+-- A release of before farmrun is no fault.
 trial.on("@web", "cp -r releases/2000-09-12 releases/initial; rm -f releases/initial/CVS/farmrun-*")
 trial.has(trial.run("status", "--check"), "2000-09-12 2000-09-19 initial?")
 trial.on("@web", "mv releases/initial releases/2000-09-05")

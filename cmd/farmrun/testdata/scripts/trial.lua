@@ -52,7 +52,7 @@ end
 
 function trial.run(...) return trial.ends(0, ...) end
 
--- Runs farmrun while somebody else has the lock; returns what it said.
+-- Runs farmrun while somebody else has the lock; returns its output.
 function trial.locked_out(...)
   local words = {}
   for _, word in ipairs(trial.words(...)) do words[#words + 1] = ("%q"):format(word) end

@@ -26,7 +26,7 @@ trial.commit("Snapshot-2000-09-19", "echo theirs >>htdocs/index.html")
 trial.has(trial.ends(1, "update"), "webserv1: cvs update in www: conflict in htdocs/index.html")
 trial.same(trial.on("webserv2", "tail -n1 www/htdocs/index.html"), "</html>")
 
--- A patch does not hide what is new in the file that it is of, nor does it count as new.
+-- A patch does not hide a change of the file that it is of, nor does it count as new.
 local farm = require "farm"
 trial.on("webserv1", "sed -i '/by hand/d' www/htdocs/index.html")
 farm.here():write(trial.folder .. "/title.patch", "--- htdocs/about.html\n+++ htdocs/about.html\n@@ -1,2 +1,3 @@\n+<!-- ours -->\n <html>\n " ..
@@ -43,8 +43,8 @@ trial.same(trial.on("webserv1", "sed -n '1p; $p' www/htdocs/about.html"), "<!-- 
 trial.run("status", "--check")
 trial.run("status", "--check", "--hosts", "webserv2")
 
--- An update that was killed before it noted what it had done is repeated: it is no change
--- by hand then. What was changed by hand is one, though cvs does not see it.
+-- An update that was killed before it noted its work is repeated: it is no change
+-- by hand then. A change by hand is one, though cvs does not see it.
 trial.run("patch", "revert", "title")
 trial.run("patch", "retire", "title")
 trial.commit("Snapshot-2000-09-19", [[echo last news >>htdocs/about.html; mkdir other; echo >other/one; cvs -Q add other; cvs -Q add other/one

@@ -27,7 +27,7 @@ cutover "2000-09-19"
 trial.on("webserv1", [[ln -sfn "$PWD/releases/2000-09-19" www.former]])
 trial.has(rollback(), "webserv1: 2000-09-19 -> oldsite")
 
--- So does a prune keep what only the journal has, in whatever words.
+-- So does a prune keep a release that only the journal has, in whatever words.
 trial.on("webserv1", "ln -sfn releases/2000-09-19/. www")
 cutover "2000-09-26"
 trial.on("webserv1", "rm www.former")
