@@ -56,7 +56,7 @@ The kinds, in order:
                the rollout holds the farm's lock; name is its path on the host
   going back, undo began, undo ended, host back, host unknown
                hosts are put back; or what ran on one was ended, and nobody has looked since
-  fenced, unfenced
+  fenced, unfencing, unfenced
                commands of a host's turn run on the machine name, by the login value;
                nothing of the run is left there
   fact         something is remembered of a host

@@ -48,6 +48,7 @@ const (
 	HostFailed   Kind = "host failed"   // (host) Error says why
 	HostUndone   Kind = "host undone"   // (host) it was done, but is not any more, a resumed run has found
 	Fenced       Kind = "fenced"        // (host) commands of its turn are to run on the machine Name, by the login Value; Boot tells its start from others
+	Unfencing    Kind = "unfencing"     // the fences of the rollout are removed, since it goes no further
 	Unfenced     Kind = "unfenced"      // (host) nothing of this run is left on the machine Name
 	UndoBegan    Kind = "undo began"    // (host) its steps are taken back
 	UndoEnded    Kind = "undo ended"    // (host) Error is "" if it is as it was before its turn

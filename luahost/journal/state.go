@@ -31,9 +31,10 @@ type Rollout struct {
 	// Fences are the machines on which commands of a host's turn may have run, by
 	// the host: as long as they are there, something of the run is. Value and Boot of
 	// the record are "" where the fence may never have been made.
-	Fences map[string]map[string]Record
-	Ended  bool
-	Error  string // why it did not end well
+	Fences    map[string]map[string]Record
+	Unfencing bool // they are being removed, so that any may be gone
+	Ended     bool
+	Error     string // why it did not end well
 }
 
 // Progress is how far a host has come in a rollout.
@@ -155,7 +156,9 @@ func (r *Rollout) note(rec Record) {
 		if r.Fences[rec.Host] == nil {
 			r.Fences[rec.Host] = map[string]Record{}
 		}
-		r.Fences[rec.Host][rec.Name] = rec
+		r.Fences[rec.Host][rec.Name], r.Unfencing = rec, false
+	case Unfencing:
+		r.Unfencing = true
 	case Unfenced:
 		delete(r.Fences[rec.Host], rec.Name)
 	}

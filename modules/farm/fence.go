@@ -521,9 +521,9 @@ func (r *rollout) takeOver(ctx context.Context) error {
 }
 
 // lost tells whether the fence of a turn in progress, which was noted, is gone. One of
-// a turn that has come to an end may have been removed.
+// a turn, or a rollout, that has come to an end may have been removed.
 func (r *rollout) lost(f *fenced, noted journal.Record, now fence.State) (is bool) {
-	r.look(func(s *journal.Rollout) { is = s.Hosts[f.of()].Progress == journal.Middle })
+	r.look(func(s *journal.Rollout) { is = !s.Unfencing && s.Hosts[f.of()].Progress == journal.Middle })
 	return is && noted.Boot != "" && now.Owner == nil
 }
 
@@ -644,9 +644,8 @@ func (r *rollout) tellReceipt(f *fenced, s fence.State) {
 	}
 }
 
-// clear removes the fences of the rollout from all hosts, once the journal says so: one
-// that it does not know to be gone would be missed by resume. One that cannot be removed
-// is named, and left for farmrun clean. Where the operator has ended the rollout, it
+// clear removes the fences of the rollout from all hosts, once the journal says so: resume
+// would take one for lost that is gone without that. One that cannot be removed is named, and left for farmrun clean. Where the operator has ended the rollout, it
 // takes little time.
 func (f *fences) clear(ctx context.Context) {
 	if f == nil {
@@ -658,23 +657,25 @@ func (f *fences) clear(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(withoutTurn(context.WithoutCancel(ctx)), within)
 	defer cancel()
+	unsure := f.farm.record(f.part, journal.Record{Kind: journal.Unfencing})
 	f.each(f.list(), func(one *fenced) error {
 		if !one.left {
 			return nil
 		}
 		ctx, cancel := context.WithTimeout(ctx, fenceTime)
 		defer cancel()
-		err := one.settle(ctx, fence.Waits{Patience: time.Second})
+		err := unsure
 		if err == nil {
-			err = one.record(journal.Unfenced, fence.Machine{})
+			err = one.settle(ctx, fence.Waits{Patience: time.Second})
 		}
 		if err == nil {
 			err = one.Clear(ctx, f.me)
 		}
 		if err != nil {
 			f.farm.config.Console.Note(one.machine.name, "the fence of this run is left there: %v; farmrun clean %s removes it later", err, one.machine.name)
+			return nil
 		}
-		return nil
+		return one.record(journal.Unfenced, fence.Machine{})
 	})
 }
 

@@ -112,9 +112,11 @@ for _, date in ipairs { "2000-09-19", "2000-09-26" } do
   trial.commit("Snapshot-" .. date, [[printf 'VERSION="$%s$"\n1\n2\n3\n' Name >'htdocs/the version'; cvs -Q add -kkv 'htdocs/the version'
     cvs -Q commit -m kv; cvs -Q admin -kv 'htdocs/the version'; cvs -Q update -A]])
 end
-trial.on("webserv1", "rm -r releases/2000-09-26; ln -sfn releases/2000-09-12 www; rm -r releases/2000-09-19")
-trial.run("cvs-pull-snapshot", "--hosts", "webserv1", "2000-09-19")
-trial.run("switchrel", "--hosts", "webserv1", "2000-09-19")
+for _, server in ipairs { "webserv1", "webserv2" } do
+  trial.on(server, "rm -rf releases/2000-09-26; ln -sfn releases/2000-09-12 www; rm -r releases/2000-09-19")
+end
+trial.run("cvs-pull-snapshot", "2000-09-19")
+trial.run("switchrel", "2000-09-19")
 trial.on("webserv1", "cd www/htdocs; sed -i '$a by hand' 'the version'; echo more >>list")
 trial.run("patch", "take", "--id", "kv", "--why", "a try", "webserv1", "www/htdocs/the version")
 local text = farm.here():read(trial.folder .. "/patches/kv.patch")

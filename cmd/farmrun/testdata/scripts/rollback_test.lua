@@ -8,7 +8,7 @@ trial.same(trial.would(trial.dry(unpack(words))), [[
   lb1: would tell unix:/run/haproxy/admin.sock: set server web/webserv1 state drain
   lb1: would tell unix:/run/haproxy/admin.sock: set server web/webserv1 state ready
   webserv1: would run: mark the release releases/2000-09-19 as bad
-  webserv1: would run: rm -f www.former
+  webserv1: would run: rm -f -- www.former
   webserv1: would run: sudo /etc/init.d/httpd restart
   webserv1: would run: switch the link www to releases/2000-09-12]])
 local said = trial.run(unpack(words))
