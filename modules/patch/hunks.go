@@ -230,7 +230,7 @@ func (r *reader) inUnified(line string) bool {
 // one side may be left out.
 func (r *reader) inContext(line string) bool {
 	m := sideLine().FindStringSubmatch(line)
-	body := strings.TrimSpace(line) == "" || strings.IndexByte(" +!-", line[0]) >= 0 && strings.IndexByte(" \t", line[1]) >= 0
+	body := strings.TrimSpace(line) == "" || len(line) > 1 && strings.IndexByte(" +!-", line[0]) >= 0 && strings.IndexByte(" \t", line[1]) >= 0
 	switch {
 	case m != nil && (r.stars || r.context && line[0] == '-'):
 		r.side = count(cmp.Or(m[2], m[1])) - count(m[1]) + 1

@@ -69,6 +69,7 @@ func FuzzHunks(f *testing.F) {
 	f.Add("--- a\n+++ b\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n", "patching file a\nHunk #1 FAILED at 1.\n", 0)
 	f.Add("*** a\n--- b\n***************\n*** 1,2 ****\n  a\n! b\n--- 1,2 ----\n  a\n! c\n", "", 0)
 	f.Add("diff --git \"a/\\303\" b/x y\nrename from x\nIndex: z\n1c1\n< a\n---\n> b\n", "", 1)
+	f.Add("****\n*** 1,2 ****\n  a\n! b\n--- 1,2 ----\n  a\n!", "", 0)
 	f.Fuzz(func(_ *testing.T, text, said string, strip int) {
 		Files(text, strip%100)
 		sections, _ := read(text, strip%100)
