@@ -118,9 +118,10 @@ EOF`)
 	if reads := strings.TrimSpace(farm.Exec(t, "webserv2", "readlink", "/home/web/www")); reads != "releases/initial" {
 		t.Errorf("its link reads %s", reads)
 	}
-	stat := farm.Exec(t, "lb1", "sh", "-c", "echo show stat | socat - unix:"+farm.AdminSocket+" | grep ^web,webserv2,")
-	if !strings.Contains(stat, ",DRAIN") {
-		t.Errorf("HAProxy has it as %s", stat)
+	// The fourth column names a server, the seventh is its administrative state.
+	state := farm.Exec(t, "lb1", "sh", "-c", "echo show servers state web | socat - unix:"+farm.AdminSocket+` | awk '$4 == "webserv2" { print $7 }'`)
+	if strings.TrimSpace(state) != "8" { // drained
+		t.Errorf("HAProxy has it in the administrative state %s", state)
 	}
 }
 
