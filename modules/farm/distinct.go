@@ -92,9 +92,8 @@ func (r *rollout) distinct(ctx context.Context, takes []string) error {
 // meet fails if the rollout has met the machine under another name.
 func (f *fenced) meet(ctx context.Context, m fence.Machine) error {
 	id := identity{name: f.machine.name, Machine: m}
-	f.machine.use()
-	defer f.machine.release()
-	if a, err := f.machine.attempt(ctx); err == nil {
+	if a, release, err := f.machine.borrow(ctx); err == nil {
+		defer release()
 		if k, ok := a.conn.(keyed); ok {
 			id.key = k.HostKey()
 		}

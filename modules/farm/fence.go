@@ -645,8 +645,9 @@ func (r *rollout) tellReceipt(f *fenced, s fence.State) {
 }
 
 // clear removes the fences of the rollout from all hosts, once the journal says so: resume
-// would take one for lost that is gone without that. One that cannot be removed is named, and left for farmrun clean. Where the operator has ended the rollout, it
-// takes little time.
+// would take one for lost that is gone without that. One that cannot be removed is named,
+// and left for farmrun clean. Where the operator has ended the rollout, it takes little
+// time.
 func (f *fences) clear(ctx context.Context) {
 	if f == nil {
 		return

@@ -121,12 +121,11 @@ func (h *Host) runBy(ctx context.Context, cmd remote.Cmd,
 		h.wouldRun(cmd)
 		return remote.Result{Dry: true}, nil
 	}
-	h.use()
-	defer h.release()
-	login, err := h.attempt(ctx)
+	login, release, err := h.borrow(ctx)
 	if err != nil {
 		return remote.Result{}, err
 	}
+	defer release()
 	if !cmd.Quiet {
 		out := h.farm.config.Console.Host(h.name, console.Stdout).Until(ctx)
 		complaints := h.farm.config.Console.Host(h.name, console.Stderr).Until(ctx)
@@ -224,11 +223,12 @@ func (h *Host) Terminal(ctx context.Context, o remote.TerminalOptions) (remote.T
 // User returns who is logged in on the host, logging in first if need be. It
 // fails with ErrUnsupported where the login cannot tell.
 func (h *Host) User(ctx context.Context) (string, error) {
-	conn, err := h.Conn(ctx)
+	a, release, err := h.borrow(ctx)
 	if err != nil {
 		return "", err
 	}
-	if u, ok := conn.(user); ok && u.User() != "" {
+	defer release()
+	if u, ok := a.conn.(user); ok && u.User() != "" {
 		return u.User(), nil
 	}
 	return "", h.unsupported("tell who is logged in")
@@ -237,11 +237,12 @@ func (h *Host) User(ctx context.Context) (string, error) {
 // Renewed tells whether the password of who is logged in was changed at login,
 // since it had expired, logging in first if need be.
 func (h *Host) Renewed(ctx context.Context) (bool, error) {
-	conn, err := h.Conn(ctx)
+	a, release, err := h.borrow(ctx)
 	if err != nil {
 		return false, err
 	}
-	r, tells := conn.(interface{ Renewed() bool })
+	defer release()
+	r, tells := a.conn.(interface{ Renewed() bool })
 	return tells && r.Renewed(), nil
 }
 
@@ -273,7 +274,10 @@ func (h *Host) Conn(ctx context.Context) (Conn, error) {
 
 // LogIn logs in unless that has been done.
 func (h *Host) LogIn(ctx context.Context) error {
-	_, err := h.attempt(ctx)
+	_, release, err := h.borrow(ctx)
+	if err == nil {
+		release()
+	}
 	return err
 }
 

@@ -298,22 +298,31 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// TestIdleAfterLooks: the marks of locks and fences need no login for longer than a command
-// does.
+// TestIdleAfterLooks: a look at a lock, or at who is logged in, needs no login for longer
+// than a command does.
 func TestIdleAfterLooks(t *testing.T) {
-	in(t, farm.Config{Idle: 5}, func(t *testing.T, f *farm.Farm, n *network) {
-		hosts, err := f.Hosts("web[1-20]")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, h := range hosts {
-			farm.Lock{Host: h, Path: "lock"}.Holder(t.Context())
-		}
-		synctest.Wait()
-		if open, dialed := n.logins(); open > 5 || len(dialed) != 20 {
-			t.Errorf("%d logins are open of %d", open, len(dialed))
-		}
-	})
+	for name, look := range map[string]func(ctx context.Context, h *farm.Host){
+		"lock":    func(ctx context.Context, h *farm.Host) { farm.Lock{Host: h, Path: "lock"}.Holder(ctx) },
+		"user":    func(ctx context.Context, h *farm.Host) { h.User(ctx) },
+		"renewed": func(ctx context.Context, h *farm.Host) { h.Renewed(ctx) },
+		"log in":  func(ctx context.Context, h *farm.Host) { h.LogIn(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, farm.Config{Idle: 5}, func(t *testing.T, f *farm.Farm, n *network) {
+				hosts, err := f.Hosts("web[1-20]")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, h := range hosts {
+					look(t.Context(), h)
+				}
+				synctest.Wait()
+				if open, dialed := n.logins(); open > 5 || len(dialed) != 20 {
+					t.Errorf("%d logins are open of %d", open, len(dialed))
+				}
+			})
+		})
+	}
 }
 
 // TestIdleInSmallRollout: a rollout of twice as many hosts logs in once to each.

@@ -32,6 +32,16 @@ func (h *Host) release() {
 	}
 }
 
+// borrow returns a login that was made, which stays open until release at least.
+func (h *Host) borrow(ctx context.Context) (a *attempt, release func(), err error) {
+	h.use()
+	if a, err = h.attempt(ctx); err != nil {
+		h.release()
+		return nil, nil, err
+	}
+	return a, h.release, nil
+}
+
 // unused returns the host's login, if nobody needs it, and no more as the host's:
 // whoever comes next finds no login, not one that is about to be closed.
 func (h *Host) unused() (a *attempt) {
@@ -76,19 +86,19 @@ func (f *Farm) tooMany(h *Host) (hosts []*Host) {
 // opened returns a thing that was opened by the host's login, which stays until the
 // thing is closed: holding makes one whose Close calls close instead.
 func opened[T io.Closer](ctx context.Context, h *Host, open func(Conn) (T, error), holding func(T, func() error) T) (none T, err error) {
-	h.use()
-	conn, err := h.Conn(ctx)
-	if err == nil {
-		var thing T
-		if thing, err = open(conn); err == nil {
-			return holding(thing, sync.OnceValue(func() error {
-				defer h.release()
-				return thing.Close()
-			})), nil
-		}
+	a, release, err := h.borrow(ctx)
+	if err != nil {
+		return none, err
 	}
-	h.release()
-	return none, err
+	thing, err := open(a.conn)
+	if err != nil {
+		release()
+		return none, err
+	}
+	return holding(thing, sync.OnceValue(func() error {
+		defer release()
+		return thing.Close()
+	})), nil
 }
 
 type heldConn struct {

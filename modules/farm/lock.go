@@ -81,12 +81,11 @@ func (r runner) Run(ctx context.Context, cmd remote.Cmd) (remote.Result, error) 
 	if err := r.host.needShell("a lock"); err != nil {
 		return remote.Result{}, err
 	}
-	r.host.use()
-	defer r.host.release()
-	a, err := r.host.attempt(ctx)
+	a, release, err := r.host.borrow(ctx)
 	if err != nil {
 		return remote.Result{}, err
 	}
+	defer release()
 	cmd.NeedStderr = true
 	return lent{r.host, a}.Run(ctx, cmd)
 }
