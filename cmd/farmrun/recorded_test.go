@@ -59,7 +59,7 @@ cat >bin/pages <<'E'
 for i in 1 2 3; do echo page $i; read -s -n 1 -p --More-- x; printf '\r        \r'; [ "$x" != q ] || exit 0; done
 E
 cat >bin/slow <<'E'
-echo working; sleep 1000
+exec perl -e '$| = 1; $SIG{CONT} = sub { print "again\n" }; print "working\n"; sleep 1000 while 1'
 E
 cat >bin/publish <<'E'
 cp d/old d/published
@@ -111,7 +111,7 @@ func recordedJobs() []recorded {
 		{name: "a pager", keys: []string{"pages\r", "?page 1--More--", " ", "?page 2--More--", "q", "cd d\r", "rm old\r"}},
 		{name: "a pager that fails", keys: []string{"pages\r", "?page 1--More--", " ", "?page 2--More--", "q", "rm old\r"}, differs: "sed -i 's/exit 0/exit 3/' bin/pages"},
 		{name: "^C", keys: []string{"slow\r", "?working", "\x03", "cd d\r", "rm old\r"}},
-		{name: "^Z and fg", keys: []string{"slow\r", "?working", "\x1a", "fg\r", "?fgslow", "\x03", "cd d\r", "rm old\r"}},
+		{name: "^Z and fg", keys: []string{"slow\r", "?working", "\x1a", "fg\r", "?again", "\x03", "cd d\r", "rm old\r"}},
 		{name: "^D", keys: []string{"cat >d/f\r", "?cat >d/f", "hello\r", "?hello", "\x04", "rm old\r"}},
 		{name: "umask and variables", keys: []string{"umask 077\r", "x=d/new\r", "touch $x\r", "rm old\r"}},
 		{name: "two shells", keys: []string{"cd d\r", "PS1='in$ ' PROMPT_COMMAND= bash --norc\r", "?--norcin$", "rm old\r", "?in$ rm oldin$", "exit\r", "touch done\r"}},
@@ -139,7 +139,7 @@ func recordedJobs() []recorded {
 // host that was like the first, which is then like it, and on one that was not, where the
 // script stops.
 func TestRecorded(t *testing.T) {
-	need.Program(t, "bash", "tcsh", "tmux", "busybox", "ed")
+	need.Program(t, "bash", "tcsh", "tmux", "busybox", "ed", "perl")
 	for _, job := range recordedJobs() {
 		t.Run(job.name, func(t *testing.T) {
 			t.Parallel()
