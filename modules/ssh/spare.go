@@ -35,20 +35,22 @@ const placeTries = 50
 // asked again if it may be a spare that has taken the last place, or a command
 // that has ended or, with patience, will.
 func (c *Client) openSession(patient bool) (session, error) {
-	full := time.NewTimer(c.waits.full)
-	defer full.Stop()
+	var full time.Time // when nobody waits any longer for others to end
 	for tries := 1; ; {
-		ended := c.nextEnd()
 		s, begun, ok := c.spares.take()
 		if ok {
 			return s, nil
 		}
 		s, err := c.newSession()
-		switch {
-		case err == nil || !refused(err):
+		if err == nil || !refused(err) {
 			return s, err
+		}
+		if full.IsZero() {
+			full = time.Now().Add(c.waits.full)
+		}
+		switch ended := c.nextEnd(); {
 		case c.spares.begunSince(begun):
-		case ended == nil && tries == placeTries, ended != nil && !patient:
+		case ended == nil && tries == placeTries, ended != nil && (!patient || time.Now().After(full)):
 			return session{}, err
 		case ended == nil:
 			tries++
@@ -57,9 +59,7 @@ func (c *Client) openSession(patient bool) (session, error) {
 			select {
 			case <-ended:
 				time.Sleep(c.waits.place)
-			case <-time.After(10 * c.waits.place): // it may have had its place for longer than sshd
-			case <-full.C:
-				return session{}, err
+			case <-time.After(10 * c.waits.place): // one may have ended just before
 			}
 		}
 	}
