@@ -10,12 +10,10 @@ import (
 
 	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/render"
 )
 
 var (
-	// drawing is in output besides text. fish moves to the end of its prompt by "\r" and a
-	// column.
-	drawing = lazyregexp.New(`\r\x1b\[\d*C|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]P][^\a\x1b]*(?:\a|\x1b\\)|\x1b[()*+][0-9A-Z]|\x1b[=>78]`)
 	// prompts end the output of most shells that wait for a line.
 	prompts = lazyregexp.New(`[$#%>❯➜»λ] ?$`)
 	// questions may be no shell's.
@@ -64,6 +62,6 @@ func (s *noting) awaitPrompt(ctx context.Context) error {
 
 // lastLine is the text that the cursor stands behind.
 func (s *noting) lastLine() string {
-	text := drawing().ReplaceAllString(string(s.rest), "")
-	return text[strings.LastIndexAny(text, "\r\n")+1:]
+	text := render.Text(s.rest)
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }
