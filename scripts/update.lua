@@ -34,13 +34,6 @@ local function links_in(host)
   return links
 end
 
--- Returns which of the links, or of other names, a file has or lies behind, or nil.
-local function link_of(path, links)
-  for _, link in ipairs(links) do
-    if path == link or path:sub(1, #link + 1) == link .. "/" then return link end
-  end
-end
-
 -- cvs takes a directory that it does not know as a whole.
 local known = [[cd -- "$1" && while IFS= read -r file; do
 	until [ -d "$(dirname "./$file")/CVS" ]; do file=$(dirname "$file"); done
@@ -53,7 +46,7 @@ local function around_links(host, files, links)
   if #links == 0 then return { args.files } end
   local some, lists, n = {}, {}, 0
   for _, file in ipairs(files) do
-    if verbs[file.status] and not link_of(file.path, links) then some[#some + 1] = file.path .. "\n" end
+    if verbs[file.status] and not pull.within(file.path, links) then some[#some + 1] = file.path .. "\n" end
   end
   local how = { stdin = table.concat(some), title = "look for new directories in " .. args.dir }
   for path in host:query({ "sh", "-c", known, "sh", args.dir }, how).stdout:gmatch "[^\n]+" do
@@ -73,14 +66,15 @@ local function look(host)
   local added = {}
   for _, file in ipairs(files) do
     added[file.path] = file.status == "A"
-    local does, link = verbs[file.status], link_of(file.path, links)
+    local does, link = verbs[file.status], pull.within(file.path, links)
     if does and not link and farm.dry_run() then host:log("would " .. does .. " " .. file.path) end
     if does and link and not pull.gives_way(file.path) then
       host:log(("%s is left as it is: %s is a link"):format(file.path, link))
     end
   end
   local function asked(path)
-    return not added[path] and not link_of(path, links) and (#args.files == 0 or link_of(path, args.files) ~= nil)
+    local named = #args.files == 0 or pull.within(path, args.files) ~= nil
+    return named and not added[path] and not pull.within(path, links)
   end
   return { lists = around_links(host, files, links), asked = asked }
 end

@@ -83,13 +83,18 @@ local function plain(shared)
   return name, slash == 1
 end
 
+-- Returns which of some names a file has or lies within, or nil.
+function pull.within(path, names)
+  for _, name in ipairs(names) do
+    if path == name or path:sub(1, #name + 1) == name .. "/" then return name end
+  end
+end
+
 -- Tells whether a file of a release gives way to a shared path.
 function pull.gives_way(path)
-  for _, shared in ipairs(site.release.shared or {}) do
-    local name = plain(shared)
-    if path == name or path:sub(1, #name + 1) == name .. "/" then return true end
-  end
-  return false
+  local names = {}
+  for i, shared in ipairs(site.release.shared or {}) do names[i] = plain(shared) end
+  return pull.within(path, names) ~= nil
 end
 
 -- Returns of each host on which the release has other files than on most, by name,
