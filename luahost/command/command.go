@@ -39,9 +39,9 @@ func Take(c *luahost.Call, n int) (cmd remote.Cmd) {
 	return cmd
 }
 
-// Run has run do cmd on host with the options, and pushes its result or raises
-// its failure.
-func Run(c *luahost.Call, host string, cmd remote.Cmd, o Options, run func(ctx context.Context, cmd remote.Cmd) (remote.Result, error)) {
+// Run has run do cmd on host with the options, and pushes its result, which it returns as
+// well, or raises its failure.
+func Run(c *luahost.Call, host string, cmd remote.Cmd, o Options, run func(ctx context.Context, cmd remote.Cmd) (remote.Result, error)) remote.Result {
 	cmd.Dir, cmd.Env, cmd.Keep = o.Dir, o.Env, o.Keep
 	if o.Quiet != nil {
 		cmd.Quiet = *o.Quiet
@@ -68,6 +68,7 @@ func Run(c *luahost.Call, host string, cmd remote.Cmd, o Options, run func(ctx c
 		stdout, string(result.Stderr), strings.TrimRight(stdout, "\r\n"),
 		result.Code, result.Signal, result.Duration, result.Dry,
 	})
+	return result
 }
 
 // Result is a command's result as a script gets it.

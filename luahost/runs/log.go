@@ -33,7 +33,7 @@ type Log struct {
 	Warn func(error)
 
 	mu     sync.Mutex
-	open   map[string]*openLog // by host, those that were written to last
+	open   map[string]*openLog // by host, mostOpen at most
 	warned sync.Once
 }
 

@@ -54,10 +54,11 @@ func choices(c *luahost.Call, n int) []choice {
 	}
 	table := c.Table(n)
 	items := positional(c, n)
-	if shape(table) != nil {
+	if of, _ := shape(table); of != nil {
 		rest := c.Table(n)
-		for _, key := range []string{"text", "like", "line", "quiet"} {
-			rest.RawSetString(key, lua.LNil)
+		rest.RawSetString("quiet", lua.LNil)
+		for _, s := range shapes {
+			rest.RawSetString(s.key, lua.LNil)
 		}
 		return []choice{takeChoice(c, "case 1", table)}
 	}
@@ -76,8 +77,8 @@ func takeChoice(c *luahost.Call, place string, v lua.LValue) choice {
 		return choice{takePattern(c, place, v), lua.LNil}
 	}
 	var is choice
-	if of := shape(table); of != nil {
-		is = choice{of(), table.RawGetInt(1)}
+	if of, text := shape(table); of != nil {
+		is = choice{of(text), table.RawGetInt(1)}
 	} else {
 		is = choice{takePattern(c, place, table.RawGetInt(1)), table.RawGetInt(2)}
 	}
@@ -89,15 +90,21 @@ func takeChoice(c *luahost.Call, place string, v lua.LValue) choice {
 	return is
 }
 
-// shape returns the maker of the pattern of a case that is no regular expression; nil for
-// one that is.
-func shape(table *lua.LTable) func() Pattern {
-	for key, of := range map[string]func(string) Pattern{"text": Text, "like": Like, "line": Line} {
-		if text, ok := table.RawGetString(key).(lua.LString); ok {
-			return func() Pattern { return of(string(text)) }
+// shapes are the keys of cases that are no regular expressions, and what makes patterns of
+// their texts.
+var shapes = []struct {
+	key string
+	of  func(text string) Pattern
+}{{"text", Text}, {"like", Like}, {"line", Line}}
+
+// shape returns the maker of a case's pattern, and its text; nil for a regular expression.
+func shape(table *lua.LTable) (of func(text string) Pattern, text string) {
+	for _, s := range shapes {
+		if text, ok := table.RawGetString(s.key).(lua.LString); ok {
+			return s.of, string(text)
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 func takePattern(c *luahost.Call, place string, v lua.LValue) Pattern {

@@ -12,8 +12,8 @@ import (
 const mostLike = 60
 
 // Like returns the pattern of a line that is the last, and like shown: numbers, dates,
-// times and nonces in it may be others, and so may the blanks in the end. Where shown ends with "\n", the cursor is behind
-// that line.
+// times and nonces in it may be others, and so may the blanks in the end. Where shown ends
+// with "\n", the cursor is behind that line.
 func Like(shown string) Pattern { return atEnd(shown, similar(strings.TrimRight(shown, " \n"))+" *") }
 
 // Line returns the pattern of a line that is the last and the same as shown, but for

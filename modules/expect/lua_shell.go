@@ -49,13 +49,11 @@ func runInShell(c *luahost.Call, query bool, timeout time.Duration) {
 	o := luahost.Options[shellOptions](c, 3)
 	cmd.Query = query
 	shared := command.Options{Timeout: cmp.Or(o.Timeout, timeout), Check: o.Check, Keep: o.Keep}
-	var res remote.Result
-	command.Run(c, d.host, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (_ remote.Result, err error) {
+	res := command.Run(c, d.host, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
 		if d.dry && !query {
 			return remote.Result{Dry: true}, nil
 		}
-		res, err = d.Run(ctx, cmd)
-		return res, err
+		return d.Run(ctx, cmd)
 	})
 	d.printCommand(c, "$ ", cmd, res)
 }
@@ -140,9 +138,8 @@ func deviceCommand(c *luahost.Call) {
 	device := takeDevice(c, o)
 	device.Silence = cmp.Or(o.Silence, d.timeout)
 	shared := command.Options{Timeout: cmp.Or(o.Timeout, runTimeout), Check: o.Check, Keep: o.Keep}
-	var res remote.Result
-	command.Run(c, d.host, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (_ remote.Result, err error) {
-		res, err = d.Command(ctx, cmd.Line, device, cmd.Keep)
+	res := command.Run(c, d.host, cmd, shared, func(ctx context.Context, cmd remote.Cmd) (remote.Result, error) {
+		res, err := d.Command(ctx, cmd.Line, device, cmd.Keep)
 		if _, rejected := errors.AsType[*RejectedError](err); rejected && o.Check != nil && !*o.Check {
 			err = nil
 		}
