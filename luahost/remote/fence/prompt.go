@@ -30,7 +30,7 @@ const quiet = 50 * time.Millisecond
 // A shell of which the prompt is not known is told by the silence behind it.
 func (s *noting) awaitPrompt(ctx context.Context) error {
 	answered := 0
-	for until := time.Now().Add(obeysTimes * obeysWithin); time.Now().Before(until) && len(s.rest) <= mostBefore; {
+	for silences := 0; silences < obeysTimes && len(s.rest) <= mostBefore; {
 		line := s.lastLine()
 		isPrompt, enter := prompts().MatchString(line), wantEnter().MatchString(line) && len(s.rest) > answered
 		if isPrompt && strings.HasSuffix(line, " ") {
@@ -52,6 +52,8 @@ func (s *noting) awaitPrompt(ctx context.Context) error {
 			}
 		case isPrompt || !questions().MatchString(line) && !wantEnter().MatchString(line):
 			return nil
+		default:
+			silences++
 		}
 	}
 	if line := strings.TrimSpace(s.lastLine()); line != "" {

@@ -206,6 +206,37 @@ func TestSessionThatAsks(t *testing.T) {
 	}
 }
 
+// TestSessionStoodStill: a process that was stopped for long has the prompt that was shown
+// meanwhile.
+func TestSessionStoodStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			typed := make([]byte, 1)
+			io.WriteString(theirs, "loading\r\n")
+			io.WriteString(theirs, "web1$")
+			theirs.Read(typed) // of the noter
+			theirs.Close()
+		}()
+		_, err := fence.Fence{Name: "web1"}.Session(t.Context(), sleeper{pipe{ours}}, owner(1), "r1", 1, "restart")
+		<-stopped
+		if errors.Is(err, fence.ErrNoShell) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// sleeper is a pipe whose reader is stopped for a minute behind each read.
+type sleeper struct{ pipe }
+
+func (s sleeper) Read(p []byte) (int, error) {
+	n, err := s.pipe.Read(p)
+	time.Sleep(time.Minute)
+	return n, err
+}
+
 // TestNoShell: a program that is no shell leaves no receipt, and the wait for it ends.
 func TestNoShell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
