@@ -24,7 +24,6 @@ func TestLua(t *testing.T) {
 		return luahost.Config{
 			Modules: []luahost.Module{bench(new([]string)), types()},
 			Find:    findNamed,
-			Timeout: time.Minute,
 		}
 	})
 }

@@ -41,8 +41,8 @@ func (b *balancer) obey(c net.Conn) {
 		case <-stop:
 		}
 	})
-	const patience = 10 * time.Second // HAProxy's "stats timeout"
-	c.SetDeadline(time.Now().Add(patience))
+	const usual = 10 * time.Second // HAProxy's "stats timeout"
+	c.SetDeadline(time.Now().Add(max(usual, b.patience)))
 	line, _ := bufio.NewReader(c).ReadString('\n')
 	for command := range strings.SplitSeq(strings.TrimRight(line, "\r\n"), ";") {
 		words := strings.Fields(command)
