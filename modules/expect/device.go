@@ -44,12 +44,13 @@ const (
 
 // usualPager is the question of the pagers of most devices, usualError how they reject
 // a command: those of Cisco, Arista, Juniper, HP, Fortinet, Huawei, MikroTik, Dell and APC,
-// and of shells such as csh, ftp and databases.
+// and of shells such as csh, ftp, sftp, telnet, gdb, Python and databases.
 var (
 	usualPager = lazyregexp.New(`(?im)^ *(?:-+ ?\(?more\b|press (?:any key|<?enter>?) to continue|lines? \d+-\d+)[^\n]*\z`)
-	usualError = lazyregexp.New(`(?im)^ *(?:% ?\S|(?:invalid|incomplete|ambiguous|unknown|unrecognized) (?:input|command|action)|` +
-		`syntax error|error: ?|E1\d\d: ?|command (?:parse error|fail)|bad command|expected end of command|input does not match)[^\n]*|` +
-		`^(?:\?\S|[45]\d\d[ -]|error \d+ \(|traceback |\S[^\n]*: (?:command not found|not found|no such file or directory|permission denied)\.?$)[^\n]*`)
+	usualError = lazyregexp.New(`(?im)^ *(?:% ?\S|(?:invalid|incomplete|ambiguous|unknown|unrecognized|undefined) (?:input|command|action)|` +
+		`syntax ?error|(?:indentation|tab)?error: ?|E1\d\d: ?|command (?:parse error|fail)|bad command|expected end of command|input does not match)[^\n]*|` +
+		`^(?:\?\S|[45]\d\d[ -]|error \d+ \(|traceback |file "[^\n]*" not found|` +
+		`\S[^\n]*: (?:command not found|not found|no such file or directory|permission denied|connection refused)\.?$)[^\n]*`)
 )
 
 // UsualDevice is one of the usual ones: it has their pager and their errors.
@@ -78,6 +79,7 @@ func (s *Session) Command(ctx context.Context, command string, d Device, keep in
 	if strings.ContainsAny(command, "\r\n\x00") {
 		return remote.Result{}, errors.New("a command is one line")
 	}
+	s.settle(ctx)
 	prompt, restore, err := s.screenAtPrompt(ctx)
 	if err != nil {
 		return remote.Result{}, err
@@ -196,6 +198,16 @@ func (s *Session) sendUnheard(ctx context.Context, text string) error {
 		_, err := io.WriteString(s.stream, text)
 		return err
 	})
+}
+
+// settle waits until the prompt has stood for promptQuiet, unless it is known to have.
+// Before that it may be a line of output, and the program behind it may have yet to take
+// over the echo from the terminal, as sftp does, which then has it twice. A device that is
+// never silent has a second.
+func (s *Session) settle(ctx context.Context) {
+	if !s.stands.Load() {
+		s.Expect(ctx, Wait{Silence: promptQuiet, Timeout: time.Second})
+	}
 }
 
 // screenAtPrompt forgets all output but for the line where the cursor is, which it

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/creack/pty"
@@ -299,4 +300,43 @@ func TestKnownPager(t *testing.T) {
 	if want := strings.Join(lines(), "\n") + "\n"; string(res.Stdout) != want {
 		t.Error(differs(string(res.Stdout), want))
 	}
+}
+
+// TestPromptIsSettled: a command is typed once the prompt has stood for a moment, so that a
+// banner which looks like one is none, and an echo that the program behind the prompt takes
+// over late from the terminal is not there twice.
+func TestPromptIsSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		defer there.Close()
+		s := expect.New(here, expect.Options{})
+		defer s.Close()
+		go func() {
+			typed, began := make([]byte, len("show\r")), time.Now()
+			for _, piece := range []string{"####### ", "\r\nno entry\r\n", "core9# "} {
+				io.WriteString(there, piece)
+				time.Sleep(20 * time.Millisecond)
+			}
+			if _, err := io.ReadFull(there, typed); err != nil || time.Since(began) < 90*time.Millisecond {
+				t.Errorf("typed %q after %v, %v", typed, time.Since(began), err)
+			}
+			io.WriteString(there, "show\r\n####### \r\ncore9# ")
+			io.ReadFull(there, typed)
+			io.WriteString(there, "show\r\ncore9# ")
+		}()
+		prompt, err := expect.Regexp("# $")
+		check(t, err)
+		_, err = s.Expect(t.Context(), expect.Wait{Patterns: []expect.Pattern{prompt}, Timeout: time.Minute})
+		check(t, err)
+		for _, c := range []struct {
+			want   string
+			within time.Duration
+		}{{"####### \n", time.Second}, {"", 60 * time.Millisecond}} { // of which the prompt at the end has 50 ms
+			began := time.Now()
+			res, err := s.Command(t.Context(), "show", expect.UsualDevice(), 0)
+			if took := time.Since(began); err != nil || string(res.Stdout) != c.want || took > c.within {
+				t.Errorf("%q after %v, %v", res.Stdout, took, err)
+			}
+		}
+	})
 }

@@ -188,6 +188,7 @@ type Session struct {
 	in     *input
 	found  matcher
 	paged  atomic.Pointer[Pattern] // the question of a device's pager; nil is not known
+	stands atomic.Bool             // the last match stood for promptQuiet, and nothing was sent since
 
 	waiting chan struct{} // has one place: whoever holds it uses found
 	closed  chan struct{}
@@ -255,6 +256,7 @@ func (s *Session) Expect(ctx context.Context, w Wait) (Match, error) {
 	if err != nil {
 		return Match{Pattern: -1, Before: s.in.unmatched(), Cut: s.in.cutBefore()}, s.fail(w, err)
 	}
+	s.stands.Store(w.Patterns[m.Pattern].Quiet >= promptQuiet)
 	return m, nil
 }
 
@@ -386,6 +388,7 @@ func (s *Session) write(ctx context.Context, text string, send func() error) err
 		return s.nobody()
 	}
 	defer s.in.endSend()
+	s.stands.Store(false)
 	stop := context.AfterFunc(ctx, func() { s.stream.SetWriteDeadline(longAgo) })
 	defer stop()
 	err := send()

@@ -33,9 +33,9 @@ const (
 // Runs a command in the session's own shell, which waits for a line, so that a
 // cd, an umask, a variable or session:su lasts. The command is a line, or a list
 // of words, and the result that of host:run, but stdout has what the command
-// says on both outputs. The shell has to be one of POSIX; after csh begin one by
-// session:send "exec sh\n". Options: timeout ("10m"), at which the command is
-// interrupted, and check and keep, as for host:run.
+// says on both outputs. The shell's next prompt is there for the next wait. The shell has
+// to be one of POSIX; after csh begin one by session:send "exec sh\n". Options: timeout
+// ("10m"), at which the command is interrupted, and check and keep, as for host:run.
 func shellRun(c *luahost.Call) { runInShell(c, false, runTimeout) }
 
 // session:query(command [, options]) -> result
