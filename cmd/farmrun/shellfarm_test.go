@@ -30,6 +30,7 @@ type shellFarm struct {
 	dir   string            // the homes are there, by the names of the hosts
 	env   map[string]string // a setting of a host's environment, by its name
 	files map[string]string // Lua files that the scripts that come with farmrun do not have, by name
+	wrap  []string          // of remotetest.Shell, for all hosts
 }
 
 // newShellFarm makes one. site is Lua for the end of its site file.
@@ -140,13 +141,13 @@ func (o *shellOperator) world(r *shellRun, past *journal.State, commands int) (*
 	r.life = life
 	w.farm = farm.New(farm.Config{
 		Dial: func(_ context.Context, host string, _ farm.Login) (farm.Conn, error) {
-			sh := &remotetest.Shell{Dir: o.farm.home(host)}
+			sh := &remotetest.Shell{Dir: o.farm.home(host), Wrap: o.farm.wrap}
 			if set, ok := o.farm.env[host]; ok {
 				sh.Env = []string{set}
 			}
 			return shellConn{sh, life}, nil
 		},
-		Here:    shellConn{&remotetest.Shell{Dir: o.farm.dir}, life},
+		Here:    shellConn{&remotetest.Shell{Dir: o.farm.dir, Wrap: o.farm.wrap}, life},
 		Console: w.out,
 		Past:    past,
 		About:   func() (farm.About, error) { return r.about, nil },
