@@ -102,7 +102,7 @@ done]]
 -- Returns those of the changes that an update has made which was killed before it noted
 -- them: the files are as in the repository. One that is gone may be of a patch.
 local function unnoted(host, list, asked)
-  local some, ours, sums, found = {}, {}, {}, {}
+  local some, ours, sums, known, found = {}, {}, {}, {}, {}
   for path, how in pairs(list) do
     if how == "new" and path:find "CVS/%u%l+$" and asked(path) then
       found[#found + 1] = path
@@ -120,13 +120,13 @@ local function unnoted(host, list, asked)
   for sum, path in said:gmatch "(%S+) ([^\n]+)" do
     if sum ~= "-" then
       sums[path] = sum
+      known[#known + 1] = path
     elseif list[path] == "missing" and not ours[path] then
       found[#found + 1] = path
     end
   end
-  for path, sum in pairs(sums) do
-    local has = cvs.sums(host, { dir = args.dir, tag = tag, files = { path } })
-    if has[path] == sum then found[#found + 1] = path end
+  for path, sum in pairs(cvs.sums(host, { dir = args.dir, tag = tag, files = known })) do
+    if sums[path] == sum then found[#found + 1] = path end
   end
   return found
 end

@@ -1,6 +1,7 @@
 package cvs
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -121,5 +122,44 @@ func TestMoveRefusesWhatIsNotUnderCVS(t *testing.T) {
 	sh.Must(t, "touch w/htdocs/more")
 	if _, err := c.Move(t.Context(), MoveOptions{Dir: "w", Tag: "Snapshot-1", Revisions: map[string]string{}}); err == nil {
 		t.Error("it was not refused")
+	}
+}
+
+// The checksums of files on a tag are those of a fresh checkout, and it takes one command to
+// have them.
+func TestSums(t *testing.T) {
+	t.Parallel()
+	repo := serve(t, smallSite+`
+		mkdir -p keep 'with space'; echo same >keep/same; echo 'this is $Name$' >named; echo s >'with space/-s  p'`)
+	sh := remotetest.New(t)
+	c := &Client{Runner: sh, Root: repo.root("rel"), Passwords: &Passwords{Take: ring("rel pw", new([]string)).Take}}
+	repo.admin(t, `cvs -Q -d "$R" rtag -b -r Snapshot-1 Line-1 site
+		cvs -Q -d "$R" rtag -b -r Snapshot-1 Line-2 site
+		cvs -Q -d "$R" co -r Line-2 -d w site; cd w
+		echo two >>htdocs/index.html; cvs -Q remove -f keep/same; cvs -Q ci -m two; cd ..; rm -r w`)
+	for dir, tag := range map[string]string{"one": "Line-1", "fresh": "Line-2"} {
+		if _, err := c.Checkout(t.Context(), CheckoutOptions{Dir: dir, Tag: tag, Module: "site"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := []string{"htdocs/index.html", "htdocs/numbers", "keep/same", "named", "with space/-s  p"}
+	const all = "cd one; find . -type f -exec cksum {} + | sort"
+	before := sh.Must(t, all)
+	ran := len(sh.Ran())
+	sums, err := c.Sums(t.Context(), "one", "Line-2", files)
+	if n := len(sh.Ran()) - ran; err != nil || n != 1 {
+		t.Fatalf("%d commands, %v", n, err)
+	}
+	want := map[string]string{}
+	for _, file := range files {
+		if file != "keep/same" {
+			want[file] = strings.Fields(sh.Must(t, "cksum <'fresh/"+file+"'"))[0]
+		}
+	}
+	if diff := cmp.Diff(want, sums); diff != "" {
+		t.Error("-want +got\n" + diff)
+	}
+	if diff := cmp.Diff(before, sh.Must(t, all)); diff != "" {
+		t.Error("the working copy has changed: -before +after\n" + diff)
 	}
 }

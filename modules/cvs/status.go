@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"farmrun/luahost/remote"
@@ -135,33 +136,48 @@ func diffText(out []byte) string {
 	return text
 }
 
-// freshScript compares a file with that of a tag, or tells the checksum of that. Both
-// files get the name that patch(1) reads.
-var freshScript = "# get a file of a tag\n" + passwordScript + `
-pass=$1 root=$2 do=$3 tag=$4 file=$5 name=$6
-was=$(mktemp -d) || exit
-trap 'rm -rf "$was"' EXIT
-set -- -Q update -p -r "$tag" "$file"
-cvs ${root:+-d "$root"} "$@" >"$was/file" || exit
-if [ "$do" = sum ]; then
-	cksum <"$was/file"
+// freshScript gets files as a new working copy of a tag has them, in a directory that cvs
+// takes for one that lacks them. It prints their checksums, or compares the one file that
+// has a name for patch(1).
+var freshScript = "# get files of a tag\n" + passwordScript + `
+pass=$1 root=$2 tag=$3 name=$4
+shift 4
+fresh=$(mktemp -d) || exit
+trap 'rm -rf "$fresh"' EXIT
+for file in . "$@"; do
+	dir=$(dirname "./$file")
+	[ ! -d "$fresh/$dir/CVS" ] || continue
+	mkdir -p "$fresh/$dir/CVS" && cp "$dir/CVS/Root" "$dir/CVS/Repository" "$fresh/$dir/CVS" &&
+		echo D >"$fresh/$dir/CVS/Entries" || exit
+done
+(cd "$fresh" && cvs ${root:+-d "$root"} -Q update -r "$tag" -- "$@") || exit
+if [ -z "$name" ]; then
+	for file; do
+		[ ! -f "$fresh/$file" ] || echo "$(cksum <"$fresh/$file") $file"
+	done
 	exit
 fi
-diff -u --label "$name" --label "$name" "$was/file" "$file"
+[ -f "$fresh/$1" ] || : >"$fresh/$1"
+diff -u --label "$name" --label "$name" "$fresh/$1" "./$1"
 [ $? -lt 2 ] || exit 0 # bytes, of which there is no diff
 `
 
-// fresh has the script do something with a file of the working copy in dir, and returns
-// its output.
-func (c *Client) fresh(ctx context.Context, do, dir, tag, file string) (string, error) {
-	title := "cvs update -p of " + file + in(dir)
-	if err := errors.Join(CheckTag(tag), checkRoot(c.Root), remote.CheckPath(file)); err != nil {
+// fresh has the script work on files of the working copy in dir, and returns its output.
+func (c *Client) fresh(ctx context.Context, dir, tag, name string, files ...string) (string, error) {
+	title := "cvs update -r " + tag + " of files" + in(dir)
+	err := errors.Join(CheckTag(tag), checkRoot(c.Root))
+	words := []string{c.Root, tag, name}
+	for _, file := range files {
+		err = errors.Join(err, remote.CheckPath(file))
+		words = append(words, file)
+	}
+	if err != nil {
 		return "", fmt.Errorf("%s: %w", title, err)
 	}
 	res, err := c.Passwords.try(ctx, c.Host, c.Root, func(pass io.Reader) (remote.Result, error) {
 		return c.finish(ctx, remote.Cmd{
 			Title: title,
-			Args:  []string{"sh", "-c", freshScript, "sh", yes(pass != nil), c.Root, do, tag, remote.Here(file), diffName(file)},
+			Args:  append([]string{"sh", "-c", freshScript, "sh", yes(pass != nil)}, words...),
 			Dir:   dir,
 			Env:   map[string]string{"LC_ALL": "C"},
 			Stdin: pass,
@@ -176,7 +192,7 @@ func (c *Client) fresh(ctx context.Context, do, dir, tag, file string) (string, 
 func (c *Client) diffFresh(ctx context.Context, o DiffOptions) (string, error) {
 	var text strings.Builder
 	for _, file := range o.Files {
-		diff, err := c.fresh(ctx, "diff", o.Dir, o.Fresh, file)
+		diff, err := c.fresh(ctx, o.Dir, o.Fresh, diffName(file), file)
 		if err != nil {
 			return "", err
 		}
@@ -186,15 +202,19 @@ func (c *Client) diffFresh(ctx context.Context, o DiffOptions) (string, error) {
 }
 
 // Sums returns the checksums, as cksum(1) has them, of files as a new working copy of
-// the tag would have them, by their names in the working copy in dir.
+// the tag would have them, by their names in the working copy in dir. A file that it would
+// not have has none.
 func (c *Client) Sums(ctx context.Context, dir, tag string, files []string) (map[string]string, error) {
 	sums := map[string]string{}
-	for _, file := range files {
-		said, err := c.fresh(ctx, "sum", dir, tag, file)
+	for part := range slices.Chunk(files, filesAtOnce) {
+		said, err := c.fresh(ctx, dir, tag, "", part...)
 		if err != nil {
 			return nil, err
 		}
-		sums[file], _, _ = strings.Cut(said, " ")
+		for line := range strings.Lines(said) { // checksum, size, name
+			words := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 3)
+			sums[words[2]] = words[0]
+		}
 	}
 	return sums, nil
 }
