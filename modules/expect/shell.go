@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -221,12 +222,9 @@ var suAsks = lazyregexp.New(`(?i)(?:^|[\r\n])[^\r\n]*(?:password|pass ?code|pass
 // lastWords are a line that has not ended.
 var lastWords = lazyregexp.New(`[^\r\n]+$`)
 
-const (
-	// quietFor is how long su is silent when it has nothing more to ask.
-	quietFor = 500 * time.Millisecond
-	// suThinks is how long it may be before it asks.
-	suThinks = 10 * time.Second
-)
+// quietFor is how long nothing may follow a line that ends as a question does, before the
+// operator is shown it, and how long a shell may be silent in its startup files.
+const quietFor = 500 * time.Millisecond
 
 // ErrSuMore is that su has rejected the password or the answer to another
 // question that it asked.
@@ -247,13 +245,13 @@ func (s *Session) Su(ctx context.Context, name string, take Take, answer Answer)
 		return err
 	}
 	mark := "@" + rand.Text()[:10]
-	if err := s.Send(ctx, fmt.Sprintf("LC_ALL=C su %s;printf %%s%%s '%s' 'F;'\r", remote.Quote(name), mark)); err != nil {
+	if err := s.Send(ctx, fmt.Sprintf(suLine+"\r", remote.Quote(name), mark, mark)); err != nil {
 		return err
 	}
-	failed := Compiled(regexp.MustCompile(mark + `F;`))
-	m, err := s.suSays(ctx, failed, 4*quietFor)
+	ends := []Pattern{Compiled(regexp.MustCompile(mark + `F;`)), Compiled(regexp.MustCompile(mark + `S;`))}
+	m, err := s.suSays(ctx, ends)
 	a := suAnswers{Session: s, name: name, take: take, other: answer}
-	for asked := 0; err == nil && m.Pattern == 1; asked++ {
+	for asked := 0; err == nil && m.Pattern == suQuestion; asked++ {
 		if asked == mostAsked {
 			err = inShell(fmt.Errorf("su asks for more than %d answers", mostAsked), s.interrupt(ctx))
 			return settle(a.report, secret.Unknown, err)
@@ -261,15 +259,15 @@ func (s *Session) Su(ctx context.Context, name string, take Take, answer Answer)
 		if err := a.answer(ctx, m.Text); err != nil {
 			return settle(a.report, secret.Unknown, err)
 		}
-		m, err = s.suSays(ctx, failed, quietFor)
+		m, err = s.suSays(ctx, ends)
 	}
-	if errors.Is(err, ErrSilence) { // there may be a shell, or su takes its time over a wrong password
-		m, err = s.whose(ctx, failed, name)
+	if err == nil && m.Pattern == suDone {
+		m, err = s.whose(ctx, ends[suFailed], name)
 	}
 	switch {
 	case err != nil:
 		return settle(a.report, secret.Unknown, inShell(err, nil))
-	case m.Pattern != 0:
+	case m.Pattern == suDone:
 		return settle(a.report, secret.Accepted, nil)
 	case a.more:
 		return settle(a.report, secret.Unknown, ErrSuMore)
@@ -279,30 +277,44 @@ func (s *Session) Su(ctx context.Context, name string, take Take, answer Answer)
 	return fmt.Errorf("%s", cmp.Or(lastLine(m.Before), "su has failed"))
 }
 
-// suSays waits for su's failure, which is pattern 0, or a question, which is pattern 1,
-// or fails with ErrSilence when there seems to be a shell. A su that has yet to ask
-// would take the next input for its answer. So a su with nothing in its line has
-// longer, and a line that ends as a question does is one, whatever it asks for.
-func (s *Session) suSays(ctx context.Context, failed Pattern, silence time.Duration) (m Match, err error) {
-	patterns := []Pattern{failed, Compiled(suAsks())}
-	for range suThinks / silence {
-		m, err = s.Expect(ctx, Wait{Patterns: patterns, Timeout: patienceOf(ctx), Silence: silence})
-		line := strings.TrimSpace(m.Before[strings.LastIndexAny(m.Before, "\r\n")+1:])
-		switch {
-		case errors.Is(err, ErrSilence) && line == "":
-			continue
-		case errors.Is(err, ErrSilence) && strings.ContainsRune(":?", rune(line[len(line)-1])):
-			patterns[1] = Compiled(lastWords())
-			return s.Expect(ctx, Wait{Patterns: patterns, Timeout: patienceOf(ctx)})
+// suLine runs su. The mark that ends in S is printed by the new user, so that su has nothing
+// more to ask; that which ends in F by the old one. The command stands behind the name: su
+// would give that of its own -c no terminal.
+const suLine = `LC_ALL=C su -- %s -c 'printf %%s%%s %s "S;"; exec $SHELL'; printf %%s%%s %s 'F;'`
+
+// The patterns of suSays.
+const (
+	suFailed = iota
+	suDone
+	suQuestion
+)
+
+// suSays waits for one of the ends of su or for a question. A su that has yet to ask would
+// take the next input for its answer. So no silence is taken for a shell; behind a line that
+// ends as a question does it is one, whatever it asks for, which only the operator answers.
+func (s *Session) suSays(ctx context.Context, ends []Pattern) (m Match, err error) {
+	patterns := append(slices.Clip(ends), Compiled(suAsks()))
+	for {
+		m, err = s.Expect(ctx, Wait{Patterns: patterns, Timeout: patienceOf(ctx), Silence: quietFor})
+		if !errors.Is(err, ErrSilence) {
+			return m, err
 		}
-		break
+		line := strings.TrimSpace(m.Before[strings.LastIndexAny(m.Before, "\r\n")+1:])
+		if line != "" && strings.ContainsRune(":?", rune(line[len(line)-1])) {
+			patterns[suQuestion] = Compiled(lastWords())
+		}
 	}
-	return m, err
 }
 
-// whose asks the shell that comes next who it is, and returns that as a match
-// of pattern 1, or that su has failed as one of pattern 0.
+// whose asks the shell that su has begun who it is, and returns that as a match
+// of suDone, or that it has ended as one of suFailed. It waits until the shell's startup files
+// print nothing more, for some throw away the keys typed before. That silence decides
+// nothing: su has nothing more to ask.
 func (s *Session) whose(ctx context.Context, failed Pattern, name string) (Match, error) {
+	never := Compiled(regexp.MustCompile(`$.`))
+	if m, err := s.Expect(ctx, Wait{Patterns: []Pattern{failed, never}, Timeout: patienceOf(ctx), Silence: quietFor}); !errors.Is(err, ErrSilence) {
+		return m, err
+	}
 	mark := "@" + rand.Text()[:10]
 	if err := s.Send(ctx, question(mark, "$(id -un)")); err != nil {
 		return Match{}, err
@@ -312,7 +324,7 @@ func (s *Session) whose(ctx context.Context, failed Pattern, name string) (Match
 	if err != nil {
 		return m, err
 	}
-	if m.Pattern == 0 {
+	if m.Pattern == suFailed {
 		s.Expect(ctx, Wait{Patterns: []Pattern{answer}, Timeout: obeysWithin}) // of the old shell
 	} else if got := m.Groups[0]; got != name {
 		err = fmt.Errorf("su: the shell is %s's, not %s's", got, name)

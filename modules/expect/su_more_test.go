@@ -70,7 +70,7 @@ func TestSuAsks(t *testing.T) {
 func askingHost(there net.Conn, questions []string) (answers []string) {
 	defer there.Close()
 	in := bufio.NewReader(there)
-	ask, su := regexp.MustCompile(`^printf %s%s '(@\w+)' "A`), regexp.MustCompile(`^LC_ALL=C su root;printf %s%s '(@\w+)'`)
+	ask, su := regexp.MustCompile(`^printf %s%s '(@\w+)' "A`), regexp.MustCompile(`^LC_ALL=C su -- root -c 'printf %s%s (@\w+)`)
 	for {
 		line, err := in.ReadString('\r')
 		line = line[strings.LastIndexByte(line, 3)+1:] // ^C
@@ -95,8 +95,11 @@ func askingHost(there net.Conn, questions []string) (answers []string) {
 			if later {
 				time.Sleep(3 * time.Second)
 			}
+			if q == "# " {
+				q = m[1] + "S;# "
+			}
 			io.WriteString(there, q)
-			if i == len(questions)-1 && q == "# " {
+			if strings.HasSuffix(q, "# ") {
 				break
 			}
 			answer, err := in.ReadString('\r')

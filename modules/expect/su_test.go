@@ -10,11 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
+	"farmrun/testdata/need"
 )
 
-// TestSuTakesItsTime has a su that thinks before it asks, as where PAM asks others:
-// all that it is told is the password. One that asks for none is followed by a shell.
+// TestSuTakesItsTime has a su that thinks before it asks or lets the user in, as where PAM
+// asks others: all that it is told is the password.
 func TestSuTakesItsTime(t *testing.T) {
 	for _, asks := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -41,6 +43,7 @@ func TestSuTakesItsTime(t *testing.T) {
 func suHost(t *testing.T, there net.Conn, asks bool) {
 	defer there.Close()
 	in := bufio.NewReader(there)
+	suOf := regexp.MustCompile(`^LC_ALL=C su -- root -c 'printf %s%s (@\w+)`)
 	question := regexp.MustCompile(`^printf %s%s '(@\w+)' "A`)
 	for {
 		line, err := in.ReadString('\r')
@@ -52,15 +55,40 @@ func suHost(t *testing.T, there net.Conn, asks bool) {
 		case asked != nil:
 			io.WriteString(there, asked[1]+"Aroot;\r\n# ")
 			continue
-		case !asks:
-			io.WriteString(there, "# ")
-			continue
 		}
-		time.Sleep(5 * time.Second)
-		io.WriteString(there, "Password: ")
-		if word, err := in.ReadString('\r'); word != hunter.Reveal()+"\r" {
-			t.Errorf("su was told %q, %v", word, err)
+		io.WriteString(there, "looking you up...")
+		time.Sleep(time.Minute)
+		if asks {
+			io.WriteString(there, "\r\nPassword: ")
+			if word, err := in.ReadString('\r'); word != hunter.Reveal()+"\r" {
+				t.Errorf("su was told %q, %v", word, err)
+			}
 		}
-		io.WriteString(there, "\r\n# ")
+		time.Sleep(time.Minute)
+		io.WriteString(there, "\r\n"+suOf.FindStringSubmatch(line)[1]+"S;# ")
+	}
+}
+
+// TestSuKeepsItsTerminal has real ones begin a shell that has the session's terminal.
+func TestSuKeepsItsTerminal(t *testing.T) {
+	need.Root(t) // su asks anybody else for a password
+	need.Program(t, "busybox")
+	for _, su := range []string{"", "su() { busybox su \"$@\"; }; "} {
+		terminal, err := Start(Program{Args: []string{"sh"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := New(terminal, Options{})
+		if err := s.Send(t.Context(), su+"x=1\r"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Su(t.Context(), "", nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Run(t.Context(), remote.Cmd{Line: "echo ${x-gone}; stty -g </dev/tty >/dev/null && echo has it"})
+		if got := string(r.Stdout); err != nil || got != "gone\nhas it\n" {
+			t.Errorf("got %q, %v", got, err)
+		}
+		s.Close()
 	}
 }
