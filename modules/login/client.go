@@ -229,7 +229,7 @@ func (c *Client) shell(ctx context.Context) (*shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newShell(ctx, a.terminal)
+	s, err := newShell(ctx, a)
 	if err != nil {
 		return nil, &Error{On: c.options.Host, During: duringLogin, Reason: err, Said: strings.TrimSpace(a.said) + s.reply()}
 	}

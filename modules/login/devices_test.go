@@ -16,7 +16,7 @@ import (
 // devices are routers, switches and the like, with all that they ask at login.
 var devices = map[string]host{
 	"IOS":        {"\nUser Access Verification\n\nUsername: ", "< web", "Password: ", "* s3cret pw", "\n\ncore9#", "silence"},
-	"IOS, new":   {"\n% Please answer 'yes' or 'no'.\nWould you like to enter the initial configuration dialog? [yes/no]: ", "< no", "\n\nRouter>", "silence"},
+	"IOS, new":   {"\n% Please answer 'yes' or 'no'.\nWould you like to enter the initial configuration dialog? [yes/no]: ", "< no", "\n\nRouter>", "< ", "\nRouter>", "silence"},
 	"NX-OS":      {"\nUser Access Verification\nn9k-1 login: ", "< web", "Password: ", "* s3cret pw", "\nCisco Nexus Operating System (NX-OS) Software\nn9k-1# ", "silence"},
 	"EOS":        {"\nsw1 login: ", "< web", "Password: ", "* s3cret pw", "\nLast login: Mon Sep 18 09:14:01 on pts/0\nsw1>", "silence"},
 	"Junos":      {"\nmx1 (ttyp0)\n\nlogin: ", "< web", "Password:", "* s3cret pw", "\n--- JUNOS 12.1R1.9 built\nweb@mx1> ", "silence"},

@@ -15,6 +15,7 @@ import (
 	"farmrun/luahost/console"
 	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/prompt"
 	"farmrun/luahost/secret"
 )
 
@@ -31,6 +32,8 @@ type dialogue struct {
 	when     time.Time     // since then
 	report   secret.Report // of the password, if its outcome is open
 	more     bool          // the host has asked for something besides, and has the answer
+	entered  int           // Enter was pressed so often
+	line     string        // last behind this one
 	renewal  renewal
 }
 
@@ -55,8 +58,9 @@ func (o Options) dialogue(s Session) *dialogue {
 	return d
 }
 
-// hold holds the dialogue and returns the shell's prompt.
-func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
+// hold holds the dialogue and returns the shell's prompt, and whether that is known to be
+// one.
+func (d *dialogue) hold(ctx context.Context) (prompt string, known bool, err error) {
 	defer func() { // others wait for what is still open
 		d.settle(secret.Unknown)
 		d.renewal.settle(secret.Unknown)
@@ -64,25 +68,49 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, err error) {
 	for range mostTurns {
 		which, groups, err := d.await(ctx)
 		if err != nil {
-			return "", d.noMore(ctx, err)
+			return "", false, d.noMore(ctx, err)
 		}
 		done, err := d.turn(ctx, d.cases[which], groups, d.quietFor(which))
+		known := which < len(d.Cases)
+		if err == nil && done && !known && !d.asked() {
+			known, err = d.enter(ctx, groups[0])
+			done = known
+		}
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
 		if done {
 			d.settle(secret.Accepted)
 			d.renewal.settle(secret.Accepted)
-			return strings.TrimLeft(groups[0], "\r\n"), nil
+			return strings.TrimLeft(groups[0], "\r\n"), known, nil
 		}
 	}
-	return "", fmt.Errorf("%w: it has asked %d times", ErrNoPrompt, mostTurns)
+	return "", false, fmt.Errorf("%w: it has asked %d times", ErrNoPrompt, mostTurns)
+}
+
+// asked tells whether the host has asked for a name or a password.
+func (d *dialogue) asked() bool { return d.named || d.shown != "" }
+
+// mostEntered is how often Enter is pressed behind lines that may be a prompt.
+const mostEntered = 3
+
+// enter presses Enter behind a line that looks like a prompt, unless it is the answer to
+// that: then the line is a prompt.
+func (d *dialogue) enter(ctx context.Context, line string) (known bool, err error) {
+	switch {
+	case d.entered > 0 && prompt.Repeats(d.line, []byte(line)):
+		return true, nil
+	case d.entered == mostEntered:
+		return false, fmt.Errorf("%w: behind Enter, %q is not shown again", ErrNoPrompt, strings.TrimSpace(d.line))
+	}
+	d.entered, d.line = d.entered+1, prompt.LastLine([]byte(line))
+	return false, d.session.Send(ctx, "\r")
 }
 
 // await waits for output that a case knows. As long as the host has asked for nothing, each
-// silence is answered once.
+// silence that the site names is answered once: there the site says that it is a question.
 func (d *dialogue) await(ctx context.Context) (which int, groups []string, err error) {
-	for len(d.silent) > 0 && !d.named && d.shown == "" {
+	for len(d.silent) > 0 && !d.asked() {
 		c := d.silent[0]
 		which, groups, err = d.session.Await(ctx, d.patterns, c.Silence)
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -98,7 +126,7 @@ func (d *dialogue) await(ctx context.Context) (which int, groups []string, err e
 
 // quietFor is how long nothing may follow the words of a case.
 func (d *dialogue) quietFor(which int) time.Duration {
-	if d.cases[which].Do == Shell && !d.named && d.shown == "" && which >= len(d.Cases) {
+	if d.cases[which].Do == Shell && !d.asked() && which >= len(d.Cases) {
 		return cmp.Or(d.Calm, DefaultCalm)
 	}
 	return cmp.Or(d.Quiet, DefaultQuiet)

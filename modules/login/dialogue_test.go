@@ -276,7 +276,7 @@ func choose(ctx context.Context, s login.Session, groups []string) error {
 // TestNotAShell is a router, whose prompt looks as a shell's does: it runs no
 // command, but takes part in a dialogue, at the login that is there already.
 func TestNotAShell(t *testing.T) {
-	hosted(t, host{"router> ", "< show version", "% Unknown command\n", "silence", "again", "router> ", "deaf"}, func(t *testing.T, o login.Options) {
+	hosted(t, host{"router> ", "< ", "router> ", "< show version", "% Unknown command\n", "silence", "again", "router> ", "< ", "router> ", "deaf"}, func(t *testing.T, o login.Options) {
 		c, err := login.Dial(t.Context(), o)
 		check(t, err)
 		defer c.Close()
@@ -289,14 +289,14 @@ func TestNotAShell(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		if got := luahost.OutputOf(err); got != "router>" {
+		if got := luahost.OutputOf(err); got != "router> \nrouter>" {
 			t.Errorf("it says it was told %q", got)
 		}
 	})
 }
 
-// TestOrderIsNoAnswer: where the order to become a driver is followed by a question, it is
-// not typed again; where nothing follows, it is.
+// TestOrderIsNoAnswer: the order to become a driver is typed at a prompt that Enter, typed before,
+// has repeated, and once; a question gets neither.
 func TestOrderIsNoAnswer(t *testing.T) {
 	const order = "<< exec /bin/sh -c 'stty raw"
 	for _, test := range []struct {
@@ -305,14 +305,47 @@ func TestOrderIsNoAnswer(t *testing.T) {
 	}{
 		{host{"web1 login: ", "silence"}, "web1 login:"},
 		{host{"Password: ", "silence"}, "Password:"},
-		{host{order, "twice", "deaf"}, "twice"},
+		{host{"... 5s", "Change it now? ", "silence"}, "Change it now?"},
+		{host{"silence"}, "$"},
+		{host{"% expires soon\n$ ", order, "deaf"}, ""},
+		{host{"> a motd's\nweb1# ", "< ", "web1# ", order, "deaf"}, ""},
 	} {
-		hosted(t, append(host{"login: ", "< web", "$ ", order}, test.then...), func(t *testing.T, o login.Options) {
+		hosted(t, append(host{"login: ", "< web", "$ ", "< "}, test.then...), func(t *testing.T, o login.Options) {
 			c, err := login.Dial(t.Context(), o)
 			check(t, err)
 			defer c.Close()
 			if _, err := c.Run(t.Context(), remote.Cmd{Line: "true"}); !errors.Is(err, login.ErrNoShell) || !strings.HasSuffix(luahost.OutputOf(err), test.says) {
 				t.Errorf("got %v, which says %q, want %q", err, luahost.OutputOf(err), test.says)
+			}
+		})
+	}
+}
+
+// TestUnasked: where nothing was asked, no more than Enter is pressed behind what looks like a
+// prompt, and that is one if it is shown again, or the site names it.
+func TestUnasked(t *testing.T) {
+	site := []login.Case{{Pattern: regexp.MustCompile(`web1[$] $`), Do: login.Shell}}
+	for _, test := range []struct {
+		host   host
+		cases  []login.Case
+		reason error
+	}{
+		{host{"web1$ ", "< ", "web1$ ", "shell"}, nil, nil},
+		{host{"web1$ ", "shell"}, site, nil},
+		{host{"loading 10%", "... 4s", ". \r", "\rloading 20%", "... 4s", ". \r", "\n\nweb1$ ", "< ", "web1$ ", "shell"}, nil, nil},
+		{host{"loading 10%", "... 4s", ". \r", "\n", "web1 login: ", "... 10ms", "web1 login: ", "< web", "$ ", "shell"}, nil, nil},
+		{host{"a >", "< ", "b >", "< ", "loading 10%", "< ", "loading 20%", "silence"}, nil, login.ErrNoPrompt},
+		{host{"web1$ ", "... 10s", "deaf"}, nil, login.ErrNoPrompt},
+	} {
+		hosted(t, test.host, func(t *testing.T, o login.Options) {
+			o.Cases, o.Passwords = test.cases, &passwords{word: "s3cret pw"}
+			c, err := login.Dial(t.Context(), o)
+			if !errors.Is(err, test.reason) {
+				t.Errorf("%q: got %v", test.host, err)
+			}
+			if err == nil {
+				defer c.Close()
+				tryShell(t, c)
 			}
 		})
 	}
@@ -341,7 +374,7 @@ func TestFirstTerminal(t *testing.T) {
 
 	gate := filepath.Join(t.TempDir(), "gate")
 	check(t, syscall.Mkfifo(gate, 0o600))
-	c, _ = dialCounted(t, `printf '$ '; read -r x <`+gate)
+	c, _ = dialCounted(t, `printf '$ '; read -r x; printf '$ '; read -r x <`+gate)
 	check(t, os.WriteFile(gate, []byte("now\n"), 0))
 	<-c.Done()
 	if _, err := run(t, c, remote.Cmd{Line: "true"}); !errors.Is(err, login.ErrLost) {

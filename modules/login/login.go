@@ -69,9 +69,9 @@ type Options struct {
 	// is taken for one, and answered; 0 is DefaultQuiet.
 	Quiet time.Duration
 	// Calm is the same for text that looks like a shell's prompt before anything was
-	// asked: a banner may have its last character, and pause, and a command that is
-	// typed then is taken for a name or a password. 0 is DefaultCalm. A prompt that
-	// Cases know is a shell's after Quiet.
+	// asked: a banner may have its last character, and pause. No more than Enter is pressed
+	// then, which answers nothing, and only the same line once more is a prompt. 0 is
+	// DefaultCalm. A prompt that Cases know is a shell's after Quiet.
 	Calm time.Duration
 }
 
@@ -132,7 +132,8 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 // arrival is a terminal where the dialogue has come to a shell.
 type arrival struct {
 	terminal remote.Terminal
-	prompt   string // what the shell said at last
+	prompt   string // the shell's last line
+	known    bool   // which a case of the site's names, or Enter repeats
 	said     string // the last lines of the dialogue, made printable
 	unasked  bool   // the host had neither a name nor a password
 }
@@ -164,7 +165,7 @@ func (o Options) once(ctx context.Context, how remote.TerminalOptions) (arrival,
 func (o Options) arrive(ctx context.Context, t remote.Terminal) (arrival, error) {
 	lent := lend(t)
 	d := o.dialogue(o.Converse(lent))
-	prompt, err := d.hold(ctx)
+	prompt, known, err := d.hold(ctx)
 	said := d.session.Said()
 	if err == nil {
 		lent.Close()
@@ -175,7 +176,7 @@ func (o Options) arrive(ctx context.Context, t remote.Terminal) (arrival, error)
 		t.Close()
 		return arrival{}, &Error{On: o.Host, During: duringLogin, Reason: err, Said: said}
 	}
-	return arrival{t, prompt, said, !d.named && d.shown == ""}, nil
+	return arrival{t, prompt, known, said, !d.asked()}, nil
 }
 
 // HasExpired tells whether what a host has said on the way is that the password

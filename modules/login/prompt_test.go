@@ -12,7 +12,7 @@ import (
 // TestPromptInPieces: of a prompt whose last character is slow, nothing is lost.
 func TestPromptInPieces(t *testing.T) {
 	for _, pause := range []string{"0s", "1ms", "49ms", "51ms", "150ms", "400ms", "1m"} {
-		hosted(t, host{"web1$", "... " + pause, " ", "silence"}, func(t *testing.T, o login.Options) {
+		hosted(t, host{"login: ", "< web", "web1$", "... " + pause, " ", "silence"}, func(t *testing.T, o login.Options) {
 			c, err := login.Dial(t.Context(), o)
 			check(t, err)
 			defer c.Close()

@@ -7,14 +7,13 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"farmrun/luahost/console"
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/prompt"
 	"farmrun/luahost/remote/sweep"
 )
 
@@ -49,11 +48,9 @@ type shell struct {
 	slow     time.Duration // how long it took to answer
 
 	frames frames
-	tail   atomic.Pointer[string] // the output besides frames, before the first
-	ready  atomic.Bool            // there was one
-	got    chan frame             // what the driver says, for whoever waits for it
-	gone   chan struct{}          // closed when nothing more comes
-	err    error                  // why; set before gone is closed
+	got    chan frame    // what the driver says, for whoever waits for it
+	gone   chan struct{} // closed when nothing more comes
+	err    error         // why; set before gone is closed
 	once   sync.Once
 	over   chan struct{} // closed by close
 
@@ -65,9 +62,10 @@ type shell struct {
 	into func(frame) bool // takes the frames of a command; false is for those that go to got
 }
 
-// newShell makes a driver of the shell that waits for a line in stream. When
-// it fails, the stream is closed, and the shell is good for its reply only.
-func newShell(ctx context.Context, stream remote.Terminal) (*shell, error) {
+// newShell makes a driver of the shell to which a dialogue has come. When it fails, its
+// terminal is closed, and the shell is good for its reply only.
+func newShell(ctx context.Context, a arrival) (*shell, error) {
+	stream := a.terminal
 	nonce := rand.Text()[:12]
 	s := &shell{
 		stream: stream,
@@ -76,8 +74,12 @@ func newShell(ctx context.Context, stream remote.Terminal) (*shell, error) {
 		gone:   make(chan struct{}),
 		over:   make(chan struct{}),
 	}
+	err := s.awaitPrompt(ctx, a)
 	go s.listen()
-	if err := s.boot(ctx, nonce); err != nil {
+	if err == nil {
+		err = s.boot(ctx, nonce)
+	}
+	if err != nil {
 		s.close()
 		<-s.gone
 		return s, err
@@ -85,40 +87,50 @@ func newShell(ctx context.Context, stream remote.Terminal) (*shell, error) {
 	return s, nil
 }
 
+// awaitPrompt waits until the shell waits for a line. The end of the dialogue may be that of a
+// message that pauses, and the host's next question must not have the order for its answer.
+func (s *shell) awaitPrompt(ctx context.Context, a arrival) error {
+	if a.known {
+		return nil
+	}
+	begun := len(a.prompt)
+	text, err := prompt.Await(ctx, a.terminal, []byte(a.prompt))
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	s.frames.drop(text[begun:])
+	if errors.Is(err, prompt.ErrNone) {
+		return fmt.Errorf("%w: %w", ErrNoShell, err)
+	}
+	return errEnded
+}
+
 // bootstrap has any login shell become a plain one, one that does not edit
 // lines nor shows a prompt, reads the driver line by line up to a "." and
 // becomes that. csh and fish take the quotes as sh does; the mark is such that
-// its echo is none; a second one, sent because the first was slow, is ignored.
+// its echo is none.
 const bootstrap = `exec /bin/sh -c 'stty raw -echo icrnl;printf %%s @"%s"A\;;n=${IFS#??};s=;` +
-	`while IFS= read -r l;do case $l in .)break;;exec\ /*)continue;esac;s=$s$l$n;done;eval "$s"'`
+	`while IFS= read -r l;do case $l in .)break;;esac;s=$s$l$n;done;eval "$s"'`
 
-// How long a shell has to obey before it is told again, and in all. A login
-// may throw away what is typed before it shows its prompt.
-const (
-	obeysWithin = 3 * time.Second
-	obeysTimes  = 3
-)
+// obeysWithin is how long the shell may take to obey.
+const obeysWithin = 9 * time.Second
 
 func (s *shell) boot(ctx context.Context, nonce string) error {
 	s.order = fmt.Sprintf(bootstrap, nonce)
-	for try := 1; ; try++ {
-		if err := s.send(ctx, []byte(s.order+"\r")); err != nil {
-			return err
-		}
-		ready, err := s.next(ctx, obeysWithin)
-		if err == nil && ready.kind == 'A' {
-			s.ready.Store(true)
-			break
-		}
-		if err != errNothing || try == obeysTimes || s.asks() {
-			return noShell(err)
-		}
+	if err := s.send(ctx, []byte(s.order+"\r")); err != nil {
+		return err
+	}
+	if ready, err := s.next(ctx, obeysWithin); err != nil || ready.kind != 'A' {
+		return noShell(err)
 	}
 	asked := time.Now()
 	if err := s.send(ctx, fmt.Appendf(nil, "_m=@'%s'\n%s.\n", nonce, driverOrders())); err != nil {
 		return err
 	}
-	ready, err := s.next(ctx, obeysTimes*obeysWithin)
+	ready, err := s.next(ctx, obeysWithin)
 	if err != nil || ready.kind != 'R' {
 		return noShell(err)
 	}
@@ -129,15 +141,6 @@ func (s *shell) boot(ctx context.Context, nonce string) error {
 	}
 	s.encoding, s.base64s, s.leaders = encoding(codings[0]), codings[1] == string(inBase64), codings[2] == "leaders"
 	return nil
-}
-
-// asks tells whether the output ends in a question of a login: it has taken the
-// line typed for an answer, and must not get it again.
-func (s *shell) asks() bool {
-	text := s.tail.Load()
-	return text != nil && slices.ContainsFunc(usual(), func(c Case) bool {
-		return (c.Do == Name || c.Do == Password) && c.Pattern.MatchString(*text)
-	})
 }
 
 // noShell is err, or ErrNoShell where that says no more than that the answer is
@@ -180,10 +183,6 @@ func (s *shell) listen() {
 		n, err := s.stream.Read(buf)
 		if bad := s.frames.add(buf[:n], s.took); bad != nil {
 			err = bad
-		}
-		if !s.ready.Load() {
-			tail := string(s.frames.noise) + string(s.frames.part)
-			s.tail.Store(&tail)
 		}
 		if err != nil {
 			s.lose(err)
@@ -262,12 +261,12 @@ func (s *shell) said() string {
 	return remote.LastLines(console.Printable(bytes.TrimSpace(text)), 10)
 }
 
-// reply is the output that followed the order to become a driver: what is no shell
-// may say there what it is. The order's echo may be wrapped.
+// reply is the output that followed the prompt, or the order to become a driver: what is no
+// shell may say there what it is. The order's echo may be wrapped.
 func (s *shell) reply() string {
 	text := string(append(s.frames.noise, s.frames.part...))
 	text = strings.NewReplacer("\r\n", "\n", " \r", "", "\r", "").Replace(text)
-	if at := strings.LastIndex(text, s.order); at >= 0 {
+	if at := strings.LastIndex(text, s.order); at >= 0 && s.order != "" {
 		text = text[at+len(s.order):]
 	}
 	return "\n" + remote.LastLines(console.Printable([]byte(strings.TrimSpace(text))), 10)

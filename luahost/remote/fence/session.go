@@ -12,22 +12,19 @@ import (
 	"time"
 
 	"farmrun/luahost/remote"
+	"farmrun/luahost/remote/prompt"
 )
 
 // noter has the shell of a terminal read a script line by line, up to a ".", by a child
 // that knows the shell as its parent. Before that and at the end it prints a mark, the
 // second time with the exit status of the script. The marks are such that their echo is
-// none; a second such line, typed because the first was slow, is ignored.
+// none.
 const noter = ` /bin/sh -c 'n=${IFS#??};s=;t=$(stty -g);stty raw -echo icrnl;printf %%s @"%[1]s"A\;;` +
-	`while IFS= read -r l;do case $l in .)break;;*/bin/sh\ -c*)continue;;esac;s=$s$l$n;done;` +
+	`while IFS= read -r l;do case $l in .)break;;esac;s=$s$l$n;done;` +
 	`(eval "$s");r=$?;stty "$t";printf %%s @"%[1]s"B$r\;'`
 
-// How long the shell has to obey before it is told again, and how often it is: one whose
-// prompt was not that may throw away the keys typed before.
-const (
-	obeysWithin = 3 * time.Second
-	obeysTimes  = 3
-)
+// obeysWithin is how long the shell may take to obey.
+const obeysWithin = 9 * time.Second
 
 // mostBefore bounds the text before the mark, a message of the day for the most part.
 const mostBefore = 64 << 10
@@ -49,14 +46,16 @@ func (f Fence) Session(ctx context.Context, t remote.Terminal, me Owner, slot st
 	nonce := rand.Text()[:12]
 	s := &noting{Terminal: t, nonce: nonce}
 	defer context.AfterFunc(ctx, func() { t.SetReadDeadline(time.Unix(1, 0)) })()
-	if err = s.awaitPrompt(ctx); err == nil {
-		err = s.begin(ctx)
+	if s.rest, err = prompt.Await(ctx, t, nil); err == nil {
+		if _, err = fmt.Fprintf(t, noter+"\r", nonce); err == nil {
+			err = s.until(ctx, "A", obeysWithin)
+		}
 	}
 	if err == nil {
 		text = s.before(noter[:len(" /bin/sh -c '")])
 		script := f.note("_p=$PPID _u='??'", me, slot, seq, step)
 		if _, err = fmt.Fprintf(t, "%s.\n", script); err == nil {
-			err = s.until(ctx, "B", obeysTimes*obeysWithin)
+			err = s.until(ctx, "B", obeysWithin)
 		}
 	}
 	t.SetReadDeadline(time.Time{})
@@ -65,25 +64,14 @@ func (f Fence) Session(ctx context.Context, t remote.Terminal, me Owner, slot st
 		return nil, context.Cause(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, ErrNoShell
+	case errors.Is(err, prompt.ErrNone):
+		return nil, fmt.Errorf("%w: %w", ErrNoShell, err)
 	case err != nil:
 		return nil, err
 	case s.status != "0":
 		return nil, &RefusedError{strings.TrimSpace(string(s.said))}
 	}
 	return slices.Concat(text, s.rest), nil
-}
-
-// begin types the noter until it answers.
-func (s *noting) begin(ctx context.Context) (err error) {
-	for range obeysTimes {
-		if _, err = fmt.Fprintf(s, noter+"\r", s.nonce); err != nil {
-			return err
-		}
-		if err = s.until(ctx, "A", obeysWithin); !errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil {
-			break
-		}
-	}
-	return err
 }
 
 // noting reads the answers of a noter.
