@@ -146,7 +146,7 @@ func newKilled(t *testing.T, locks bool) killed {
 		dir := filepath.Join(k.dir, host)
 		kindDirs(t, dir)
 		kindFile(t, dir, "h/up", "")
-		kindHost(t, dir, filepath.Join(dir, "h"), "", "sh "+filepath.Join(k.dir, "host"))
+		kindHost(t, dir, filepath.Join(dir, "h"), kindOfHost{force: "sh " + filepath.Join(k.dir, "host")})
 		config += strings.Replace(k.read(host+"/home/.ssh/config"), "Host h", "Host h"+host, 1) +
 			"\tIdentityFile " + filepath.Join(dir, "home/.ssh/id_ed25519") + "\n"
 		known += k.read(host + "/home/.ssh/known_hosts")

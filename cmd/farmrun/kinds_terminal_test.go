@@ -25,6 +25,10 @@ var kindsOfTerminals = []kindOfHost{
 	{name: "plain", want: "right"},
 	{name: "prints", bashrc: "echo Welcome; echo 3 users >&2; printf 'no newline'", want: "right"},
 	{name: "banner pauses", bashrc: "printf 'loading 100%%'; sleep 0.3; echo; printf '####'; sleep 0.3; echo '####'", want: "right"},
+	{name: "asks behind a banner", bashrc: "printf '\\nweb1# '; sleep 0.3; echo; read -p 'Remove all? ' x; [ -z \"$x\" ] || exit", want: "right"},
+	{name: "slow PAM", pam: "echo looking you up; sleep 4; echo 100%; sleep 1; printf '$ '; sleep 1; echo", want: "right"},
+	{name: "silent PAM", pam: "sleep 5", want: "right"},
+	{name: "PAM that asks", pam: "printf 'token> '; sleep 4; echo; read -p 'Overwrite it? ' x; [ -z \"$x\" ] || exit", want: "right"},
 	{name: "asks for Enter", bashrc: "read -p 'Press Enter to go on '; read -n 1 -p --More-- x", want: "right"},
 	{name: "CDPATH", bashrc: "mkdir -p other/d; export CDPATH=$HOME/other:.", want: "right"},
 	{name: "options", bashrc: "set -eu -o noclobber; export SHELLOPTS IFS=x TMOUT=1 POSIXLY_CORRECT=1 BASH_ENV=/nonexistent ENV=/nonexistent LC_ALL=xx_YY", want: "right"},
@@ -78,9 +82,9 @@ func TestKindsOfTerminals(t *testing.T) {
 				home := filepath.Join(dir, "h")
 				kindHome(t, dir)
 				kindFile(t, dir, "h/.bash_profile", "cd \"$HOME\"\n"+k.bashrc+"\n")
-				force := ""
+				force := k.pam + "\n"
 				if k.force != "" {
-					force = "exec " + k.force
+					force += "exec " + k.force
 				}
 				login := filepath.Join(dir, "login")
 				kindFile(t, dir, "login", fmt.Sprintf(kindLogin, home, force))

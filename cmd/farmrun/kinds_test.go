@@ -74,6 +74,7 @@ type kindOfHost struct {
 	name   string
 	bashrc string // the host's ~/.bashrc, or ~/.bash_profile in a terminal
 	force  string // its ForceCommand, or the program in a terminal
+	pam    string // its PAM stack, or commands before the shell of a terminal
 	shell  string // the site's setting
 	want   string // "right", or the kind of every error
 	only   string // but these are right
@@ -85,6 +86,8 @@ type kindOfHost struct {
 var kindsOfHosts = []kindOfHost{
 	{name: "plain", want: "right"},
 	{name: "no proc", want: "right"},
+	{name: "slow PAM", pam: "account optional pam_echo.so looking you up\nsession optional pam_exec.so quiet /bin/sleep 4", want: "right"},
+	{name: "silent PAM", pam: "account optional pam_exec.so quiet /bin/sleep 4", want: "right"},
 	{name: "prints", bashrc: "echo Welcome; echo 3 users >&2; printf 'no newline'", want: "right"},
 	{name: "CDPATH", bashrc: "mkdir -p other/d; export CDPATH=$HOME/other:.", want: "right"},
 	{name: "options", bashrc: "set -eu -o noclobber; export SHELLOPTS IFS=x TMOUT=1 POSIXLY_CORRECT=1 BASH_ENV=/nonexistent ENV=/nonexistent LC_ALL=xx_YY", want: "right"},
@@ -138,7 +141,7 @@ func TestKindsOfHosts(t *testing.T) {
 				k.force = withoutProc(t, dir)
 			}
 			kindHome(t, dir)
-			kindHost(t, dir, home, k.bashrc, k.force)
+			kindHost(t, dir, home, k)
 			kindFile(t, dir, "site.lua", `require("farm").site { hosts = { h = { `+k.shell+" } } }\n")
 			k.check(t, dir, home)
 			if k.bashrc == "" && k.want == "right" {
@@ -258,7 +261,7 @@ func kindDirs(t *testing.T, dir string) {
 }
 
 // kindHost has sshd serve a host as h, whose home is there.
-func kindHost(t *testing.T, dir, home, bashrc, force string) {
+func kindHost(t *testing.T, dir, home string, k kindOfHost) {
 	t.Helper()
 	if os.Geteuid() == 0 { // sshd's own, which is gone after a reboot until it is started as a service
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
@@ -266,10 +269,15 @@ func kindHost(t *testing.T, dir, home, bashrc, force string) {
 		}
 	}
 	kindShell(t, dir, "ssh-keygen -q -t ed25519 -N '' -f home/.ssh/id_ed25519 && ssh-keygen -q -t ed25519 -N '' -f hostkey")
-	kindFile(t, dir, "h/.bashrc", "cd \"$HOME\"\n"+bashrc+"\n")
+	kindFile(t, dir, "h/.bashrc", "cd \"$HOME\"\n"+k.bashrc+"\n")
 	conf := fmt.Sprintf("HostKey %[1]s/hostkey\nAuthorizedKeysFile %[1]s/home/.ssh/id_ed25519.pub\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nSetEnv HOME=%[2]s\n", dir, home)
-	if force != "" {
-		conf += "ForceCommand " + force + "\n"
+	if k.force != "" {
+		conf += "ForceCommand " + k.force + "\n"
+	}
+	sshd := "/usr/sbin/sshd"
+	if k.pam != "" {
+		sshd = kindPAM(t, dir, k.pam)
+		conf = strings.Replace(conf, "UsePAM no", "UsePAM yes", 1)
 	}
 	kindFile(t, dir, "sshd_config", conf)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -279,7 +287,7 @@ func kindHost(t *testing.T, dir, home, bashrc, force string) {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		serveKind(l, "/usr/sbin/sshd", "-i", "-f", filepath.Join(dir, "sshd_config"))
+		serveKind(l, sshd, "-i", "-f", filepath.Join(dir, "sshd_config"))
 	}()
 	t.Cleanup(func() { l.Close(); <-served })
 	text, err := os.ReadFile(filepath.Join(dir, "hostkey.pub"))
@@ -292,6 +300,20 @@ func kindHost(t *testing.T, dir, home, bashrc, force string) {
 	}
 	kindFile(t, dir, "home/.ssh/known_hosts", knownhosts.Line([]string{l.Addr().String()}, key)+"\n")
 	kindFile(t, dir, "home/.ssh/config", fmt.Sprintf("Host h\n\tHostName 127.0.0.1\n\tPort %d\n", l.Addr().(*net.TCPAddr).Port))
+}
+
+// kindPAM returns an sshd with a PAM stack of its own, which has the name of the program.
+func kindPAM(t *testing.T, dir, stack string) (sshd string) {
+	t.Helper()
+	need.Root(t)
+	sshd = filepath.Join(dir, "farmrun-"+remotetest.Mark())
+	if err := os.Symlink("/usr/sbin/sshd", sshd); err != nil {
+		t.Fatal(err)
+	}
+	service := filepath.Base(sshd)
+	kindFile(t, "/etc/pam.d", service, stack+"\naccount required pam_permit.so\nsession required pam_permit.so\n")
+	t.Cleanup(func() { os.Remove("/etc/pam.d/" + service) })
+	return sshd
 }
 
 // serveKind runs a server for each connection until l is closed and all are over.
