@@ -6,7 +6,8 @@
 //
 // The first terminal of web1 is recorded in web1.cast, the next in web1+2.cast. One
 // with more than a megabyte of output goes on in the next file, and of the whole
-// output the first megabyte and the last three are kept.
+// output the first megabyte and the last three are kept. Of all recordings of a run the
+// newest 64 MB are.
 // A host's output goes to the file at once, so that a run that is killed leaves all
 // of it until then; only a possible beginning of a secret waits for the bytes that
 // follow. Keys that are typed are not recorded, but for the host's echo of them.
@@ -26,6 +27,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"farmrun/luahost/remote"
 	"farmrun/luahost/secret"
@@ -45,6 +47,69 @@ type Recorder struct {
 	warned  sync.Once
 	mu      sync.Mutex
 	numbers map[string]int // of the newest recording of each name; that of one removed is not used again
+	parts   []*part        // the files that are kept, the oldest first
+	size    int            // of all of them
+}
+
+// part is the file of one terminal, or one of its files.
+type part struct {
+	*os.File // nil for one of a former process of the run
+	recorder *Recorder
+	path     string
+	size     int
+	removed  bool
+}
+
+// The bounds of a run.
+const (
+	mostOfRun = 64 << 20
+	mostFiles = 10000
+)
+
+// Write counts what is written, and removes the oldest other files if there is too much.
+func (p *part) Write(text []byte) (int, error) {
+	n, err := p.File.Write(text)
+	r := p.recorder
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.removed {
+		return n, err
+	}
+	p.size += n
+	r.size += n
+	for r.parts[0] != p && (r.size > mostOfRun || len(r.parts) > mostFiles) {
+		err = errors.Join(err, r.drop(0))
+		if r.Warn != nil {
+			r.warned.Do(func() { r.Warn("there are many recordings: the oldest of this run are removed") })
+		}
+	}
+	return n, err
+}
+
+// gone tells whether a file was removed.
+func (p *part) gone() bool {
+	p.recorder.mu.Lock()
+	defer p.recorder.mu.Unlock()
+	return p.removed
+}
+
+// remove removes a file, which may be gone already.
+func (p *part) remove() error {
+	p.recorder.mu.Lock()
+	defer p.recorder.mu.Unlock()
+	if at := slices.Index(p.recorder.parts, p); at >= 0 {
+		return p.recorder.drop(at)
+	}
+	return nil
+}
+
+// drop removes a file, whose terminal may be open; the caller holds r.mu.
+func (r *Recorder) drop(at int) error {
+	p := r.parts[at]
+	r.parts, p.removed = slices.Delete(r.parts, at, at+1), true
+	r.size -= p.size
+	p.Truncate(0) // for one that is open; it fails where it is not
+	return os.Remove(p.path)
 }
 
 // Record returns t such that what is read from it, and how it is resized, is
@@ -100,12 +165,13 @@ func (r *Recorder) warn(name string, err error) {
 const extension = ".cast"
 
 // create makes the file for the next recording of name.
-func (r *Recorder) create(dir, name string) (*os.File, error) {
+func (r *Recorder) create(dir, name string) (*part, error) {
 	base := filepath.Join(dir, fileName(name))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.numbers == nil {
 		r.numbers = map[string]int{}
+		r.former(dir)
 	}
 	for n := r.numbers[name] + 1; ; n++ {
 		path := base + extension
@@ -116,11 +182,27 @@ func (r *Recorder) create(dir, name string) (*os.File, error) {
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
-		if err == nil {
-			r.numbers[name] = n
+		if err != nil {
+			return nil, err
 		}
-		return file, err
+		p := &part{File: file, recorder: r, path: path}
+		r.numbers[name], r.parts = n, append(r.parts, p)
+		return p, nil
 	}
+}
+
+// former counts the recordings that the run has already, before it was resumed.
+func (r *Recorder) former(dir string) {
+	entries, _ := os.ReadDir(dir)
+	began := map[*part]time.Time{}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && strings.HasSuffix(e.Name(), extension) {
+			p := &part{recorder: r, path: filepath.Join(dir, e.Name()), size: int(info.Size())}
+			r.parts, began[p] = append(r.parts, p), info.ModTime()
+			r.size += p.size
+		}
+	}
+	slices.SortFunc(r.parts, func(a, b *part) int { return began[a].Compare(began[b]) })
 }
 
 // fileName returns name such that it stays in its directory.

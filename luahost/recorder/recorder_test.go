@@ -210,6 +210,9 @@ func of(t *testing.T, dir, name string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if name == "" {
+		return kept.All()
+	}
 	return kept.Of(name)
 }
 
@@ -264,6 +267,50 @@ func TestNoSpace(t *testing.T) {
 				t.Errorf("%q", w.all)
 			}
 		})
+	}
+}
+
+// TestBoundedRun: of the many terminals of a run the newest recordings are kept, of those
+// still open too.
+func TestBoundedRun(t *testing.T) {
+	r, dir, w := newRecorder(t)
+	text := strings.Repeat("y", 256<<10)
+	if err := os.WriteFile(filepath.Join(dir, "former.cast"), make([]byte, 30<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var first host
+	var firstTerm remote.Terminal
+	for i := range 400 {
+		h := newHost()
+		defer h.end.Close()
+		term := r.Record(fmt.Sprintf("web%d", i), "", h, remote.TerminalOptions{})
+		h.says(t, term, text)
+		if i == 7 {
+			first, firstTerm = h, term
+		}
+		if i%2 == 0 {
+			term.Close()
+		} else {
+			defer term.Close()
+		}
+	}
+	first.says(t, firstTerm, "goes on")
+	paths, size := of(t, dir, ""), int64(0)
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	if size > 65<<20 || size < 60<<20 || len(w.all) != 1 {
+		t.Errorf("%d bytes are kept, %q", size, w.all)
+	}
+	if len(of(t, dir, "former")) != 0 || len(of(t, dir, "web0")) != 0 || len(of(t, dir, "web9")) != 0 || len(of(t, dir, "web398")) != 1 {
+		t.Error("not the oldest are gone")
+	}
+	if kept := of(t, dir, "web7"); len(kept) != 1 || !strings.Contains(read(t, kept[0]), "goes on") {
+		t.Errorf("of one that was removed while open %q goes on", kept)
 	}
 }
 

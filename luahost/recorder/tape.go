@@ -2,7 +2,6 @@ package recorder
 
 import (
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -19,10 +18,10 @@ type tape struct {
 	size        remote.TerminalOptions
 
 	mu     sync.Mutex
-	file   *os.File // nil until there is something to record
-	parts  []string // the files so far that are kept, the last of which is file
-	lost   bool     // there were more
-	room   int      // how many bytes may still go to file
+	file   *part   // nil until there is something to record
+	parts  []*part // the files so far that are kept, the last of which is file
+	lost   bool    // there were more
+	room   int     // how many bytes may still go to file
 	cast   *asciicast.Writer
 	masker *secret.Masker
 	over   bool // closed, or given up
@@ -31,7 +30,7 @@ type tape struct {
 // output records what was read.
 func (t *tape) output(text []byte) {
 	t.do(func() error {
-		if t.room -= len(text); t.room < 0 {
+		if t.room -= len(text); t.room < 0 || t.file.gone() {
 			if err := t.next(); err != nil {
 				return err
 			}
@@ -53,7 +52,7 @@ func (t *tape) next() error {
 	t.file = nil
 	if len(t.parts) == mostParts {
 		t.lost = true
-		err = errors.Join(err, os.Remove(t.parts[1]))
+		err = errors.Join(err, t.parts[1].remove())
 		t.parts = slices.Delete(t.parts, 1, 2)
 	}
 	if err != nil {
@@ -119,7 +118,7 @@ func (t *tape) begin() error {
 	if t.file, err = t.recorder.create(dir, t.name); err != nil {
 		return err
 	}
-	t.parts, t.room = append(t.parts, t.file.Name()), mostOfPart
+	t.parts, t.room = append(t.parts, t.file), mostOfPart
 	t.cast, err = asciicast.NewWriter(t.file, asciicast.Header{
 		Columns: t.size.Columns,
 		Rows:    t.size.Rows,
