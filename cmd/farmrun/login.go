@@ -66,6 +66,7 @@ func (w *world) login(ctx context.Context, host string, l farm.Login) (farm.Conn
 		return w.terminalLogin(ctx, host, l, open)
 	}
 	opts := w.sshOptions(l)
+	opts.Taught = func(question string) (ssh.Meaning, string) { return taught(l, question) }
 	opts.Renewal = func(at, user string) ssh.Renewal { return login.NewQuestions(w.renewal(at, user, l)) }
 	client, err := w.ssh.Dial(ctx, host, opts)
 	if err == nil && login.HasExpired(client.Banner()) {
@@ -80,6 +81,20 @@ func (w *world) login(ctx context.Context, host string, l farm.Login) (farm.Conn
 		return nil, dialFailed(ctx, host, err)
 	}
 	return sshConn{client, host, w}, nil
+}
+
+// taught tells what the site's dialogue says of a question of sshd's.
+func taught(l farm.Login, question string) (is ssh.Meaning, answer string) {
+	cases, _ := l.Dialogue.([]login.Case)
+	switch c, _ := login.Taught(cases, question); c.Do {
+	case login.Password:
+		return ssh.AsksPassword, ""
+	case login.Ask:
+		return ssh.AsksOperator, ""
+	case login.Answer:
+		return ssh.Answered, strings.TrimRight(c.Send, "\r\n")
+	}
+	return ssh.NotKnown, ""
 }
 
 // renew changes a password that has expired. sshd lets nobody run anything

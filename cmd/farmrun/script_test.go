@@ -231,6 +231,14 @@ func (s *stage) host(name, fault, password string) (port int, err error) {
 	}
 	shown := key.PublicKey()
 	switch fault {
+	case "-pin":
+		h.Auth = sshserver.Auth{Questions: func(_ string, ask ssh.KeyboardInteractiveChallenge) error {
+			answers, err := ask("", "", []string{"PIN of this host> "}, []bool{false})
+			if err == nil && answers[0] != "714233" {
+				err = errors.New("another PIN")
+			}
+			return err
+		}}
 	case "-silent":
 		h.Fault = func(int) sshserver.Fault { return sshserver.SilentAfterAccept }
 	case "-lost":

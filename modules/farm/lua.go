@@ -107,8 +107,8 @@ type undo struct {
 //     are, to a host that allows only certain ones, or has no shell. They can have
 //     neither a directory nor an environment. Whatever else needs a command there
 //     is an error of kind "refused", a rollout too. Only ssh has it
-//   - dialogue: what a host that is not reached by ssh says before there is a
-//     shell, where farmrun does not know it: a list of cases, of which the
+//   - dialogue: what a host asks before there is a shell, or before sshd lets the
+//     user in, where farmrun does not know it: a list of cases, of which the
 //     chapter "Teaching farmrun a new prompt" tells
 //   - address: where the host is, if its name is not the address
 //   - user, port: as whom and where to log in

@@ -23,6 +23,16 @@ type Questions struct {
 	why     error // why the login has to end
 }
 
+// Taught returns the first of a site's cases that a question of keyboard-interactive
+// matches, false if none does. Functions and silences are for terminals.
+func Taught(cases []Case, question string) (Case, bool) {
+	at := slices.IndexFunc(cases, func(c Case) bool { return c.Pattern != nil && c.Do != Talk && c.Pattern.MatchString(question) })
+	if at < 0 {
+		return Case{}, false
+	}
+	return cases[at], true
+}
+
 // NewQuestions begins with nothing asked. o.Open and o.Converse are not needed;
 // of o.Cases, those that answer in words of their own are for terminals.
 func NewQuestions(o Options) *Questions {

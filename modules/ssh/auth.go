@@ -186,8 +186,8 @@ func (l *login) password(question string) (string, error) {
 }
 
 // answer answers the questions of keyboard-interactive (RFC 4256). The first for
-// a password gets it, and those that have an expired one changed are the
-// Renewal's; any other is the operator's. Of a host that asks nothing, the
+// a password gets it, those that have an expired one changed are the
+// Renewal's, and some the site has taught; any other is the operator's. Of a host that asks nothing, the
 // operator sees its words.
 func (l *login) answer(name, instruction string, questions []string, echos []bool) ([]string, error) {
 	if len(questions) == 0 {
@@ -208,7 +208,13 @@ func (l *login) answerOne(question string, echo bool) (string, error) {
 	if r := l.renewing(); r != nil && !echo && r.Concerns(question) {
 		return l.renew(r, question)
 	}
+	is, answer := l.taught(question)
+	if is == Answered {
+		l.auth.more = true
+		return answer, nil
+	}
 	q := secret.ReadQuestion(question)
+	q.Password = is == AsksPassword || is != AsksOperator && q.Password
 	if echo || !q.Password || l.auth.report != nil || l.auth.changing {
 		return l.askOperator(question, echo)
 	}
@@ -217,6 +223,14 @@ func (l *login) answerOne(question string, echo bool) (string, error) {
 		return "", l.refused
 	}
 	return l.password(question)
+}
+
+// taught returns what the site knows of a question.
+func (l *login) taught(question string) (is Meaning, answer string) {
+	if l.opts.Taught == nil || l.jump {
+		return NotKnown, ""
+	}
+	return l.opts.Taught(question)
 }
 
 // askOperator has the operator answer, for this host alone.

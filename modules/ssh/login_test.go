@@ -537,3 +537,37 @@ func TestExpiredPassword(t *testing.T) {
 		})
 	}
 }
+
+// TestTaught: the site says what a question is that sshd asks.
+func TestTaught(t *testing.T) {
+	for question, x := range map[string]struct {
+		is   ssh.Meaning
+		want string
+	}{
+		"PIN> ":             {ssh.Answered, "4711"},
+		"Secret of here> ":  {ssh.AsksPassword, "pw"},
+		"Token password: ":  {ssh.AsksOperator, "714233"},
+		"Another> ":         {ssh.NotKnown, "714233"},
+		"Another password:": {ssh.NotKnown, "pw"},
+	} {
+		t.Run(question, func(t *testing.T) {
+			w := newWorld(t)
+			w.serve("h", &sshserver.Server{Auth: sshserver.Auth{Questions: asks("", [2]string{question, x.want})}})
+			d := w.dialer()
+			d.Passwords = &secret.Keyring{
+				Ask:     func(context.Context, string) (secret.Secret, error) { return secret.New("pw"), nil },
+				AskOnce: func(context.Context, bool) (secret.Secret, error) { return secret.New("714233"), nil },
+			}
+			c, err := d.Dial(t.Context(), "h", ssh.Options{User: "web", Taught: func(asked string) (ssh.Meaning, string) {
+				if !strings.HasSuffix(asked, question) {
+					t.Errorf("the site is asked about %q", asked)
+				}
+				return x.is, "4711"
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+		})
+	}
+}

@@ -48,6 +48,17 @@ type Passwords interface {
 	Answer(ctx context.Context, question string, echo bool) (secret.Secret, error)
 }
 
+// Meaning is what a question stands for.
+type Meaning int
+
+// The Meanings. What is not known is the password's by its words, or the operator's.
+const (
+	NotKnown     Meaning = iota
+	AsksPassword         // of the user
+	AsksOperator         // who answers it for this host alone
+	Answered             // the same each time
+)
+
 // Renewal answers what a host asks in keyboard-interactive (RFC 4256) that has a
 // password changed which has expired. It is one login's, for one goroutine.
 type Renewal interface {
@@ -127,6 +138,10 @@ type Options struct {
 	// the jump hosts. nil leaves an expired password to somebody else, and the
 	// login fails.
 	Renewal func(host, user string) Renewal
+	// Taught tells what the site knows of a question of the host's in
+	// keyboard-interactive (RFC 4256), and what to answer if that is Answered. It is not
+	// asked on jump hosts. nil knows nothing.
+	Taught func(question string) (is Meaning, answer string)
 	// Bare sends commands as they are, for a host whose login shell is none:
 	// Cmd.Dir and Cmd.Env are refused, and a command whose time is over can
 	// only be signalled, not swept up after.
