@@ -17,10 +17,12 @@ func TestHealthChecksAreFew(t *testing.T) {
 	const hosts = 400
 	for name, test := range map[string]struct {
 		cfg  Config
+		turn time.Duration
 		most int
 	}{
-		"in waves of 10 %": {Config{MaxOffline: hosts / 10, Batches: []int{hosts / 10}}, 4},
-		"one at a time":    {Config{}, 12},
+		"in waves of 10 %": {Config{MaxOffline: hosts / 10, Batches: []int{hosts / 10}}, 10 * time.Second, 4},
+		"one at a time":    {Config{}, 10 * time.Second, 12},
+		"fast":             {Config{}, DefaultInterval / 100, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -52,7 +54,7 @@ func TestHealthChecksAreFew(t *testing.T) {
 				}
 				var g Gate
 				_, err := g.Run(t.Context(), cfg, names, func(context.Context, string) error {
-					time.Sleep(10 * time.Second)
+					time.Sleep(test.turn)
 					return nil
 				})
 				check(t, "error", errorText(err), "")

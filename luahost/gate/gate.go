@@ -22,10 +22,11 @@
 // that are not in a turn. It asks those whose turns are next, those whose last
 // answer was no or missing, those that a turn has changed and that have not said
 // yes twice since, and of the rest twice as many as begin, but at least ten, in
-// rounds: all of them once before any for the second time. So no answer that counts
-// is older than one look for every ten hosts, and the cost grows with the number of
-// hosts, not with its square. A single answer that is missing counts for nothing: the host is
-// asked again at once.
+// rounds: all of them once before any for the second time. Looks that follow each
+// other within Config.Interval leave the rest out but for the first, if it is more than
+// ten hosts. So no answer that counts is older than one look for every ten hosts, those within Config.Interval counted
+// as one, and the cost grows with the number of hosts, not with its square. A single answer
+// that is missing counts for nothing: the host is asked again at once.
 //
 // The package knows no Lua, no network and no clock but time's, so its tests
 // run in a synctest bubble.
@@ -94,7 +95,8 @@ type Config struct {
 	// Within is how long a host may take after its turn until Healthy says
 	// yes. An answer begun within it is waited for. 0 is 1 m.
 	Within time.Duration
-	// Interval is how long to wait before a host is asked again. 0 is 2 s.
+	// Interval is how long to wait before a host is asked again that is not known to
+	// need it sooner. 0 is 2 s.
 	Interval time.Duration
 	// Settle is how long a host has to have been back before the next leaves
 	// the air. Healthy is asked again when it has passed. The last host

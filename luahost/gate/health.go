@@ -72,12 +72,14 @@ func (r *rollout) beginLook(ctx context.Context, begin int) {
 const leastAsked = 10
 
 // due returns the hosts that are to be asked before so many turns begin: those
-// whose turns they would be, those whose last answer was no or missing, those
-// that a turn has changed and that have not said yes twice since, and of the
-// rest twice as many as begin, but at least leastAsked, those first whose last
-// round is longest ago. So an answer that counts is never older than one look for
-// every ten hosts. To be asked for a reason of its own moves no host in the round:
-// rounds would grow short, and some hosts be asked in one more of them than others.
+// whose last answer was no or missing, those that a turn has changed and that have
+// not said yes twice since, of the rest twice as many as begin, but at least
+// leastAsked, those first whose last round is longest ago, and at the end those whose
+// turns they would be, which keep their logins so. Of a rest of more than leastAsked
+// none is asked within Config.Interval of the last look that asked some. So an answer
+// that counts is never older than one such look for every ten hosts. To be asked for a
+// reason of its own moves no host in the round: rounds would grow short, and some hosts
+// be asked in one more of them than others.
 func (r *rollout) due(begin int) []*member {
 	var due, rest []*member
 	next := r.pending()
@@ -85,19 +87,29 @@ func (r *rollout) due(begin int) []*member {
 	for _, m := range r.members {
 		changed := m.progress == done || m.progress == failed
 		switch {
-		case m.state == out:
-		case m.state == sick, m.asked == 0, changed && m.yes < 2, slices.Contains(next, m):
+		case m.state == out, slices.Contains(next, m):
+		case m.state == sick, m.asked == 0, changed && m.yes < 2:
 			due = append(due, m)
 		default:
 			rest = append(rest, m)
 		}
 	}
+	return slices.Concat(due, r.ofTheRest(rest, begin), next)
+}
+
+// ofTheRest returns those that are to be asked of the hosts that are not known to need
+// it.
+func (r *rollout) ofTheRest(rest []*member, begin int) []*member {
+	if len(rest) > leastAsked && time.Since(r.roundAt) < min(r.cfg.Interval, r.cfg.Recheck) {
+		return nil
+	}
+	r.roundAt = time.Now()
 	slices.SortStableFunc(rest, func(a, b *member) int { return cmp.Compare(a.round, b.round) })
 	rest = rest[:min(len(rest), max(2*begin, leastAsked))]
 	for _, m := range rest {
 		m.round = r.looks
 	}
-	return append(due, rest...)
+	return rest
 }
 
 // endLook calls off what beginLook began.

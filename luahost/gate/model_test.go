@@ -27,7 +27,9 @@ type model struct {
 	closedAt time.Time // a turn that had begun in the same instant is no fault
 	begun    int
 	looks    int
-	most     int // hosts out at once, as far as the gate could know
+	rounds   int       // looks in which hosts are asked that are not known to need it
+	roundAt  time.Time // when the last of those began
+	most     int       // hosts out at once, as far as the gate could know
 }
 
 // dice are thrown by many goroutines.
@@ -54,8 +56,10 @@ type modelHost struct {
 	said    error // what Healthy answered last
 	noes    int   // how often in a row it has said no, and not been silent
 	look    int   // in or after which it was last asked
+	round   int   // the same of rounds
 	deaf    bool  // a call of Healthy hangs: it cannot be asked anew
 	back    int   // after which it was back from its turn
+	backIn  int   // the same of rounds
 	inTurn  bool
 	began   bool      // so the gate told
 	ended   time.Time // when its turn ended; zero before that
@@ -78,7 +82,7 @@ func (m *model) healthy(_ context.Context, host string) error {
 	if h.inTurn {
 		m.t.Errorf("%s is asked during its turn", host)
 	}
-	h.look = m.looks
+	h.look, h.round = m.looks, m.rounds
 	m.mu.Unlock()
 	if m.oneIn(60) {
 		time.Sleep(m.cfg.HealthTimeout - time.Nanosecond) // deaf to ctx; noted just before the gate may go on
@@ -88,7 +92,7 @@ func (m *model) healthy(_ context.Context, host string) error {
 		time.Sleep(m.seconds(1, 20))
 		m.mu.Lock()
 		h.deaf = false
-		h.look = m.looks
+		h.look, h.round = m.looks, m.rounds
 		m.mu.Unlock()
 		return nil
 	}
@@ -169,11 +173,9 @@ func (m *model) checkAges(host string) {
 		if !idle || h.deaf || h.back >= m.looks { // it was not idle when the last look began
 			continue
 		}
-		oldest := m.looks - (len(m.hosts)+leastAsked-1)/leastAsked + 1
-		if name == host || h.said != nil || !h.ended.IsZero() && h.yes < 2 {
-			oldest = m.looks
-		}
-		if h.look < oldest {
+		oldest := m.rounds - (len(m.hosts)+leastAsked-1)/leastAsked + 1
+		now := name == host || h.said != nil || !h.ended.IsZero() && h.yes < 2
+		if h.backIn < m.rounds && h.round < oldest || now && h.look < m.looks {
 			m.t.Errorf("%s: its turn begins after look %d, and %s was asked in look %d: it said %v", host, m.looks, name, h.look, h.said)
 		}
 	}
@@ -205,11 +207,14 @@ func (m *model) event(e Event) {
 	switch e.Kind {
 	case Checking:
 		m.looks++
+		if len(m.hosts) <= leastAsked || time.Since(m.roundAt) >= min(DefaultInterval, m.cfg.Recheck) {
+			m.rounds, m.roundAt = m.rounds+1, time.Now()
+		}
 	case TurnBegan:
 		m.hosts[e.Host].began = true
 		m.checkAges(e.Host)
 	case HostDone:
-		m.hosts[e.Host].back = m.looks
+		m.hosts[e.Host].back, m.hosts[e.Host].backIn = m.looks, m.rounds
 	case HostFailed:
 		m.hosts[e.Host].failed = true
 	}

@@ -72,6 +72,7 @@ type rollout struct {
 	look     *look         // the hosts are being asked while turns are under way; nil if not
 	looks    int           // how many there were
 	lookedAt time.Time     // when the last was over
+	roundAt  time.Time     // when the last began that asked hosts without a reason of their own
 	stale    bool          // a turn that has begun after it is over: its answers are older
 	emitting sync.Mutex
 }

@@ -98,15 +98,21 @@ func (f *fenced) meet(ctx context.Context, m fence.Machine) error {
 			id.key = k.HostKey()
 		}
 	}
+	if !id.same(id) { // nothing is known that tells it from others
+		return nil
+	}
 	fs := f.fences
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	for name, other := range fs.known {
+	for name, other := range fs.known[m.Boot] {
 		if name != id.name && id.same(other) {
 			return &SameMachineError{[2]string{min(name, id.name), max(name, id.name)}}
 		}
 	}
-	fs.known[id.name] = id
+	if fs.known[m.Boot] == nil {
+		fs.known[m.Boot] = map[string]identity{}
+	}
+	fs.known[m.Boot][id.name] = id
 	return nil
 }
 

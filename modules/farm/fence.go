@@ -32,7 +32,7 @@ type fences struct {
 	all map[fenceKey]*fenced
 	of  map[string][]*fenced // by the host whose turn it is
 
-	known map[string]identity // by name: the machines that were met
+	known map[string]map[string]identity // by boot and name: the machines that were met
 }
 
 // fenceKey is a host's turn and a machine on which commands of it run.
@@ -71,7 +71,7 @@ func (r *rollout) newFences() *fences {
 	}
 	about := r.about
 	return &fences{
-		farm: r.farm, part: r.part, all: map[fenceKey]*fenced{}, of: map[string][]*fenced{}, known: map[string]identity{},
+		farm: r.farm, part: r.part, all: map[fenceKey]*fenced{}, of: map[string][]*fenced{}, known: map[string]map[string]identity{},
 		me: fence.Owner{
 			Token: about.Token, Epoch: max(about.Epoch, 1), Run: about.ID, Who: about.User + "@" + about.Machine,
 			Since: about.Began,

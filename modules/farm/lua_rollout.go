@@ -33,7 +33,8 @@ import (
 // begin, those whose last answer was no or missing, those that this rollout has
 // changed and that have not said yes twice since, and of the rest twice as many as
 // begin, but at least ten, in rounds: all of them once before any for the second
-// time. So an answer counts for at most one such look for every ten hosts: with 400
+// time. Looks within 2 s of each other leave a rest of more than ten out but for the
+// first, and count as one. So an answer counts for at most one look for every ten hosts: with 400
 // hosts that is 40 looks, or about ten minutes while they are 15 s apart. If an
 // answer is missing the host is asked again at once.
 //
