@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"farmrun/luahost/gate"
 	"farmrun/luahost/remote"
 	"farmrun/luahost/remote/fence"
 )
@@ -62,31 +63,63 @@ func (a identity) same(b identity) bool {
 const lookAtFenceTime = 10 * time.Second
 
 // distinct fails if two of the rollout's hosts are one machine, or another run owns
-// one of those that are to have a turn, takes. Hosts that cannot be reached are asked when they have
-// their turn.
+// one of those that are to have a turn, takes. Hosts that cannot be reached are asked
+// when they have their turn. The others tell by the same login how they are. Those
+// whose turns are first come last, so that they are logged in to still.
 func (r *rollout) distinct(ctx context.Context, takes []string) error {
 	if r.fences == nil {
 		return nil
+	}
+	place := map[string]int{} // of those with a turn, from 1
+	for i, name := range takes {
+		place[name] = i + 1
 	}
 	var own []*fenced
 	for name, h := range r.hosts {
 		own = append(own, r.fences.get(name, h))
 	}
+	slices.SortFunc(own, func(a, b *fenced) int { return place[b.machine.name] - place[a.machine.name] })
+	defer func() { r.earlyUntil = time.Now().Add(gate.DefaultRecheck) }()
 	return r.fences.each(own, func(f *fenced) error {
-		ctx, cancel := context.WithTimeout(ctx, lookAtFenceTime)
+		f.machine.use()
+		defer f.machine.release()
+		looking, cancel := context.WithTimeout(ctx, lookAtFenceTime)
 		defer cancel()
-		s, err := f.Look(ctx)
+		s, err := f.Look(looking)
 		if _, ran := errors.AsType[*remote.ExitError](err); ran { // which it would in its turn
 			return f.failed(err)
 		}
 		if err != nil {
 			return nil
 		}
-		if err := f.meet(ctx, s.Machine); err != nil || !slices.Contains(takes, f.machine.name) {
-			return err
+		err = f.meet(looking, s.Machine)
+		if err == nil && place[f.machine.name] > 0 {
+			err = f.mustBeFree(looking, s)
 		}
-		return f.mustBeFree(ctx, s)
+		if err == nil {
+			r.askEarly(ctx, f.machine)
+		}
+		return err
 	})
+}
+
+// askEarly asks how a host is, for the first look of the gate, if that comes soon.
+func (r *rollout) askEarly(ctx context.Context, h *Host) {
+	if answer := r.askHealth(ctx, h); ctx.Err() == nil {
+		r.early.Store(h.name, answer)
+	}
+}
+
+// health tells how a host is.
+func (r *rollout) health(ctx context.Context, name string) error {
+	if err := r.settled(ctx, name); err != nil {
+		return err
+	}
+	if answer, is := r.early.LoadAndDelete(name); is && time.Now().Before(r.earlyUntil) {
+		err, _ := answer.(error)
+		return err
+	}
+	return r.askHealth(ctx, r.hosts[name])
 }
 
 // meet fails if the rollout has met the machine under another name.

@@ -659,7 +659,9 @@ func (f *fences) clear(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(withoutTurn(context.WithoutCancel(ctx)), within)
 	defer cancel()
 	unsure := f.farm.record(f.part, journal.Record{Kind: journal.Unfencing})
-	f.each(f.list(), func(one *fenced) error {
+	all := f.list()
+	slices.SortStableFunc(all, func(a, b *fenced) int { return a.machine.away() - b.machine.away() })
+	f.each(all, func(one *fenced) error {
 		if !one.left {
 			return nil
 		}

@@ -1,27 +1,32 @@
 package farm_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"farmrun/luahost/journal"
 	"farmrun/luahost/remote"
 	"farmrun/modules/farm"
 )
 
-// network is machines to log in to, each login taking a second.
+// network is machines to log in to.
 type network struct {
+	takes  time.Duration // a login; 0 is a second
 	mu     sync.Mutex
 	open   map[*conn]bool
 	dialed map[string]int
 	fail   func(host string, n int) error // of the nth login; nil is none
+	run    func(context.Context, remote.Cmd) (remote.Result, error)
 }
 
 // conn is a login on the network.
@@ -43,7 +48,7 @@ func (n *network) dial(ctx context.Context, host string, _ farm.Login) (farm.Con
 	count := n.dialed[host]
 	n.mu.Unlock()
 	select {
-	case <-time.After(time.Second):
+	case <-time.After(cmp.Or(n.takes, time.Second)):
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%s: %w", host, context.Cause(ctx))
 	}
@@ -52,7 +57,7 @@ func (n *network) dial(ctx context.Context, host string, _ farm.Login) (farm.Con
 			return nil, err
 		}
 	}
-	c := &conn{net: n, host: host, lost: make(chan struct{})}
+	c := &conn{net: n, host: host, lost: make(chan struct{}), run: n.run}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.open[c] = true
@@ -378,6 +383,43 @@ func TestIdleInRollout(t *testing.T) {
 		}
 		if _, dialed := n.logins(); !maps.Equal(dialed, before) {
 			t.Errorf("dialed %v, and before %v", dialed, before)
+		}
+	})
+}
+
+// TestIdleInLargeRollout: a rollout of many hosts logs in three times to each, to look at
+// its fence and ask how it is, for its turn, and to remove the fence, but not to those that
+// are logged in to still.
+func TestIdleInLargeRollout(t *testing.T) {
+	about := func() (farm.About, error) {
+		return farm.About{Run: journal.Run{ID: "run", Token: "T"}, Epoch: 1}, nil
+	}
+	const idle, many = 50, 200
+	in(t, farm.Config{Idle: idle, About: about}, func(t *testing.T, f *farm.Farm, n *network) {
+		n.takes = time.Millisecond
+		n.run = func(_ context.Context, cmd remote.Cmd) (remote.Result, error) {
+			switch {
+			case slices.Contains(cmd.Args, "take"):
+				return remote.Result{Stdout: []byte("boot /\nown own.T.1 run who 2000-09-19T21:04:05Z\ndone\n")}, nil
+			case slices.Contains(cmd.Args, "look"), slices.Contains(cmd.Args, "clear"):
+				return remote.Result{Stdout: []byte("boot /\ndone\n")}, nil
+			}
+			return remote.Result{}, nil
+		}
+		hosts, err := f.Hosts(fmt.Sprintf("web[1-%d]", many))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Rollout(t.Context(), hosts, farm.Rollout{MaxOffline: 3, Healthy: do}, do); err != nil {
+			t.Error(err)
+		}
+		_, dialed := n.logins()
+		all := 0
+		for _, times := range dialed {
+			all += times
+		}
+		if most := many + 2*(many-idle) + idle/2; all > most { // several log in at once, and rest in any order
+			t.Errorf("%d logins to %d hosts, want at most %d: %v", all, many, most, dialed)
 		}
 	})
 }

@@ -53,6 +53,16 @@ func (h *Host) unused() (a *attempt) {
 	return a
 }
 
+// away is 1 if the host has to be logged in to, else 0.
+func (h *Host) away() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.login == nil {
+		return 1
+	}
+	return 0
+}
+
 // count notes that there are so many more logins.
 func (f *Farm) count(logins int) {
 	f.mu.Lock()

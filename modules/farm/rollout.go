@@ -66,6 +66,9 @@ type rollout struct {
 	held  *held            // its lock, or the run's; nil if it has none
 
 	fences *fences // nil if nobody could go on with it
+
+	early      sync.Map // by name: how hosts were when their fences were looked at
+	earlyUntil time.Time
 }
 
 // Rollout takes the hosts through turn, one after the other, so that never
@@ -239,12 +242,7 @@ func (r *rollout) config() gate.Config {
 		Within:      r.Within,
 		Wait:        r.Wait,
 		Grace:       r.grace(),
-		Healthy: func(ctx context.Context, name string) error {
-			if err := r.settled(ctx, name); err != nil {
-				return err
-			}
-			return r.askHealth(ctx, r.hosts[name])
-		},
+		Healthy:     r.health,
 
 		HealthTimeout: gate.DefaultHealthTimeout + answersWithin,
 	}
