@@ -134,7 +134,7 @@ func TestProgramsInSessions(t *testing.T) {
 	dir := t.TempDir()
 	home := filepath.Join(dir, "h")
 	kindDirs(t, dir)
-	kindHost(t, dir, home, "", "")
+	kindHost(t, dir, home, kindOfHost{})
 	kindLink(t, dir)
 	login := filepath.Join(dir, "login")
 	kindFile(t, dir, "login", fmt.Sprintf(kindLogin, home, ""))
