@@ -127,7 +127,6 @@ local function look_around()
     symlink.read(host, site.release.link)
   end)
   pull.compare(args.date, contents)
-  if not unpulled then pull.remember(hosts, args.date, contents) end
   cutover.prepare(hosts, args)
 end
 

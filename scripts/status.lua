@@ -142,6 +142,16 @@ for name, err in pairs(unreachable) do
     healthy = "?", in_service = "?" }
 end
 
+-- A server whose release is another one than that of the others is so whoever is asked for.
+local others = pull.ask_others(states, function(host)
+  return release.list(host, site.release.dir, { complete = true, content = true })
+end)
+for name, records in pairs(others) do
+  for _, record in ipairs(records) do
+    if contents[record.name] then contents[record.name][name] = record.content end
+  end
+end
+
 local dates = {}
 for date in pairs(contents) do dates[#dates + 1] = date end
 table.sort(dates)
@@ -149,7 +159,7 @@ for _, date in ipairs(dates) do
   local ok, said = pcall(pull.differences, date, contents[date])
   for name in pairs(contents[date]) do
     local text = ok and said[name] or not ok and switchrel.path(date) .. ": " .. (said.message or tostring(said))
-    if text then table.insert(states[name].wrong, text) end
+    if text and states[name] then table.insert(states[name].wrong, text) end
   end
 end
 

@@ -124,9 +124,7 @@ local args = cli.parse {
 
 local pull = require "lib.pull" -- which requires this script itself
 local hosts = farm.hosts(args.hosts)
-local contents = farm.each(hosts, function(host) return switchrel.check(host, args.date, args.bad).content end)
-pull.compare(args.date, contents)
-pull.remember(hosts, args.date, contents)
+pull.compare(args.date, farm.each(hosts, function(host) return switchrel.check(host, args.date, args.bad).content end))
 farm.rollout(hosts, {
   healthy     = site.healthy,
   max_offline = budget.of(hosts),

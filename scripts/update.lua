@@ -2,7 +2,7 @@
 -- looks first, on every server, whether that would run into a conflict; and what
 -- it does to local patches is said and noted, or they would count as changes.
 local cli, cvs, farm, patch, release = require "cli", require "cvs", require "farm", require "patch", require "release"
-local site, switchrel = require "site", require "switchrel"
+local site = require "site"
 local pull, ledger = require "lib.pull", require "lib.ledger"
 local source = require "cvs-pull-snapshot"
 
@@ -102,7 +102,7 @@ done]]
 -- Returns those of the changes that an update has made which was killed before it noted
 -- them: the files are as in the repository. One that is gone may be of a patch.
 local function unnoted(host, list, asked)
-  local some, ours, sums, known, found = {}, {}, {}, {}, {}
+  local some, ours, sums, in_cvs, found = {}, {}, {}, {}, {}
   for path, how in pairs(list) do
     if how == "new" and path:find "CVS/%u%l+$" and asked(path) then
       found[#found + 1] = path
@@ -120,12 +120,12 @@ local function unnoted(host, list, asked)
   for sum, path in said:gmatch "(%S+) ([^\n]+)" do
     if sum ~= "-" then
       sums[path] = sum
-      known[#known + 1] = path
+      in_cvs[#in_cvs + 1] = path
     elseif list[path] == "missing" and not ours[path] then
       found[#found + 1] = path
     end
   end
-  for path, sum in pairs(cvs.sums(host, { dir = args.dir, tag = tag, files = known })) do
+  for path, sum in pairs(cvs.sums(host, { dir = args.dir, tag = tag, files = in_cvs })) do
     if sums[path] == sum then found[#found + 1] = path end
   end
   return found
@@ -159,15 +159,14 @@ local function report(host, letters)
   end
 end
 
-local hosts, parallel = farm.hosts(args.hosts), { parallel = site.cvs.parallel }
-local given = farm.each(hosts, parallel, look)
-farm.each(hosts, parallel, function(host)
+-- Updates the host, after the look, and notes what became of its files.
+local function work(host, seen)
   local before, letters = changes(host), {}
-  for _, list in ipairs(given[host.name].lists) do
+  for _, list in ipairs(seen.lists) do
     for _, file in ipairs((update(host, list))) do letters[file.path] = file.status end
   end
   if farm.dry_run() or not before then return end
-  local new, fetched = {}, unnoted(host, before, given[host.name].asked) -- fetched are as in the repository
+  local new, fetched = {}, unnoted(host, before, seen.asked) -- fetched are as in the repository
   for path in pairs(changes(host)) do
     if not before[path] then table.insert((letters[path] or ""):find "[UPD]" and fetched or new, path) end
   end
@@ -175,6 +174,11 @@ farm.each(hosts, parallel, function(host)
   release.keep(host, args.dir, fetched, { source = true })
   note_merged(host, letters)
   report(host, letters)
-  local date = args.dir == site.release.link and switchrel.current(host)
-  if date then pull.remember({ host }, date, { [host.name] = release.inspect(host, args.dir).content }) end
+end
+
+-- No rollout may meet a release that is half updated.
+farm.locked(function()
+  local hosts, parallel = farm.hosts(args.hosts), { parallel = site.cvs.parallel }
+  local seen = farm.each(hosts, parallel, look)
+  farm.each(hosts, parallel, function(host) work(host, seen[host.name]) end)
 end)

@@ -16,7 +16,7 @@ import (
 	"farmrun/luahost/remote/remotetest"
 )
 
-var sequenceCases = remotetest.NewCases("sequences", 30, "how many sequences TestSequences tries")
+var sequenceCases = remotetest.NewCases("sequences", 60, "how many sequences TestSequences tries")
 
 // Two operators pull, switch, cut over, take back and prune in any order, and their
 // farmruns are killed at any command. A model has the right outcome of each:

@@ -116,34 +116,24 @@ function pull.differences(date, contents)
   return said
 end
 
--- Under which name the journal has the content of a release that a host was switched to.
-local function content_of(date) return "content of " .. switchrel.path(date) end
-
--- Writes down the content of the release on the hosts that are about to be switched to it.
-function pull.remember(hosts, date, contents)
-  for _, host in ipairs(farm.dry_run() and {} or hosts) do host:remember(content_of(date), contents[host.name]) end
+-- Calls work for each server that is not among those asked, which are by name; returns
+-- the results. One that cannot be asked, or has nothing to say, is left out.
+function pull.ask_others(asked, work)
+  local known, all = pcall(farm.hosts, "@web") -- a site may have no such group
+  local others = {}
+  for _, host in ipairs(known and all or {}) do
+    if not asked[host.name] then others[#others + 1] = host end
+  end
+  return #others > 0 and farm.each(others, { check = false }, work) or {}
 end
 
--- Adds to contents that of other hosts of the farm that this operator has switched to the
--- release when it was another one. They are asked whether they still have that: one
--- that cannot be asked is left out.
-local function add_others(date, contents)
-  local known, others = {}, {}
-  for _, content in pairs(contents) do known[content] = true end
-  for _, host in ipairs(next(known) and farm.hosts "@*" or {}) do
-    local had = not contents[host.name] and host:recall(content_of(date))
-    if had and had ~= "" and not known[had] then others[#others + 1] = host end
-  end
-  local found = #others > 0 and farm.each(others, { check = false }, function(host)
+-- Raises an error unless the release has the same files on all hosts, and on the other
+-- servers that have it, whoever pulled it onto them.
+function pull.compare(date, contents)
+  local others = next(contents) and pull.ask_others(contents, function(host)
     return release.inspect(host, switchrel.path(date)).content
   end)
-  for name, content in pairs(found or {}) do contents[name] = content end
-end
-
--- Raises an error unless the release has the same files on all hosts, and on those that
--- were switched to it before.
-function pull.compare(date, contents)
-  add_others(date, contents)
+  for name, content in pairs(others or {}) do contents[name] = content end
   local groups = farm.fold(pull.differences(date, contents))
   local lines = {}
   for i, group in ipairs(groups) do lines[i] = group.hosts .. ": " .. group.answer end

@@ -12,6 +12,7 @@ trial.same(trial.dry("update"), [[
   webserv1: would update htdocs/about.html
   webserv2: would run: cvs update in www
   webserv2: would update htdocs/about.html]])
+trial.has(trial.locked_out "update", "the farm is locked")
 trial.same(trial.run("update"), [[
   webserv1: M htdocs/index.html
   webserv1: P htdocs/about.html
