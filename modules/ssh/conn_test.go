@@ -133,6 +133,11 @@ func testForwards(t *testing.T, w *world) {
 	far, err = c.DialContext(ctx, "unix", w.path("socket"))
 	check(t, err)
 	talk(t, far)
+	_, err = c.DialContext(ctx, "unix", w.path("none"))
+	expect(t, err, ssh.StageForward, ssh.ErrUnreachable, "none")
+	if failed, is := errors.AsType[*ssh.Error](err); !is || !strings.Contains(failed.Hint, "AllowStreamLocalForwarding") {
+		t.Errorf("no hint: %v", err)
+	}
 
 	shut := w.dial(w.dialer(), "shut")
 	_, err = shut.DialContext(ctx, "tcp", addr)

@@ -19,12 +19,12 @@ func (c *Client) DialContext(ctx context.Context, network, addr string) (net.Con
 	case !inTime:
 		return nil, c.fail(StageForward, fmt.Errorf("connecting to %s from the host: %w", addr, err))
 	case err != nil:
-		return nil, c.dialError(ctx, addr, err)
+		return nil, c.dialError(ctx, network, addr, err)
 	}
 	return newHostConn(conn), nil
 }
 
-func (c *Client) dialError(ctx context.Context, addr string, err error) error {
+func (c *Client) dialError(ctx context.Context, network, addr string, err error) error {
 	var refused *ssh.OpenChannelError
 	if !errors.As(err, &refused) {
 		if why := c.broken(ctx); why != nil {
@@ -33,9 +33,13 @@ func (c *Client) dialError(ctx context.Context, addr string, err error) error {
 		return c.fail(StageForward, err)
 	}
 	e := c.fail(StageForward, fmt.Errorf("the host cannot connect to %s: %s", addr, refused.Message))
-	if e.Kind = ErrUnreachable; refused.Reason == ssh.Prohibited {
+	e.Kind = ErrUnreachable
+	switch {
+	case refused.Reason == ssh.Prohibited:
 		e.Kind = ErrForwardRefused
 		e.Hint = "its sshd may have AllowTcpForwarding or PermitOpen set against this"
+	case network == "unix": // sshd gives no reason
+		e.Hint = "see whether a program listens there and the login may use it; its sshd may have AllowStreamLocalForwarding set against this"
 	}
 	return e
 }

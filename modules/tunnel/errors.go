@@ -108,8 +108,8 @@ func (e *TakenError) Hint() string {
 		pids = append(pids, strconv.Itoa(h.PID))
 	}
 	if len(pids) == 1 {
-		return "if no farmrun of yours is at work there, it is left from a machine that lost power or its line: end it on the host by kill " + pids[0]
+		return "if no farmrun is running there, yours or a colleague's, it is left from a machine that lost power or its line: end it on the host by kill " + pids[0]
 	}
 	return "it is one of the processes " + strings.Join(pids, ", ") +
-		" on the host: if none of them is at work, end them by kill; or listen on port 0"
+		" on the host: if none of them is a farmrun's, yours or a colleague's, end them by kill; or listen on port 0"
 }
