@@ -34,6 +34,32 @@ local function links_in(host)
   return links
 end
 
+-- Says which directories that cvs does not know hold nothing but links, such as those to
+-- shared paths.
+local bare = [[cd -- "$1" && { [ -d CVS ] || exit 0; } && while IFS= read -r link; do
+	dir=$(dirname "./$link") top=
+	until [ -d "$dir/CVS" ]; do top=$dir dir=$(dirname "$dir"); done
+	[ -z "$top" ] || [ -n "$(find "$top" ! -type d ! -type l | sed 1q)" ] || printf '%s\n' "${top#./}"
+done | sort -u]]
+
+-- Makes directories known to cvs that are new on the branch, and are there.
+local adopt = [[cd -- "$1" || exit
+shift
+for dir; do
+	above=$(dirname "./$dir")/CVS name=${dir##*/}
+	mkdir "./$dir/CVS" && cp "$above/Root" "./$dir/CVS" && { [ ! -f "$above/Tag" ] || cp "$above/Tag" "./$dir/CVS"; } &&
+		echo "$(cat "$above/Repository")/$name" >"./$dir/CVS/Repository" && echo D >"./$dir/CVS/Entries" &&
+		echo "D/$name////" >>"$above/Entries" || exit
+done]]
+
+-- Has the shell script print paths in the working copy, of which it reads some.
+local function ask(host, script, paths, title)
+  local how = { stdin = #paths > 0 and table.concat(paths, "\n") .. "\n" or "", title = title .. " in " .. args.dir }
+  local printed, list = host:query({ "sh", "-c", script, "sh", args.dir }, how).stdout, {}
+  for path in printed:gmatch "[^\n]+" do list[#list + 1] = path end
+  return list
+end
+
 -- cvs takes a directory that it does not know as a whole.
 local known = [[cd -- "$1" && while IFS= read -r file; do
 	until [ -d "$(dirname "./$file")/CVS" ]; do file=$(dirname "$file"); done
@@ -46,10 +72,9 @@ local function around_links(host, files, links)
   if #links == 0 then return { args.files } end
   local some, lists, n = {}, {}, 0
   for _, file in ipairs(files) do
-    if verbs[file.status] and not pull.within(file.path, links) then some[#some + 1] = file.path .. "\n" end
+    if verbs[file.status] and not pull.within(file.path, links) then some[#some + 1] = file.path end
   end
-  local how = { stdin = table.concat(some), title = "look for new directories in " .. args.dir }
-  for path in host:query({ "sh", "-c", known, "sh", args.dir }, how).stdout:gmatch "[^\n]+" do
+  for _, path in ipairs(ask(host, known, some, "look for new directories")) do
     if n % 500 == 0 then lists[#lists + 1] = {} end -- a command's length has a limit
     table.insert(lists[#lists], path)
     n = n + 1
@@ -58,13 +83,22 @@ local function around_links(host, files, links)
 end
 
 -- Looks at the changes of an update, and tells them in a dry run, and of what is left alone.
--- Returns the files for cvs, and which files it is asked for that it has.
+-- Returns the files for cvs, which files it is asked for that it has, and the directories
+-- in its way that it is to know first.
 local function look(host)
-  local links = links_in(host)
+  local links, leave = links_in(host), {}
+  local dirs = #links > 0 and ask(host, bare, links, "look for directories of links") or {}
+  for _, list in ipairs { links, dirs } do
+    for _, path in ipairs(list) do leave[#leave + 1] = path end
+  end
   source.open_tunnel(host)
-  local files = cvs.update(host, { dir = args.dir, files = args.files, look = true, leave = links })
-  local added = {}
+  local files = cvs.update(host, { dir = args.dir, files = args.files, look = true, leave = leave })
+  local added, unknown = {}, {}
   for _, file in ipairs(files) do
+    if file.status == "C" and not pull.within(file.path, links) then
+      unknown[#unknown + 1] = file.path
+      if farm.dry_run() then host:log("would update " .. file.path) end
+    end
     added[file.path] = file.status == "A"
     local does, link = verbs[file.status], pull.within(file.path, links)
     if does and not link and farm.dry_run() then host:log("would " .. does .. " " .. file.path) end
@@ -76,7 +110,7 @@ local function look(host)
     local named = #args.files == 0 or pull.within(path, args.files) ~= nil
     return named and not added[path] and not pull.within(path, links)
   end
-  return { lists = around_links(host, files, links), asked = asked }
+  return { lists = around_links(host, files, links), asked = asked, unknown = unknown }
 end
 
 -- What is not as its release's record has it, by path; nil where there is none.
@@ -162,6 +196,11 @@ end
 -- Updates the host, after the look, and notes what became of its files.
 local function work(host, seen)
   local before, letters = changes(host), {}
+  while #seen.unknown > 0 and not farm.dry_run() do
+    host:run({ "sh", "-c", adopt, "sh", args.dir, unpack(seen.unknown) },
+      { title = "make new directories known to cvs in " .. args.dir })
+    seen = look(host)
+  end
   for _, list in ipairs(seen.lists) do
     for _, file in ipairs((update(host, list))) do letters[file.path] = file.status end
   end

@@ -49,3 +49,24 @@ end
 trial.has(update("--dir", "www/htdocs"), "images/new.gif is left as it is: images is a link")
 trial.same(trial.on("webserv1", "tail -n1 www/htdocs/about.html"), "")
 trial.has(update(), "htdocs/images/new.gif is left as it is: htdocs/images is a link")
+
+-- A directory that is new on the branch may have been there for the shared paths in it.
+trial.site { ['shared = { '] = 'shared = { "later/deep/uploads/", "later/set up", ' }
+trial.on("@web", "mkdir -p shared/later/deep/uploads && touch shared/later/deep/uploads/mine 'shared/later/set up'")
+trial.commit("", "cvs -Q rtag -b Snapshot-2000-10-17 site")
+trial.run("cvs-pull-snapshot", "2000-10-17")
+trial.run("switchrel", "2000-10-17")
+trial.on("@web", "rm -r releases/2000-10-10 www.former") -- in which there are changes by hand
+trial.commit("Snapshot-2000-10-17", [[mkdir later; echo >later/one; echo >'later/set up'; cvs -Q add later; cvs -Q add later/one 'later/set up'
+  mkdir -p later/deep/uploads; echo two >later/deep/two; echo >later/deep/uploads/.keep; cvs -Q add later/deep; cvs -Q add later/deep/two later/deep/uploads
+  cvs -Q add later/deep/uploads/.keep]])
+trial.has(trial.dry "update", "webserv1: would update later")
+trial.run "update"
+trial.same(trial.on("webserv1", "cd www/later; cat deep/two; find . -type l | sort; find ~/shared/later -type f | sort | sed s:.*/shared/::"),
+  "two\n./deep/uploads\n./set up\nlater/deep/uploads/mine\nlater/set up")
+trial.run("status", "--check")
+trial.run("switchrel", "2000-10-17")
+trial.commit("Snapshot-2000-10-17", "echo more >>later/deep/two; rm later/one; cvs -Q remove later/one")
+trial.run "update"
+trial.same(trial.on("webserv1", "cd www/later; tail -n1 deep/two; ls -I CVS"), "more\ndeep\nset up")
+trial.run("status", "--check")
