@@ -124,7 +124,7 @@ function pull.ask_others(asked, work)
   for _, host in ipairs(known and all or {}) do
     if not asked[host.name] then others[#others + 1] = host end
   end
-  return #others > 0 and farm.each(others, { check = false }, work) or {}
+  return #others > 0 and farm.each(others, { check = false, timeout = "1m" }, work) or {}
 end
 
 -- Raises an error unless the release has the same files on all hosts, and on the other

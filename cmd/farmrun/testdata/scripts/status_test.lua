@@ -33,3 +33,13 @@ local bare = trial.ends(1, "status", "--check")
 trial.on("webserv1", "mv www.away www")
 trial.has(bare, "webserv1: www is not there")
 if bare:find("and not on ?", 1, true) then error(bare) end
+
+-- A server that cannot be reached is no fault of another one.
+trial.site { ["-- hosts = "] = "hosts = { webserv2 = { port = 1 } }, -- " }
+trial.same(trial.run("status", "--hosts", "webserv1"), [[
+  SERVERS   ON THE AIR  BEFORE      STAGED                 PATCHES  HEALTHY  IN SERVICE
+  webserv1  2000-09-19  2000-09-12  2000-09-12 2000-09-19  -        yes      yes
+  webserv1: releases/2000-09-12: changed htdocs/index.html]])
+trial.same(trial.run("cvs-pull-snapshot", "--hosts", "webserv1", "2000-09-26"), [[
+  webserv1: 5 files fetched, the others are those of releases/2000-09-19
+  webserv1: releases/2000-09-26: 21 files]])
