@@ -93,10 +93,10 @@ Puts the release of DATE on the air: drains one server after the other, switches
 its link, restarts it, waits until it is healthy and puts it back. Where the site
 file lets more than one be out of service at once (site.offline), the first goes
 by itself, and then so many at a time, or as --batches says. Before that it looks
-on all servers whether the release is complete, the link a link, the server
-healthy, room on the disk, and whether sudo would restart it. The first failure
-stops it; when that is mended, farmrun resume goes on: it takes the servers that
-were left out of the pool first, and goes through all of them.]],
+on all servers whether the release is complete and the same everywhere, the link a
+link, the server healthy, room on the disk, and whether sudo would restart it. The
+first failure stops it; when that is mended, farmrun resume goes on: it takes the
+servers that were left out of the pool first, and goes through all of them.]],
   { "date", cli.release, "the release to switch to, yyyy-mm-dd" },
   pull       = { type = cli.flag, help = "pull the release onto the servers first" },
   undo       = { type = cli.flag, help = "put a server back as it was when its turn fails" },
