@@ -349,9 +349,9 @@ func (s *Session) find(p *patience, ended bool) (Match, bool) {
 
 // Send sends text as if it was typed; a line ends with "\n" or "\r". It returns
 // when all of it is with the terminal. Meanwhile the other end can say as much as it
-// likes, such as the echo; of what nobody waits for, the beginning is forgotten. It fails with an *Error of ErrEnd when the
-// other end is gone, and with ErrClosed. A Send that ctx ends leaves the Session such
-// that further ones fail with ErrStuck.
+// likes, such as the echo; of text that nobody waits for, the beginning is forgotten. It
+// fails with an *Error of ErrEnd when the other end is gone, and with ErrClosed. A Send
+// that ctx ends leaves the Session such that further ones fail with ErrStuck.
 func (s *Session) Send(ctx context.Context, text string) error {
 	return s.write(ctx, text, func() error {
 		_, err := io.WriteString(s.stream, text)

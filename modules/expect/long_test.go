@@ -162,13 +162,13 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// TestSendPaced: a device has as long after each line as it was given, and a wait that is
-// over ends it.
+// TestSendPaced: a device has as long after each line, and after each key, as it was given,
+// and a wait that is over ends it.
 func TestSendPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
 		d := &dialogue{Session: begin(t, here, Options{})}
-		got := make(chan string, 5)
+		got := make(chan string, 10)
 		go func() {
 			for began := time.Now(); ; {
 				buf := make([]byte, 10)
@@ -180,18 +180,25 @@ func TestSendPaced(t *testing.T) {
 			}
 		}()
 		for line := range typedLines("a\r\nb\n\rc") {
-			if err := d.sendPaced(t.Context(), line, time.Second); err != nil {
+			if err := d.sendPaced(t.Context(), []string{line}, sendOptions{Delay: time.Second}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for _, want := range []string{`0s "a\r\n"`, `1s "b\n"`, `2s "\r"`} {
+		keys := sendOptions{KeyDelay: 20 * time.Millisecond}
+		if err := d.sendPaced(t.Context(), keysOf("a\x1b[15~é\x1bOA\xff", true), keys); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{
+			`0s "a\r\n"`, `1s "b\n"`, `2s "\r"`, `3s "c"`,
+			`4s "a"`, `4.02s "\x1b[15~"`, `4.04s "é"`, `4.06s "\x1bOA"`, `4.08s "\xff"`,
+		} {
 			if said := <-got; said != want {
 				t.Errorf("got %s, want %s", said, want)
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := d.sendPaced(ctx, "d\r", time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+		if err := d.sendPaced(ctx, []string{"d\r"}, sendOptions{Delay: time.Minute}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 	})

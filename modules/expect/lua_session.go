@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"farmrun/luahost"
+	"farmrun/luahost/lazyregexp"
 	"farmrun/luahost/remote"
 	"farmrun/luahost/render"
 	"farmrun/luahost/terminal"
@@ -141,8 +142,9 @@ func (d *dialogue) wait(c *luahost.Call, doing string, timeout time.Duration, do
 
 // sendOptions are those of session:send.
 type sendOptions struct {
-	Prompt lua.LValue
-	Delay  time.Duration
+	Prompt   lua.LValue
+	Delay    time.Duration
+	KeyDelay time.Duration
 }
 
 // session:send(text [, options])
@@ -150,16 +152,17 @@ type sendOptions struct {
 // Types text as it is. "\r" is the Enter key, as session:key "enter" is; programs that
 // read lines take "\n" for it, too, but to editors, menus and many devices that is ^J. It
 // fails if the program has not taken it within the session's timeout. A device that loses
-// what comes too fast gets it line by line, with one of these options:
+// what comes too fast gets it line by line, or key by key, with these options:
 //
 //   - prompt: the pattern of the prompt that comes after each line, as a case of
 //     session:expect; the next line is typed then. A function in it, and the cases of
 //     session:always, get the answer to each line. All output before is forgotten
 //   - delay: how long to wait after each line, such as "50ms"
+//   - key_delay: how long to wait after each key
 func send(c *luahost.Call) {
 	d, text := luahost.Arg[*dialogue](c, 1, "a session"), c.String(2)
 	o := luahost.Options[sendOptions](c, 3)
-	if !isGiven(o.Prompt) && o.Delay == 0 {
+	if !isGiven(o.Prompt) && o.Delay == 0 && o.KeyDelay == 0 {
 		d.wait(c, "to", d.timeout, func(ctx context.Context) error { return d.Send(ctx, text) })
 		return
 	}
@@ -167,24 +170,51 @@ func send(c *luahost.Call) {
 		d.wait(c, "to", d.timeout, func(ctx context.Context) error { return d.drain(ctx, func() {}) })
 	}
 	for line := range typedLines(text) {
-		d.wait(c, "to", d.timeout+o.Delay, func(ctx context.Context) error { return d.sendPaced(ctx, line, o.Delay) })
+		keys := keysOf(line, o.KeyDelay > 0)
+		within := d.timeout + o.Delay + o.KeyDelay*time.Duration(len(keys))
+		d.wait(c, "to", within, func(ctx context.Context) error { return d.sendPaced(ctx, keys, o) })
 		if isGiven(o.Prompt) && isEnter(line[len(line)-1]) {
 			waitFor(c, []*dialogue{d}, []choice{takeChoice(c, `option "prompt"`, o.Prompt)}, waitOptions{})
 		}
 	}
 }
 
-// sendPaced is Send of a line after which the other end has some time.
-func (d *dialogue) sendPaced(ctx context.Context, line string, delay time.Duration) error {
-	if err := d.Send(ctx, line); err != nil || delay == 0 {
-		return err
+// sendPaced is Send of a line's keys after each of which, and after all, the other end has
+// some time.
+func (d *dialogue) sendPaced(ctx context.Context, keys []string, o sendOptions) error {
+	for _, key := range keys {
+		if err := d.Send(ctx, key); err != nil {
+			return err
+		}
+		if err := rest(ctx, o.KeyDelay); err != nil {
+			return err
+		}
+	}
+	return rest(ctx, o.Delay)
+}
+
+// rest waits unless ctx ends.
+func rest(ctx context.Context, d time.Duration) error {
+	if d == 0 {
+		return nil
 	}
 	select {
-	case <-time.After(delay):
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// typedKey is a character, or those of a key that has none, in a text that is typed.
+var typedKey = lazyregexp.New(`(?s)\x1b(?:\[[0-9;]*|O).|.`)
+
+// keysOf are the keys of a line, one by one, or all at once.
+func keysOf(line string, apart bool) []string {
+	if !apart {
+		return []string{line}
+	}
+	return typedKey().FindAllString(line, -1)
 }
 
 // typedLines are the lines of text, each with its Enter: "\r", "\n" or both.

@@ -72,7 +72,10 @@ local s = require("expect").spawn { "sh", "-c", [[printf "cfg# "; while read x; 
 s:expect "cf"
 s:send("one\rtwo\nthree\r\n\rlast", { prompt = "cfg# " })
 print(s.before == "")                                --= true
-s:send("\r", { prompt = { "cfg# ", quiet = "10ms" }, delay = "1ms" })
+s:send("\r", { prompt = { "cfg# ", quiet = "10ms" }, delay = "1ms", key_delay = "1ms" })
+s:send("six\r", { key_delay = "1ms" })
+s:expect "cfg# "
+print(s.before == "")                                --= true
 s:always { { "%.*", function(m) error(m.text, 0) end } }
 s:send("four\rbad\rfive\r", { prompt = "cfg# " })    --! % bad
 
