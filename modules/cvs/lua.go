@@ -179,7 +179,8 @@ func (b *binding) diff(c *luahost.Call) {
 // cvs.sums(host, options) -> sums
 //
 // Returns the checksums (cksum) of files as a new working copy of a tag would have
-// them, by their names. Options: dir, tag, files (all required); root.
+// them, by their names; one that it would not have is left out. Options: dir, tag, files
+// (all required); root.
 func (b *binding) sums(c *luahost.Call) {
 	opts := luahost.Options[struct {
 		Root    string
