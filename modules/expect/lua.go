@@ -131,7 +131,9 @@ const (
 //   - show (false): true prints the output that waits match, and the commands of
 //     session:run, session:query and session:command with theirs
 //
-// The program is ended when the function that started it ends. A session has these
+// The program is ended when the function that started it ends. In a turn of a rollout one
+// that is no query does not start if the run does not own the turn's host any more. A
+// session has these
 // fields; those about the end are nil on a host that is not reached by ssh:
 //
 //   - session.before (string): what came before the last match
@@ -145,6 +147,9 @@ func (b binding) spawn(c *luahost.Call) {
 	args := words(c, positional(c, 1))
 	o := luahost.Options[spawnOptions](c, 1)
 	b.allow(c, o.Query)
+	if !o.Query {
+		c.Wait(c.Name(), openTimeout, remote.MustOwn)
+	}
 	size := remote.TerminalOptions{Term: o.Term, Rows: o.Rows, Columns: o.Columns}.WithDefaults()
 	program, err := Start(Program{Args: args, Dir: o.Dir, Env: o.Env, Terminal: size})
 	if err != nil {

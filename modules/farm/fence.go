@@ -458,7 +458,9 @@ func (r *rollout) owned(ctx context.Context, h *Host, work func(ctx context.Cont
 	if err != nil {
 		return err
 	}
-	return work(context.WithValue(ctx, turnKey{}, &turn{fences: r.fences, host: h}))
+	t := &turn{fences: r.fences, host: h}
+	ctx = remote.Owned(ctx, func(ctx context.Context) error { return t.mustOwn(ctx, h) })
+	return work(context.WithValue(ctx, turnKey{}, t))
 }
 
 // settled ends commands of a host's turn of which it is not known how they ended. As

@@ -8,7 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+
+	"farmrun/luahost/remote"
 )
 
 // HTTPOptions say what is asked and what a good answer is. URL must be set.
@@ -51,8 +54,18 @@ func HTTP(ctx context.Context, dial Dial, o HTTPOptions) error {
 	return o.repeat(ctx, o.Method+" "+u.Redacted(), func(ctx context.Context) error { return o.ask(ctx, client) })
 }
 
+// changes tells whether a request by the method may change something (RFC 9110, 9.2.1).
+func (o HTTPOptions) changes() bool {
+	return !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}, o.Method)
+}
+
 // ask asks once.
 func (o HTTPOptions) ask(ctx context.Context, client *http.Client) error {
+	if o.changes() {
+		if err := remote.MustOwn(ctx); err != nil {
+			return err
+		}
+	}
 	req, err := http.NewRequestWithContext(ctx, o.Method, o.URL, nil)
 	if err != nil {
 		return err

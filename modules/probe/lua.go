@@ -59,7 +59,9 @@ func patience(times int, within, interval, timeout time.Duration) Patience {
 // a good answer has (200 to 399 by default; a redirect is not followed);
 // contains, text that stands in its body; method ("GET"); host, the name to ask
 // for where a server goes by several; header, a table of header lines; and
-// within, times, interval and timeout.
+// within, times, interval and timeout. In a turn of a rollout a request that may
+// change something, such as a POST, fails if the run does not own the turn's host
+// any more.
 func askHTTP(c *luahost.Call) {
 	dial, n := seenFrom(c)
 	url := c.String(n)

@@ -47,9 +47,10 @@ return function(config)
     return table.concat(said)
   end
 
-  -- Logs in, as an administrator, and calls work with the session.
-  local function dialogue(work)
-    local argv = { "telnet", timeout = "20s", query = true }
+  -- Logs in, as an administrator, and calls work with the session. In a turn, one that
+  -- changes something does not begin once another farmrun owns the host.
+  local function dialogue(work, changes)
+    local argv = { "telnet", timeout = "20s", query = not changes }
     for word in config.address:gmatch "%S+" do argv[#argv + 1] = word end
     local s, password = expect.spawn(argv), cli.password(config.user)
     local typed = false -- for the login, and once more for enable
@@ -76,10 +77,10 @@ return function(config)
 
   local busy -- since when; it takes one visitor at a time, who may have been ended
 
-  local function talk(work)
+  local function talk(work, changes)
     while busy and os.clock() - busy < 60 do cli.sleep "20ms" end
     busy = os.clock()
-    local ok, answer = pcall(dialogue, work)
+    local ok, answer = pcall(dialogue, work, changes)
     busy = nil
     if not ok then error(answer, 0) end
     return answer
@@ -104,7 +105,7 @@ return function(config)
       if wrong then error(("%s: %s"):format(config.address, wrong), 0) end
       command(s, "exit")
     end
-    recent.change(function() talk(configure) end)
+    recent.change(function() talk(configure, true) end)
   end
 
   -- Returns the server's state ("IS" is in service) and its sessions, as they were
