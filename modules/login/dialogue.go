@@ -70,7 +70,7 @@ func (d *dialogue) hold(ctx context.Context) (prompt string, known bool, err err
 		if err != nil {
 			return "", false, d.noMore(ctx, err)
 		}
-		done, err := d.turn(ctx, d.cases[which], groups, d.quietFor(which))
+		done, err := d.turn(ctx, d.cases[which], groups, d.quietFor(which, groups[0]))
 		known := which < len(d.Cases)
 		if err == nil && done && !known && !d.asked() {
 			known, err = d.enter(ctx, groups[0])
@@ -95,16 +95,23 @@ func (d *dialogue) asked() bool { return d.named || d.shown != "" }
 const mostEntered = 3
 
 // enter presses Enter behind a line that looks like a prompt, unless it is the answer to
-// that: then the line is a prompt.
+// that: then the line is a prompt. A menu's question is not answered.
 func (d *dialogue) enter(ctx context.Context, line string) (known bool, err error) {
 	switch {
-	case d.entered > 0 && prompt.Repeats(d.line, []byte(line)):
+	case prompt.IsQuestion(prompt.LastLine([]byte(line))):
+		return false, nil
+	case d.repeats(line):
 		return true, nil
 	case d.entered == mostEntered:
 		return false, fmt.Errorf("%w: behind Enter, %q is not shown again", ErrNoPrompt, strings.TrimSpace(d.line))
 	}
 	d.entered, d.line = d.entered+1, prompt.LastLine([]byte(line))
 	return false, d.session.Send(ctx, "\r")
+}
+
+// repeats tells whether a line is the answer to Enter.
+func (d *dialogue) repeats(line string) bool {
+	return d.entered > 0 && prompt.Repeats(d.line, []byte(line))
 }
 
 // await waits for output that a case knows. As long as the host has asked for nothing, each
@@ -124,9 +131,9 @@ func (d *dialogue) await(ctx context.Context) (which int, groups []string, err e
 	return d.session.Await(ctx, d.patterns, cmp.Or(d.Silence, DefaultSilence))
 }
 
-// quietFor is how long nothing may follow the words of a case.
-func (d *dialogue) quietFor(which int) time.Duration {
-	if d.cases[which].Do == Shell && !d.asked() && which >= len(d.Cases) {
+// quietFor is how long nothing may follow the words of a case, of which said is the end.
+func (d *dialogue) quietFor(which int, said string) time.Duration {
+	if d.cases[which].Do == Shell && !d.asked() && which >= len(d.Cases) && !d.repeats(said) {
 		return cmp.Or(d.Calm, DefaultCalm)
 	}
 	return cmp.Or(d.Quiet, DefaultQuiet)

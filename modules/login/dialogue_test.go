@@ -336,6 +336,7 @@ func TestUnasked(t *testing.T) {
 		{host{"loading 10%", "... 4s", ". \r", "\n", "web1 login: ", "... 10ms", "web1 login: ", "< web", "$ ", "shell"}, nil, nil},
 		{host{"a >", "< ", "b >", "< ", "loading 10%", "< ", "loading 20%", "silence"}, nil, login.ErrNoPrompt},
 		{host{"web1$ ", "... 10s", "deaf"}, nil, login.ErrNoPrompt},
+		{host{"1 shell\n2 reboot\nYour choice> ", "silence"}, nil, login.ErrNoPrompt},
 	} {
 		hosted(t, test.host, func(t *testing.T, o login.Options) {
 			o.Cases, o.Passwords = test.cases, &passwords{word: "s3cret pw"}
@@ -349,6 +350,20 @@ func TestUnasked(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCalmOnce: where nothing was asked, the host has to be calm before Enter, and not once more
+// behind the prompt that it repeats. The time is virtual.
+func TestCalmOnce(t *testing.T) {
+	hosted(t, host{"web1$ ", "< ", "web1$ ", "shell"}, func(t *testing.T, o login.Options) {
+		began := time.Now()
+		c, err := login.Dial(t.Context(), o)
+		check(t, err)
+		defer c.Close()
+		if took := time.Since(began); took >= 2*login.DefaultCalm {
+			t.Errorf("the login took %v", took)
+		}
+	})
 }
 
 // TestFirstTerminal has the first who wants a terminal get that of Dial, with all

@@ -5,7 +5,8 @@
 //
 // Output that looks like a prompt and is followed by silence is none yet: banners and
 // startup files pause too, and what is typed then is the answer to their next question. So
-// Enter is pressed, which answers nothing, and only the same line once more is a prompt.
+// Enter is pressed, which answers nothing but what IsQuestion knows, and only the same line
+// once more is a prompt.
 package prompt
 
 import (
@@ -25,8 +26,10 @@ import (
 var (
 	// likely ends the output of most shells that wait for a line.
 	likely = lazyregexp.New(`[$#%>❯➜»λ] ?$`)
-	// questions may have an answer that Enter chooses.
-	questions = lazyregexp.New(`(?i)^\s*$|[?:]\s*$|[(\[]y(?:es)?/[^)\]]*[)\]]\s*$`)
+	// questions may have an answer that Enter chooses, those of menus among them. The prompts
+	// of shells that have such words have them in a path or behind a user's name.
+	questions = lazyregexp.New(`(?i)^\s*$|[?:]\s*$|[(\[](?:y(?:es)?/[^)\]]*|y|n|yes|no)[)\]]\s*[>#%$]?\s*$|` +
+		`^[^@~/]*(?:\b(?:choose|choice|select|selection|option)\b|[(\[]default\b)[^@~/]*$`)
 	wantEnter = lazyregexp.New(`(?i)(?:press|hit|strike) [^\r\n]*(?:return|enter|any key)[^\r\n]*$|--more--[^\r\n]{0,20}$`)
 	// counted are the digits of a clock or a counter in a prompt, but not those of a progress
 	// in percent.
@@ -69,7 +72,7 @@ func Await(ctx context.Context, t remote.Terminal, begun []byte) (text []byte, e
 			continue
 		}
 		tries++
-		if questions().MatchString(line) || wantEnter().MatchString(line) && answered == len(w.text) {
+		if IsQuestion(line) || wantEnter().MatchString(line) && answered == len(w.text) {
 			continue
 		}
 		answered = len(w.text)
@@ -150,6 +153,10 @@ func Repeats(line string, output []byte) bool {
 	last := alike(LastLine(output))
 	return last != "" && last == alike(line)
 }
+
+// IsQuestion tells whether Enter may choose an answer to a line, although it ends as a prompt
+// does: it must not be pressed there.
+func IsQuestion(line string) bool { return questions().MatchString(line) }
 
 // LastLine returns the line that the cursor stands behind.
 func LastLine(output []byte) string { return string(lastLine([]byte(render.Text(output)))) }

@@ -35,6 +35,10 @@ func TestAwait(t *testing.T) {
 		"a bar":           {"#####", []string{"\r\n...########", "##\r\nlogin: "}, none, 2},
 		"a login":         {"web1 login: ", nil, none, 0},
 		"a choice":        {"Go on? [Y/n] ", nil, none, 0},
+		"a default":       {"Wipe the disk [n] > ", nil, none, 0},
+		"a menu":          {"1 shell\r\n2 reboot\r\nYour choice (1-2)> ", nil, none, 0},
+		"a menu's":        {"Number [default 2]> ", nil, none, 0},
+		"a path":          {"[web@default ~/option]$ ", []string{"\r\n[web@default ~/option]$ "}, "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
