@@ -110,11 +110,12 @@ type slow time.Duration
 
 func (s slow) Close() error { time.Sleep(time.Duration(s)); return nil }
 
-// TestATurnThatClosesSlowly is in time for its grace: the rollout goes on as it may, and so
-// does the way back.
+// TestATurnThatClosesSlowly is in time for its grace, and so is an undo that does: the rollout
+// goes on as it may, and so does the way back.
 func TestATurnThatClosesSlowly(t *testing.T) {
 	for options, want := range map[string]string{
-		"max_failures = 5": "web1 web2 web3",
+		"max_failures = 5":                      "web1 web2 web3",
+		`max_failures = 5, on_failure = "undo"`: "web1 undo web1 web2 undo web2 web3 undo web3",
 		`on_failure = "rollback", back = function(h) print("back " .. h.name) end`: "web1 back web1",
 	} {
 		var out bytes.Buffer
@@ -122,7 +123,11 @@ func TestATurnThatClosesSlowly(t *testing.T) {
 			slowly := luahost.Module{Name: "slow", Funcs: map[string]luahost.Func{
 				"open": func(c *luahost.Call) { c.Own(slow(8 * time.Second)) },
 				"sleep": func(c *luahost.Call) {
-					c.Wait("slow.sleep", 0, func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) })
+					c.Wait("slow.sleep", 0, func(ctx context.Context) error {
+						<-ctx.Done()
+						time.Sleep(9 * time.Second) // as a host that ends a command
+						return context.Cause(ctx)
+					})
 				},
 			}}
 			said := []string{}
@@ -134,7 +139,11 @@ func TestATurnThatClosesSlowly(t *testing.T) {
 				local farm, slow = require "farm", require "slow"
 				farm.rollout("web[1-3]", { turn = "1m", healthy = function() end, `+options+` }, function(h)
 					print(h.name)
-					slow.open() slow.open() slow.sleep()
+					slow.open()
+					h:step("slow", function() slow.open() slow.sleep() end, function()
+						print("undo " .. h.name)
+						slow.open() slow.sleep()
+					end)
 				end)`, "x.lua")
 			if got := strings.Join(said, " "); got != want || err == nil || errors.Is(err, gate.ErrBusy) {
 				t.Errorf("%s: got %q and %v", options, got, err)

@@ -298,13 +298,13 @@ func (r *rollout) takeTurn(all, ctx context.Context, h *Host) error {
 const commandEnds = 10 * time.Second
 
 // grace is how long a turn whose time is up has to return: long enough to end its
-// command, to close all that it opened, and for its undo.
+// command and to close all that it opened, and for its undo, which may have to do the same.
 func (r *rollout) grace() time.Duration {
-	grace := commandEnds + luahost.CloseWithin + time.Second
+	const ends = commandEnds + luahost.CloseWithin
 	if r.Undo != nil {
-		grace += undoWithin
+		return ends + undoWithin + ends + time.Second
 	}
-	return grace
+	return ends + time.Second
 }
 
 // undo puts a host back, by how, after its turn failed with cause.
