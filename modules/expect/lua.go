@@ -133,8 +133,8 @@ const (
 //
 // The program is ended when the function that started it ends. In a turn of a rollout one
 // that is no query does not start if the run does not own the turn's host any more. A
-// session has these
-// fields; those about the end are nil on a host that is not reached by ssh:
+// session has these fields; those about the end are nil on a host that is not reached by
+// ssh:
 //
 //   - session.before (string): what came before the last match
 //   - session.pid (integer): the number of the program's process; nil where it is
