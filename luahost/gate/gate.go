@@ -24,9 +24,10 @@
 // yes twice since, and of the rest twice as many as begin, but at least ten, in
 // rounds: all of them once before any for the second time. Looks that follow each
 // other within Config.Interval leave the rest out but for the first, if it is more than
-// ten hosts. So no answer that counts is older than one look for every ten hosts, those within Config.Interval counted
-// as one, and the cost grows with the number of hosts, not with its square. A single answer
-// that is missing counts for nothing: the host is asked again at once.
+// ten hosts. So no answer that counts is older than one look for every ten hosts, those
+// within Config.Interval counted as one, and the cost grows with the number of hosts, not
+// with its square. A single answer that is missing counts for nothing: the host is asked
+// again at once.
 //
 // The package knows no Lua, no network and no clock but time's, so its tests
 // run in a synctest bubble.

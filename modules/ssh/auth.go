@@ -185,9 +185,9 @@ func (l *login) password(question string) (string, error) {
 	return word.Reveal(), nil
 }
 
-// answer answers the questions of keyboard-interactive (RFC 4256). The first for
-// a password gets it, those that have an expired one changed are the
-// Renewal's, and some the site has taught; any other is the operator's. Of a host that asks nothing, the
+// answer answers the questions of keyboard-interactive (RFC 4256). Those that have an
+// expired password changed are the Renewal's, some the site has taught, and the first for
+// a password gets it; any other is the operator's. Of a host that asks nothing, the
 // operator sees its words.
 func (l *login) answer(name, instruction string, questions []string, echos []bool) ([]string, error) {
 	if len(questions) == 0 {
