@@ -2,7 +2,7 @@
 -- so do what is to follow it, what a server would go back to, and what is no
 -- release of ours. It takes the lock, for a rollout needs what it has looked at.
 local cli, farm, release = require "cli", require "farm", require "release"
-local site, switchrel = require "site", require "switchrel"
+local site, switchrel, pull = require "site", require "switchrel", require "lib.pull"
 
 local args = cli.parse {
   about = [[
@@ -61,6 +61,8 @@ end
 
 farm.locked(function()
   live = farm.each(args.hosts, switchrel.current)
-  for _, name in pairs(live) do anywhere[name] = true end
+  for _, on in ipairs { live, pull.ask_others(live, switchrel.current) } do
+    for _, name in pairs(on) do anywhere[name] = true end
+  end
   farm.each(args.hosts, prune)
 end)

@@ -3,6 +3,7 @@
 local trial = require "trial"
 for _, date in ipairs { "2000-09-19", "2000-09-26" } do trial.run("cvs-pull-snapshot", "--hosts", "webserv1", date) end
 local prune = { "prune", "--hosts", "webserv1", "--keep", "1" }
+trial.on("webserv2", "mv releases/2000-09-12 first; ln -sfn first www") -- it needs none of them
 
 local unknown = "look what was changed in releases/2000-09-11: the release has no list of its files"
 trial.run("switchrel", "--hosts", "webserv1", "2000-09-26")
@@ -59,9 +60,15 @@ old 2000-09-26']])
 trial.same(trial.run(unpack(prune)), "")
 
 -- What one server has on the air stays on all: a rollout may have got no further.
+trial.on("webserv2", "mv first releases/2000-09-12; ln -sfn releases/2000-09-12 www")
 for _, date in ipairs { "2000-09-12", "2000-09-19", "2000-09-26" } do trial.run("cvs-pull-snapshot", "--hosts", "webserv1", date) end
 trial.on("webserv1", "ln -sfn releases/2000-09-26 www; rm current")
 trial.same(trial.run("prune", "--keep", "1", "--changed"), "webserv1: releases/2000-09-19 removed")
+
+-- So does that of a server that is not asked for.
+trial.run("cvs-pull-snapshot", "2000-09-19")
+trial.on("webserv2", "ln -sfn releases/2000-09-19 www")
+trial.same(trial.run(unpack(prune)), "")
 
 -- Nothing goes while somebody else is at work.
 trial.has(trial.locked_out(unpack(prune)), "the farm is locked")
