@@ -46,3 +46,15 @@ trial.on("webserv1", "rm -r releases/2000-09-26")
 trial.site { ["anon@127.0.0.1"] = "anon@localhost" }
 trial.same(trial.run(pull "2000-09-26"), "webserv1: releases/2000-09-26: 21 files")
 trial.has(trial.on("webserv1", "cat releases/2000-09-26/CVS/Root"), "anon@localhost")
+
+-- The second release of a day has a branch of its own.
+trial.commit("", "cvs -Q rtag -b -r HEAD Snapshot-2000-09-26-2 site")
+trial.commit("Snapshot-2000-09-26-2", "echo '<p>second' >>htdocs/index.html")
+trial.run(pull "2000-09-26.2")
+trial.run("switchrel", "--hosts", "webserv1", "2000-09-26.2")
+trial.same(trial.on("webserv1", "readlink www; tail -n 1 www/htdocs/index.html; cat www/CVS/Tag"), [[
+  releases/2000-09-26.2
+  <p>second
+  TSnapshot-2000-09-26-2]])
+trial.run("rollback", "--hosts", "webserv1", "--settle", "0s", "2000-09-26.2")
+trial.same(trial.on("webserv1", "readlink www"), "releases/2000-09-12")
