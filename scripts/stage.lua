@@ -49,7 +49,15 @@ local function say_left_out(host, new)
   end
 end
 
+-- cvs would send a name with a line end to its server as two requests.
+local function check_names(host)
+  local how = { dir = dir, title = "look for names with a line end" }
+  local odd = host:query({ "find", ".", "-name", "*\n*" }, how).stdout
+  if odd ~= "" then error("cvs cannot take a name with a line end: " .. odd:sub(1, -2):gsub("\n", "?"), 0) end
+end
+
 farm.each(farm.hosts(site.stage.host)[1], function(host)
+  check_names(host)
   source.open_tunnel(host)
   local new, gone, is_gone = {}, {}, {}
   local function say(path)

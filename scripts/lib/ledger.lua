@@ -67,9 +67,10 @@ local entries -- as they were read
 function ledger.all()
   if entries then return entries end
   local list = {} -- entries stays nil until all are read, since other hosts look at it meanwhile
-  local names = farm.here():query({ "sh", "-c", '[ ! -d "$1" ] || ls "$1"', "sh", ledger.folder() },
-    { title = "read the patches of " .. ledger.folder() })
-  for name in names.stdout:gmatch "([^\n]+)%.patch\n" do
+  local names = farm.here():query({ "sh", "-c", [[
+[ ! -d "$1" ] || find "$1/." ! -name . -prune -name '*.patch' ! -name '*
+*' | sort]], "sh", ledger.folder() }, { title = "read the patches of " .. ledger.folder() })
+  for name in names.stdout:gmatch "([^/\n]+)%.patch\n" do
     local path = ledger.folder() .. "/" .. name .. ".patch"
     local entry = ledger.read(farm.here():read(path), path)
     if entry.id ~= name then error(path .. ": its id is " .. entry.id, 0) end

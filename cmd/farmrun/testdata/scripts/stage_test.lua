@@ -11,6 +11,11 @@ trial.run("-e", [[local cvs, source = require "cvs", require "cvs-pull-snapshot"
 trial.same(trial.dry "stage", "")
 trial.same(trial.run "stage", "")
 
+-- cvs would take such a name for two.
+trial.on("webserv1", "cd stage && touch 'a\n? htdocs'")
+trial.has(trial.ends(1, "stage"), "cvs cannot take a name with a line end: ./a?? htdocs")
+trial.on("webserv1", "rm stage/a*")
+
 trial.on("webserv1", [[cd stage && echo more >>htdocs/index.html && rm htdocs/robots.txt &&
   mkdir -p new/deep && echo >new/deep/x && printf '\0\1' >new/dot.gif]])
 trial.same(trial.dry "stage", [[
