@@ -62,14 +62,14 @@ farm.locked(function()
   -- A run that is resumed finds servers that are back already: what to leave, and
   -- where, is what it was at first.
   local date  = args.date or farm.once("release", common)
-  if args.bad then farm.each(all, function(host) condemn(host, date) end) end
   local names = farm.once("servers", function() return to_leave(date) end)
-  if not names then
+  local leave = names and farm.hosts(names)
+  if leave then farm.each(leave, function(host) check(host, date) end) end
+  if args.bad then farm.each(all, function(host) condemn(host, date) end) end
+  if not leave then
     print("no server is on " .. date)
     return
   end
-  local leave = farm.hosts(names)
-  farm.each(leave, function(host) check(host, date) end)
 
   -- Sick servers are no obstacle: going back is what mends them.
   local how = { settle = args.settle, step = args.step, batches = args.batches, allow_sick = true }

@@ -52,14 +52,15 @@ trial.has(said, "webserv1: 2000-09-26 -> 2000-09-19, for somebody has switched i
 trial.has(said, "webserv1: 1 files of 2000-09-19 have changed, such as htdocs/index.html")
 trial.same(links(), "releases/2000-09-19")
 
--- Where there is nothing to go back to, nobody is drained.
+-- Where there is nothing to go back to, nobody is drained, and no release marked.
 local function refused(says, ...)
   local text = trial.ends(1, ...)
   trial.has(text, says)
   if text:find("drain", 1, true) then error(text) end
 end
 trial.on("webserv1", "mv oldsite away")
-refused("there is no such target", "rollback", unpack(one))
+refused("there is no such target", "rollback", "--bad", "the shop is empty", unpack(one))
+trial.same(trial.on("webserv1", "grep ^bad releases/*/CVS/farmrun-release || true"), "")
 trial.on("webserv1", "rm www")
 refused("no server is on a release", "rollback", unpack(one))
 refused("webserv1 is on no release and webserv2 on 2000-09-12", "rollback")
