@@ -132,9 +132,9 @@ const (
 //     session:run, session:query and session:command with theirs
 //
 // The program is ended when the function that started it ends. In a turn of a rollout one
-// that is no query does not start if the run does not own the turn's host any more. A
-// session has these fields; those about the end are nil on a host that is not reached by
-// ssh:
+// that is no query does not start, and has nothing typed, if the run does not own the
+// turn's host any more. A session has these fields; those about the end are nil on a host
+// that is not reached by ssh:
 //
 //   - session.before (string): what came before the last match
 //   - session.pid (integer): the number of the program's process; nil where it is
@@ -161,7 +161,7 @@ func (b binding) spawn(c *luahost.Call) {
 	}
 	d := newDialogue(t, size, b.options(o.Keep, stripOption(c, o.Strip), o.Echo))
 	d.name, d.timeout, d.take = remote.QuoteAll(args), cmp.Or(o.Timeout, waitTimeout), b.Screen
-	d.passwords, d.answers, d.dry, d.show = b.Passwords, b.Answer, b.DryRun, o.Show
+	d.passwords, d.answers, d.dry, d.show, d.changes = b.Passwords, b.Answer, b.DryRun, o.Show, !o.Query
 	c.Own(d)
 	c.Push(sessionType.Value(d))
 }
