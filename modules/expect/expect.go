@@ -142,6 +142,9 @@ type Options struct {
 	// Mask makes the writer that redacts secrets for an operator who has the
 	// session; a script gets everything as it is. nil redacts nothing.
 	Mask func(to io.Writer) Masker
+	// MayType is asked, with the context of a Send or a wait, before anything is typed;
+	// its error is that of the Send. nil allows all.
+	MayType func(ctx context.Context) error
 }
 
 // Strip is how terminal escapes are taken out of output.
@@ -187,8 +190,10 @@ type Session struct {
 	echo   Echo
 	in     *input
 	found  matcher
-	paged  atomic.Pointer[Pattern] // the question of a device's pager; nil is not known
-	stands atomic.Bool             // the last match stood for promptQuiet, and nothing was sent since
+
+	mayType func(context.Context) error // Options.MayType
+	paged   atomic.Pointer[Pattern]     // the question of a device's pager; nil is not known
+	stands  atomic.Bool                 // the last match stood for promptQuiet, and nothing was sent since
 
 	waiting chan struct{} // has one place: whoever holds it uses found
 	closed  chan struct{}
@@ -206,6 +211,7 @@ func New(stream Stream, o Options) *Session {
 	s := &Session{
 		stream:  stream,
 		echo:    o.Echo,
+		mayType: o.MayType,
 		in:      newInput(stream, o),
 		waiting: make(chan struct{}, 1),
 		sending: make(chan struct{}, 1),
@@ -378,6 +384,11 @@ func (s *Session) write(ctx context.Context, text string, send func() error) err
 		defer func() { <-s.sending }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+	if s.mayType != nil {
+		if err := s.mayType(ctx); err != nil {
+			return err
+		}
 	}
 	switch {
 	case isClosed(s.closed):

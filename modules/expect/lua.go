@@ -147,8 +147,10 @@ func (b binding) spawn(c *luahost.Call) {
 	args := words(c, positional(c, 1))
 	o := luahost.Options[spawnOptions](c, 1)
 	b.allow(c, o.Query)
+	options := b.options(o.Keep, stripOption(c, o.Strip), o.Echo)
 	if !o.Query {
 		c.Wait(c.Name(), openTimeout, remote.MustOwn)
+		options.MayType = remote.MustOwn
 	}
 	size := remote.TerminalOptions{Term: o.Term, Rows: o.Rows, Columns: o.Columns}.WithDefaults()
 	program, err := Start(Program{Args: args, Dir: o.Dir, Env: o.Env, Terminal: size})
@@ -159,9 +161,9 @@ func (b binding) spawn(c *luahost.Call) {
 	if b.Record != nil {
 		t = b.Record(filepath.Base(args[0]), program, size)
 	}
-	d := newDialogue(t, size, b.options(o.Keep, stripOption(c, o.Strip), o.Echo))
+	d := newDialogue(t, size, options)
 	d.name, d.timeout, d.take = remote.QuoteAll(args), cmp.Or(o.Timeout, waitTimeout), b.Screen
-	d.passwords, d.answers, d.dry, d.show, d.changes = b.Passwords, b.Answer, b.DryRun, o.Show, !o.Query
+	d.passwords, d.answers, d.dry, d.show = b.Passwords, b.Answer, b.DryRun, o.Show
 	c.Own(d)
 	c.Push(sessionType.Value(d))
 }

@@ -43,7 +43,6 @@ type dialogue struct {
 	passwords Take   // for su; Config.Passwords
 	answers   Answer // Config.Answer
 	dry       bool   // only queries
-	changes   bool   // a program of this machine that may change something; see remote.MustOwn
 }
 
 func newDialogue(t remote.Terminal, size remote.TerminalOptions, o Options) *dialogue {
@@ -121,19 +120,9 @@ type onHost struct {
 func (e *onHost) Host() string  { return e.host }
 func (e *onHost) Unwrap() error { return e.error }
 
-// doingOf is the doing of a call that types nothing by itself.
-const doingOf = "of"
-
-// try is Call.Try for what is done in the session; doing is for errors, such as "to".
+// try is Call.Try for what is done in the session; doing is for errors.
 func (d *dialogue) try(c *luahost.Call, doing string, timeout time.Duration, do func(ctx context.Context) error) error {
-	return d.said(c.Try(c.Name()+" "+doing+" "+d.name, timeout, func(ctx context.Context) error {
-		if d.changes && doing != doingOf {
-			if err := remote.MustOwn(ctx); err != nil {
-				return err
-			}
-		}
-		return do(ctx)
-	}))
+	return d.said(c.Try(c.Name()+" "+doing+" "+d.name, timeout, do))
 }
 
 // said returns an error of the session with its host.
@@ -511,7 +500,7 @@ func resize(c *luahost.Call) {
 	if !isSize(rows) || !isSize(columns) {
 		c.Fail("rows and columns from 1 to %d expected", mostRows)
 	}
-	d.wait(c, doingOf, resizeTimeout, func(context.Context) error { return d.terminal.Resize(rows, columns) })
+	d.wait(c, "of", resizeTimeout, func(context.Context) error { return d.terminal.Resize(rows, columns) })
 	d.size.Rows, d.size.Columns = rows, columns
 }
 
@@ -548,7 +537,7 @@ func interact(c *luahost.Call) {
 		}
 	}
 	began := time.Now()
-	err := d.try(c, doingOf, 0, func(ctx context.Context) error { return d.giveTo(ctx, d.take, escape) })
+	err := d.try(c, "of", 0, func(ctx context.Context) error { return d.giveTo(ctx, d.take, escape) })
 	d.away += time.Since(began)
 	d.before = ""
 	if err != nil && !errors.Is(err, ErrEnd) {
@@ -581,7 +570,7 @@ func (d *dialogue) giveTo(ctx context.Context, take func(ctx context.Context) (T
 func closeSession(c *luahost.Call) {
 	d := luahost.Arg[*dialogue](c, 1, "a session")
 	c.Disown(d)
-	d.wait(c, doingOf, closeTimeout, func(ctx context.Context) error {
+	d.wait(c, "of", closeTimeout, func(ctx context.Context) error {
 		d.Leave(ctx)
 		return d.Close()
 	})
