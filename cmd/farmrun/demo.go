@@ -63,7 +63,7 @@ func demoJob(f flags, args []string) (job, error) {
 }
 
 func (d demo) run(ctx context.Context, out *console.Console) (err error) {
-	if err := d.provide(out); err != nil {
+	if err := d.provide(ctx, out); err != nil {
 		return err
 	}
 	open := practice.Isolates()
@@ -85,10 +85,11 @@ func (d demo) run(ctx context.Context, out *console.Console) (err error) {
 
 // provide sees to it that the programs are there that the farm and the script
 // need. With --install it gets those, too, that other scripts would need.
-func (d demo) provide(out *console.Console) error {
+func (d demo) provide(ctx context.Context, out *console.Console) error {
 	missing := practice.Missing()
 	if d.install && len(missing) > 0 && practice.CanInstall() {
 		note(out, "installing %s: %s", practice.Names(missing), practice.InstallCommand(missing))
+		out.Flush(ctx)
 		if err := practice.Install(missing, os.Stderr); err != nil {
 			note(out, "the installation failed: %v", err)
 		}

@@ -58,6 +58,18 @@ func (c *Console) Hold(ctx context.Context) (release func()) {
 	}
 }
 
+// Flush waits until all that was said is written, before another program writes to the
+// same place, unless ctx is done first or nobody reads it.
+func (c *Console) Flush(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, q := range c.queues {
+		if q != nil {
+			q.drain(ctx, true)
+		}
+	}
+}
+
 func (h *held) add(to Stream, text []byte) {
 	h.pieces = append(h.pieces, piece{to, text})
 	for h.size += len(text); h.size > mostHeld; {

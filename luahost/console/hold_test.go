@@ -2,8 +2,11 @@ package console_test
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"farmrun/luahost/console"
 )
@@ -43,4 +46,30 @@ func TestHoldIsBounded(t *testing.T) {
 		!strings.Contains(first, "bytes that were said meanwhile are not shown") {
 		t.Errorf("%d bytes are shown, the first line is %q", screen.Len(), first)
 	}
+}
+
+// TestFlush: what was said is with a slow reader when it returns.
+func TestFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		there, here := io.Pipe()
+		var read bytes.Buffer
+		go func() {
+			buf := make([]byte, 3)
+			for n, err := there.Read(buf); err == nil; n, err = there.Read(buf) {
+				time.Sleep(time.Millisecond)
+				read.Write(buf[:n])
+			}
+		}()
+		c := &console.Console{Err: here, Plain: true}
+		c.Start()
+		c.Note("web1", "one and two")
+		c.Flush(t.Context())
+		time.Sleep(time.Millisecond)
+		if got := read.String(); got != "web1: one and two\n" {
+			t.Errorf("written: %q", got)
+		}
+		c.Close()
+		here.Close()
+		time.Sleep(time.Second)
+	})
 }
