@@ -147,10 +147,9 @@ func pass(to, from net.Conn) {
 
 // probe connects to the tunnel from the host's end and sees whether that
 // arrives here. A host that lets nobody connect from its end is asked at least
-// whether it listens: the address was given to us alone.
+// whether it listens: the address was given to us alone. The host may have to be logged in
+// to for that, which takes its time; our answer has no more than patience.
 func (f *forward) probe(ctx context.Context, host Host) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	f.mu.Lock()
 	p := f.waiting
 	f.mu.Unlock()
@@ -167,6 +166,8 @@ func (f *forward) probe(ctx context.Context, host Host) error {
 		return &Error{Listen: f.addr, To: f.o.To, Reason: errors.New("the port does not answer on the host"), Err: err}
 	}
 	defer conn.Close()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	if err := p.ask(conn); err != nil {
 		if ctx.Err() != nil {

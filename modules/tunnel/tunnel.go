@@ -55,7 +55,7 @@ type Options struct {
 	EndStale bool
 }
 
-// patience is how long the far end, and each step of the probe, may take.
+// patience is how long the far end, and the answer to the probe, may take.
 const patience = 10 * time.Second
 
 // Set is the tunnels of a run. Those who ask for the same one share it. The

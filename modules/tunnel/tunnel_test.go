@@ -423,6 +423,22 @@ func testProbeEnds(t *testing.T, n *memnet.Net) {
 	}
 }
 
+// The probe's way to the host may be as slow as a login.
+func TestProbeOverASlowLogin(t *testing.T) { inBubble(t, testProbeOverASlowLogin) }
+
+func testProbeOverASlowLogin(t *testing.T, n *memnet.Net) {
+	host := newHost(n)
+	host.dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		time.Sleep(3 * patience)
+		return n.DialContext(ctx, network, addr)
+	}
+	tunnel, err := new(Set).Reverse(t.Context(), host, Options{Dial: n.DialContext, Listen: "0", To: upper(t, anyPort(t, n))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tunnel.Close()
+}
+
 // Whoever waits for a tunnel that another opens has a deadline of its own, and
 // opens it itself if the other gave up.
 func TestWaiters(t *testing.T) { inBubble(t, testWaiters) }
