@@ -47,9 +47,10 @@ const (
 // and of shells such as csh, ftp, sftp, telnet, gdb, Python and databases.
 var (
 	usualPager = lazyregexp.New(`(?im)^ *(?:-+ ?\(?more\b|press (?:any key|<?enter>?) to continue|lines? \d+-\d+)[^\n]*\z`)
-	usualError = lazyregexp.New(`(?im)^ *(?:% ?\S|(?:invalid|incomplete|ambiguous|unknown|unrecognized|undefined) (?:input|command|action)|` +
-		`syntax ?error|(?:indentation|tab)?error: ?|E1\d\d: ?|command (?:parse error|fail)|bad command|expected end of command|input does not match)[^\n]*|` +
-		`^(?:\?\S|[45]\d\d[ -]|error \d+ \(|traceback |file "[^\n]*" not found|` +
+	usualError = lazyregexp.New(`(?im)^ *(?:%(?: ?(?:error|invalid|incomplete|ambiguous|un|bad|no|can)| \S)|` +
+		`(?:invalid|incomplete|ambiguous|unknown|unrecognized|undefined) (?:input|command)|unknown action \d|` +
+		`syntax ?error|(?:indentation|tab)?error: ?[^\s\d]|E1\d\d: ?|command (?:parse error|fail)|bad command|expected end of command|input does not match)[^\n]*|` +
+		`^(?:\?\S|(?-i:[45]\d\d[ -][A-Z'"/])|error \d+ \(|traceback |file "[^\n]*" not found|` +
 		`\S[^\n]*: (?:command not found|not found|no such file or directory|permission denied|connection refused)\.?$)[^\n]*`)
 )
 

@@ -340,3 +340,27 @@ func TestPromptIsSettled(t *testing.T) {
 		}
 	})
 }
+
+// TestUsualErrors: the words of devices and programs that reject a command are no others'.
+func TestUsualErrors(t *testing.T) {
+	errors := expect.UsualDevice().Errors
+	for _, rejects := range []string{
+		"% Invalid input detected at '^' marker.", "%Error opening flash:/x (No such file)", "% Bad IP address", "%Invalid hostname",
+		"Invalid input: shwo", "Unknown action 0", "Error: Unrecognized command found at '^' position.", "error: syntax error",
+		"IndentationError: unexpected indent", "550 Failed to open file.", "500 'SHWO': command not understood", "?Invalid command",
+		"E101: Command Not Found", "syntax error (line 1 column 5)", "bad command name shwo (line 1 column 1)",
+	} {
+		if !errors.MatchString("a line\n" + rejects + "\n") {
+			t.Errorf("%q is no error", rejects)
+		}
+	}
+	for _, is := range []string{
+		"400  VLAN0400                         active    Gi0/1", "400   users     active", "440 packets input, 512 bytes",
+		"512-byte sectors", "%CPU  PID", "%SYS-5-CONFIG_I: Configured from console by vty0", "Error: 0", "Unknown action: drop (default)",
+		"  0 input errors", "errors: none",
+	} {
+		if found := errors.FindString("a line\n" + is + "\n"); found != "" {
+			t.Errorf("%q is an error: %q", is, found)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -185,12 +186,12 @@ func TestSendPaced(t *testing.T) {
 			}
 		}
 		keys := sendOptions{KeyDelay: 20 * time.Millisecond}
-		if err := d.sendPaced(t.Context(), keysOf("a\x1b[15~é\x1bOA\xff", true), keys); err != nil {
+		if err := d.sendPaced(t.Context(), keysOf("a\x1b[15~é\x1bOA\xff\r\n", true), keys); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range []string{
 			`0s "a\r\n"`, `1s "b\n"`, `2s "\r"`, `3s "c"`,
-			`4s "a"`, `4.02s "\x1b[15~"`, `4.04s "é"`, `4.06s "\x1bOA"`, `4.08s "\xff"`,
+			`4s "a"`, `4.02s "\x1b[15~"`, `4.04s "é"`, `4.06s "\x1bOA"`, `4.08s "\xff"`, `4.1s "\r\n"`,
 		} {
 			if said := <-got; said != want {
 				t.Errorf("got %s, want %s", said, want)
@@ -200,6 +201,34 @@ func TestSendPaced(t *testing.T) {
 		defer cancel()
 		if err := d.sendPaced(ctx, []string{"d\r"}, sendOptions{Delay: time.Minute}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
+		}
+	})
+}
+
+// TestSlowKeysEcho: the echo of keys that are typed one by one is that of their line.
+func TestSlowKeysEcho(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		d := &dialogue{Session: begin(t, here, Options{})}
+		go func() {
+			key := make([]byte, 1)
+			for {
+				if _, err := there.Read(key); err != nil {
+					return
+				}
+				if key[0] == '\r' {
+					io.WriteString(there, "\r\ndone: finished\r\n")
+					continue
+				}
+				there.Write(key)
+			}
+		}()
+		if err := d.sendPaced(t.Context(), keysOf("update finished\r", true), sendOptions{KeyDelay: time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		m, err := d.Expect(t.Context(), Wait{Patterns: []Pattern{Compiled(regexp.MustCompile("done: |finished"))}, Timeout: time.Second})
+		if err != nil || m.Text != "done: " {
+			t.Errorf("got %q, %v", m.Text, err)
 		}
 	})
 }

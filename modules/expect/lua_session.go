@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"slices"
@@ -179,16 +180,22 @@ func send(c *luahost.Call) {
 	}
 }
 
-// sendPaced is Send of a line's keys after each of which, and after all, the other end has
-// some time.
+// sendPaced is Send of a line's keys, after each of which, and after all, the other end has
+// some time. Their echo is that of the line.
 func (d *dialogue) sendPaced(ctx context.Context, keys []string, o sendOptions) error {
-	for _, key := range keys {
-		if err := d.Send(ctx, key); err != nil {
-			return err
+	err := d.write(ctx, strings.Join(keys, ""), func() error {
+		for _, key := range keys {
+			if _, err := io.WriteString(d.stream, key); err != nil {
+				return err
+			}
+			if err := rest(ctx, o.KeyDelay); err != nil {
+				return err
+			}
 		}
-		if err := rest(ctx, o.KeyDelay); err != nil {
-			return err
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return rest(ctx, o.Delay)
 }
@@ -207,7 +214,7 @@ func rest(ctx context.Context, d time.Duration) error {
 }
 
 // typedKey is a character, or those of a key that has none, in a text that is typed.
-var typedKey = lazyregexp.New(`(?s)\x1b(?:\[[0-9;]*|O).|.`)
+var typedKey = lazyregexp.New(`(?s)\r\n|\x1b(?:\[[0-9;]*|O).|.`)
 
 // keysOf are the keys of a line, one by one, or all at once.
 func keysOf(line string, apart bool) []string {
