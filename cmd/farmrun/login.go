@@ -83,7 +83,7 @@ func (w *world) login(ctx context.Context, host string, l farm.Login) (farm.Conn
 	return sshConn{client, host, w}, nil
 }
 
-// taught tells what the site's dialogue says of a question of sshd's.
+// taught is the case of the site's dialogue for a question of sshd's.
 func taught(l farm.Login, question string) (is ssh.Meaning, answer string) {
 	cases, _ := l.Dialogue.([]login.Case)
 	switch c, _ := login.Taught(cases, question); c.Do {

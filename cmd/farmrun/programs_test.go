@@ -15,7 +15,7 @@ import (
 )
 
 // programDialogues are dialogues with programs in sessions, on this machine and on a host.
-// Each prints a line of what a person would read off.
+// Each prints a line of results that a person would read off.
 const programDialogues = `
 local farm, expect, _ = require "farm", require "expect", require "site"
 local prompt, dialogues = { { [[\$ $]], quiet = "200ms" } }, {}

@@ -106,7 +106,7 @@ func newSequence(t *testing.T, seed uint64) *sequence {
 	s := &sequence{T: t, Rand: rand.New(rand.NewPCG(seed, 1)), seed: seed}
 	s.farm = newShellFarm(t, t.TempDir(), `site.source = "stub"`, "webserv1")
 	s.farm.files["stub-pull-snapshot"] = sequenceSource
-	// Most of the hosts have busybox, which does within its shell what others start
+	// Most of the hosts have busybox, which does within its shell much that others start
 	// programs for.
 	if _, err := exec.LookPath("busybox"); err == nil && seed%8 != 0 {
 		s.farm.wrap = []string{"busybox"}

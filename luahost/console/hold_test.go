@@ -48,7 +48,7 @@ func TestHoldIsBounded(t *testing.T) {
 	}
 }
 
-// TestFlush: what was said is with a slow reader when it returns.
+// TestFlush: a slow reader has all that was said when it returns.
 func TestFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		there, here := io.Pipe()

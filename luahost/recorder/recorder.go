@@ -66,7 +66,7 @@ const (
 	mostFiles = 10000
 )
 
-// Write counts what is written, and removes the oldest other files if there is too much.
+// Write counts the bytes, and removes the oldest other files if there is too much.
 func (p *part) Write(text []byte) (int, error) {
 	n, err := p.File.Write(text)
 	r := p.recorder

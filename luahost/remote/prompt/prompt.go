@@ -1,12 +1,12 @@
 // Package prompt waits at a terminal until a shell waits for a line there.
 //
 //	text, err := prompt.Await(ctx, terminal, nil)
-//	// what is typed now is a line of the shell's
+//	// a line that is typed now is the shell's
 //
 // Output that looks like a prompt and is followed by silence is none yet: banners and
-// startup files pause too, and what is typed then is the answer to their next question. So
-// Enter is pressed, which answers nothing but what IsQuestion knows, and only the same line
-// once more is a prompt.
+// startup files pause too, and a line that is typed then is the answer to their next
+// question. So Enter is pressed, which answers no question but those that IsQuestion knows,
+// behind which it is not, and only the same line once more is a prompt.
 package prompt
 
 import (
