@@ -56,15 +56,15 @@ func TestFlush(t *testing.T) {
 		go func() {
 			buf := make([]byte, 3)
 			for n, err := there.Read(buf); err == nil; n, err = there.Read(buf) {
-				time.Sleep(time.Millisecond)
 				read.Write(buf[:n])
+				time.Sleep(time.Millisecond)
 			}
 		}()
 		c := &console.Console{Err: here, Plain: true}
 		c.Start()
 		c.Note("web1", "one and two")
 		c.Flush(t.Context())
-		time.Sleep(time.Millisecond)
+		synctest.Wait()
 		if got := read.String(); got != "web1: one and two\n" {
 			t.Errorf("written: %q", got)
 		}
